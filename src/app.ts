@@ -1,0 +1,39 @@
+import conditional from '@koa/etag'
+import Koa from 'koa'
+import { koaBody } from 'koa-body'
+import compress from 'koa-compress'
+import helmet from 'koa-helmet'
+import type { Services } from './services.ts'
+import { sessions } from './session/index.ts'
+import { crossOriginProtection } from './web/cross-origin.ts'
+import { currentUser } from './web/current-user.ts'
+import { errorPages } from './web/errors.ts'
+import type { Feature } from './web/feature.ts'
+import { health } from './web/health.ts'
+import { home } from './web/home.ts'
+import { rendering } from './web/render.ts'
+import { requestLog } from './web/request-log.ts'
+import { staticFiles } from './web/static-files.ts'
+
+/** The whole application, read from top to bottom in the order of a request. */
+export function createApp(services: Services): Koa {
+  const { config, log, engine, observe } = services
+  const features: Feature[] = []
+
+  const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
+  app.use(requestLog(log))
+  app.use(helmet())
+  app.use(rendering(config, features, (ctx) => currentUser(ctx, services)))
+  app.use(errorPages(log, 'outside the session'))
+  app.use(health(services))
+  app.use(conditional())
+  app.use(compress())
+  app.use(staticFiles(config.production))
+  app.use(sessions({ ...config.session, engine, observe }))
+  app.use(errorPages(log, 'inside the session'))
+  app.use(crossOriginProtection())
+  app.use(koaBody({ multipart: false }))
+  app.use(home(services))
+  for (const feature of features) app.use(feature.routes)
+  return app
+}

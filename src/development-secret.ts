@@ -1,0 +1,26 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { ConfigError } from './config.ts'
+
+/**
+ * The SECRET_KEY of a development machine: made once, kept in a file that only its owner can read, so that restarts
+ * sign nobody out.
+ *
+ * @throws ConfigError when the folder is not writable
+ */
+export function developmentSecret(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    // Not there yet.
+  }
+  const secret = randomBytes(48).toString('base64url')
+  try {
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: 'wx' })
+  } catch {
+    throw new ConfigError(`The folder "${dirname(file)}" is not writable: it must hold the development SECRET_KEY.`)
+  }
+  return secret
+}

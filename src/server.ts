@@ -1,0 +1,67 @@
+import { createServer } from 'node:http'
+import { join } from 'node:path'
+import { createApp } from './app.ts'
+import { ConfigError, readConfig } from './config.ts'
+import { developmentSecret } from './development-secret.ts'
+import { projectRoot } from './paths.ts'
+import { openServices, type Services } from './services.ts'
+
+const PATIENCE = 10_000
+const UNCLEAR: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is taken by another program: stop that, or set PORT to another one',
+  EACCES: 'may not be used by this user: set PORT to one above 1023',
+  EADDRNOTAVAIL: 'is not an address of this machine: set HOST to one that is',
+}
+
+try {
+  await start()
+} catch (error) {
+  // What the person who starts it can mend is one sentence; anything else is a bug and shows its stack.
+  console.error(error instanceof ConfigError ? error.message : error)
+  process.exit(1)
+}
+
+async function start(): Promise<void> {
+  if ((process.env['NODE_ENV'] ?? 'development') === 'development') {
+    process.env['SECRET_KEY'] ||= developmentSecret(join(projectRoot, 'data', 'secret-key'))
+  }
+  const services = openServices(readConfig(process.env))
+  await listen(services)
+}
+
+async function listen(services: Services): Promise<void> {
+  const { host, port } = services.config
+  const server = createServer(createApp(services).callback())
+  // Longer than the usual proxy's idle time, so that it never writes into a connection we have just closed.
+  server.keepAliveTimeout = 65_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      const clear = UNCLEAR[error.code ?? '']
+      reject(clear === undefined ? error : new ConfigError(`${host}:${port} ${clear}.`))
+    })
+    server.listen(port, host, resolve)
+  })
+  const address = server.address()
+  const listening = typeof address === 'object' && address !== null ? address.port : port
+  console.log(`Holdfast is on http://${host}:${listening}`)
+
+  let stopping = false
+  const stop = (signal: string) => {
+    if (stopping) return
+    stopping = true
+    services.log.info({ signal }, 'finishing the requests in flight')
+    setTimeout(() => {
+      server.closeAllConnections()
+      process.exit(1)
+    }, PATIENCE).unref()
+    server.close(async () => {
+      await services.close()
+      process.exit(0)
+    })
+    // On Node 20 close() waits for idle keep-alive connections, which nobody else will close.
+    server.closeIdleConnections()
+    setInterval(() => server.closeIdleConnections(), 100).unref()
+  }
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+}

@@ -1,0 +1,24 @@
+import type { SessionData } from '../data.ts'
+
+/**
+ * Why stored text gave no data. The reasons are for the operator's log; a visitor sees no difference.
+ */
+export type RefusedReason = 'malformed' | 'unauthentic' | 'expired' | 'too-large' | 'not-an-object'
+
+export type Decoded = { ok: true; data: SessionData } | { ok: false; reason: RefusedReason }
+
+/**
+ * Turns session data into the text that a store keeps, and back.
+ *
+ * A codec tries one format only: text that it cannot authenticate is refused, never handed to another
+ * decoder (the bug class of CVE-2026-39324).
+ */
+export interface Codec {
+  readonly name: 'sealed' | 'django'
+  /** The name under which a store keeps the record of this session key. */
+  storeKey(sessionKey: string): string
+  /** @throws SessionTooLargeError when the serialized data exceed the limit in bytes. */
+  encode(sessionKey: string, data: SessionData): string
+  /** Never throws on any text. */
+  decode(sessionKey: string, text: string): Decoded
+}

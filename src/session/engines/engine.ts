@@ -1,0 +1,66 @@
+import type { Changes } from '../changes.ts'
+import type { SessionData } from '../data.ts'
+import type { SecurityKind } from '../observe/events.ts'
+import type { Version } from '../stores/store.ts'
+
+/** A live session as it was read or last written. Times are milliseconds since 1970. */
+export interface Loaded {
+  /** The secret in the cookie; null where the cookie holds the session itself. */
+  readonly key: string | null
+  readonly data: SessionData
+  readonly version: Version
+  readonly createdAt: number
+  readonly lastActivity: number
+  readonly expires: number
+}
+
+/** Where a cookie led. `suspicion` is for the operator; a visitor is simply anonymous. */
+export type Opened = { live: true; loaded: Loaded } | { live: false; suspicion?: SecurityKind; detail?: string }
+
+/** Who is asking, written beside the session for its owner to recognise. */
+export interface Client {
+  readonly ipAddress: string | null
+  readonly userAgent: string | null
+}
+
+/** What settle decided to write. */
+export interface Commit {
+  readonly write: 'create' | 'save' | 'cycle'
+  /** What the request loaded; undefined when it starts a session. */
+  readonly loaded: Loaded | undefined
+  readonly changes: Changes
+  readonly client: Client
+  /** Sign-in starts the absolute clock anew; a mere change of key does not (ASVS 7.3.2). */
+  readonly restartClock: boolean
+}
+
+export type Committed =
+  | { outcome: 'saved'; loaded: Loaded; cookie: string; replayed: boolean }
+  /** The session was ended meanwhile; nothing was written. */
+  | { outcome: 'ended' }
+
+/**
+ * What the middleware talks to: cookie text in, session out, and back.
+ *
+ * Every method throws StoreUnavailableError when the storage cannot answer.
+ */
+export interface Engine {
+  readonly name: string
+  /** Never adopts what the client sent: a cookie that leads nowhere is anonymous (Django behaviour 6). */
+  open(cookie: string): Promise<Opened>
+  /** @throws SessionTooLargeError, SessionContendedError */
+  commit(commit: Commit): Promise<Committed>
+  /** Moves the expiry only; undefined when there was nothing to move or somebody saved meanwhile. */
+  touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined>
+  /** Ends the session at once, whatever other requests still hold it. */
+  end(loaded: Loaded): Promise<void>
+}
+
+/** Where a session keeps its user's id, as Django does; stores copy it to a column of its own. */
+export const USER_KEY = '_auth_user_id'
+
+/** The signed-in user's id, or null for an anonymous session. */
+export function userIdOf(data: SessionData): string | null {
+  const id = data[USER_KEY]
+  return typeof id === 'string' && id !== '' ? id : null
+}

@@ -1,0 +1,67 @@
+/**
+ * The engine's errors. `status`, `expose` and `headers` are what Koa reads from a thrown error, so
+ * an application without an error page of its own still answers correctly.
+ */
+class SessionError extends Error {
+  readonly status: number
+  /** Whether the message may be shown to the visitor. */
+  readonly expose: boolean = true
+  readonly headers: Readonly<Record<string, string>> = {}
+
+  constructor(message: string, status: number, options?: ErrorOptions) {
+    super(message, options)
+    this.name = new.target.name
+    this.status = status
+  }
+}
+
+/** The session ended (logout, revocation, expiry) while a request was still changing it; nothing was written. 409. */
+export class SessionEndedError extends SessionError {
+  constructor() {
+    super('Your session ended while this request was running. Nothing was changed.', 409)
+  }
+}
+
+/** The storage cannot answer now. Never to be read as "no such session". 503. */
+export class StoreUnavailableError extends SessionError {
+  override readonly headers = { 'Retry-After': '5' }
+
+  constructor(cause?: unknown) {
+    super('Sessions are unavailable for a moment. Please try again.', 503, { cause })
+  }
+}
+
+/** So many requests changed one session at once that the bounded retries ran out; nothing was written. 503. */
+export class SessionContendedError extends SessionError {
+  override readonly headers = { 'Retry-After': '1' }
+
+  constructor() {
+    super('Too many requests are changing this session at once. Please try again.', 503)
+  }
+}
+
+/** A session, or one slice of it, would exceed its budget. 413. */
+export class SessionTooLargeError extends SessionError {
+  readonly bytes: number
+  readonly limit: number
+  /** The slice over its budget; undefined when the whole session is. */
+  readonly slice: string | undefined
+
+  constructor(bytes: number, limit: number, slice?: string) {
+    super(
+      `${slice === undefined ? 'The session' : `"${slice}"`} would take ${bytes} bytes; the limit is ${limit}.`,
+      413,
+    )
+    this.bytes = bytes
+    this.limit = limit
+    this.slice = slice
+  }
+}
+
+/** A record with this key exists already: draw another key. Never leaves the engine. */
+export class KeyTakenError extends Error {
+  constructor() {
+    super('The session key is taken')
+    this.name = 'KeyTakenError'
+  }
+}

@@ -1,0 +1,184 @@
+import { isIP } from 'node:net'
+import type { Context, Middleware } from 'koa'
+import { type CookieSettings, checkCookieSettings, clearCookie, cookieValues, setCookie } from './cookie.ts'
+import type { Client, Engine, Loaded, Opened } from './engines/engine.ts'
+import { SessionEndedError } from './errors.ts'
+import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, touchDue } from './expiry.ts'
+import type { Observer } from './observe/events.ts'
+import { Session } from './session.ts'
+import { type Decision, settle } from './settle.ts'
+
+/** How `ctx.session()` opens the session. */
+export interface OpenOptions {
+  /** `false` for polling and the like: reading then does not prolong the session. */
+  readonly activity?: boolean
+}
+
+declare module 'koa' {
+  interface DefaultContext {
+    /** The visitor's session, loaded on the first call and once per request. */
+    session: (options?: OpenOptions) => Promise<Session>
+  }
+}
+
+/** What {@link sessions} needs. */
+export interface SessionsOptions {
+  readonly engine: Engine
+  readonly cookie: CookieSettings
+  readonly expiry: ExpiryPolicy
+  /** Treat every request that carries the cookie as activity, even if the handler never asks (Django's setting). */
+  readonly saveEveryRequest?: boolean
+  readonly observe?: Observer
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+const USER_AGENT_LENGTH = 256
+
+/**
+ * Koa middleware that gives every handler `ctx.session()` and saves the session before the first byte of the
+ * answer. Requests that never ask for it cost nothing.
+ *
+ * @throws RangeError at once for cookie settings that no browser would accept
+ */
+export function sessions(options: SessionsOptions): Middleware {
+  checkCookieSettings(options.cookie)
+  return async function session(ctx, next) {
+    const visit = new Visit(ctx, options)
+    ctx.session = (open) => visit.session(open)
+    await next()
+    await visit.settle()
+  }
+}
+
+/** One request's dealings with its session. */
+class Visit {
+  readonly #ctx: Context
+  readonly #options: SessionsOptions
+  readonly #observe: Observer
+  readonly #now: () => number
+  #opening: Promise<Session> | undefined
+  #hadCookie = false
+  #activity = false
+
+  constructor(ctx: Context, options: SessionsOptions) {
+    this.#ctx = ctx
+    this.#options = options
+    this.#observe = options.observe ?? (() => {})
+    this.#now = options.now ?? Date.now
+  }
+
+  session(options: OpenOptions = {}): Promise<Session> {
+    // A browser that fetches ahead is not its user: RFC 8941 header Sec-Purpose.
+    if (options.activity !== false && !this.#ctx.get('Sec-Purpose').startsWith('prefetch')) this.#activity = true
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  async settle(): Promise<void> {
+    const ctx = this.#ctx
+    const values = this.#opening === undefined && this.#options.saveEveryRequest ? this.#values() : []
+    if (values.length > 0) await this.session()
+    if (this.#opening === undefined) return
+    ctx.vary('Cookie')
+    const session = await this.#opening.catch(() => undefined)
+    // The handler has answered without it (the store was out): there is nothing to save.
+    if (session === undefined) return
+    const decision = settle(this.#facts(session))
+    if (decision.personal && (decision.cookie !== 'none' || !ctx.response.get('Cache-Control'))) {
+      ctx.set('Cache-Control', 'private, no-store')
+    }
+    try {
+      await this.#carryOut(decision, session)
+    } finally {
+      session.close()
+    }
+  }
+
+  async #open(): Promise<Session> {
+    const opened = await this.#follow()
+    if (!opened.live && opened.suspicion !== undefined) {
+      const { suspicion: kind, detail } = opened
+      this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
+    }
+    return new Session(opened.live ? opened.loaded : undefined, {
+      expiry: this.#options.expiry,
+      now: this.#now,
+      observe: this.#observe,
+      end: (loaded) => this.#options.engine.end(loaded),
+    })
+  }
+
+  async #follow(): Promise<Opened> {
+    const values = this.#values()
+    this.#hadCookie = values.length > 0
+    const [value] = values
+    if (value === undefined) return { live: false }
+    // The order of cookies of one name is the attacker's choice, so none of them counts.
+    if (values.length > 1) return { live: false, suspicion: 'duplicate-cookie' }
+    return await this.#options.engine.open(value)
+  }
+
+  #values(): string[] {
+    return cookieValues(this.#ctx.req.headers.cookie, this.#options.cookie.name)
+  }
+
+  #facts(session: Session) {
+    const { loaded, changed, empty, flushed, cycled } = session.state()
+    return {
+      status: this.#ctx.status,
+      asked: true,
+      hadCookie: this.#hadCookie,
+      live: loaded !== undefined,
+      flushed,
+      changed,
+      empty,
+      cycled,
+      touchDue: loaded !== undefined && this.#touchDue(loaded),
+    }
+  }
+
+  #touchDue(loaded: Loaded): boolean {
+    if (this.#options.saveEveryRequest) return true
+    return this.#activity && touchDue(this.#options.expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
+  }
+
+  async #carryOut(decision: Decision, session: Session): Promise<void> {
+    const { loaded, changes, restartClock } = session.state()
+    const { engine, cookie } = this.#options
+    if (decision.cookie === 'clear') this.#ctx.append('Set-Cookie', clearCookie(cookie))
+    if (decision.write === 'none') return
+    if (decision.write === 'touch') {
+      const touched = loaded && (await engine.touch(loaded))
+      if (touched) this.#sendCookie(touched.cookie, touched.loaded)
+      return
+    }
+    const committed = await engine.commit({
+      write: decision.write,
+      loaded,
+      changes,
+      client: client(this.#ctx),
+      restartClock,
+    })
+    if (committed.outcome === 'ended') {
+      this.#observe({ type: 'ended' })
+      throw new SessionEndedError()
+    }
+    session.close(committed.loaded)
+    this.#sendCookie(committed.cookie, committed.loaded)
+  }
+
+  #sendCookie(value: string, loaded: Loaded): void {
+    const { cookie, expiry } = this.#options
+    const now = this.#now()
+    const stored = loaded.data[EXPIRY_KEY]
+    const left = deadline(expiry, stored, loaded.createdAt, now) - now
+    const maxAge = closesWithBrowser(expiry, stored) ? undefined : Math.trunc(left / 1000)
+    this.#ctx.append('Set-Cookie', setCookie(cookie, value, maxAge, now))
+  }
+}
+
+function client(ctx: Context): Client {
+  const userAgent = [...ctx.get('User-Agent').replace(/\p{Cc}/gu, '')].slice(0, USER_AGENT_LENGTH).join('')
+  return { ipAddress: isIP(ctx.ip) ? ctx.ip : null, userAgent: userAgent || null }
+}

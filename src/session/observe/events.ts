@@ -1,0 +1,19 @@
+/** Something an operator may want to log, count or be warned of. Never holds a key, data or a cookie. */
+export type SessionEvent =
+  | { type: 'security'; kind: SecurityKind; detail?: string }
+  /** Somebody saved first; this request's changes are replayed. */
+  | { type: 'conflict'; attempt: number }
+  /** A change arrived for a session that had ended: refused with 409. */
+  | { type: 'ended' }
+  /** Stored data did not fit the slice, so the handler got its default. */
+  | { type: 'slice'; slice: string; problem: 'invalid' | 'newer-version'; detail: string }
+  /** Over 80 % of a budget is used. */
+  | { type: 'budget'; slice: string | null; bytes: number; limit: number }
+  | { type: 'operation'; operation: Operation; outcome: string; milliseconds: number }
+
+export type SecurityKind = 'duplicate-cookie' | 'malformed-cookie' | 'unknown-key' | 'undecodable'
+
+export type Operation = 'load' | 'create' | 'save' | 'touch' | 'delete' | 'cycle'
+
+/** Receives every event; must not throw, and is called on the request's path, so it should be quick. */
+export type Observer = (event: SessionEvent) => void

@@ -1,0 +1,111 @@
+/**
+ * Which state of a record somebody read. Opaque: a counter where the store keeps one, the stored
+ * text itself where it can not (Django's table has no such column).
+ */
+export type Version = string | number
+
+/** What a store keeps of one session. Times are milliseconds since 1970. */
+export interface SessionRecord {
+  /** The encoded session data; a store never looks inside. */
+  data: string
+  /** The record is live while `expires` lies after now: at this very instant it is gone. */
+  expires: number
+  createdAt: number
+  lastActivity: number
+  userId: string | null
+  ipAddress: string | null
+  userAgent: string | null
+}
+
+export interface StoredRecord extends SessionRecord {
+  version: Version
+}
+
+/** `missing`: the record was ended or has expired. `conflict`: somebody saved first. Neither wrote anything. */
+export type SaveOutcome = { outcome: 'saved'; version: Version } | { outcome: 'conflict' } | { outcome: 'missing' }
+
+/** As {@link SaveOutcome}, for what changes no data. */
+export type Outcome = 'done' | 'conflict' | 'missing'
+
+/**
+ * Keyed storage of session records. It knows no HTTP and no Koa; keys are whatever the codec's
+ * `storeKey` made, and the data are text.
+ *
+ * Every method throws StoreUnavailableError when the storage cannot answer, and never reports that as
+ * missing: an outage must not log anybody out. In every method the comparison and the write are one
+ * atomic step.
+ */
+export interface SessionStore {
+  readonly name: string
+  /** The live record, or undefined: absent and expired look the same. */
+  load(key: string): Promise<StoredRecord | undefined>
+  /** @throws KeyTakenError when a record has this key, live or expired. */
+  create(key: string, record: SessionRecord): Promise<Version>
+  /** Writes over exactly the version that was read. Never an upsert. */
+  save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome>
+  /** Moves the expiry of a live record whose data are still as read; the version stays. */
+  touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome>
+  /** Deletes, whatever is there. With a version: only if the live record is still as read. */
+  delete(key: string, version?: Version): Promise<Outcome>
+  close?(): Promise<void>
+}
+
+/** Which records `clear` deletes. Times are milliseconds since 1970. */
+export type ClearWhich =
+  | { kind: 'expired'; before: number }
+  | { kind: 'created'; before: number }
+  | { kind: 'inactive'; before: number }
+  | { kind: 'user'; userId: string }
+  /** The user of the record is in the table no more. */
+  | { kind: 'orphaned' }
+
+/** A store that can find and delete records by their state. */
+export interface ClearableStore {
+  countClearable(which: ClearWhich): Promise<number>
+  /** Deletes at most `limit` records and answers how many; 0 means there are none left. */
+  clearBatch(which: ClearWhich, limit: number): Promise<number>
+}
+
+/** One live session of a user, as its owner may see it. */
+export interface UserSession {
+  key: string
+  createdAt: number
+  lastActivity: number
+  expires: number
+  ipAddress: string | null
+  userAgent: string | null
+}
+
+/** A store that knows whose sessions it keeps. */
+export interface UserSessionStore {
+  listByUser(userId: string): Promise<UserSession[]>
+  /** Ends every session of the user but the one under `except`; answers how many. */
+  endByUser(userId: string, except?: string): Promise<number>
+}
+
+export interface StoreStatistics {
+  total: number
+  live: number
+  expired: number
+  authenticated: number
+  /** Live sessions by age since creation. */
+  ages: { underDay: number; underWeek: number; overWeek: number }
+  largest: { bytes: number; userId: string | null; createdAt: number; lastActivity: number }[]
+}
+
+/** A store that can describe its whole content. */
+export interface StatisticsStore {
+  statistics(): Promise<StoreStatistics>
+}
+
+export function canClear(store: SessionStore): store is SessionStore & ClearableStore {
+  return 'clearBatch' in store
+}
+
+export function knowsUsers(store: SessionStore): store is SessionStore & UserSessionStore {
+  return 'endByUser' in store
+}
+
+export function hasStatistics(store: SessionStore): store is SessionStore & StatisticsStore {
+  return 'statistics' in store
+}

@@ -1,0 +1,67 @@
+import type { Context } from 'koa'
+import { SavedSlices } from '../saved-slices.ts'
+import type { Services } from '../services.ts'
+import { carriedSlices, signIn, signOut } from '../session/index.ts'
+import type { User } from '../users.ts'
+import { wantsJson } from './input.ts'
+
+// As Django names it: the hash of the password that the session was opened with.
+const HASH_KEY = '_auth_user_hash'
+
+const found = new WeakMap<object, Promise<User | null>>()
+
+/** The signed-in user, looked up once per request; null for an anonymous visitor. */
+export function currentUser(ctx: Context, services: Services): Promise<User | null> {
+  const known = found.get(ctx.req) ?? lookUp(ctx, services)
+  found.set(ctx.req, known)
+  return known
+}
+
+/**
+ * The signed-in user. A visitor who is not signed in is sent to the sign-in page and back.
+ *
+ * @throws HttpError 401 for clients that speak JSON; 303 is set on the answer otherwise, and null returned
+ */
+export async function requireUser(ctx: Context, services: Services): Promise<User | null> {
+  const user = await currentUser(ctx, services)
+  if (user !== null) return user
+  if (wantsJson(ctx)) ctx.throw(401, 'Please sign in.')
+  const back = ctx.method === 'GET' ? ctx.url : '/account'
+  ctx.status = 303
+  ctx.redirect(`/login?next=${encodeURIComponent(back)}`)
+  return null
+}
+
+/** Signs a user in: new session key, slices merged with those kept at the last sign-out. */
+export async function signInUser(ctx: Context, services: Services, user: User): Promise<void> {
+  const session = await ctx.session()
+  await signIn(session, user.id, await new SavedSlices(services.knex).load(user.id))
+  session.set(HASH_KEY, services.users.authHash(user))
+  found.set(ctx.req, Promise.resolve(user))
+}
+
+/** After a new password: this session goes on under a new key, with the new hash. */
+export async function renewSignIn(ctx: Context, services: Services, user: User): Promise<void> {
+  const session = await ctx.session()
+  session.set(HASH_KEY, services.users.authHash(user))
+  await session.cycleKey({ restartClock: true })
+  found.set(ctx.req, Promise.resolve(user))
+}
+
+/** Ends the session, and keeps what its slices say should be there at the next sign-in. */
+export async function signOutUser(ctx: Context, services: Services): Promise<void> {
+  const session = await ctx.session()
+  if (session.userId !== null) await new SavedSlices(services.knex).save(session.userId, carriedSlices(session))
+  await signOut(session)
+  found.set(ctx.req, Promise.resolve(null))
+}
+
+async function lookUp(ctx: Context, services: Services): Promise<User | null> {
+  const session = await ctx.session()
+  if (session.userId === null) return null
+  const user = await services.users.byId(session.userId)
+  if (user !== undefined && services.users.authHashMatches(user, session.get(HASH_KEY))) return user
+  // The account is gone or disabled, or has another password since: nothing of this session may live on.
+  await session.flush()
+  return null
+}

@@ -1,0 +1,60 @@
+import type { Context } from 'koa'
+import type { z } from 'zod'
+
+/** Fields that cannot be accepted, each with a message for its person. 422. */
+export class InvalidInputError extends Error {
+  readonly status = 422
+  readonly expose = true
+  readonly fields: Readonly<Record<string, string>>
+
+  constructor(fields: Readonly<Record<string, string>>) {
+    super('Please check the marked fields.')
+    this.name = 'InvalidInputError'
+    this.fields = fields
+  }
+}
+
+/** The outcome of reading a form: its values, or what is wrong with them beside what was typed. */
+export type Input<T> =
+  | { ok: true; values: T }
+  | { ok: false; errors: Record<string, string>; typed: Record<string, string> }
+
+/** Checks the request's body, form or JSON, against a schema. Unknown fields are left out. */
+export function readInput<T>(ctx: Context, schema: z.ZodType<T>): Input<T> {
+  const body = bodyOf(ctx)
+  const parsed = schema.safeParse(body)
+  if (parsed.success) return { ok: true, values: parsed.data }
+  const errors: Record<string, string> = Object.create(null)
+  for (const issue of parsed.error.issues) errors[issue.path.join('.') || 'body'] ??= issue.message
+  return { ok: false, errors, typed: typedText(body) }
+}
+
+/**
+ * As {@link readInput}, for callers that have no form to show again.
+ *
+ * @throws InvalidInputError
+ */
+export function requireInput<T>(ctx: Context, schema: z.ZodType<T>): T {
+  const input = readInput(ctx, schema)
+  if (!input.ok) throw new InvalidInputError(input.errors)
+  return input.values
+}
+
+/** Whether the client asked for JSON rather than a page. */
+export function wantsJson(ctx: Context): boolean {
+  ctx.vary('Accept')
+  return ctx.accepts('html', 'json') === 'json'
+}
+
+function bodyOf(ctx: Context): Record<string, unknown> {
+  const { body } = ctx.request
+  return typeof body === 'object' && body !== null && !Array.isArray(body) ? { ...body } : {}
+}
+
+function typedText(body: Record<string, unknown>): Record<string, string> {
+  const typed: Record<string, string> = Object.create(null)
+  for (const [name, value] of Object.entries(body)) {
+    if (typeof value === 'string' && !/password/i.test(name)) typed[name] = value.slice(0, 1000)
+  }
+  return typed
+}
