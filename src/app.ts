@@ -31,7 +31,7 @@ export function createApp(services: Services): Koa {
   app.use(staticFiles(config.production))
   app.use(sessions({ ...config.session, engine, observe }))
   app.use(errorPages(log, 'inside the session'))
-  app.use(crossOriginProtection())
+  app.use(crossOriginProtection(new Set(config.publicOrigin === undefined ? [] : [config.publicOrigin])))
   app.use(koaBody({ multipart: false }))
   app.use(home(services))
   for (const feature of features) app.use(feature.routes)

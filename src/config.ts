@@ -31,7 +31,7 @@ const variables = z.object({
       .regex(/^(sqlite:|postgres(ql)?:\/\/|mysql:\/\/)/, 'must start with sqlite:, postgres:// or mysql://')
       .optional(),
   ),
-  SESSION_ENGINE: z.enum(['db', 'signed_cookies']).default('db'),
+  SESSION_ENGINE: z.enum(['db']).default('db'),
   SESSION_FORMAT: z.enum(['sealed', 'django']).default('sealed'),
   SESSION_TABLE: text.pipe(
     z

@@ -144,7 +144,7 @@ class Visit {
   }
 
   async #carryOut(decision: Decision, session: Session): Promise<void> {
-    const { loaded, changes, restartClock } = session.state()
+    const { loaded, data, changes, restartClock } = session.state()
     const { engine, cookie } = this.#options
     if (decision.cookie === 'clear') this.#ctx.append('Set-Cookie', clearCookie(cookie))
     if (decision.write === 'none') return
@@ -156,6 +156,7 @@ class Visit {
     const committed = await engine.commit({
       write: decision.write,
       loaded,
+      data,
       changes,
       client: client(this.#ctx),
       restartClock,

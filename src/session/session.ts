@@ -258,6 +258,7 @@ export class Session {
     const changed = this.modified
     return {
       loaded: this.#loaded,
+      data: this.#data,
       changes: this.#changes,
       changed,
       empty: Object.keys(this.#data).length === 0,

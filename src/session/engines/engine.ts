@@ -28,6 +28,9 @@ export interface Commit {
   readonly write: 'create' | 'save' | 'cycle'
   /** What the request loaded; undefined when it starts a session. */
   readonly loaded: Loaded | undefined
+  /** The data as this request left them: right unless somebody else has saved since they were loaded. */
+  readonly data: SessionData
+  /** For when somebody has. */
   readonly changes: Changes
   readonly client: Client
   /** Sign-in starts the absolute clock anew; a mere change of key does not (ASVS 7.3.2). */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Codec } from '../codec/codec.ts'
-import { emptyData, type SessionData } from '../data.ts'
+import { emptyData, plainJson, type SessionData } from '../data.ts'
 import { KeyTakenError, SessionContendedError } from '../errors.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
 import { isSessionKey, newSessionKey } from '../key.ts'
@@ -60,8 +60,7 @@ export class StoredEngine implements Engine {
 
   async commit(commit: Commit): Promise<Committed> {
     const { loaded } = commit
-    if (commit.write === 'create' || !hasKey(loaded))
-      return await this.#create(commit, commit.changes.replayOn(emptyData()))
+    if (commit.write === 'create' || !hasKey(loaded)) return await this.#create(commit, dataFor(commit, undefined))
     return await this.#queue.run(loaded.key, async (before) => {
       // Whoever ran before in this process has ended the session, or knows its newest state.
       if (before?.outcome === 'ended' && commit.write === 'save') return before
@@ -115,7 +114,7 @@ export class StoredEngine implements Engine {
   async #save(commit: Commit, newest: Live, replayed: boolean): Promise<Committed> {
     let current = newest
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const data = commit.changes.replayOn(current.data)
+      const data = dataFor(commit, current)
       const record = this.#record(current.key, data, commit.client, current.createdAt, this.#now())
       const { version } = current
       const result = await this.#timed('save', () => this.store.save(this.codec.storeKey(current.key), version, record))
@@ -134,7 +133,7 @@ export class StoredEngine implements Engine {
   async #cycle(commit: Commit, newest: Live): Promise<Committed> {
     let current = newest
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const next = await this.#create({ ...commit, loaded: current }, commit.changes.replayOn(current.data))
+      const next = await this.#create({ ...commit, loaded: current }, dataFor(commit, current))
       const { version } = current
       const ended = await this.#timed('cycle', () => this.store.delete(this.codec.storeKey(current.key), version))
       if (ended === 'done') return next
@@ -180,6 +179,11 @@ export class StoredEngine implements Engine {
       this.#observe({ type: 'operation', operation, outcome, milliseconds: performance.now() - start })
     }
   }
+}
+
+/** What to write over `current`: the request's own data if that is what it loaded, its changes replayed otherwise. */
+function dataFor({ loaded, data, changes }: Commit, current: Loaded | undefined): SessionData {
+  return current === loaded ? (plainJson(data) as SessionData) : changes.replayOn(current?.data ?? emptyData())
 }
 
 function hasKey(loaded: Loaded | undefined): loaded is Live {

@@ -1,0 +1,13 @@
+import { InvalidArgumentError } from 'commander'
+
+const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 }
+
+/** Milliseconds of `30d`, `12h`, `15m`, `45s` or `2w`. */
+export function duration(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
+  const factor = UNITS[unit ?? '']
+  if (amount === undefined || factor === undefined) {
+    throw new InvalidArgumentError('Write a number and a unit: 45s, 15m, 12h, 30d or 2w.')
+  }
+  return Number(amount) * factor
+}
