@@ -22,3 +22,12 @@ export interface Codec {
   /** Never throws on any text. */
   decode(sessionKey: string, text: string): Decoded
 }
+
+/** For engines that keep the whole session in the cookie. */
+export interface CookieCodec {
+  readonly name: 'sealed' | 'django'
+  /** @throws SessionTooLargeError when the serialized data exceed the limit in bytes. */
+  encode(data: SessionData): string
+  /** Never throws on any text. */
+  decode(text: string): Decoded
+}

@@ -27,6 +27,11 @@ export type SaveOutcome = { outcome: 'saved'; version: Version } | { outcome: 'c
 /** As {@link SaveOutcome}, for what changes no data. */
 export type Outcome = 'done' | 'conflict' | 'missing'
 
+/** What a store cannot do; the message says why in one sentence. */
+export class NotSupportedError extends Error {
+  override readonly name = 'NotSupportedError'
+}
+
 /**
  * Keyed storage of session records. It knows no HTTP and no Koa; keys are whatever the codec's
  * `storeKey` made, and the data are text.
@@ -59,7 +64,7 @@ export type ClearWhich =
   /** The user of the record is in the table no more. */
   | { kind: 'orphaned' }
 
-/** A store that can find and delete records by their state. */
+/** A store that can find and delete records by their state. Throws NotSupportedError for a kind it cannot tell. */
 export interface ClearableStore {
   countClearable(which: ClearWhich): Promise<number>
   /** Deletes at most `limit` records and answers how many; 0 means there are none left. */

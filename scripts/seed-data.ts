@@ -1,0 +1,55 @@
+const MATERIALS = [
+  'Oak',
+  'Linen',
+  'Brass',
+  'Stoneware',
+  'Wool',
+  'Cork',
+  'Slate',
+  'Birch',
+  'Copper',
+  'Felt',
+  'Glass',
+  'Cedar',
+] as const
+
+const THINGS = [
+  { name: 'Desk Tray', description: 'Keeps pens, keys and small change in one place.', price: 2450 },
+  { name: 'Lantern', description: 'A steady light for the table, the porch or the boat.', price: 4990 },
+  { name: 'Bookend', description: 'Holds a row of heavy books upright; sold singly.', price: 1895 },
+  { name: 'Coaster Set', description: 'Four coasters that stay where they are put.', price: 1250 },
+  { name: 'Wall Hook', description: 'One hook, two screws, no fuss.', price: 690 },
+  { name: 'Planter', description: 'For herbs on a windowsill, with a saucer underneath.', price: 3200 },
+] as const
+
+/** One product of the demo shop. Prices are minor units. */
+export interface SeedProduct {
+  readonly name: string
+  readonly description: string
+  readonly price: number
+  readonly hue: number
+  readonly active: boolean
+}
+
+/** 72 products: every thing in every material, each with a price and a colour of its own. */
+export const products: readonly SeedProduct[] = MATERIALS.flatMap((material, row) =>
+  THINGS.map((thing, column) => ({
+    name: `${material} ${thing.name}`,
+    description: thing.description,
+    price: thing.price + row * 135 + ((row * 7 + column * 3) % 5) * 20,
+    hue: (row * 30 + column * 11) % 360,
+    active: true,
+  })),
+)
+
+/** Their passwords are in the README: never seeded in production. */
+export const demoUsers = [
+  { username: 'ada', password: 'ada-demo-password', email: 'ada@example.com', fullName: 'Ada Lovelace', isStaff: true },
+  {
+    username: 'grace',
+    password: 'grace-demo-password',
+    email: 'grace@example.com',
+    fullName: 'Grace Hopper',
+    isStaff: false,
+  },
+] as const

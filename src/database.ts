@@ -1,0 +1,91 @@
+import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs'
+import { basename, dirname, extname, join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import createKnex, { type Knex } from 'knex'
+import { ConfigError } from './config.ts'
+import { projectRoot } from './paths.ts'
+
+const ACQUIRE_TIMEOUT = 5000
+const STATEMENT_TIMEOUT = 10_000
+const POOL = { min: 0, max: 10 }
+
+/**
+ * Opens a database. Knex connects on the first query.
+ *
+ * @param url `sqlite:./path`, `sqlite::memory:`, `postgres://…` or `mysql://…`
+ * @throws ConfigError when SQLite's folder cannot be written
+ */
+export function openDatabase(url: string): Knex {
+  return createKnex(databaseConfig(url))
+}
+
+/** The same, as Knex's own command line wants it. */
+export function databaseConfig(url: string): Knex.Config {
+  const common = { acquireConnectionTimeout: ACQUIRE_TIMEOUT, migrations: { migrationSource } }
+  if (url.startsWith('sqlite:')) return { ...common, ...sqlite(url.slice('sqlite:'.length)) }
+  if (url.startsWith('mysql:')) {
+    // Dates are UTC on both sides; never the zone of whoever runs the server.
+    return {
+      ...common,
+      client: 'mysql2',
+      connection: { uri: url, timezone: 'Z' } as Knex.MySql2ConnectionConfig,
+      pool: POOL,
+    }
+  }
+  const limits = { query_timeout: STATEMENT_TIMEOUT, statement_timeout: STATEMENT_TIMEOUT }
+  return { ...common, client: 'pg', connection: { connectionString: url, ...limits }, pool: POOL }
+}
+
+function sqlite(path: string): Knex.Config {
+  const filename = path === ':memory:' ? path : resolve(projectRoot, path)
+  if (filename !== ':memory:') requireWritable(dirname(filename))
+  return {
+    client: 'sqlite3',
+    connection: { filename },
+    useNullAsDefault: true,
+    // One connection: SQLite has one writer anyway, and so nobody in this process ever finds the file locked.
+    pool: {
+      min: 1,
+      max: 1,
+      afterCreate(
+        connection: { exec(sql: string, done: (error: Error | null) => void): void },
+        done: (error: Error | null) => void,
+      ) {
+        connection.exec(
+          'PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;',
+          done,
+        )
+      },
+    },
+  }
+}
+
+function requireWritable(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true })
+    accessSync(folder, constants.W_OK)
+  } catch {
+    throw new ConfigError(`The folder "${folder}" is not writable: DATABASE_URL puts the database there.`)
+  }
+}
+
+const migrationsFolder = join(projectRoot, import.meta.url.endsWith('.ts') ? 'migrations' : 'dist/migrations')
+
+/** Migrations by name without extension, so that .ts in development and .js in production are the same ones. */
+const migrationSource: Knex.MigrationSource<string> = {
+  async getMigrations() {
+    return readdirSync(migrationsFolder)
+      .filter((file) => /(?<!\.d)\.(ts|js)$/.test(file))
+      .sort()
+  },
+  getMigrationName: (file) => basename(file, extname(file)),
+  async getMigration(file) {
+    return (await import(pathToFileURL(join(migrationsFolder, file)).href)) as Knex.Migration
+  },
+}
+
+/** Brings the database to the newest shape; answers the names of the migrations that ran. */
+export async function migrate(knex: Knex): Promise<string[]> {
+  const [, names]: [number, string[]] = await knex.migrate.latest({ migrationSource })
+  return names
+}

@@ -1,0 +1,75 @@
+import type { SessionData } from '../data.ts'
+import { SessionTooLargeError } from '../errors.ts'
+import type { Codec, CookieCodec, Decoded } from './codec.ts'
+import { isTooLarge } from './sealed.ts'
+import { jsonSerializer, type Serializer } from './serializer.ts'
+import { BadSignature, dumps, loads, pythonJson, SignatureExpired } from './signing.ts'
+
+// Python derives it from the class name, which is the same in all five of Django's backends (behaviour 21).
+const STORE_SALT = 'django.contrib.sessions.SessionStore'
+const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
+
+/** What the codecs of Django's format are made of. */
+export interface DjangoOptions {
+  /** SECRET_KEY and SECRET_KEY_FALLBACKS. */
+  readonly secrets: readonly [string, ...string[]]
+  readonly serializer?: Serializer
+  /** Largest serialized session in bytes; 65536 by default. */
+  readonly maxBytes?: number
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+/** Django's stored sessions, byte for byte: signed, not encrypted, under the raw session key (behaviours 21 to 25). */
+export function djangoCodec(options: DjangoOptions): Codec {
+  const text = signedText(options, STORE_SALT)
+  return {
+    name: 'django',
+    storeKey: (sessionKey) => sessionKey,
+    encode: (_sessionKey, data) => text.encode(data),
+    decode: (_sessionKey, stored) => text.decode(stored),
+  }
+}
+
+/**
+ * Django's signed_cookies: the cookie is the session (behaviours 80, 81).
+ *
+ * @param options.maxAge seconds after which a cookie is refused
+ */
+export function djangoCookieCodec(options: DjangoOptions & { readonly maxAge: number }): CookieCodec {
+  return { name: 'django', ...signedText(options, COOKIE_SALT, options.maxAge) }
+}
+
+function signedText(
+  { secrets, serializer = jsonSerializer, maxBytes = 65_536, now }: DjangoOptions,
+  salt: string,
+  maxAge?: number,
+) {
+  // Python's JSON differs in how it escapes, and equal bytes are the point of this format.
+  const serialize = serializer === jsonSerializer ? pythonJson : serializer.dumps
+  return {
+    encode(data: SessionData): string {
+      const bytes = serialize(data)
+      if (bytes.length > maxBytes) throw new SessionTooLargeError(bytes.length, maxBytes)
+      return dumps(bytes, { secrets, salt, compress: true, now: now?.() ?? Date.now() })
+    },
+    decode(text: string): Decoded {
+      try {
+        const bytes = loads(text, { secrets, salt, maxBytes, maxAge, now: now?.() ?? Date.now() })
+        return understood(bytes, serializer)
+      } catch (error) {
+        if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
+        if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }
+        return { ok: false, reason: isTooLarge(error) ? 'too-large' : 'malformed' }
+      }
+    },
+  }
+}
+
+function understood(bytes: Buffer, serializer: Serializer): Decoded {
+  try {
+    return { ok: true, data: serializer.loads(bytes) }
+  } catch (error) {
+    return { ok: false, reason: error instanceof TypeError ? 'not-an-object' : 'malformed' }
+  }
+}

@@ -1,0 +1,140 @@
+import type { Binding, Dialect, Row } from './database-statements.ts'
+import type { SessionRecord, StoredRecord, Version } from './store.ts'
+
+/** The statements of the hot path. All compare and write in one step; `now` is always the last binding. */
+export interface LayoutSql {
+  readonly load: string
+  readonly create: string
+  readonly save: string
+  readonly touch: string
+  readonly remove: string
+  readonly removeVersion: string
+  readonly exists: string
+}
+
+/** How a table keeps sessions: its statements, and how their bindings and rows are read. */
+export interface Layout {
+  readonly sql: LayoutSql
+  readonly columns: readonly string[]
+  readonly expires: string
+  /** Whether the table knows user, address, birth and last activity. */
+  readonly keepsMetadata: boolean
+  time(milliseconds: number): Binding
+  forCreate(key: string, record: SessionRecord): Binding[]
+  forSave(key: string, version: Version, record: SessionRecord): Binding[]
+  forTouch(key: string, version: Version, times: { expires: number; lastActivity: number }): Binding[]
+  savedVersion(version: Version, record: SessionRecord): Version
+  read(row: Row): StoredRecord
+}
+
+/** The project's own table: a version counter, metadata beside the data, times as milliseconds since 1970. */
+export function ownLayout(table: string): Layout {
+  const live = 'expires > ?'
+  const asRead = `session_key = ? AND version = ? AND ${live}`
+  const read = 'data, version, expires, created_at, last_activity, user_id, ip_address, user_agent'
+  return {
+    columns: ['session_key', ...read.split(', ')],
+    expires: 'expires',
+    keepsMetadata: true,
+    sql: {
+      load: `SELECT ${read} FROM ${table} WHERE session_key = ? AND ${live}`,
+      create: `INSERT INTO ${table} (session_key, ${read}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      save: `UPDATE ${table} SET data = ?, version = version + 1, expires = ?, last_activity = ?, user_id = ?, ip_address = ?, user_agent = ? WHERE ${asRead}`,
+      touch: `UPDATE ${table} SET expires = ?, last_activity = ? WHERE ${asRead}`,
+      remove: `DELETE FROM ${table} WHERE session_key = ?`,
+      removeVersion: `DELETE FROM ${table} WHERE ${asRead}`,
+      exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
+    },
+    time: (milliseconds) => milliseconds,
+    forCreate: (key, { data, expires, createdAt, lastActivity, userId, ipAddress, userAgent }) => [
+      key,
+      data,
+      1,
+      expires,
+      createdAt,
+      lastActivity,
+      userId,
+      ipAddress,
+      userAgent,
+    ],
+    forSave: (key, version, { data, expires, lastActivity, userId, ipAddress, userAgent }) => [
+      data,
+      expires,
+      lastActivity,
+      userId,
+      ipAddress,
+      userAgent,
+      key,
+      version,
+    ],
+    forTouch: (key, version, { expires, lastActivity }) => [expires, lastActivity, key, version],
+    savedVersion: (version) => Number(version) + 1,
+    read: (row) => ({
+      data: String(row['data']),
+      version: Number(row['version']),
+      expires: Number(row['expires']),
+      createdAt: Number(row['created_at']),
+      lastActivity: Number(row['last_activity']),
+      userId: textOrNull(row['user_id']),
+      ipAddress: textOrNull(row['ip_address']),
+      userAgent: textOrNull(row['user_agent']),
+    }),
+  }
+}
+
+/**
+ * Django's table (behaviours 52 to 59). It has no version, so the stored text is the version; it has no metadata, so
+ * birth and last activity read as 0.
+ */
+export function djangoLayout(table: string, dialect: Dialect): Layout {
+  const live = 'expire_date > ?'
+  // MySQL's usual collations ignore case, and signed text is all about case.
+  const sameText = dialect === 'mysql' ? 'session_data = BINARY ?' : 'session_data = ?'
+  const asRead = `session_key = ? AND ${sameText} AND ${live}`
+  const time = (milliseconds: number): Binding =>
+    dialect === 'postgres' ? new Date(milliseconds) : pythonDateText(milliseconds)
+  return {
+    columns: ['session_key', 'session_data', 'expire_date'],
+    expires: 'expire_date',
+    keepsMetadata: false,
+    sql: {
+      load: `SELECT session_data, expire_date FROM ${table} WHERE session_key = ? AND ${live}`,
+      create: `INSERT INTO ${table} (session_key, session_data, expire_date) VALUES (?, ?, ?)`,
+      save: `UPDATE ${table} SET session_data = ?, expire_date = ? WHERE ${asRead}`,
+      touch: `UPDATE ${table} SET expire_date = ? WHERE ${asRead}`,
+      remove: `DELETE FROM ${table} WHERE session_key = ?`,
+      removeVersion: `DELETE FROM ${table} WHERE ${asRead}`,
+      exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
+    },
+    time,
+    forCreate: (key, record) => [key, record.data, time(record.expires)],
+    forSave: (key, version, record) => [record.data, time(record.expires), key, version],
+    forTouch: (key, version, { expires }) => [time(expires), key, version],
+    savedVersion: (_version, record) => record.data,
+    read: (row) => ({
+      data: String(row['session_data']),
+      version: String(row['session_data']),
+      expires: pythonDate(row['expire_date']),
+      createdAt: 0,
+      lastActivity: 0,
+      userId: null,
+      ipAddress: null,
+      userAgent: null,
+    }),
+  }
+}
+
+/** `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, the fraction left out when it is 0 (behaviour 59). */
+function pythonDateText(milliseconds: number): string {
+  const text = new Date(milliseconds).toISOString().replace('T', ' ').slice(0, 23)
+  return text.endsWith('.000') ? text.slice(0, 19) : `${text}000`
+}
+
+function pythonDate(value: unknown): number {
+  if (value instanceof Date) return value.getTime()
+  return Date.parse(`${String(value).slice(0, 23).replace(' ', 'T')}Z`)
+}
+
+function textOrNull(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}

@@ -1,0 +1,247 @@
+import type { Knex } from 'knex'
+import { KeyTakenError, StoreUnavailableError } from '../errors.ts'
+import { djangoLayout, type Layout, ownLayout } from './database-layouts.ts'
+import { type Binding, type Dialect, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
+import {
+  type ClearableStore,
+  type ClearWhich,
+  NotSupportedError,
+  type Outcome,
+  type SaveOutcome,
+  type SessionRecord,
+  type SessionStore,
+  type StatisticsStore,
+  type StoredRecord,
+  type StoreStatistics,
+  type UserSession,
+  type UserSessionStore,
+  type Version,
+} from './store.ts'
+
+/** What a {@link DatabaseStore} is made of. */
+export interface DatabaseStoreOptions {
+  /** Opened, and later closed, by the caller: SQLite, PostgreSQL, MySQL or MariaDB. */
+  readonly knex: Knex
+  /** A plain SQL name; it stands in the statements as it is. */
+  readonly table: string
+  /** `own`: the project's table; `django`: the three columns of Django's. */
+  readonly layout: 'own' | 'django'
+  /** The table whose `id` is the user's; without it there is no telling which sessions are orphaned. */
+  readonly usersTable?: string
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
+// What a codec makes. Anything else (NUL, trailing spaces, megabytes) is in no table, and some databases choke on it.
+const POSSIBLE_KEY = /^[\x21-\x7e]{1,64}$/
+const DAY = 86_400_000
+const LARGEST = 10
+
+/** Sessions in a table, over any Knex. Each operation of the hot path is one prepared statement. */
+export class DatabaseStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
+  readonly name = 'db'
+  readonly #knex: Knex
+  readonly #statements: PreparedStatements
+  readonly #dialect: Dialect
+  readonly #layout: Layout
+  readonly #table: string
+  readonly #usersTable: string | undefined
+  readonly #now: () => number
+
+  /** @throws RangeError for a table name that is not a plain SQL name, or a database of another kind */
+  constructor({ knex, table, layout, usersTable, now = Date.now }: DatabaseStoreOptions) {
+    for (const name of [table, usersTable ?? table]) {
+      if (!SQL_NAME.test(name)) throw new RangeError(`"${name}" is not a plain SQL name`)
+    }
+    this.#knex = knex
+    this.#statements = new PreparedStatements(knex)
+    this.#dialect = dialectOf(knex)
+    this.#layout = layout === 'own' ? ownLayout(table) : djangoLayout(table, this.#dialect)
+    this.#table = table
+    this.#usersTable = usersTable
+    this.#now = now
+  }
+
+  /** @throws Error saying what to do when the table is not there as it should be; StoreUnavailableError */
+  async assertReady(): Promise<void> {
+    try {
+      await this.#knex(this.#table)
+        .select(...this.#layout.columns)
+        .limit(1)
+    } catch (error) {
+      await this.#knex.raw('SELECT 1').catch((reason: unknown) => {
+        throw new StoreUnavailableError(reason)
+      })
+      throw new Error(`The table "${this.#table}" is missing or has other columns: run "npm run migrate".`, {
+        cause: error,
+      })
+    }
+  }
+
+  async load(key: string): Promise<StoredRecord | undefined> {
+    if (!POSSIBLE_KEY.test(key)) return undefined
+    const { rows } = await this.#run(this.#layout.sql.load, [key, this.#time()])
+    return rows[0] && this.#layout.read(rows[0])
+  }
+
+  async create(key: string, record: SessionRecord): Promise<Version> {
+    if (!POSSIBLE_KEY.test(key)) throw new RangeError('This is not a key that a codec makes')
+    await this.#run(this.#layout.sql.create, this.#layout.forCreate(key, record))
+    return this.#layout.savedVersion(0, record)
+  }
+
+  async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
+    const outcome = await this.#change(this.#layout.sql.save, key, this.#layout.forSave(key, version, record))
+    return outcome === 'done' ? { outcome: 'saved', version: this.#layout.savedVersion(version, record) } : { outcome }
+  }
+
+  async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
+    return await this.#change(this.#layout.sql.touch, key, this.#layout.forTouch(key, version, times))
+  }
+
+  async delete(key: string, version?: Version): Promise<Outcome> {
+    if (version !== undefined) return await this.#change(this.#layout.sql.removeVersion, key, [key, version])
+    if (!POSSIBLE_KEY.test(key)) return 'missing'
+    const { changes } = await this.#run(this.#layout.sql.remove, [key])
+    return changes > 0 ? 'done' : 'missing'
+  }
+
+  async countClearable(which: ClearWhich): Promise<number> {
+    const { condition, bindings } = this.#condition(which)
+    const rows = await this.#query(`SELECT COUNT(*) AS count FROM ${this.#table} WHERE ${condition}`, bindings)
+    return Number(rows[0]?.['count'] ?? 0)
+  }
+
+  async clearBatch(which: ClearWhich, limit: number): Promise<number> {
+    const { condition, bindings } = this.#condition(which)
+    const bounded = Math.max(1, Math.floor(limit))
+    if (this.#dialect === 'mysql') {
+      const sql = `DELETE FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
+      return (await this.#run(sql, bindings)).changes
+    }
+    const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
+    // The condition stands twice: between choosing and deleting, a session may have been touched.
+    const sql = `DELETE FROM ${this.#table} WHERE session_key IN (${chosen}) AND ${condition}`
+    return (await this.#run(sql, [...bindings, ...bindings])).changes
+  }
+
+  async listByUser(userId: string): Promise<UserSession[]> {
+    this.#requireMetadata('It keeps no user beside the data.')
+    const columns = 'session_key, created_at, last_activity, expires, ip_address, user_agent'
+    const rows = await this.#query(
+      `SELECT ${columns} FROM ${this.#table} WHERE user_id = ? AND expires > ? ORDER BY last_activity DESC`,
+      [userId, this.#now()],
+    )
+    return rows.map((row) => {
+      const { createdAt, lastActivity, expires, ipAddress, userAgent } = this.#layout.read(row)
+      return { key: String(row['session_key']), createdAt, lastActivity, expires, ipAddress, userAgent }
+    })
+  }
+
+  async endByUser(userId: string, except?: string): Promise<number> {
+    this.#requireMetadata('It keeps no user beside the data.')
+    const sql = `DELETE FROM ${this.#table} WHERE user_id = ? AND session_key <> ?`
+    return (await this.#run(sql, [userId, except ?? ''])).changes
+  }
+
+  async statistics(): Promise<StoreStatistics> {
+    const now = this.#now()
+    const { expires, keepsMetadata } = this.#layout
+    const count = (condition: string) => `COUNT(CASE WHEN ${expires} > ? ${condition} THEN 1 END)`
+    const meta = (condition: string) => (keepsMetadata ? count(condition) : count('AND 1 = 0'))
+    const time = this.#time()
+    const [row = {}] = await this.#query(
+      `SELECT COUNT(*) AS total, ${count('')} AS live, ${meta('AND user_id IS NOT NULL')} AS authenticated,
+        ${meta(`AND created_at > ${now - DAY}`)} AS under_day, ${meta(`AND created_at > ${now - 7 * DAY}`)} AS under_week
+        FROM ${this.#table}`,
+      [time, time, time, time],
+    )
+    const figure = (name: string) => Number(row[name] ?? 0)
+    const live = figure('live')
+    return {
+      total: figure('total'),
+      live,
+      expired: figure('total') - live,
+      authenticated: figure('authenticated'),
+      ages: {
+        underDay: figure('under_day'),
+        underWeek: figure('under_week') - figure('under_day'),
+        overWeek: keepsMetadata ? live - figure('under_week') : 0,
+      },
+      largest: await this.#largest(),
+    }
+  }
+
+  async #largest(): Promise<StoreStatistics['largest']> {
+    const { expires, keepsMetadata, columns } = this.#layout
+    const data = columns[1] ?? 'data'
+    const meta = keepsMetadata ? ', user_id, created_at, last_activity' : ''
+    const rows = await this.#query(
+      `SELECT LENGTH(${data}) AS bytes${meta} FROM ${this.#table} WHERE ${expires} > ? ORDER BY 1 DESC LIMIT ${LARGEST}`,
+      [this.#time()],
+    )
+    return rows.map((row) => ({
+      bytes: Number(row['bytes']),
+      userId: typeof row['user_id'] === 'string' ? row['user_id'] : null,
+      createdAt: Number(row['created_at'] ?? 0),
+      lastActivity: Number(row['last_activity'] ?? 0),
+    }))
+  }
+
+  /** A change of a record as it was read; a second statement only to tell why nothing matched. */
+  async #change(sql: string, key: string, bindings: readonly Binding[]): Promise<Outcome> {
+    if (!POSSIBLE_KEY.test(key)) return 'missing'
+    const { changes } = await this.#run(sql, [...bindings, this.#time()])
+    if (changes > 0) return 'done'
+    const { rows } = await this.#run(this.#layout.sql.exists, [key, this.#time()])
+    return rows.length > 0 ? 'conflict' : 'missing'
+  }
+
+  #condition(which: ClearWhich): { condition: string; bindings: Binding[] } {
+    if (which.kind === 'expired') {
+      return { condition: `${this.#layout.expires} <= ?`, bindings: [this.#layout.time(which.before)] }
+    }
+    this.#requireMetadata('It keeps no age and no user beside the data.')
+    if (which.kind === 'created') return { condition: 'created_at < ?', bindings: [which.before] }
+    if (which.kind === 'inactive') return { condition: 'last_activity < ?', bindings: [which.before] }
+    if (which.kind === 'user') return { condition: 'user_id = ?', bindings: [which.userId] }
+    if (this.#usersTable === undefined) {
+      throw new NotSupportedError('Sessions and users are in different databases, so orphans cannot be told.')
+    }
+    const text = this.#dialect === 'mysql' ? 'CHAR' : 'TEXT'
+    return {
+      condition: `user_id IS NOT NULL AND user_id NOT IN (SELECT CAST(id AS ${text}) FROM ${this.#usersTable})`,
+      bindings: [],
+    }
+  }
+
+  #requireMetadata(reason: string): void {
+    if (!this.#layout.keepsMetadata) throw new NotSupportedError(`Django's table cannot tell. ${reason}`)
+  }
+
+  #time(): Binding {
+    return this.#layout.time(this.#now())
+  }
+
+  async #query(sql: string, bindings: readonly Binding[]) {
+    return (await this.#run(sql, bindings)).rows
+  }
+
+  async #run(sql: string, bindings: readonly Binding[]): Promise<Result> {
+    try {
+      return await this.#statements.run(sql, bindings)
+    } catch (error) {
+      throw isTaken(error) ? new KeyTakenError() : new StoreUnavailableError(error)
+    }
+  }
+}
+
+function isTaken(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false
+  return (
+    (error.code === 'SQLITE_CONSTRAINT' && error.message.includes('UNIQUE')) ||
+    error.code === '23505' ||
+    error.code === 'ER_DUP_ENTRY'
+  )
+}

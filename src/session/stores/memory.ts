@@ -1,0 +1,157 @@
+import { KeyTakenError, StoreUnavailableError } from '../errors.ts'
+import {
+  type ClearableStore,
+  type ClearWhich,
+  NotSupportedError,
+  type Outcome,
+  type SaveOutcome,
+  type SessionRecord,
+  type SessionStore,
+  type StatisticsStore,
+  type StoredRecord,
+  type StoreStatistics,
+  type UserSession,
+  type UserSessionStore,
+  type Version,
+} from './store.ts'
+
+const DAY = 86_400_000
+const LARGEST = 10
+
+/** Sessions in this process's memory: for tests, for trying things out, and for applications of one process that may forget. */
+export class MemoryStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
+  readonly name = 'memory'
+  readonly #records = new Map<string, StoredRecord & { version: number }>()
+  readonly #now: () => number
+  #closed = false
+
+  /** @param options.now milliseconds since 1970 */
+  constructor(options: { now?: () => number } = {}) {
+    this.#now = options.now ?? Date.now
+  }
+
+  async load(key: string): Promise<StoredRecord | undefined> {
+    const record = this.#live(key)
+    return record && { ...record }
+  }
+
+  async create(key: string, record: SessionRecord): Promise<Version> {
+    this.#requireOpen()
+    if (this.#records.has(key)) throw new KeyTakenError()
+    this.#records.set(key, { ...record, version: 1 })
+    return 1
+  }
+
+  async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
+    const current = this.#live(key)
+    if (current === undefined) return { outcome: 'missing' }
+    if (current.version !== version) return { outcome: 'conflict' }
+    const next = { ...record, createdAt: current.createdAt, version: current.version + 1 }
+    this.#records.set(key, next)
+    return { outcome: 'saved', version: next.version }
+  }
+
+  async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
+    const current = this.#live(key)
+    if (current === undefined) return 'missing'
+    if (current.version !== version) return 'conflict'
+    Object.assign(current, times)
+    return 'done'
+  }
+
+  async delete(key: string, version?: Version): Promise<Outcome> {
+    if (version !== undefined) {
+      const current = this.#live(key)
+      if (current === undefined) return 'missing'
+      if (current.version !== version) return 'conflict'
+    }
+    this.#requireOpen()
+    return this.#records.delete(key) ? 'done' : 'missing'
+  }
+
+  async countClearable(which: ClearWhich): Promise<number> {
+    return this.#clearable(which).length
+  }
+
+  async clearBatch(which: ClearWhich, limit: number): Promise<number> {
+    const keys = this.#clearable(which).slice(0, limit)
+    for (const key of keys) this.#records.delete(key)
+    return keys.length
+  }
+
+  async listByUser(userId: string): Promise<UserSession[]> {
+    return this.#entries()
+      .filter(([, record]) => record.userId === userId && record.expires > this.#now())
+      .map(([key, { createdAt, lastActivity, expires, ipAddress, userAgent }]) => ({
+        key,
+        createdAt,
+        lastActivity,
+        expires,
+        ipAddress,
+        userAgent,
+      }))
+      .sort((one, other) => other.lastActivity - one.lastActivity)
+  }
+
+  async endByUser(userId: string, except?: string): Promise<number> {
+    const keys = this.#entries().filter(([key, record]) => record.userId === userId && key !== except)
+    for (const [key] of keys) this.#records.delete(key)
+    return keys.length
+  }
+
+  async statistics(): Promise<StoreStatistics> {
+    const now = this.#now()
+    const all = this.#entries().map(([, record]) => record)
+    const live = all.filter((record) => record.expires > now)
+    const youngerThan = (age: number) => live.filter((record) => record.createdAt > now - age).length
+    return {
+      total: all.length,
+      live: live.length,
+      expired: all.length - live.length,
+      authenticated: live.filter((record) => record.userId !== null).length,
+      ages: {
+        underDay: youngerThan(DAY),
+        underWeek: youngerThan(7 * DAY) - youngerThan(DAY),
+        overWeek: live.length - youngerThan(7 * DAY),
+      },
+      largest: live
+        .map(({ data, userId, createdAt, lastActivity }) => ({ bytes: data.length, userId, createdAt, lastActivity }))
+        .sort((one, other) => other.bytes - one.bytes)
+        .slice(0, LARGEST),
+    }
+  }
+
+  /** Afterwards every call fails, as with any storage that is gone. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#records.clear()
+  }
+
+  #clearable(which: ClearWhich): string[] {
+    if (which.kind === 'orphaned')
+      throw new NotSupportedError('The memory store knows no users, so orphans cannot be told.')
+    return this.#entries()
+      .filter(([, record]) => {
+        if (which.kind === 'expired') return record.expires <= which.before
+        if (which.kind === 'created') return record.createdAt < which.before
+        if (which.kind === 'inactive') return record.lastActivity < which.before
+        return record.userId === which.userId
+      })
+      .map(([key]) => key)
+  }
+
+  #live(key: string) {
+    this.#requireOpen()
+    const record = this.#records.get(key)
+    return record !== undefined && record.expires > this.#now() ? record : undefined
+  }
+
+  #entries() {
+    this.#requireOpen()
+    return [...this.#records]
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new StoreUnavailableError()
+  }
+}
