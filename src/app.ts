@@ -2,7 +2,6 @@ import conditional from '@koa/etag'
 import Koa from 'koa'
 import { koaBody } from 'koa-body'
 import compress from 'koa-compress'
-import helmet from 'koa-helmet'
 import type { Services } from './services.ts'
 import { sessions } from './session/index.ts'
 import { crossOriginProtection } from './web/cross-origin.ts'
@@ -13,6 +12,7 @@ import { health } from './web/health.ts'
 import { home } from './web/home.ts'
 import { rendering } from './web/render.ts'
 import { requestLog } from './web/request-log.ts'
+import { securityHeaders } from './web/security-headers.ts'
 import { staticFiles } from './web/static-files.ts'
 
 /** The whole application, read from top to bottom in the order of a request. */
@@ -22,7 +22,7 @@ export function createApp(services: Services): Koa {
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.use(requestLog(log))
-  app.use(helmet())
+  app.use(securityHeaders(config.production))
   app.use(rendering(config, features, (ctx) => currentUser(ctx, services)))
   app.use(errorPages(log, 'outside the session'))
   app.use(health(services))

@@ -1,0 +1,15 @@
+import { spawnSync } from 'node:child_process'
+import { checkMachine } from './lib/checks.mjs'
+import { loadEnv } from './lib/env.mjs'
+import { runAndWatch } from './lib/watch.mjs'
+
+checkMachine()
+loadEnv()
+process.env.NODE_ENV ||= 'development'
+const typescript = ['--import=tsx']
+
+const prepared = spawnSync(process.execPath, [...typescript, 'scripts/prepare.ts'], { stdio: 'inherit' })
+if (prepared.status !== 0) process.exit(prepared.status ?? 1)
+
+// Views and styles are read afresh on each request, so only code is watched.
+runAndWatch(process.execPath, [...typescript, 'src/server.ts'], ['src'])

@@ -1,0 +1,35 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+
+const NODE = [20, 19]
+
+/** Ends the process with one sentence. */
+export function fail(sentence) {
+  console.error(sentence)
+  process.exit(1)
+}
+
+/** What must be true before anything else runs: a Node that is new enough, and a sqlite3 that loads. */
+export function checkMachine() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {
+    fail(`Node ${NODE.join('.')} or newer is needed; this is ${process.versions.node}.`)
+  }
+  if (sqliteLoads()) return
+  console.error(
+    'sqlite3 does not load on this machine (its prebuilt binary needs a newer system library): building it, about a minute …',
+  )
+  const env = { ...process.env, npm_config_build_from_source: 'sqlite3' }
+  const built = spawnSync('npm', ['rebuild', 'sqlite3'], { env, encoding: 'utf8', shell: process.platform === 'win32' })
+  if (built.status === 0 && sqliteLoads()) return
+  fail('sqlite3 could not be built: install python3, make and a C++ compiler, then run "npm rebuild sqlite3".')
+}
+
+// In a process of its own, because a native module that half loads can take this one with it.
+function sqliteLoads() {
+  try {
+    execFileSync(process.execPath, ['-e', "require('sqlite3')"], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,17 @@
+import { ConfigError } from '../src/config.ts'
+import { migrate, openDatabase } from '../src/database.ts'
+import { seed } from './seed.ts'
+
+/** Before the development server starts: the database is made, brought up to date and filled. */
+try {
+  const knex = openDatabase(process.env['DATABASE_URL'] || 'sqlite:./data/app.sqlite3')
+  const migrations = await migrate(knex)
+  const seeded = await seed(knex, { demoUsers: true })
+  if (migrations.length > 0) console.log(`Migrated: ${migrations.length} steps.`)
+  if (seeded.products > 0) console.log(`Seeded: ${seeded.products} products, ${seeded.users} demo users.`)
+  await knex.destroy()
+} catch (error) {
+  const sentence = error instanceof Error ? error.message : String(error)
+  console.error(error instanceof ConfigError ? sentence : `The database could not be prepared: ${sentence}`)
+  process.exit(1)
+}

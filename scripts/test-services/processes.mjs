@@ -1,0 +1,61 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { delimiter, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+/** The first of these programs that is on PATH or in a folder where distributions hide it. */
+export function findProgram(names, folders = []) {
+  const places = [...(process.env.PATH ?? '').split(delimiter), ...folders]
+  return names.flatMap((name) => places.map((place) => join(place, name))).find((file) => existsSync(file))
+}
+
+/** Folders below `parent` whose names may be any version. */
+export function versionFolders(parent, below) {
+  if (!existsSync(parent)) return []
+  return readdirSync(parent)
+    .map((version) => join(parent, version, below))
+    .reverse()
+}
+
+export async function freePort() {
+  const server = createServer()
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+/** Waits until something listens on the port. */
+export async function whenListening(port, child, patience = 60_000) {
+  const end = Date.now() + patience
+  while (Date.now() < end) {
+    if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
+    const socket = connect(port, '127.0.0.1')
+    const up = await new Promise((resolve) =>
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false)),
+    )
+    socket.destroy()
+    if (up) return
+    await sleep(50)
+  }
+  throw new Error('it did not listen in time')
+}
+
+/** Starts a server that must not outlive this process. */
+export function startServer(program, args, options = {}) {
+  return spawn(program, args, { stdio: 'ignore', ...options })
+}
+
+export async function stopServer(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  child.kill('SIGTERM')
+  await Promise.race([ended, sleep(5000).then(() => child.kill('SIGKILL'))])
+}
+
+/** The numeric ids of a user of this machine. */
+export function idsOf(user) {
+  const id = (flag) => Number(execFileSync('id', [flag, user], { encoding: 'utf8' }))
+  return { uid: id('-u'), gid: id('-g') }
+}

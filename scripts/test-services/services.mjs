@@ -1,0 +1,82 @@
+import { execFileSync } from 'node:child_process'
+import { chownSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { findProgram, freePort, idsOf, startServer, versionFolders, whenListening } from './processes.mjs'
+
+const isRoot = process.getuid?.() === 0
+const LOCAL = '127.0.0.1'
+
+/**
+ * What tests need beside Node. Each: the variable that names a running one, the Debian package, how to find the program,
+ * and how to start a private one in a folder of its own; it gives the address and the process.
+ */
+export const SERVICES = [
+  {
+    name: 'postgres',
+    variable: 'TEST_POSTGRES_URL',
+    packageName: 'postgresql',
+    find: () => findProgram(['postgres'], versionFolders('/usr/lib/postgresql', 'bin')),
+    async start(program, folder) {
+      const port = await freePort()
+      const data = join(folder, 'postgres')
+      // PostgreSQL refuses to run as root.
+      const owner = isRoot ? idsOf('postgres') : {}
+      mkdirSync(data)
+      if (isRoot) {
+        chownSync(folder, owner.uid, owner.gid)
+        chownSync(data, owner.uid, owner.gid)
+      }
+      const initdb = findProgram(['initdb'], versionFolders('/usr/lib/postgresql', 'bin'))
+      execFileSync(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync'], {
+        ...owner,
+        cwd: data,
+        stdio: 'ignore',
+      })
+      const settings = ['fsync=off', 'synchronous_commit=off', 'max_connections=200', `unix_socket_directories=${data}`]
+      const args = ['-D', data, '-p', String(port), '-h', LOCAL, ...settings.flatMap((setting) => ['-c', setting])]
+      const child = startServer(program, args, { ...owner, cwd: data })
+      await whenListening(port, child)
+      return { url: `postgres://postgres@${LOCAL}:${port}/postgres`, child }
+    },
+  },
+  {
+    name: 'mariadb',
+    variable: 'TEST_MARIADB_URL',
+    packageName: 'mariadb-server',
+    find: () => findProgram(['mariadbd', 'mysqld'], ['/usr/sbin', '/usr/libexec']),
+    async start(program, folder) {
+      const port = await freePort()
+      const data = join(folder, 'mariadb')
+      const install = findProgram(['mariadb-install-db', 'mysql_install_db'])
+      const user = isRoot ? ['--user=root'] : []
+      const login = ['--auth-root-authentication-method=normal', '--skip-test-db']
+      execFileSync(install, ['--no-defaults', `--datadir=${data}`, ...login, ...user], { stdio: 'ignore' })
+      const quick = [
+        '--innodb-flush-log-at-trx-commit=0',
+        '--skip-log-bin',
+        '--max-connections=200',
+        '--skip-name-resolve',
+      ]
+      const place = [`--datadir=${data}`, `--socket=${join(data, 'sock')}`, `--port=${port}`, `--bind-address=${LOCAL}`]
+      const child = startServer(program, ['--no-defaults', ...place, ...quick, ...user])
+      await whenListening(port, child)
+      const client = findProgram(['mariadb', 'mysql'])
+      execFileSync(client, [
+        '--no-defaults',
+        `--socket=${join(data, 'sock')}`,
+        '-uroot',
+        '-e',
+        `CREATE DATABASE holdfast CHARACTER SET utf8mb4; CREATE USER test@'${LOCAL}' IDENTIFIED BY 'test'; GRANT ALL ON *.* TO test@'${LOCAL}'`,
+      ])
+      return { url: `mysql://test:test@${LOCAL}:${port}/holdfast`, child }
+    },
+  },
+  {
+    name: 'chromium',
+    variable: 'TEST_CHROMIUM',
+    packageName: 'chromium',
+    find: () => findProgram(['chromium', 'chromium-browser', 'google-chrome']),
+    // Tests start browsers themselves; they only need to know where it is.
+    start: async (program) => ({ url: program }),
+  },
+]

@@ -1,0 +1,48 @@
+import { spawnSync } from 'node:child_process'
+import { runAva } from './lib/ava.mjs'
+import { missingFromLock } from './lib/check-lock.mjs'
+import { checkMachine } from './lib/checks.mjs'
+import { startServices } from './test-services/index.mjs'
+
+checkMachine()
+const unitOnly = process.argv.includes('--unit')
+const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('--unit'))
+const mode = unitOnly ? 'none' : (process.env.TEST_SERVICES ?? 'auto')
+if (!['auto', 'require', 'none'].includes(mode)) {
+  console.error('TEST_SERVICES must be require, none or not set.')
+  process.exit(2)
+}
+
+const counts = { passed: 0, failed: 0, skipped: 0 }
+const tool =
+  (path, ...args) =>
+  () =>
+    spawnSync(process.execPath, [path, ...args], { stdio: 'inherit' }).status === 0
+
+check('lock file', () => {
+  const missing = missingFromLock()
+  for (const name of missing) console.log(`package-lock.json lacks the optional package ${name}: "npm ci" will fail.`)
+  return missing.length === 0
+})
+check('lint', tool('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'))
+check('types', tool('node_modules/typescript/bin/tsc', '--noEmit'))
+
+const services = await startServices(mode)
+for (const { name, reason } of services.leftOut) {
+  console.log(`left out: the ${name} suites (${reason})`)
+  counts[mode === 'require' ? 'failed' : 'skipped']++
+}
+
+const slow = ['!test/browser/**', '!test/template/**', '!test/start/**']
+const results = await runAva(chosen.length > 0 ? chosen : unitOnly ? ['test/**/*.test.ts', ...slow] : [], services.env)
+for (const kind of Object.keys(counts)) counts[kind] += results[kind]
+await services.stop()
+
+console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
+process.exit(counts.failed === 0 ? 0 : 1)
+
+function check(name, passes) {
+  const passed = passes()
+  counts[passed ? 'passed' : 'failed']++
+  console.log(`${passed ? 'passed' : 'FAILED'}: ${name}`)
+}
