@@ -2,6 +2,8 @@ import conditional from '@koa/etag'
 import Koa from 'koa'
 import { koaBody } from 'koa-body'
 import compress from 'koa-compress'
+import { cart } from './features/cart/index.ts'
+import { preferences } from './features/preferences/index.ts'
 import type { Services } from './services.ts'
 import { sessions } from './session/index.ts'
 import { crossOriginProtection } from './web/cross-origin.ts'
@@ -18,7 +20,7 @@ import { staticFiles } from './web/static-files.ts'
 /** The whole application, read from top to bottom in the order of a request. */
 export function createApp(services: Services): Koa {
   const { config, log, engine, observe } = services
-  const features: Feature[] = []
+  const features: Feature[] = [cart(services), preferences(services)]
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.use(requestLog(log))

@@ -20,15 +20,15 @@ export function currentUser(ctx: Context, services: Services): Promise<User | nu
 /**
  * The signed-in user. A visitor who is not signed in is sent to the sign-in page and back.
  *
+ * @param back where to go after signing in; this address by default
  * @throws HttpError 401 for clients that speak JSON; 303 is set on the answer otherwise, and null returned
  */
-export async function requireUser(ctx: Context, services: Services): Promise<User | null> {
+export async function requireUser(ctx: Context, services: Services, back = ctx.url): Promise<User | null> {
   const user = await currentUser(ctx, services)
   if (user !== null) return user
   if (wantsJson(ctx)) ctx.throw(401, 'Please sign in.')
-  const back = ctx.method === 'GET' ? ctx.url : '/account'
-  ctx.status = 303
   ctx.redirect(`/login?next=${encodeURIComponent(back)}`)
+  ctx.status = 303
   return null
 }
 

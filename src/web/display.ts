@@ -4,7 +4,11 @@ export interface Display {
   readonly theme: Theme
   readonly timeZone: string
   readonly pageLength: number
+  readonly notifications: Readonly<Record<Channel, boolean>>
 }
+
+/** Ways to tell a person something. */
+export type Channel = 'email' | 'push' | 'sms'
 
 export const LANGUAGES = ['en', 'de'] as const
 export type Language = (typeof LANGUAGES)[number]
@@ -13,4 +17,10 @@ export const THEMES = ['light', 'dark', 'system'] as const
 export type Theme = (typeof THEMES)[number]
 
 /** Pages without a session, and visitors who chose nothing. */
-export const DEFAULT_DISPLAY: Display = { language: 'en', theme: 'system', timeZone: 'UTC', pageLength: 20 }
+export const DEFAULT_DISPLAY: Display = {
+  language: 'en',
+  theme: 'system',
+  timeZone: 'UTC',
+  pageLength: 20,
+  notifications: { email: true, push: false, sms: false },
+}

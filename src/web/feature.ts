@@ -1,4 +1,5 @@
-import type { Context, Middleware } from 'koa'
+import type Router from '@koa/router'
+import type { Context } from 'koa'
 import type { Session } from '../session/index.ts'
 import type { Display } from './display.ts'
 
@@ -19,7 +20,7 @@ export interface PagePart {
 
 /** A part of the application that can be deleted: its folder, its views, its tests and one line in app.ts. */
 export interface Feature {
-  readonly routes: Middleware
+  readonly routes: ReturnType<Router['routes']>
   /** Asked once per rendered page; must not do more I/O than it has to. */
   readonly page?: (ctx: Context, session: Session) => PagePart | Promise<PagePart>
   /** German for every English text of the feature's views and messages. */

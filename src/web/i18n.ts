@@ -24,6 +24,20 @@ export const LAYOUT_GERMAN: Readonly<Record<string, string>> = {
   Next: 'Weiter',
   'Back to the start': 'Zurück zum Start',
   'Please check the marked fields.': 'Bitte prüfen Sie die markierten Felder.',
-  Done: 'Erledigt',
-  'Please note': 'Hinweis',
+  'Sessions that hold. A starter for Koa.': 'Sitzungen, die halten. Ein Starter für Koa.',
+  'A Koa starter': 'Ein Koa-Starter',
+  'Sessions that hold.': 'Sitzungen, die halten.',
+  'Start your application on a session engine that never loses a change and never brings an ended session back.':
+    'Beginnen Sie Ihre Anwendung auf Sitzungen, die keine Änderung verlieren und beendet bleiben, wenn sie beendet sind.',
+  'Nothing is lost': 'Nichts geht verloren',
+  'Two requests of one session may overlap. Both changes survive: each is applied to the newest data, never written over it.':
+    'Zwei Anfragen einer Sitzung dürfen sich überschneiden. Beide Änderungen bleiben: Jede wird auf die neuesten Daten angewendet, nie darübergeschrieben.',
+  'Nothing is resurrected': 'Nichts kehrt zurück',
+  'A session that was ended stays ended, whatever slow request was still holding it. That request is told so.':
+    'Eine beendete Sitzung bleibt beendet, welche langsame Anfrage sie auch noch hielt. Diese Anfrage erfährt es.',
+  'Running now': 'Läuft gerade',
+  Engine: 'Speicher',
+  Format: 'Format',
+  'Demo users: {one} and {two}.': 'Demo-Konten: {one} und {two}.',
+  'The request could not be understood.': 'Die Anfrage war nicht zu verstehen.',
 }

@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto'
+import { z } from 'zod'
+import { defineSlice } from '../../session/index.ts'
+
+export const MOST_OF_ONE = 99
+export const MOST_LINES = 100
+
+const cartSchema = z.object({
+  // Made with the first line, used up by the order: two check-outs of one cart are one order.
+  token: z.string().max(64).nullable(),
+  quantities: z.record(z.string().regex(/^\d{1,9}$/), z.int().min(1).max(MOST_OF_ONE)),
+})
+
+export type Cart = z.infer<typeof cartSchema>
+
+/** What is in the cart: never a price, which is always the database's. */
+export const cartSlice = defineSlice<Cart>({
+  name: 'cart',
+  schema: cartSchema,
+  default: () => ({ token: null, quantities: {} }),
+  budget: 4096,
+  merge: mergeCarts,
+  login: 'merge',
+  logout: 'drop',
+})
+
+/** More than the cart takes; the message is for the person. */
+export class CartFullError extends Error {
+  override readonly name = 'CartFullError'
+}
+
+/** @throws CartFullError; nothing is changed then */
+export function addToCart(cart: Cart, productId: number, quantity: number, token: string): Cart {
+  const together = (cart.quantities[productId] ?? 0) + quantity
+  return setInCart(cart, productId, together, token)
+}
+
+/** @throws CartFullError; nothing is changed then */
+export function setInCart(cart: Cart, productId: number, quantity: number, token: string): Cart {
+  if (quantity > MOST_OF_ONE) throw new CartFullError('At most 99 of one product fit into the cart.')
+  const quantities = { ...cart.quantities, [productId]: quantity }
+  if (Object.keys(quantities).length > MOST_LINES)
+    throw new CartFullError('At most 100 different products fit into the cart.')
+  return { token: cart.token ?? token, quantities }
+}
+
+export function removeFromCart(cart: Cart, productIds: readonly number[]): Cart {
+  const quantities = { ...cart.quantities }
+  for (const id of productIds) delete quantities[id]
+  return { ...cart, quantities }
+}
+
+export function newCheckoutToken(): string {
+  return randomBytes(24).toString('base64url')
+}
+
+/**
+ * Product by product: a side that changed counts. At sign-in, where the base is empty, the larger of both quantities is
+ * taken, so that signing in twice after a lost answer doubles nothing (A-20).
+ */
+function mergeCarts(mine: Cart, theirs: Cart, base: Cart): Cart {
+  const ids = new Set([...Object.keys(theirs.quantities), ...Object.keys(mine.quantities)])
+  const entries = [...ids].slice(0, MOST_LINES).map((id): [string, number] => {
+    const [my, their, old] = [mine, theirs, base].map((cart) => cart.quantities[id] ?? 0) as [number, number, number]
+    if (my === old) return [id, their]
+    return [id, their === old ? my : Math.max(my, their)]
+  })
+  return {
+    token: mine.token ?? theirs.token,
+    quantities: Object.fromEntries(entries.filter(([, quantity]) => quantity > 0)),
+  }
+}

@@ -1,0 +1,188 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { z } from 'zod'
+import type { Services } from '../../services.ts'
+import { requireUser } from '../../web/current-user.ts'
+import type { Feature } from '../../web/feature.ts'
+import { flash } from '../../web/flash.ts'
+import { InvalidInputError, readInput, requireInput, wantsJson } from '../../web/input.ts'
+import { addToCart, type Cart, CartFullError, cartSlice, newCheckoutToken, removeFromCart, setInCart } from './cart.ts'
+import { Catalog } from './catalog.ts'
+import { german } from './german.ts'
+import { Orders } from './orders.ts'
+
+const HOW_MANY = 'Write a whole number from 1 to 99.'
+// Text must be digits alone: Number() would also take " 1", "0x10" and "1e1".
+const whole = (message: string) =>
+  z.union(
+    [
+      z.int(),
+      z
+        .string()
+        .regex(/^[1-9]\d{0,8}$/)
+        .transform(Number),
+    ],
+    message,
+  )
+const productId = whole('There is no such product.')
+const quantity = whole(HOW_MANY).pipe(z.int(HOW_MANY).min(1, HOW_MANY).max(99, HOW_MANY))
+const addition = z.object({ productId, quantity: quantity.default(1) })
+const change = z.object({ quantity })
+const confirmation = z.object({ total: whole('Please look at the cart again.').optional() })
+
+/** A shop: products, a cart in the session, and check-out to an order, exactly once. */
+export function cart(services: Services): Feature {
+  const catalog = new Catalog(services.knex)
+  const orders = new Orders(services.knex)
+  const router = new Router()
+
+  const answer = async (ctx: Context, message?: string) => {
+    if (wantsJson(ctx)) {
+      const { lines, total } = await catalog.priced((await ctx.session()).get(cartSlice))
+      ctx.body = { lines: lines.map(({ name: _name, ...line }) => line), total }
+      return
+    }
+    if (message !== undefined) await flash(ctx, 'done', (await ctx.translate())(message))
+    ctx.redirect('/cart')
+    ctx.status = 303
+  }
+
+  const changeCart = async (ctx: Context, by: (cart: Cart) => Cart) => {
+    const session = await ctx.session()
+    try {
+      session.update(cartSlice, by)
+    } catch (error) {
+      if (!(error instanceof CartFullError)) throw error
+      await refuse(ctx, { quantity: error.message })
+      return false
+    }
+    return true
+  }
+
+  const showCart = async (ctx: Context, errors: Readonly<Record<string, string>> = {}) => {
+    const { lines, total, gone } = await catalog.priced((await ctx.session()).get(cartSlice))
+    await ctx.render('cart/cart.njk', { lines, total, gone, errors })
+  }
+
+  const refuse = async (ctx: Context, errors: Readonly<Record<string, string>>) => {
+    if (wantsJson(ctx)) throw new InvalidInputError(errors)
+    ctx.status = 422
+    await showCart(ctx, errors)
+  }
+
+  router.get('/shop', async (ctx) => {
+    const { pageLength } = await ctx.display()
+    const wanted = /^\d{1,6}$/.test(String(ctx.query['page'] ?? '')) ? Number(ctx.query['page']) : 1
+    const shelf = await catalog.page(wanted, pageLength)
+    if (wantsJson(ctx)) ctx.body = shelf
+    else await ctx.render('cart/shop.njk', shelf)
+  })
+
+  router.get('/cart', async (ctx) => {
+    if (wantsJson(ctx)) await answer(ctx)
+    else await showCart(ctx)
+  })
+
+  router.post('/cart/items', async (ctx) => {
+    const input = readInput(ctx, addition)
+    if (!input.ok) return await refuse(ctx, input.errors)
+    const { productId: id, quantity: count } = input.values
+    if (!(await catalog.has(id))) return await refuse(ctx, { productId: 'There is no such product.' })
+    const token = newCheckoutToken()
+    if (await changeCart(ctx, (current) => addToCart(current, id, count, token)))
+      await answer(ctx, 'It is in your cart.')
+  })
+
+  router.post('/cart/items/:productId', async (ctx) => {
+    const id = inPath(ctx)
+    const input = readInput(ctx, change)
+    if (!input.ok) return await refuse(ctx, input.errors)
+    if (!(await catalog.has(id))) ctx.throw(404)
+    const token = newCheckoutToken()
+    const set = (current: Cart) => setInCart(current, id, input.values.quantity, token)
+    if (await changeCart(ctx, set)) await answer(ctx, 'The cart is changed.')
+  })
+
+  router.post('/cart/items/:productId/remove', async (ctx) => {
+    const id = inPath(ctx)
+    await changeCart(ctx, (current) => removeFromCart(current, [id]))
+    await answer(ctx, 'It is out of your cart.')
+  })
+
+  router.post('/cart/clear', async (ctx) => {
+    ;(await ctx.session()).delete(cartSlice)
+    await answer(ctx, 'The cart is empty.')
+  })
+
+  router.post('/cart/checkout', async (ctx) => {
+    const user = await requireUser(ctx, services, '/cart')
+    if (user === null) return
+    const session = await ctx.session()
+    const { token, quantities } = session.get(cartSlice)
+    const { lines, total } = await catalog.priced({ token, quantities })
+    if (token === null || lines.length === 0) return await refuse(ctx, { cart: 'The cart is empty.' })
+    const shown = requireInput(ctx, confirmation).total
+    if (shown !== undefined && shown !== total) {
+      return await refuse(ctx, { total: 'Prices have changed. Please look at the cart again.' })
+    }
+    const { order, first } = await orders.place(user.id, token, lines)
+    // Only what was ordered: a product that another tab adds meanwhile stays, under a token of its own.
+    const next = newCheckoutToken()
+    session.update(cartSlice, (current) =>
+      current.token === token
+        ? {
+            ...removeFromCart(
+              current,
+              lines.map((line) => line.productId),
+            ),
+            token: next,
+          }
+        : current,
+    )
+    if (first) await notify(ctx, order.id)
+    if (wantsJson(ctx)) {
+      ctx.body = { id: order.id, total: order.total, lines: order.lines }
+      return
+    }
+    await flash(ctx, 'done', (await ctx.translate())('Thank you! Your order is placed.'))
+    ctx.redirect(`/orders/${order.id}`)
+    ctx.status = 303
+  })
+
+  router.get('/orders/:id', async (ctx) => {
+    const user = await requireUser(ctx, services)
+    if (user === null) return
+    const id = String(ctx.params['id'])
+    const order = /^\d{1,9}$/.test(id) ? await orders.find(user.id, Number(id)) : undefined
+    if (order === undefined) return ctx.throw(404)
+    if (wantsJson(ctx)) ctx.body = order
+    else await ctx.render('cart/order.njk', { order })
+  })
+
+  // Where mail, push and text messages would be handed to whoever sends them. No address is logged.
+  const notify = async (ctx: Context, orderId: number) => {
+    const { notifications } = await ctx.display()
+    for (const [channel, wanted] of Object.entries(notifications)) {
+      if (wanted) services.log.info({ channel, orderId }, 'notification queued')
+    }
+  }
+
+  return {
+    routes: router.routes(),
+    german,
+    page: (_ctx, session) => {
+      const badge = Object.values(session.get(cartSlice).quantities).reduce((sum, count) => sum + count, 0)
+      return {
+        nav: [
+          { href: '/shop', label: 'Shop', place: 'main' },
+          { href: '/cart', label: 'Cart', place: 'main', badge },
+        ],
+      }
+    },
+  }
+}
+
+function inPath(ctx: Context & { params: Record<string, string> }): number {
+  const parsed = productId.safeParse(ctx.params['productId'])
+  return parsed.success ? parsed.data : ctx.throw(404)
+}

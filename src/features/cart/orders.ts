@@ -1,0 +1,85 @@
+import type { Knex } from 'knex'
+import { z } from 'zod'
+import type { CartLine } from './catalog.ts'
+
+const orderRow = z.object({
+  id: z.coerce.number().int(),
+  total: z.coerce.number().int(),
+  created_at: z.coerce.number(),
+})
+const lineRow = z.object({
+  product_id: z.coerce.number().int(),
+  name: z.string(),
+  quantity: z.coerce.number().int(),
+  unit_price: z.coerce.number().int(),
+})
+
+export interface Order {
+  readonly id: number
+  readonly total: number
+  readonly createdAt: number
+  readonly lines: readonly CartLine[]
+}
+
+/** Orders in the database. */
+export class Orders {
+  readonly #knex: Knex
+
+  constructor(knex: Knex) {
+    this.#knex = knex
+  }
+
+  /**
+   * Writes an order and its lines in one transaction, exactly once per token: a second check-out of the same cart
+   * gets the order of the first.
+   */
+  async place(userId: string, token: string, lines: readonly CartLine[]): Promise<{ order: Order; first: boolean }> {
+    const total = lines.reduce((sum, line) => sum + line.total, 0)
+    const first = await this.#knex.transaction(async (trx) => {
+      const order = { user_id: Number(userId), checkout_token: token, total, created_at: Date.now() }
+      // The insert comes first: the database decides who was first, and SQLite takes its write lock at once.
+      await trx('orders').insert(order).onConflict('checkout_token').ignore()
+      const written = await trx('orders').where({ checkout_token: token }).first('id')
+      const known = await trx('order_lines').where({ order_id: written.id }).first('order_id')
+      if (known !== undefined) return false
+      await trx('order_lines').insert(
+        lines.map(({ productId, name, quantity, unitPrice }) => ({
+          order_id: written.id,
+          product_id: productId,
+          name,
+          quantity,
+          unit_price: unitPrice,
+        })),
+      )
+      return true
+    })
+    const order = await this.#find({ user_id: Number(userId), checkout_token: token })
+    if (order === undefined) throw new Error('The order was not written')
+    return { order, first }
+  }
+
+  /** The user's own order, or undefined. */
+  async find(userId: string, id: number): Promise<Order | undefined> {
+    return await this.#find({ user_id: Number(userId), id })
+  }
+
+  async #find(where: Record<string, string | number>): Promise<Order | undefined> {
+    const found: unknown = await this.#knex('orders').where(where).first()
+    if (found === undefined) return undefined
+    const order = orderRow.parse(found)
+    const rows = await this.#knex('order_lines').where({ order_id: order.id }).orderBy('product_id')
+    const lines = z.array(lineRow).parse(rows)
+    return {
+      id: order.id,
+      total: order.total,
+      createdAt: order.created_at,
+      lines: lines.map((line) => ({
+        productId: line.product_id,
+        name: line.name,
+        quantity: line.quantity,
+        unitPrice: line.unit_price,
+        total: line.unit_price * line.quantity,
+      })),
+    }
+  }
+}
