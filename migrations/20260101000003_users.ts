@@ -15,6 +15,8 @@ export async function up(knex: Knex): Promise<void> {
     table.string('city', 100)
     table.string('postcode', 20)
     table.string('country', 2)
+    table.string('language', 2)
+    table.boolean('newsletter').notNullable().defaultTo(false)
     table.bigInteger('created_at').notNullable()
     table.bigInteger('disabled_at')
   })

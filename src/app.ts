@@ -2,8 +2,6 @@ import conditional from '@koa/etag'
 import Koa from 'koa'
 import { koaBody } from 'koa-body'
 import compress from 'koa-compress'
-import { cart } from './features/cart/index.ts'
-import { preferences } from './features/preferences/index.ts'
 import type { Services } from './services.ts'
 import { sessions } from './session/index.ts'
 import { crossOriginProtection } from './web/cross-origin.ts'
@@ -18,9 +16,15 @@ import { securityHeaders } from './web/security-headers.ts'
 import { staticFiles } from './web/static-files.ts'
 
 /** The whole application, read from top to bottom in the order of a request. */
-export function createApp(services: Services): Koa {
+export async function createApp(services: Services): Promise<Koa> {
   const { config, log, engine, observe } = services
-  const features: Feature[] = [cart(services), preferences(services)]
+  // One line each: delete the line, the folder, its views and its tests, and the feature is gone.
+  const features = await open(services, [
+    import('./features/cart/index.ts'),
+    import('./features/preferences/index.ts'),
+    import('./features/registration/index.ts'),
+    import('./features/account/index.ts'),
+  ])
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.use(requestLog(log))
@@ -38,4 +42,10 @@ export function createApp(services: Services): Koa {
   app.use(home(services))
   for (const feature of features) app.use(feature.routes)
   return app
+}
+
+type FeatureModule = { default: (services: Services) => Feature }
+
+async function open(services: Services, modules: Promise<FeatureModule>[]): Promise<Feature[]> {
+  return (await Promise.all(modules)).map((module) => module.default(services))
 }

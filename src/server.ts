@@ -31,7 +31,7 @@ async function start(): Promise<void> {
 
 async function listen(services: Services): Promise<void> {
   const { host, port } = services.config
-  const server = createServer(createApp(services).callback())
+  const server = createServer((await createApp(services)).callback())
   // Longer than the usual proxy's idle time, so that it never writes into a connection we have just closed.
   server.keepAliveTimeout = 65_000
   await new Promise<void>((resolve, reject) => {

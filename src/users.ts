@@ -10,6 +10,7 @@ const row = z.object({
   full_name: z.string(),
   password_hash: z.string(),
   is_staff: z.coerce.boolean(),
+  language: z.string().nullable(),
   disabled_at: z.coerce.number().nullable(),
 })
 
@@ -21,6 +22,8 @@ export interface User {
   readonly fullName: string
   readonly passwordHash: string
   readonly isStaff: boolean
+  /** Chosen at registration; null for none. */
+  readonly language: string | null
 }
 
 /** What it takes to open one. The password is hashed already: it never travels further than the form. */
@@ -30,6 +33,8 @@ export interface NewUser {
   readonly fullName: string
   readonly passwordHash: string
   readonly isStaff?: boolean
+  readonly language?: string
+  readonly newsletter?: boolean
   readonly address?: { line1: string; line2?: string; city: string; postcode: string; country: string }
 }
 
@@ -81,6 +86,8 @@ export class Users {
       city: address?.city ?? null,
       postcode: address?.postcode ?? null,
       country: address?.country ?? null,
+      language: user.language ?? null,
+      newsletter: user.newsletter ?? false,
       created_at: Date.now(),
     }
     const inserted = await this.#knex('users').insert(values).onConflict('username_key').ignore()
@@ -116,8 +123,16 @@ export class Users {
   async #one(where: Record<string, string | number>): Promise<User | undefined> {
     const found: unknown = await this.#knex('users').where(where).whereNull('disabled_at').first()
     if (found === undefined) return undefined
-    const { id, username, email, full_name, password_hash, is_staff } = row.parse(found)
-    return { id: String(id), username, email, fullName: full_name, passwordHash: password_hash, isStaff: is_staff }
+    const { id, username, email, full_name, password_hash, is_staff, language } = row.parse(found)
+    return {
+      id: String(id),
+      username,
+      email,
+      fullName: full_name,
+      passwordHash: password_hash,
+      isStaff: is_staff,
+      language,
+    }
   }
 }
 

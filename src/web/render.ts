@@ -5,7 +5,7 @@ import type { Config } from '../config.ts'
 import { projectRoot } from '../paths.ts'
 import type { Session } from '../session/index.ts'
 import type { User } from '../users.ts'
-import { DEFAULT_DISPLAY, type Display } from './display.ts'
+import { DEFAULT_DISPLAY, type Display, LANGUAGES } from './display.ts'
 import type { Feature, NavItem } from './feature.ts'
 import { addFilters } from './filters.ts'
 import { takeFlashes } from './flash.ts'
@@ -28,6 +28,7 @@ interface Page {
   readonly display: Display
   readonly nav: readonly NavItem[]
   readonly session: Session
+  readonly user: User | null
 }
 
 /** Puts `ctx.render`, `ctx.display` and `ctx.translate` on every request. */
@@ -50,9 +51,11 @@ export function rendering(
 
   const pageOf = async (ctx: Context): Promise<Page> => {
     const session = await ctx.session()
+    const user = await userOf(ctx)
+    const language = LANGUAGES.find((known) => known === user?.language) ?? DEFAULT_DISPLAY.language
     const parts = await Promise.all(features.map((feature) => feature.page?.(ctx, session) ?? {}))
-    const display: Display = Object.assign({ ...DEFAULT_DISPLAY }, ...parts.map((part) => part.display ?? {}))
-    return { session, display, nav: parts.flatMap((part) => part.nav ?? []) }
+    const display: Display = Object.assign({ ...DEFAULT_DISPLAY, language }, ...parts.map((part) => part.display ?? {}))
+    return { session, user, display, nav: parts.flatMap((part) => part.nav ?? []) }
   }
 
   return async (ctx, next) => {
@@ -61,7 +64,7 @@ export function rendering(
     ctx.render = async (view, locals = {}, options = {}) => {
       const page = options.impersonal ? undefined : await pageOf(ctx)
       const display = page?.display ?? DEFAULT_DISPLAY
-      const user = page === undefined ? null : await userOf(ctx)
+      const user = page?.user ?? null
       const context: Record<string, unknown> = Object.assign(Object.create(null), {
         display,
         t: translator(display.language, german),

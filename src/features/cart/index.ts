@@ -31,7 +31,7 @@ const change = z.object({ quantity })
 const confirmation = z.object({ total: whole('Please look at the cart again.').optional() })
 
 /** A shop: products, a cart in the session, and check-out to an order, exactly once. */
-export function cart(services: Services): Feature {
+export default function cart(services: Services): Feature {
   const catalog = new Catalog(services.knex)
   const orders = new Orders(services.knex)
   const router = new Router()

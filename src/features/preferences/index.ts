@@ -7,6 +7,7 @@ import { flash } from '../../web/flash.ts'
 import { InvalidInputError, readInput, requireInput, wantsJson } from '../../web/input.ts'
 import { german } from './german.ts'
 import {
+  chosenLanguage,
   preferencesSchema,
   readPreferences,
   resetPreferences,
@@ -37,11 +38,13 @@ const formSchema = z
 const pathSchema = z.object({ key: z.string().max(64), value: z.unknown() })
 
 /** What a visitor likes: theme, language, time zone, page length, notifications. They act on every page. */
-export function preferences(_services: Services): Feature {
+export default function preferences(_services: Services): Feature {
   const router = new Router()
 
   router.get('/preferences', async (ctx) => {
-    const current = readPreferences(await ctx.session())
+    // The language may come from the account; what is shown is what is in force.
+    const { language } = await ctx.display()
+    const current = { ...readPreferences(await ctx.session()), language }
     if (wantsJson(ctx)) ctx.body = current
     else await show(ctx, { ...current, ...current.notifications }, {})
   })
@@ -79,8 +82,9 @@ export function preferences(_services: Services): Feature {
     routes: router.routes(),
     german,
     page: (_ctx, session) => {
-      const { language, theme, timezone, items_per_page, notifications } = readPreferences(session)
-      const display = { language, theme, timeZone: timezone, pageLength: items_per_page, notifications }
+      const { theme, timezone, items_per_page, notifications } = readPreferences(session)
+      const language = chosenLanguage(session)
+      const display = { theme, timeZone: timezone, pageLength: items_per_page, notifications, ...language }
       return { display, nav: [{ href: '/preferences', label: 'Preferences', place: 'main' }] }
     },
   }

@@ -54,9 +54,16 @@ export function readPreferences(session: Session): Preferences {
   return withDefaults(DEFAULTS, { ...rest, notifications: withDefaults(DEFAULTS.notifications, channels ?? {}) })
 }
 
+/** The language, if the visitor chose one here; otherwise the account's counts. */
+export function chosenLanguage(session: Session): Partial<Pick<Preferences, 'language'>> {
+  const { language } = session.get(preferencesSlice)
+  return language === undefined ? {} : { language }
+}
+
 /** Stores all of them; those that equal what is in force stay unchosen. */
 export function writePreferences(session: Session, wanted: Preferences): void {
-  const before = readPreferences(session)
+  // A language that came from the account becomes a choice of its own once the form is saved.
+  const before = { ...readPreferences(session), language: chosenLanguage(session).language }
   session.update(preferencesSlice, (chosen) => ({
     ...chosen,
     ...changed(before, wanted),
@@ -99,10 +106,9 @@ function mergeChosen(mine: Chosen, theirs: Chosen, base: Chosen): Chosen {
   }
 }
 
-function changed<T extends object>(before: T, after: T): Partial<T> {
+function changed<T extends object>(before: Readonly<Record<string, unknown>>, after: T): Partial<T> {
   const differing = Object.entries(after).filter(([name, value]) => {
-    const old: unknown = before[name as keyof T]
-    return typeof value !== 'object' && value !== old
+    return typeof value !== 'object' && value !== before[name]
   })
   return Object.fromEntries(differing) as Partial<T>
 }

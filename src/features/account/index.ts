@@ -1,0 +1,148 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { passwordMatches } from '../../passwords.ts'
+import type { Services } from '../../services.ts'
+import { knowsUsers } from '../../session/stores/store.ts'
+import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
+import type { Feature } from '../../web/feature.ts'
+import { flash } from '../../web/flash.ts'
+import { InvalidInputError, readInput, wantsJson } from '../../web/input.ts'
+import { ownPath } from '../../web/next-path.ts'
+import { newPassword, typedPassword } from '../../web/password-field.ts'
+import { Throttle } from '../../web/throttle.ts'
+import { german } from './german.ts'
+
+// One sentence for both, or it would tell which names exist (A-26).
+const WRONG = 'Username or password is wrong.'
+
+const signInForm = z.object({
+  username: z.string('Please write your username.').min(1, 'Please write your username.').max(150, WRONG),
+  password: typedPassword,
+  next: z.string().optional(),
+})
+
+const passwordForm = z
+  .object({ current: typedPassword, password: newPassword, repeat: z.string('Please repeat the password.') })
+  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords differ.' })
+
+/** Sign in, sign out, who am I, and a new password. */
+export default function account(services: Services): Feature {
+  const { users, engine } = services
+  const perName = new Throttle({ attempts: 10, within: 300 })
+  const perAddress = new Throttle({ attempts: 50, within: 300 })
+  const router = new Router()
+
+  router.get('/login', async (ctx) => {
+    if ((await currentUser(ctx, services)) !== null) return go(ctx, ownPath(ctx.query['next'], '/account'))
+    await showSignIn(ctx, { next: ownPath(ctx.query['next'], ''), signedOut: ctx.query['signed-out'] !== undefined })
+  })
+
+  router.post('/login', async (ctx) => {
+    const input = readInput(ctx, signInForm)
+    if (!input.ok) return await refuseSignIn(ctx, input.errors, input.typed)
+    const { username, password, next } = input.values
+    const who = `${ctx.ip} ${username.toLowerCase()}`
+    await perAddress.attempt(ctx, ctx.ip)
+    await perName.attempt(ctx, who)
+    const user = await users.byUsername(username)
+    if (!(await passwordMatches(password, user?.passwordHash)) || user === undefined) {
+      services.log.warn('sign-in refused')
+      return await refuseSignIn(ctx, { username: WRONG }, { username, next: next ?? '' })
+    }
+    await perName.forget(who)
+    await signInUser(ctx, services, user)
+    services.log.info({ user: user.id }, 'signed in')
+    if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
+    else go(ctx, ownPath(next, '/account'))
+  })
+
+  router.post('/logout', async (ctx) => {
+    await signOutUser(ctx, services)
+    ctx.set('Clear-Site-Data', '"cache", "storage"')
+    if (wantsJson(ctx)) ctx.body = { ok: true }
+    else go(ctx, '/login?signed-out')
+  })
+
+  router.get('/account', async (ctx) => {
+    const user = await requireUser(ctx, services)
+    if (user === null) return
+    const { username, email, fullName, isStaff } = user
+    if (wantsJson(ctx)) ctx.body = { user: { username, email, fullName, isStaff } }
+    else await ctx.render('account/account.njk', { account: { username, email, fullName } })
+  })
+
+  router.get('/account/password', async (ctx) => {
+    if ((await requireUser(ctx, services)) !== null) await ctx.render('account/password.njk', { errors: {} })
+  })
+
+  router.post('/account/password', async (ctx) => {
+    const user = await requireUser(ctx, services, '/account/password')
+    if (user === null) return
+    const input = readInput(ctx, passwordForm)
+    if (!input.ok) return await refusePassword(ctx, input.errors)
+    await perName.attempt(ctx, `password ${user.id}`)
+    if (!(await passwordMatches(input.values.current, user.passwordHash))) {
+      return await refusePassword(ctx, { current: 'This is not your password.' })
+    }
+    const changed = await users.setPassword(user.id, input.values.password)
+    if (changed === undefined) return ctx.throw(409, 'This account is gone.')
+    const session = await ctx.session()
+    // The hash in each session has become wrong already; deleting them as well makes them vanish from lists.
+    if (knowsUsers(engine.store) && session.key !== null) {
+      await engine.store.endByUser(user.id, engine.codec.storeKey(session.key))
+    }
+    await renewSignIn(ctx, services, changed)
+    services.log.info({ user: user.id }, 'password changed, other sessions ended')
+    if (wantsJson(ctx)) {
+      ctx.body = { ok: true }
+      return
+    }
+    await flash(
+      ctx,
+      'done',
+      (await ctx.translate())('Your password is changed, and your other devices are signed out.'),
+    )
+    go(ctx, '/account')
+  })
+
+  return {
+    routes: router.routes(),
+    german,
+    page: (_ctx, session) => ({
+      nav: [
+        session.userId === null
+          ? { href: '/login', label: 'Sign in', place: 'account' }
+          : { href: '/account', label: 'Account', place: 'account' },
+      ],
+    }),
+  }
+}
+
+interface SignInPage {
+  readonly next?: string
+  readonly username?: string
+  readonly signedOut?: boolean
+  readonly errors?: Readonly<Record<string, string>>
+}
+
+async function showSignIn(ctx: Context, { next = '', username = '', signedOut = false, errors = {} }: SignInPage) {
+  await ctx.render('account/login.njk', { next, username, signedOut, errors })
+}
+
+async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {
+  if (wantsJson(ctx)) throw new InvalidInputError(errors)
+  ctx.status = 422
+  await showSignIn(ctx, { next: ownPath(typed['next'], ''), username: typed['username'] ?? '', errors })
+}
+
+async function refusePassword(ctx: Context, errors: Readonly<Record<string, string>>): Promise<void> {
+  if (wantsJson(ctx)) throw new InvalidInputError(errors)
+  ctx.status = 422
+  await ctx.render('account/password.njk', { errors })
+}
+
+function go(ctx: Context, path: string): void {
+  ctx.redirect(path)
+  ctx.status = 303
+}

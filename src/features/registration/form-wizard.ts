@@ -1,0 +1,87 @@
+import { z } from 'zod'
+import type { Json } from '../../session/index.ts'
+import { defineSlice, type Session, type Slice } from '../../session/index.ts'
+
+/** One step: its name, and what its form must hold. */
+export interface WizardStep<T = unknown> {
+  readonly name: string
+  readonly schema: z.ZodType<T>
+}
+
+const stateSchema = z.object({ data: z.record(z.string(), z.json()), updatedAt: z.number() })
+type State = z.infer<typeof stateSchema>
+
+/** What a {@link FormWizard} is made of. */
+export interface WizardOptions {
+  /** The session key of its data. */
+  readonly name: string
+  readonly steps: readonly WizardStep[]
+  /** Seconds after which an abandoned form is forgotten. */
+  readonly lifetime: number
+}
+
+/**
+ * A form in several steps, kept in the session until it is finished. Steps are numbered from 1 and reachable in order:
+ * one may always go back, and forward as far as everything before is filled in.
+ */
+export class FormWizard {
+  readonly #steps: readonly WizardStep[]
+  readonly #slice: Slice<State>
+
+  constructor({ name, steps, lifetime }: WizardOptions) {
+    this.#steps = steps
+    this.#slice = defineSlice<State>({
+      name,
+      schema: stateSchema,
+      default: () => ({ data: {}, updatedAt: 0 }),
+      lifetime,
+      budget: 8192,
+      login: 'drop',
+      logout: 'drop',
+    })
+  }
+
+  get totalSteps(): number {
+    return this.#steps.length
+  }
+
+  /** What was filled in so far, by step name. */
+  allData(session: Session): Readonly<Record<string, Json>> {
+    return session.get(this.#slice).data
+  }
+
+  /** A step's data, checked again; undefined while it is not filled in. */
+  get<T>(session: Session, step: WizardStep<T>): T | undefined {
+    const parsed = step.schema.safeParse(session.get(this.#slice).data[step.name])
+    return parsed.success ? parsed.data : undefined
+  }
+
+  set<T extends Json>(session: Session, step: WizardStep<T>, value: T): void {
+    session.update(this.#slice, ({ data }) => ({ data: { ...data, [step.name]: value }, updatedAt: Date.now() }))
+  }
+
+  completedSteps(session: Session): number[] {
+    const numbers = this.#steps.map((step, index) => (this.get(session, step) === undefined ? 0 : index + 1))
+    return numbers.filter((number) => number > 0)
+  }
+
+  /** The first step that is not filled in; the last one when all are. */
+  currentStep(session: Session): number {
+    const completed = this.completedSteps(session)
+    const open = this.#steps.findIndex((_step, index) => !completed.includes(index + 1))
+    return open < 0 ? this.totalSteps : open + 1
+  }
+
+  isCompleted(session: Session): boolean {
+    return this.completedSteps(session).length === this.totalSteps
+  }
+
+  /** Milliseconds since 1970 of the last change; 0 when nothing is filled in. */
+  updatedAt(session: Session): number {
+    return session.get(this.#slice).updatedAt
+  }
+
+  clear(session: Session): void {
+    session.delete(this.#slice)
+  }
+}

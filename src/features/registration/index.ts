@@ -1,0 +1,188 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import type { Services } from '../../services.ts'
+import type { Session } from '../../session/index.ts'
+import { UsernameTakenError } from '../../users.ts'
+import { currentUser, signInUser } from '../../web/current-user.ts'
+import type { Feature } from '../../web/feature.ts'
+import { flash } from '../../web/flash.ts'
+import { type Input, InvalidInputError, readInput, wantsJson } from '../../web/input.ts'
+import { Throttle } from '../../web/throttle.ts'
+import { german } from './german.ts'
+import {
+  address,
+  COUNTRIES,
+  keepPersonal,
+  personal,
+  personalForm,
+  personalFormAgain,
+  review,
+  registrationWizard as wizard,
+} from './steps.ts'
+
+const LABELS = ['About you', 'Address', 'Review'] as const
+const VIEWS = ['personal', 'address', 'review'] as const
+const TAKEN = 'This username is taken.'
+
+type Errors = Readonly<Record<string, string>>
+
+/** The registration: three steps, one account, signed in at the end. */
+export default function registration(services: Services): Feature {
+  const { users } = services
+  // Only a registration may learn that a name is taken, and not for thousands of names (A-26).
+  const names = new Throttle({ attempts: 60, within: 600 })
+  const router = new Router()
+
+  router.get('/register', async (ctx) => {
+    const session = await ctx.session()
+    if (wantsJson(ctx)) ctx.body = progress(session)
+    else go(ctx, `/register/${wizard.currentStep(session)}`)
+  })
+
+  router.get('/register/:step', async (ctx) => {
+    const step = stepOf(ctx)
+    const session = await ctx.session()
+    if (wantsJson(ctx)) ctx.body = progress(session)
+    else if (await isReachable(ctx, session, step)) await show(ctx, session, step, {})
+  })
+
+  router.post('/register/:step', async (ctx) => {
+    const step = stepOf(ctx)
+    const session = await ctx.session()
+    if (!(await isReachable(ctx, session, step))) return
+    const outcome = await [savePersonal, saveAddress, finish][step - 1]?.(ctx, session)
+    if (outcome?.ok === false) return await refuse(ctx, session, step, outcome)
+    if (wantsJson(ctx)) ctx.body = step === wizard.totalSteps ? { ok: true } : progress(session)
+    else go(ctx, step === wizard.totalSteps ? '/account' : `/register/${step + 1}`)
+  })
+
+  async function savePersonal(ctx: Context, session: Session): Promise<Input<unknown>> {
+    const before = wizard.get(session, personal)
+    const unchanged = before === undefined ? undefined : readInput(ctx, personalFormAgain)
+    const input = unchanged?.ok ? undefined : readInput(ctx, personalForm)
+    if (input?.ok === false) return input
+    await names.attempt(ctx, ctx.ip)
+    const kept = input === undefined ? { ...before, ...identityOf(unchanged) } : await keepPersonal(input.values)
+    if (await users.isTaken(kept.username)) return taken(ctx)
+    wizard.set(session, personal, personal.schema.parse(kept))
+    return { ok: true, values: undefined }
+  }
+
+  async function saveAddress(ctx: Context, session: Session): Promise<Input<unknown>> {
+    const input = readInput(ctx, address.schema)
+    if (input.ok) wizard.set(session, address, input.values)
+    return input
+  }
+
+  async function finish(ctx: Context, session: Session): Promise<Input<unknown>> {
+    const input = readInput(ctx, review.schema)
+    const person = wizard.get(session, personal)
+    const home = wizard.get(session, address)
+    if (!input.ok || person === undefined || home === undefined) return input
+    const { language, newsletter, ...place } = home
+    const account = { ...person, language, newsletter, address: place }
+    const created = await users.create(account).catch((error: unknown) => {
+      if (error instanceof UsernameTakenError) return undefined
+      throw error
+    })
+    if (created === undefined) return taken(ctx)
+    wizard.clear(session)
+    await signInUser(ctx, services, created)
+    services.log.info({ user: created.id }, 'account created')
+    await flash(ctx, 'done', (await ctx.translate())('Welcome! Your account is ready.'))
+    return input
+  }
+
+  const isReachable = async (ctx: Context, session: Session, step: number): Promise<boolean> => {
+    if ((await currentUser(ctx, services)) !== null) {
+      if (wantsJson(ctx)) ctx.throw(409, 'You have an account already.')
+      go(ctx, '/account')
+      return false
+    }
+    const current = wizard.currentStep(session)
+    if (step <= current) return true
+    if (wantsJson(ctx)) ctx.throw(409, `Step ${current} comes first.`)
+    go(ctx, `/register/${current}`)
+    return false
+  }
+
+  return {
+    routes: router.routes(),
+    german,
+    page: (_ctx, session) => ({
+      nav: session.userId === null ? [{ href: '/register', label: 'Register', place: 'account' }] : [],
+    }),
+  }
+}
+
+function stepOf(ctx: Context & { params: Record<string, string> }): number {
+  const step = ctx.params['step'] ?? ''
+  return /^[1-3]$/.test(step) ? Number(step) : ctx.throw(404)
+}
+
+/** How far the form is; never the password, not even its hash. */
+function progress(session: Session) {
+  const { personal: person, ...rest } = wizard.allData(session)
+  const shown = { ...wizard.get(session, personal), passwordHash: undefined }
+  return {
+    current_step: wizard.currentStep(session),
+    total_steps: wizard.totalSteps,
+    completed_steps: wizard.completedSteps(session),
+    data: person === undefined ? rest : { personal: shown, ...rest },
+  }
+}
+
+async function show(ctx: Context, session: Session, step: number, errors: Errors, typed: Errors = {}): Promise<void> {
+  const person = wizard.get(session, personal)
+  const home = wizard.get(session, address)
+  const known = step === 1 ? person : home
+  await ctx.render(`registration/${VIEWS[step - 1]}.njk`, {
+    step,
+    labels: LABELS,
+    completed: wizard.completedSteps(session),
+    values: { ...blank, ...known, ...typed, passwordHash: undefined },
+    hasPassword: person !== undefined,
+    person:
+      person === undefined ? undefined : { username: person.username, fullName: person.fullName, email: person.email },
+    home,
+    country: COUNTRIES.find(({ value }) => value === home?.country)?.label ?? '',
+    countries: COUNTRIES,
+    errors,
+  })
+}
+
+const blank = {
+  username: '',
+  fullName: '',
+  email: '',
+  line1: '',
+  line2: '',
+  city: '',
+  postcode: '',
+  country: 'DE',
+  language: 'en',
+  newsletter: false,
+}
+
+async function refuse(ctx: Context, session: Session, step: number, { errors, typed }: Input<unknown> & { ok: false }) {
+  if (wantsJson(ctx)) throw new InvalidInputError(errors)
+  ctx.status = 422
+  // A name that was taken meanwhile is mended where it was chosen.
+  await show(ctx, session, errors['username'] === undefined ? step : 1, errors, typed)
+}
+
+function taken(ctx: Context): Input<never> {
+  const input = readInput(ctx, personalForm)
+  return { ok: false, errors: { username: TAKEN }, typed: input.ok ? {} : input.typed }
+}
+
+function identityOf(input: Input<{ username: string; fullName: string; email: string }> | undefined) {
+  if (!input?.ok) return { username: '' }
+  const { username, fullName, email } = input.values
+  return { username, fullName, email }
+}
+
+function go(ctx: Context, path: string): void {
+  ctx.redirect(path)
+  ctx.status = 303
+}

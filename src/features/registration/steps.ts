@@ -1,0 +1,101 @@
+import { z } from 'zod'
+import { hashPassword } from '../../passwords.ts'
+import { LANGUAGES } from '../../web/display.ts'
+import { newPassword } from '../../web/password-field.ts'
+import { FormWizard, type WizardStep } from './form-wizard.ts'
+
+export const COUNTRIES = [
+  { value: 'AT', label: 'Austria' },
+  { value: 'BE', label: 'Belgium' },
+  { value: 'CH', label: 'Switzerland' },
+  { value: 'DE', label: 'Germany' },
+  { value: 'DK', label: 'Denmark' },
+  { value: 'ES', label: 'Spain' },
+  { value: 'FR', label: 'France' },
+  { value: 'GB', label: 'United Kingdom' },
+  { value: 'IE', label: 'Ireland' },
+  { value: 'IT', label: 'Italy' },
+  { value: 'NL', label: 'Netherlands' },
+  { value: 'PL', label: 'Poland' },
+  { value: 'SE', label: 'Sweden' },
+  { value: 'US', label: 'United States' },
+] as const
+
+const codes = COUNTRIES.map(({ value }) => value)
+
+const line = (missing: string, longest: number) =>
+  z
+    .string(missing)
+    .trim()
+    .min(1, missing)
+    .max(longest, 'This is too long.')
+    .regex(/^\P{Cc}*$/u, 'This has characters that cannot be here.')
+
+const identity = {
+  username: z
+    .string('Please choose a username.')
+    .trim()
+    .regex(/^[A-Za-z0-9._-]{3,30}$/, '3 to 30 letters, digits, dots, dashes or underscores.'),
+  fullName: line('Please write your name.', 150),
+  email: z.email('Please write an e-mail address.').max(254, 'This is too long.'),
+}
+
+/** The first form as typed, and as kept: the password is hashed at once and never stored in clear. */
+export const personalForm = z
+  .object({ ...identity, password: newPassword, repeat: z.string('Please repeat the password.') })
+  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords differ.' })
+  .refine(({ password, username }) => password.toLowerCase() !== username.toLowerCase(), {
+    path: ['password'],
+    error: 'The password must not be the username.',
+  })
+
+/** Coming back to the first step, the password may be left as it was. */
+export const personalFormAgain = z.object({
+  ...identity,
+  password: z.literal('').optional(),
+  repeat: z.literal('').optional(),
+})
+
+export const personal = {
+  name: 'personal',
+  schema: z.object({ ...identity, passwordHash: z.string() }),
+} satisfies WizardStep
+
+const text = z.string('This is missing.')
+
+export const address = {
+  name: 'address',
+  schema: z.object({
+    line1: line('Please write street and number.', 150),
+    line2: text.trim().max(150, 'This is too long.').default(''),
+    city: line('Please write your town.', 100),
+    postcode: z
+      .string('Please write your postcode.')
+      .trim()
+      .regex(/^[A-Za-z0-9 -]{2,12}$/, 'Please write your postcode.'),
+    country: z.enum(codes, 'Choose a country from the list.'),
+    language: z.enum(LANGUAGES, 'Choose one of the languages.').default('en'),
+    newsletter: z
+      .union([z.boolean(), z.literal('true').transform(() => true)], 'Tick the box or leave it.')
+      .default(false),
+  }),
+} satisfies WizardStep
+
+const agreed = 'Please agree before the account is created.'
+
+export const review = {
+  name: 'review',
+  schema: z.object({ accept: z.union([z.literal(true), z.literal('true').transform(() => true as const)], agreed) }),
+} satisfies WizardStep
+
+/** Three steps to an account; what is abandoned is forgotten after an hour. */
+export const registrationWizard = new FormWizard({
+  name: 'registration',
+  steps: [personal, address, review],
+  lifetime: 3600,
+})
+
+export async function keepPersonal(form: z.infer<typeof personalForm>) {
+  const { username, fullName, email } = form
+  return { username, fullName, email, passwordHash: await hashPassword(form.password) }
+}

@@ -1,0 +1,104 @@
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CookieJar } from 'tough-cookie'
+import { seed } from '../../scripts/seed.ts'
+import { createApp } from '../../src/app.ts'
+import { readConfig } from '../../src/config.ts'
+import { migrate } from '../../src/database.ts'
+import { openServices, type Services } from '../../src/services.ts'
+
+/** The whole application on a database of its own, listening on a free port. */
+export interface TestApp {
+  readonly origin: string
+  readonly services: Services
+  /** A visitor with an empty cookie jar. */
+  browser(): TestBrowser
+  close(): Promise<void>
+}
+
+export const TEST_SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
+
+/** Starts the application, migrated and seeded with products and the demo users. */
+export async function startApp(env: Record<string, string> = {}): Promise<TestApp> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-app-'))
+  const config = readConfig({
+    NODE_ENV: 'test',
+    SECRET_KEY: TEST_SECRET,
+    LOG_LEVEL: 'silent',
+    DATABASE_URL: `sqlite:${join(folder, 'app.sqlite3')}`,
+    ...env,
+  })
+  const services = openServices(config)
+  await migrate(services.knex)
+  await seed(services.knex, { demoUsers: true })
+  const server = createServer((await createApp(services)).callback())
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const origin = `http://localhost:${(server.address() as AddressInfo).port}`
+  return {
+    origin,
+    services,
+    browser: () => new TestBrowser(origin),
+    async close() {
+      server.closeAllConnections()
+      server.close()
+      await services.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly text: string
+  /** The body as JSON; the caller names its shape. */
+  json<T>(): T
+}
+
+/** A browser as far as HTTP goes: it keeps cookies, and follows no redirect by itself. */
+export class TestBrowser {
+  readonly jar = new CookieJar()
+  readonly #origin: string
+
+  constructor(origin: string) {
+    this.#origin = origin
+  }
+
+  async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {
+    return await this.#send(path, { headers: { accept: 'text/html', ...headers } })
+  }
+
+  /** Sends a form, as a page of the application would. */
+  async post(path: string, form: Record<string, string> = {}, headers: Record<string, string> = {}): Promise<Answer> {
+    const own = { accept: 'text/html', 'sec-fetch-site': 'same-origin', origin: this.#origin, ...headers }
+    return await this.#send(path, { method: 'POST', body: new URLSearchParams(form), headers: own })
+  }
+
+  async json(method: string, path: string, body?: unknown): Promise<Answer> {
+    const headers = { accept: 'application/json', 'content-type': 'application/json' }
+    return await this.#send(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
+  }
+
+  async signIn(username: string, password = `${username}-demo-password`): Promise<Answer> {
+    return await this.post('/login', { username, password })
+  }
+
+  /** The session cookie as `name=value`, or an empty string. */
+  async cookie(): Promise<string> {
+    return await this.jar.getCookieString(this.#origin)
+  }
+
+  async #send(path: string, init: RequestInit & { headers: Record<string, string> }): Promise<Answer> {
+    const cookie = init.headers['cookie'] ?? (await this.cookie())
+    const headers = { ...init.headers, ...(cookie === '' ? {} : { cookie }) }
+    const response = await fetch(this.#origin + path, { ...init, headers, redirect: 'manual' })
+    for (const line of response.headers.getSetCookie()) await this.jar.setCookie(line, this.#origin)
+    const text = await response.text()
+    return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) }
+  }
+}
