@@ -4,6 +4,7 @@ import type { Knex } from 'knex'
 export async function up(knex: Knex): Promise<void> {
   const mysql = knex.client.driverName === 'mysql2'
   await knex.schema.createTable('sessions', (table) => {
+    if (mysql) table.charset('utf8mb4')
     const key = table.string('session_key', 64).notNullable().primary()
     // MySQL compares without regard to case unless told otherwise, and keys are all about case.
     if (mysql) key.collate('utf8mb4_bin')

@@ -33,8 +33,10 @@ for (const { name, reason } of services.leftOut) {
   counts[mode === 'require' ? 'failed' : 'skipped']++
 }
 
-const slow = ['!test/browser/**', '!test/template/**', '!test/start/**']
-const results = await runAva(chosen.length > 0 ? chosen : unitOnly ? ['test/**/*.test.ts', ...slow] : [], services.env)
+const files = chosen.length > 0 ? chosen : ['test/**/*.test.ts']
+const without = services.leftOut.map(({ suites }) => suites)
+if (unitOnly) without.push('test/template/**', 'test/start/**')
+const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], services.env)
 for (const kind of Object.keys(counts)) counts[kind] += results[kind]
 await services.stop()
 

@@ -16,17 +16,17 @@ export async function startServices(mode) {
   const leftOut = []
   const children = []
   if (mode === 'none')
-    return { env, leftOut: SERVICES.map(({ name }) => ({ name, reason: 'TEST_SERVICES=none' })), stop: async () => {} }
+    return { env, leftOut: SERVICES.map(({ name, suites }) => ({ name, suites, reason: 'TEST_SERVICES=none' })), stop: async () => {} }
 
   const wanted = SERVICES.filter(({ variable }) => !process.env[variable])
   install(wanted.filter((service) => service.find() === undefined))
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-services-'))
   chmodSync(folder, 0o755)
   await Promise.all(
-    wanted.map(async ({ name, variable, packageName, find, start }) => {
+    wanted.map(async ({ name, variable, suites, packageName, find, start }) => {
       const program = find()
       if (program === undefined) {
-        leftOut.push({ name, reason: `not found; install the package "${packageName}" or set ${variable}` })
+        leftOut.push({ name, suites, reason: `not found; install the package "${packageName}" or set ${variable}` })
         return
       }
       try {
@@ -34,7 +34,7 @@ export async function startServices(mode) {
         env[variable] = url
         if (child !== undefined) children.push(child)
       } catch (error) {
-        leftOut.push({ name, reason: `it did not start: ${error.message}` })
+        leftOut.push({ name, suites, reason: `it did not start: ${error.message}` })
       }
     }),
   )

@@ -7,13 +7,14 @@ const isRoot = process.getuid?.() === 0
 const LOCAL = '127.0.0.1'
 
 /**
- * What tests need beside Node. Each: the variable that names a running one, the Debian package, how to find the program,
+ * What tests need beside Node. Each: the variable that names a running one, the suites that need it, the Debian package, how to find the program,
  * and how to start a private one in a folder of its own; it gives the address and the process.
  */
 export const SERVICES = [
   {
     name: 'postgres',
     variable: 'TEST_POSTGRES_URL',
+    suites: 'test/**/*-postgresql.test.ts',
     packageName: 'postgresql',
     find: () => findProgram(['postgres'], versionFolders('/usr/lib/postgresql', 'bin')),
     async start(program, folder) {
@@ -42,6 +43,7 @@ export const SERVICES = [
   {
     name: 'mariadb',
     variable: 'TEST_MARIADB_URL',
+    suites: 'test/**/*-mariadb.test.ts',
     packageName: 'mariadb-server',
     find: () => findProgram(['mariadbd', 'mysqld'], ['/usr/sbin', '/usr/libexec']),
     async start(program, folder) {
@@ -74,6 +76,7 @@ export const SERVICES = [
   {
     name: 'chromium',
     variable: 'TEST_CHROMIUM',
+    suites: 'test/browser/**/*.test.ts',
     packageName: 'chromium',
     find: () => findProgram(['chromium', 'chromium-browser', 'google-chrome']),
     // Tests start browsers themselves; they only need to know where it is.

@@ -15,6 +15,8 @@ export interface LayoutSql {
 /** How a table keeps sessions: its statements, and how their bindings and rows are read. */
 export interface Layout {
   readonly sql: LayoutSql
+  /** What a codec of this layout makes. Anything else (NUL, trailing spaces, megabytes) is in no table. */
+  readonly possibleKey: RegExp
   readonly columns: readonly string[]
   readonly expires: string
   /** Whether the table knows user, address, birth and last activity. */
@@ -33,6 +35,7 @@ export function ownLayout(table: string): Layout {
   const asRead = `session_key = ? AND version = ? AND ${live}`
   const read = 'data, version, expires, created_at, last_activity, user_id, ip_address, user_agent'
   return {
+    possibleKey: /^[\x21-\x7e]{1,64}$/,
     columns: ['session_key', ...read.split(', ')],
     expires: 'expires',
     keepsMetadata: true,
@@ -94,6 +97,8 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
   const time = (milliseconds: number): Binding =>
     dialect === 'postgres' ? new Date(milliseconds) : pythonDateText(milliseconds)
   return {
+    // Lower case only: MySQL would find any case in Django's column.
+    possibleKey: /^[a-z0-9]{1,40}$/,
     columns: ['session_key', 'session_data', 'expire_date'],
     expires: 'expire_date',
     keepsMetadata: false,

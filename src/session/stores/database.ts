@@ -33,10 +33,11 @@ export interface DatabaseStoreOptions {
 }
 
 const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
-// What a codec makes. Anything else (NUL, trailing spaces, megabytes) is in no table, and some databases choke on it.
-const POSSIBLE_KEY = /^[\x21-\x7e]{1,64}$/
 const DAY = 86_400_000
 const LARGEST = 10
+const ATTEMPTS = 4
+// Deadlock (MySQL, PostgreSQL) and serialization failure: the statement did nothing and may be sent again.
+const TRANSIENT = new Set(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
 
 /** Sessions in a table, over any Knex. Each operation of the hot path is one prepared statement. */
 export class DatabaseStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
@@ -80,13 +81,13 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
-    if (!POSSIBLE_KEY.test(key)) return undefined
+    if (!this.#layout.possibleKey.test(key)) return undefined
     const { rows } = await this.#run(this.#layout.sql.load, [key, this.#time()])
     return rows[0] && this.#layout.read(rows[0])
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
-    if (!POSSIBLE_KEY.test(key)) throw new RangeError('This is not a key that a codec makes')
+    if (!this.#layout.possibleKey.test(key)) throw new RangeError('This is not a key that a codec makes')
     await this.#run(this.#layout.sql.create, this.#layout.forCreate(key, record))
     return this.#layout.savedVersion(0, record)
   }
@@ -102,7 +103,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
 
   async delete(key: string, version?: Version): Promise<Outcome> {
     if (version !== undefined) return await this.#change(this.#layout.sql.removeVersion, key, [key, version])
-    if (!POSSIBLE_KEY.test(key)) return 'missing'
+    if (!this.#layout.possibleKey.test(key)) return 'missing'
     const { changes } = await this.#run(this.#layout.sql.remove, [key])
     return changes > 0 ? 'done' : 'missing'
   }
@@ -191,7 +192,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
 
   /** A change of a record as it was read; a second statement only to tell why nothing matched. */
   async #change(sql: string, key: string, bindings: readonly Binding[]): Promise<Outcome> {
-    if (!POSSIBLE_KEY.test(key)) return 'missing'
+    if (!this.#layout.possibleKey.test(key)) return 'missing'
     const { changes } = await this.#run(sql, [...bindings, this.#time()])
     if (changes > 0) return 'done'
     const { rows } = await this.#run(this.#layout.sql.exists, [key, this.#time()])
@@ -209,11 +210,10 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     if (this.#usersTable === undefined) {
       throw new NotSupportedError('Sessions and users are in different databases, so orphans cannot be told.')
     }
-    const text = this.#dialect === 'mysql' ? 'CHAR' : 'TEXT'
-    return {
-      condition: `user_id IS NOT NULL AND user_id NOT IN (SELECT CAST(id AS ${text}) FROM ${this.#usersTable})`,
-      bindings: [],
-    }
+    // As bytes on MySQL, where the two columns may have collations that cannot be compared.
+    const [user, text] = this.#dialect === 'mysql' ? ['BINARY user_id', 'BINARY'] : ['user_id', 'TEXT']
+    const known = `SELECT CAST(id AS ${text}) FROM ${this.#usersTable}`
+    return { condition: `user_id IS NOT NULL AND ${user} NOT IN (${known})`, bindings: [] }
   }
 
   #requireMetadata(reason: string): void {
@@ -229,19 +229,23 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async #run(sql: string, bindings: readonly Binding[]): Promise<Result> {
-    try {
-      return await this.#statements.run(sql, bindings)
-    } catch (error) {
-      throw isTaken(error) ? new KeyTakenError() : new StoreUnavailableError(error)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#statements.run(sql, bindings)
+      } catch (error) {
+        const code = codeOf(error)
+        if (code !== undefined && TRANSIENT.has(code) && attempt < ATTEMPTS) continue
+        throw isTaken(error, code) ? new KeyTakenError() : new StoreUnavailableError(error)
+      }
     }
   }
 }
 
-function isTaken(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false
-  return (
-    (error.code === 'SQLITE_CONSTRAINT' && error.message.includes('UNIQUE')) ||
-    error.code === '23505' ||
-    error.code === 'ER_DUP_ENTRY'
-  )
+function isTaken(error: unknown, code: string | undefined): boolean {
+  if (code === 'SQLITE_CONSTRAINT') return error instanceof Error && error.message.includes('UNIQUE')
+  return code === '23505' || code === 'ER_DUP_ENTRY'
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

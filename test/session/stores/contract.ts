@@ -1,0 +1,341 @@
+import test, { type ExecutionContext } from 'ava'
+import { KeyTakenError, StoreUnavailableError } from '../../../src/session/errors.ts'
+import {
+  canClear,
+  hasStatistics,
+  knowsUsers,
+  NotSupportedError,
+  type SessionRecord,
+  type SessionStore,
+} from '../../../src/session/stores/store.ts'
+
+/** A store for one test, with a clock that the test moves. */
+export interface Bench {
+  readonly store: SessionStore
+  /** Another connection to the same records, as another process would have. */
+  another(): Promise<SessionStore>
+  /** Makes the storage unreachable for `store`. */
+  breakIt(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Traits {
+  /** Whether user, address, birth and last activity are kept; where not, that is asserted. */
+  readonly keepsMetadata: boolean
+  readonly canTellOrphans: boolean
+}
+
+export const START = Date.parse('2026-03-01T12:00:00.000Z')
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+
+/** What every store promises. `open` gives a fresh, empty one on the given clock. */
+export function storeContract(name: string, traits: Traits, open: (now: () => number) => Promise<Bench>): void {
+  const on = (title: string, body: (t: ExecutionContext, bench: Bench, clock: { now: number }) => Promise<void>) =>
+    // One after the other: the tests of a store may share its storage, which `open` empties.
+    test.serial(`${name}: ${title}`, async (t) => {
+      const clock = { now: START }
+      const bench = await open(() => clock.now)
+      try {
+        await body(t, bench, clock)
+      } finally {
+        await bench.close()
+      }
+    })
+
+  on('a record comes back as it was created', async (t, { store }) => {
+    const version = await store.create('a', record({ data: 'first' }))
+    const loaded = await store.load('a')
+    t.is(loaded?.data, 'first')
+    t.is(loaded?.version, version)
+    t.is(loaded?.expires, START + HOUR)
+    t.is(loaded?.userId, traits.keepsMetadata ? '7' : null)
+    t.is(loaded?.ipAddress, traits.keepsMetadata ? '192.0.2.1' : null)
+    t.is(loaded?.createdAt, traits.keepsMetadata ? START : 0)
+    t.is(await store.load('b'), undefined)
+  })
+
+  on('a key that is taken is an error of its own, live or expired', async (t, { store }, clock) => {
+    await store.create('a', record({ data: 'first' }))
+    await t.throwsAsync(store.create('a', record({ data: 'second' })), { instanceOf: KeyTakenError })
+    t.is((await store.load('a'))?.data, 'first')
+    clock.now = START + 2 * HOUR
+    await t.throwsAsync(store.create('a', record({ data: 'third', expires: clock.now + HOUR })), {
+      instanceOf: KeyTakenError,
+    })
+    t.is(await store.load('a'), undefined)
+  })
+
+  on('a save over the version that was read writes data and metadata together', async (t, { store }) => {
+    const version = await store.create('a', record({ data: 'first' }))
+    const saved = await store.save(
+      'a',
+      version,
+      record({ data: 'second', expires: START + 2 * HOUR, userId: '8', lastActivity: START + 5 }),
+    )
+    t.is(saved.outcome, 'saved')
+    const loaded = await store.load('a')
+    t.is(loaded?.data, 'second')
+    t.is(loaded?.expires, START + 2 * HOUR)
+    t.is(loaded?.version, saved.outcome === 'saved' ? saved.version : undefined)
+    t.is(loaded?.userId, traits.keepsMetadata ? '8' : null)
+    t.is(loaded?.createdAt, traits.keepsMetadata ? START : 0)
+    t.is(loaded?.lastActivity, traits.keepsMetadata ? START + 5 : 0)
+  })
+
+  on('a save over a stale version is a conflict and writes nothing', async (t, { store }) => {
+    const stale = await store.create('a', record({ data: 'first' }))
+    await store.save('a', stale, record({ data: 'second' }))
+    t.deepEqual(await store.save('a', stale, record({ data: 'third' })), { outcome: 'conflict' })
+    t.is((await store.load('a'))?.data, 'second')
+  })
+
+  on('a save of what was deleted, or never was, finds it missing and writes nothing', async (t, { store }) => {
+    const version = await store.create('a', record({ data: 'first' }))
+    t.is(await store.delete('a'), 'done')
+    t.deepEqual(await store.save('a', version, record({ data: 'second' })), { outcome: 'missing' })
+    t.deepEqual(await store.save('never', version, record({})), { outcome: 'missing' })
+    t.is(await store.load('a'), undefined)
+    t.is(await store.load('never'), undefined)
+  })
+
+  on('at the very instant of its expiry a record is gone for every verb', async (t, { store }, clock) => {
+    const version = await store.create('a', record({ data: 'first' }))
+    clock.now = START + HOUR - 1
+    t.is((await store.load('a'))?.data, 'first')
+    clock.now = START + HOUR
+    t.is(await store.load('a'), undefined)
+    t.deepEqual(await store.save('a', version, record({ data: 'second', expires: clock.now + HOUR })), {
+      outcome: 'missing',
+    })
+    t.is(await store.touch('a', version, { expires: clock.now + HOUR, lastActivity: clock.now }), 'missing')
+    t.is(await store.delete('a', version), 'missing')
+    t.is(await store.load('a'), undefined)
+  })
+
+  on('a touch moves the expiry of a live record as it was read, and nothing else', async (t, { store }) => {
+    const version = await store.create('a', record({ data: 'first' }))
+    t.is(await store.touch('a', version, { expires: START + 3 * HOUR, lastActivity: START + 9 }), 'done')
+    const loaded = await store.load('a')
+    t.is(loaded?.expires, START + 3 * HOUR)
+    t.is(loaded?.lastActivity, traits.keepsMetadata ? START + 9 : 0)
+    t.is(loaded?.data, 'first')
+    t.is(loaded?.version, version)
+    await store.save('a', version, record({ data: 'second', expires: START + 2 * HOUR }))
+    t.is(await store.touch('a', version, { expires: START + 9 * HOUR, lastActivity: START }), 'conflict')
+    t.is((await store.load('a'))?.expires, START + 2 * HOUR)
+    t.is(await store.touch('never', version, { expires: START + HOUR, lastActivity: START }), 'missing')
+  })
+
+  on('a delete is harmless where nothing is, and with a version spares what somebody saved', async (t, { store }) => {
+    const version = await store.create('a', record({ data: 'first' }))
+    t.is(await store.delete('never'), 'missing')
+    const saved = await store.save('a', version, record({ data: 'second' }))
+    t.is(await store.delete('a', version), 'conflict')
+    t.is((await store.load('a'))?.data, 'second')
+    t.is(await store.delete('a', saved.outcome === 'saved' ? saved.version : ''), 'done')
+    t.is(await store.delete('a'), 'missing')
+  })
+
+  on('storage that does not answer is unavailable, never missing', async (t, { store, breakIt }) => {
+    const version = await store.create('a', record({}))
+    await breakIt()
+    const verbs = [
+      () => store.load('a'),
+      () => store.create('b', record({})),
+      () => store.save('a', version, record({ data: 'x' })),
+      () => store.touch('a', version, { expires: START + HOUR, lastActivity: START }),
+      () => store.delete('a'),
+      () => store.delete('a', version),
+    ]
+    for (const verb of verbs) await t.throwsAsync(verb(), { instanceOf: StoreUnavailableError })
+  })
+
+  on('8 writers x 50 increments: none is lost', async (t, { store, another }) => {
+    await store.create('a', record({ data: '0' }))
+    const increment = async (mine: SessionStore) => {
+      for (;;) {
+        const read = await mine.load('a')
+        if (read === undefined) throw new Error('the record is gone')
+        const { outcome } = await mine.save('a', read.version, record({ data: String(Number(read.data) + 1) }))
+        if (outcome === 'saved') return
+        if (outcome === 'missing') throw new Error('a live record was reported as missing')
+      }
+    }
+    const writers = await Promise.all(Array.from({ length: 8 }, another))
+    await Promise.all(
+      writers.map(async (writer) => {
+        for (let n = 0; n < 50; n++) await increment(writer)
+      }),
+    )
+    t.is((await store.load('a'))?.data, '400')
+  })
+
+  on('200 races of a save with a logout: none brings the record back', async (t, { store, another }) => {
+    const [saver, ender] = [await another(), await another()]
+    for (let n = 0; n < 200; n++) {
+      const key = `race${n}`
+      const version = await store.create(key, record({}))
+      const race = [() => saver.save(key, version, record({ data: 'late' })), () => ender.delete(key)]
+      await Promise.all((n % 2 === 0 ? race : race.reverse()).map((run) => run()))
+      t.is(await store.load(key), undefined, `race ${n}`)
+      t.deepEqual(await saver.save(key, version, record({ data: 'later' })), { outcome: 'missing' })
+    }
+  })
+
+  on('of two who end the same version only one did', async (t, { store, another }) => {
+    const enders = await Promise.all(Array.from({ length: 6 }, another))
+    const version = await store.create('a', record({}))
+    const outcomes = await Promise.all(enders.map((ender) => ender.delete('a', version)))
+    t.is(outcomes.filter((outcome) => outcome === 'done').length, 1)
+  })
+
+  on('hostile keys lead nowhere and harm nothing', async (t, { store }) => {
+    const version = await store.create('victim', record({ data: 'mine' }))
+    const hostile = [
+      "' OR 1=1--",
+      '"; DROP TABLE sessions;',
+      '../../etc/passwd',
+      '\0',
+      'a\r\nset x 0 0 1',
+      '*',
+      '%',
+      '_',
+      'ü💥',
+      '\ud800',
+      '',
+      ' ',
+      'victim ',
+      'VICTIM',
+      'x'.repeat(10_000),
+    ]
+    for (const key of hostile) {
+      t.is(await store.load(key), undefined, JSON.stringify(key))
+      t.is((await store.save(key, version, record({}))).outcome, 'missing')
+      t.is(await store.touch(key, version, { expires: START + HOUR, lastActivity: START }), 'missing')
+      t.is(await store.delete(key), 'missing')
+    }
+    t.is((await store.load('victim'))?.data, 'mine')
+  })
+
+  on('64 KiB, quotes, emoji and __proto__ come back byte for byte', async (t, { store }) => {
+    const texts = ['x'.repeat(65_536), `{"__proto__":{"isAdmin":true}}`, `'";--\\ \u0001\u001f\t\r\n 'ü' 💥 \u2028`, '']
+    for (const [index, data] of texts.entries()) {
+      const key = `text${index}`
+      const version = await store.create(key, record({ data }))
+      t.is((await store.load(key))?.data, data)
+      t.is((await store.save(key, version, record({ data: `${data}!` }))).outcome, 'saved')
+      t.is((await store.load(key))?.data, `${data}!`)
+    }
+    t.is(({} as Record<string, unknown>)['isAdmin'], undefined)
+  })
+
+  on('versions tell upper from lower case', async (t, { store }) => {
+    const version = await store.create('a', record({ data: 'AbC' }))
+    await store.save('a', version, record({ data: 'aBc' }))
+    t.deepEqual(await store.save('a', version, record({ data: 'x' })), { outcome: 'conflict' })
+  })
+
+  on('clear deletes the expired in batches and spares the living', async (t, { store }, clock) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
+    for (let n = 0; n < 7; n++) await store.create(`old${n}`, record({ expires: START + n + 1 }))
+    await store.create('live', record({ expires: START + DAY }))
+    clock.now = START + HOUR
+    const expired = { kind: 'expired', before: clock.now } as const
+    t.is(await store.countClearable(expired), 7)
+    t.is(await store.clearBatch(expired, 3), 3)
+    t.is(await store.clearBatch(expired, 100), 4)
+    t.is(await store.clearBatch(expired, 100), 0)
+    t.is((await store.load('live'))?.data, 'data')
+  })
+
+  on('clear by age, inactivity and user', async (t, { store }) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
+    const created = { kind: 'created', before: START - DAY } as const
+    if (!traits.keepsMetadata) {
+      await t.throwsAsync(store.clearBatch(created, 10), { instanceOf: NotSupportedError })
+      return
+    }
+    await store.create('old', record({ createdAt: START - 2 * DAY }))
+    await store.create('idle', record({ lastActivity: START - 2 * DAY }))
+    await store.create('hers', record({ userId: '8' }))
+    t.is(await store.clearBatch(created, 10), 1)
+    t.is(await store.load('old'), undefined)
+    t.is(await store.clearBatch({ kind: 'inactive', before: START - DAY }, 10), 1)
+    t.is(await store.clearBatch({ kind: 'user', userId: '8' }, 10), 1)
+    t.is(await store.clearBatch({ kind: 'user', userId: "8' OR '1'='1" }, 10), 0)
+  })
+
+  on('clear of orphans', async (t, { store }) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
+    const orphaned = { kind: 'orphaned' } as const
+    if (!traits.canTellOrphans) {
+      await t.throwsAsync(store.countClearable(orphaned), { instanceOf: NotSupportedError })
+      return
+    }
+    await store.create('anonymous', record({ userId: null }))
+    await store.create('orphan', record({ userId: '123456' }))
+    t.is(await store.countClearable(orphaned), 1)
+    t.is(await store.clearBatch(orphaned, 10), 1)
+    t.not(await store.load('anonymous'), undefined)
+  })
+
+  on('the sessions of a user are listed and ended', async (t, { store }, clock) => {
+    if (!knowsUsers(store)) return t.fail('this store knows no users')
+    if (!traits.keepsMetadata) {
+      await t.throwsAsync(store.listByUser('7'), { instanceOf: NotSupportedError })
+      await t.throwsAsync(store.endByUser('7'), { instanceOf: NotSupportedError })
+      return
+    }
+    await store.create('first', record({ lastActivity: START }))
+    await store.create('second', record({ lastActivity: START + 1 }))
+    await store.create('expired', record({ expires: START + 1 }))
+    await store.create('hers', record({ userId: '8' }))
+    clock.now = START + 2
+    const listed = await store.listByUser('7')
+    t.deepEqual(
+      listed.map(({ key }) => key),
+      ['second', 'first'],
+    )
+    t.is(listed[0]?.ipAddress, '192.0.2.1')
+    t.is(listed[0]?.userAgent, 'Browser')
+    await store.endByUser('7', 'second')
+    t.is(await store.load('first'), undefined)
+    t.not(await store.load('second'), undefined)
+    t.not(await store.load('hers'), undefined)
+    await store.endByUser('7')
+    t.is(await store.load('second'), undefined)
+  })
+
+  on('statistics count what is there', async (t, { store }, clock) => {
+    if (!hasStatistics(store)) return t.fail('this store cannot be counted')
+    await store.create('new', record({ data: 'x'.repeat(100), expires: START + 99 * DAY }))
+    await store.create('week', record({ createdAt: START - 3 * DAY, userId: null, expires: START + 99 * DAY }))
+    await store.create('old', record({ createdAt: START - 30 * DAY, expires: START + 99 * DAY }))
+    await store.create('expired', record({ expires: START + 1 }))
+    clock.now = START + HOUR
+    const statistics = await store.statistics()
+    t.is(statistics.total, 4)
+    t.is(statistics.live, 3)
+    t.is(statistics.expired, 1)
+    t.is(statistics.largest[0]?.bytes, 100)
+    t.is(statistics.authenticated, traits.keepsMetadata ? 2 : 0)
+    t.deepEqual(
+      statistics.ages,
+      traits.keepsMetadata ? { underDay: 1, underWeek: 1, overWeek: 1 } : { underDay: 0, underWeek: 0, overWeek: 0 },
+    )
+  })
+}
+
+function record(changes: Partial<SessionRecord>): SessionRecord {
+  return {
+    data: 'data',
+    expires: START + HOUR,
+    createdAt: START,
+    lastActivity: START,
+    userId: '7',
+    ipAddress: '192.0.2.1',
+    userAgent: 'Browser',
+    ...changes,
+  }
+}

@@ -1,0 +1,5 @@
+import { testDatabase } from '../../support/databases.ts'
+import { databaseSuite } from './database-suite.ts'
+
+const database = testDatabase('MariaDB')
+if (database !== undefined) databaseSuite(database)

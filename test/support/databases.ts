@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import createKnex from 'knex'
+import { databaseConfig } from '../../src/database.ts'
+import { serviceUrl } from './services.ts'
+
+/** A kind of database that is there, and how to get an empty one of one's own. */
+export interface TestDatabase {
+  readonly name: string
+  fresh(): Promise<{ url: string; drop(): Promise<void> }>
+}
+
+/** SQLite always; PostgreSQL and MariaDB where the run has them, otherwise undefined. */
+export function testDatabase(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): TestDatabase | undefined {
+  if (name === 'SQLite') return { name, fresh: freshFile }
+  const server = serviceUrl(name === 'PostgreSQL' ? 'postgres' : 'mariadb')
+  return server === undefined ? undefined : { name, fresh: () => freshOn(server) }
+}
+
+async function freshFile() {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-db-'))
+  return { url: `sqlite:${join(folder, 'test.sqlite3')}`, drop: () => rm(folder, { recursive: true, force: true }) }
+}
+
+async function freshOn(server: string) {
+  const name = `test_${randomBytes(6).toString('hex')}`
+  const run = async (sql: string) => {
+    const knex = createKnex({ ...databaseConfig(server), pool: { min: 0, max: 1 } })
+    try {
+      await knex.raw(sql)
+    } finally {
+      await knex.destroy()
+    }
+  }
+  const characters = server.startsWith('mysql') ? ' CHARACTER SET utf8mb4' : ''
+  await run(`CREATE DATABASE ${name}${characters}`)
+  const url = new URL(server)
+  url.pathname = `/${name}`
+  return { url: url.href, drop: () => run(`DROP DATABASE ${name}`) }
+}
