@@ -16,7 +16,11 @@ export async function startServices(mode) {
   const leftOut = []
   const children = []
   if (mode === 'none')
-    return { env, leftOut: SERVICES.map(({ name, suites }) => ({ name, suites, reason: 'TEST_SERVICES=none' })), stop: async () => {} }
+    return {
+      env,
+      leftOut: SERVICES.map(({ name, suites }) => ({ name, suites, reason: 'TEST_SERVICES=none' })),
+      stop: async () => {},
+    }
 
   const wanted = SERVICES.filter(({ variable }) => !process.env[variable])
   install(wanted.filter((service) => service.find() === undefined))

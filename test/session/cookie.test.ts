@@ -1,0 +1,82 @@
+import test from 'ava'
+import {
+  type CookieSettings,
+  checkCookieSettings,
+  clearCookie,
+  cookieValues,
+  setCookie,
+} from '../../src/session/cookie.ts'
+import { START } from '../support/engine.ts'
+
+const settings: CookieSettings = {
+  name: 'sid',
+  path: '/',
+  secure: false,
+  httpOnly: true,
+  sameSite: 'Lax',
+  maxSize: 4096,
+}
+const host: CookieSettings = { ...settings, name: '__Host-sid', secure: true }
+
+test('only exactly our name is ours (CVE-2022-31629, CVE-2023-23934)', (t) => {
+  const values = (header: string | undefined) => cookieValues(header, '__Host-sid')
+  t.deepEqual(values(undefined), [])
+  t.deepEqual(values('__Host-sid=a'), ['a'])
+  t.deepEqual(values('x=1; __Host-sid=a; y=2'), ['a'])
+  t.deepEqual(values('x=1;__Host-sid=a ;y'), ['a'])
+  t.deepEqual(values('__Host-sid='), [''])
+  t.deepEqual(values('__Host-sid=a; __Host-sid=b'), ['a', 'b'])
+  for (const foreign of [
+    '=__Host-sid=X',
+    '__HOST-SID=X',
+    '..Host-sid=X',
+    '\t__Host-sid=X',
+    '__Host-sidx=X',
+    'x=[__Host-sid=X',
+    'x=1,__Host-sid=X',
+  ]) {
+    t.deepEqual(values(foreign), [], JSON.stringify(foreign))
+  }
+})
+
+test('every attribute is written', (t) => {
+  t.is(
+    setCookie({ ...host, sameSite: 'Strict' }, 'v', 60, START),
+    '__Host-sid=v; Max-Age=60; Expires=Sun, 01 Mar 2026 12:01:00 GMT; Path=/; SameSite=Strict; Secure; HttpOnly',
+  )
+  t.is(
+    setCookie(
+      { ...settings, domain: '.example.com', path: '/app', httpOnly: false, sameSite: false },
+      'v',
+      undefined,
+      START,
+    ),
+    'sid=v; Path=/app; Domain=.example.com',
+  )
+  t.is(clearCookie(host), '__Host-sid=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; SameSite=Lax; Secure')
+})
+
+test('a value that a cookie cannot carry, or that browsers would drop, is an error', (t) => {
+  for (const value of ['a;b', 'a b', 'a\r\nSet-Cookie: x=1', 'ü', '"a"', 'a,b']) {
+    t.throws(() => setCookie(settings, value, 60, START), { instanceOf: RangeError }, JSON.stringify(value))
+  }
+  t.notThrows(() => setCookie(settings, 'x'.repeat(4093), 60, START))
+  t.throws(() => setCookie(settings, 'x'.repeat(4094), 60, START), { message: /4097 bytes/ })
+})
+
+test('settings that no browser would accept are refused at start', (t) => {
+  const wrong: Partial<CookieSettings>[] = [
+    { name: 'a b' },
+    { name: '' },
+    { path: 'app' },
+    { path: '/a;b' },
+    { domain: 'a;b' },
+    { name: '__Host-sid' },
+    { name: '__Host-sid', secure: true, path: '/app' },
+    { name: '__Host-sid', secure: true, domain: 'example.com' },
+    { name: '__Secure-sid' },
+    { sameSite: 'bogus' as 'Lax' },
+  ]
+  for (const one of wrong) t.throws(() => checkCookieSettings({ ...settings, ...one }), { instanceOf: RangeError })
+  t.notThrows(() => checkCookieSettings(host))
+})

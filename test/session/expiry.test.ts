@@ -1,0 +1,49 @@
+import test from 'ava'
+import { deadline, expiryAge, expiryDate, storedExpiry, touchDue } from '../../src/session/expiry.ts'
+import { EXPIRY, START } from '../support/engine.ts'
+
+const seconds = (count: number) => START + count * 1000
+
+test('age in Django order (31)', (t) => {
+  for (const falsy of [undefined, null, 0, false, '']) t.is(expiryAge(EXPIRY, falsy, START), 1_209_600)
+  t.is(expiryAge(EXPIRY, 300, START), 300)
+  t.is(expiryAge(EXPIRY, -10, START), -10)
+  t.is(expiryAge(EXPIRY, '2026-03-01T12:00:10.900+00:00', START), 10)
+  t.is(expiryAge(EXPIRY, '2026-03-01T11:59:59.500+00:00', START), -1)
+  t.is(expiryAge(EXPIRY, '2026-03-01T12:00:10', START), 10)
+  t.is(expiryAge(EXPIRY, '2026-03-01T12:00:10.678901+00:00', START), 10)
+  t.is(expiryAge(EXPIRY, 'junk', START), 1_209_600)
+})
+
+test('dates are written as Python reads them (30)', (t) => {
+  t.is(storedExpiry(new Date('2030-01-02T03:04:05.678Z')), '2030-01-02T03:04:05.678+00:00')
+  t.is(storedExpiry(new Date('2030-01-02T03:04:05.000Z')), '2030-01-02T03:04:05+00:00')
+  t.is(expiryDate(EXPIRY, '2030-01-02T03:04:05+00:00', START).toISOString(), '2030-01-02T03:04:05.000Z')
+})
+
+test('the earliest of the four clocks decides', (t) => {
+  t.is(deadline(EXPIRY, undefined, START, START), seconds(1_209_600))
+  t.is(deadline({ ...EXPIRY, idleAge: 60 }, undefined, START, START), seconds(60))
+  t.is(deadline({ ...EXPIRY, idleAge: 60 }, 30, START, START), seconds(30))
+  const absolute = { ...EXPIRY, idleAge: 60, absoluteAge: 100 }
+  t.is(deadline(absolute, undefined, START, seconds(50)), seconds(100))
+  t.is(deadline(absolute, undefined, START, seconds(99)), seconds(100))
+})
+
+test('a touch is due once the share of the window has passed, not before', (t) => {
+  const policy = { ...EXPIRY, idleAge: 1000, touchAfter: 0.1 }
+  const record = { createdAt: START, lastActivity: START, expires: seconds(1000) }
+  t.false(touchDue(policy, undefined, record, seconds(99)))
+  t.true(touchDue(policy, undefined, record, seconds(100)))
+  // Django's table keeps no last activity: there the expiry tells.
+  t.false(touchDue(policy, undefined, { ...record, lastActivity: 0 }, seconds(99)))
+  t.true(touchDue(policy, undefined, { ...record, lastActivity: 0 }, seconds(100)))
+})
+
+test('a fixed date does not slide, but activity is still written down', (t) => {
+  const date = storedExpiry(new Date(seconds(5000)))
+  const record = { createdAt: START, lastActivity: START, expires: seconds(5000) }
+  t.is(deadline(EXPIRY, date, START, seconds(100)), seconds(5000))
+  t.false(touchDue(EXPIRY, date, record, seconds(4000)))
+  t.true(touchDue({ ...EXPIRY, idleAge: 1000 }, date, record, seconds(100)))
+})

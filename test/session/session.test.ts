@@ -1,0 +1,234 @@
+import test from 'ava'
+import { emptyData, type SessionData } from '../../src/session/data.ts'
+import type { Loaded } from '../../src/session/engines/engine.ts'
+import { Session } from '../../src/session/session.ts'
+import { EXPIRY, START } from '../support/engine.ts'
+
+function session(data?: Record<string, unknown>, expiry = EXPIRY) {
+  const ended: Loaded[] = []
+  const loaded: Loaded | undefined =
+    data === undefined
+      ? undefined
+      : {
+          key: 'k'.repeat(32),
+          data: Object.assign(emptyData(), data) as SessionData,
+          version: 1,
+          createdAt: START,
+          lastActivity: START,
+          expires: START + 1000,
+        }
+  const made = new Session(loaded, {
+    expiry,
+    now: () => START,
+    observe: () => {},
+    end: async (one) => void ended.push(one),
+  })
+  return Object.assign(made, { ended })
+}
+
+test('a new session: not accessed, not modified, empty, no key (1)', (t) => {
+  const s = session()
+  t.deepEqual([s.accessed, s.modified, s.isEmpty, s.key], [false, false, true, null])
+})
+
+test('a session with a key is never empty, even without data (9)', (t) => {
+  t.false(session({}).isEmpty)
+})
+
+test('every read marks it accessed, none marks it modified (10, 15)', (t) => {
+  const reads: ((s: Session) => unknown)[] = [
+    (s) => s.get('a'),
+    (s) => s.has('a'),
+    (s) => s.keys(),
+    (s) => s.values(),
+    (s) => s.entries(),
+    (s) => s.pop('missing'),
+    (s) => s.setDefault('a', 2),
+  ]
+  for (const read of reads) {
+    const s = session({ a: 1 })
+    read(s)
+    t.deepEqual([s.accessed, s.modified], [true, false], String(read))
+  }
+})
+
+test('set, delete, assign and update mark it modified (11)', (t) => {
+  const writes: ((s: Session) => unknown)[] = [
+    (s) => s.set('b', 1),
+    (s) => s.delete('a'),
+    (s) => s.assign({ b: 1 }),
+    (s) => s.update('a', (a) => Number(a) + 1),
+    (s) => s.pop('a'),
+    (s) => s.clear(),
+    (s) => s.setDefault('b', 1),
+    (s) => s.setTestCookie(),
+    (s) => s.setExpiry(300),
+  ]
+  for (const write of writes) {
+    const s = session({ a: 1 })
+    write(s)
+    t.true(s.modified, String(write))
+  }
+})
+
+test('what is missing: fallback, false, and no change (12, 13)', (t) => {
+  const s = session({ a: null })
+  t.is(s.get('missing'), undefined)
+  t.is(s.get('missing', 'fallback'), 'fallback')
+  t.is(s.get('a', 'fallback'), null)
+  t.is(s.pop('missing', 'fallback'), 'fallback')
+  t.false(s.delete('missing'))
+  t.false(s.modified)
+})
+
+test('pop, setDefault, assign, keys, values, entries (13, 14)', (t) => {
+  const s = session({ a: 1, b: 2 })
+  t.is(s.pop('a'), 1)
+  t.false(s.has('a'))
+  t.is(s.setDefault('b', 9), 2)
+  t.is(s.setDefault('c', 3), 3)
+  s.assign({ d: 4, e: [5] })
+  t.deepEqual(s.keys(), ['b', 'c', 'd', 'e'])
+  t.deepEqual(s.values(), [2, 3, 4, [5]])
+  t.deepEqual(s.entries(), [
+    ['b', 2],
+    ['c', 3],
+    ['d', 4],
+    ['e', [5]],
+  ])
+})
+
+test('a nested change is noticed by itself (17)', (t) => {
+  const s = session({ cart: { lines: [1] }, other: { a: 1 } })
+  const cart = s.get('cart') as { lines: number[] }
+  t.false(s.modified)
+  cart.lines.push(2)
+  t.true(s.modified)
+  t.deepEqual(s.state().changes.keys, ['cart'])
+})
+
+test('a change of an object that was just stored is not lost', (t) => {
+  const s = session()
+  const list: number[] = []
+  s.set('list', list)
+  list.push(1)
+  t.deepEqual(s.state().changes.replayOn(emptyData())['list'], [1])
+})
+
+test('a nested change and an update of one key both count', (t) => {
+  const s = session({ list: [1] })
+  ;(s.get('list') as number[]).push(2)
+  s.update('list', (list) => [...(list as number[]), 3])
+  t.deepEqual(s.get('list'), [1, 2, 3])
+  t.deepEqual(s.state().changes.replayOn(Object.assign(emptyData(), { list: [1] }) as SessionData)['list'], [1, 2, 3])
+})
+
+test('modified can be forced', (t) => {
+  const s = session({ a: 1 })
+  s.modified = true
+  t.true(s.modified)
+})
+
+test('clear forgets the data and keeps the session (16); flush ends it (50)', async (t) => {
+  const cleared = session({ a: 1 })
+  cleared.clear()
+  t.deepEqual([cleared.keys(), cleared.isEmpty, cleared.modified, cleared.accessed], [[], false, true, true])
+  t.is(cleared.ended.length, 0)
+
+  const flushed = session({ a: 1 })
+  await flushed.flush()
+  t.deepEqual([flushed.keys(), flushed.isEmpty, flushed.key], [[], true, null])
+  t.is(flushed.ended.length, 1)
+  flushed.set('b', 1)
+  t.true(flushed.state().changed)
+  t.true(flushed.state().flushed)
+})
+
+test('flush without a session ends nothing (93)', async (t) => {
+  const s = session()
+  await s.flush()
+  t.is(s.ended.length, 0)
+})
+
+test('values that JSON cannot hold are refused where they are stored (47)', (t) => {
+  const s = session()
+  const loop: Record<string, unknown> = {}
+  loop['self'] = loop
+  for (const value of [() => 1, Symbol('x'), 10n, Number.NaN, Number.POSITIVE_INFINITY, undefined, loop, [() => 1]]) {
+    t.throws(() => s.set('a', value), { instanceOf: TypeError })
+  }
+  t.false(s.modified)
+})
+
+test('__proto__ and constructor are ordinary keys', (t) => {
+  const s = session()
+  s.set('__proto__', { isAdmin: true })
+  s.set('constructor', 1)
+  s.assign(JSON.parse('{"__proto__": {"isAdmin": true}}'))
+  t.deepEqual(s.keys(), ['__proto__', 'constructor'])
+  t.is(({} as Record<string, unknown>)['isAdmin'], undefined)
+  t.is(session().get('toString'), undefined)
+  t.false(session().has('hasOwnProperty'))
+})
+
+test('the test cookie (20)', (t) => {
+  const s = session()
+  t.false(s.testCookieWorked())
+  s.setTestCookie()
+  t.true(s.testCookieWorked())
+  s.deleteTestCookie()
+  t.false(s.testCookieWorked())
+})
+
+test('expiry of its own: seconds, a date, 0, null (29 to 37)', (t) => {
+  const s = session()
+  t.is(s.getExpiryAge(), 1_209_600)
+  t.false(s.expiresAtBrowserClose())
+  s.setExpiry(300)
+  t.is(s.getExpiryAge(), 300)
+  t.is(s.getExpiryDate().getTime(), START + 300_000)
+  s.setExpiry(0)
+  t.true(s.expiresAtBrowserClose())
+  t.is(s.getExpiryAge(), 1_209_600)
+  s.setExpiry(new Date(START + 90_500))
+  t.is(s.getExpiryAge(), 90)
+  t.is(s.getExpiryDate().getTime(), START + 90_500)
+  t.is(s.get('_session_expiry'), '2026-03-01T12:01:30.500+00:00')
+  s.setExpiry(null)
+  t.is(s.getExpiryAge(), 1_209_600)
+  t.throws(() => s.setExpiry(Number.NaN), { instanceOf: RangeError })
+})
+
+test('setting no expiry where there is none is no change (29)', (t) => {
+  const s = session({ a: 1 })
+  s.setExpiry(null)
+  t.false(s.modified)
+})
+
+test('browser-length by setting, and the session may say otherwise (34)', (t) => {
+  const atClose = { ...EXPIRY, atBrowserClose: true }
+  t.true(session({}, atClose).expiresAtBrowserClose())
+  t.false(session({ _session_expiry: 60 }, atClose).expiresAtBrowserClose())
+  t.true(session({ _session_expiry: 0 }).expiresAtBrowserClose())
+})
+
+test('after the answer a change throws instead of being lost', (t) => {
+  const s = session({ a: 1 })
+  s.close()
+  t.is(s.get('a'), 1)
+  for (const change of [() => s.set('a', 2), () => s.delete('a'), () => s.clear(), () => s.update('a', () => 1)]) {
+    t.throws(change, { message: /would be lost/ })
+  }
+})
+
+test('an update that throws half-way changes nothing', (t) => {
+  const s = session({ list: [1] })
+  t.throws(() =>
+    s.update('list', (list) => {
+      ;(list as number[]).push(2)
+      throw new Error('no')
+    }),
+  )
+  t.deepEqual(s.get('list'), [1])
+  t.false(s.modified)
+})

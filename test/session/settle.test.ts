@@ -1,0 +1,80 @@
+import test from 'ava'
+import { type Decision, type Facts, settle } from '../../src/session/settle.ts'
+
+const QUIET: Facts = {
+  status: 200,
+  asked: true,
+  hadCookie: true,
+  live: true,
+  flushed: false,
+  changed: false,
+  empty: false,
+  cycled: false,
+  touchDue: false,
+}
+
+type Row = [
+  what: string,
+  facts: Partial<Facts>,
+  write: Decision['write'],
+  cookie: Decision['cookie'],
+  vary: boolean,
+  personal: boolean,
+]
+
+const NEW = { hadCookie: false, live: false } as const
+const FLUSHED = { live: false, flushed: true, empty: true } as const
+
+const TABLE: Row[] = [
+  // what happened                              facts                                             write     cookie   vary   personal
+  ['nobody asked', { asked: false }, 'none', 'none', false, false],
+  ['nobody asked, on a failure', { asked: false, status: 500 }, 'none', 'none', false, false],
+  ['a stranger was looked at', { ...NEW, empty: true }, 'none', 'none', true, false],
+  ['a stranger with an unknown cookie', { live: false, empty: true }, 'none', 'none', true, false],
+  ['a stranger, stored and removed again', { ...NEW, changed: true, empty: true }, 'none', 'none', true, false],
+  ['a stranger stored something', { ...NEW, changed: true }, 'create', 'set', true, true],
+  ['a stranger with an unknown cookie stored', { live: false, changed: true }, 'create', 'set', true, true],
+  ['a stranger got a key', { ...NEW, cycled: true, empty: true }, 'create', 'set', true, true],
+  ['a session was read', {}, 'none', 'none', true, true],
+  ['a session was changed', { changed: true }, 'save', 'set', true, true],
+  ['a session was emptied', { changed: true, empty: true }, 'save', 'set', true, true],
+  ['a session moved', { cycled: true }, 'cycle', 'set', true, true],
+  ['a session was changed and moved', { changed: true, cycled: true }, 'cycle', 'set', true, true],
+  ['activity is due', { touchDue: true }, 'touch', 'set', true, true],
+  ['activity is due, and a change', { touchDue: true, changed: true }, 'save', 'set', true, true],
+  ['a session was ended', FLUSHED, 'none', 'clear', true, true],
+  ['nothing was ended', { ...FLUSHED, hadCookie: false }, 'none', 'none', true, false],
+  ['a session was ended, another begun', { ...FLUSHED, changed: true, empty: false }, 'create', 'set', true, true],
+  ['a redirect after a change', { status: 303, changed: true }, 'save', 'set', true, true],
+  ['a refusal after a change', { status: 422, changed: true }, 'save', 'set', true, true],
+  ['a failure after a change', { status: 500, changed: true }, 'none', 'none', true, true],
+  ['an outage after a change', { status: 503, changed: true, cycled: true }, 'none', 'none', true, true],
+  ['a failure when a stranger stored', { ...NEW, status: 500, changed: true }, 'none', 'none', true, false],
+  ['a failure after an end', { ...FLUSHED, status: 500 }, 'none', 'clear', true, true],
+]
+
+for (const [what, facts, write, cookie, vary, personal] of TABLE) {
+  test(what, (t) => {
+    const { why, ...decision } = settle({ ...QUIET, ...facts })
+    t.deepEqual(decision, { write, cookie, vary, personal })
+    t.true(why.length > 10)
+  })
+}
+
+test('whatever happens, the promises hold', (t) => {
+  const booleans = ['asked', 'hadCookie', 'live', 'flushed', 'changed', 'empty', 'cycled', 'touchDue'] as const
+  for (const status of [200, 204, 302, 404, 409, 422, 500, 503]) {
+    for (let bits = 0; bits < 2 ** booleans.length; bits++) {
+      const flags = Object.fromEntries(booleans.map((name, index) => [name, (bits & (1 << index)) !== 0]))
+      const facts = { ...QUIET, ...flags, status }
+      const { write, cookie, vary, personal } = settle(facts)
+      if (!facts.asked) t.deepEqual([write, cookie, vary], ['none', 'none', false])
+      if (status >= 500) t.is(write, 'none')
+      if (cookie !== 'none') t.true(vary && personal)
+      if (cookie === 'clear') t.true(facts.flushed && facts.hadCookie)
+      if (write !== 'none') t.is(cookie, 'set')
+      if (write === 'create') t.false(facts.live)
+      if (write === 'save' || write === 'cycle' || write === 'touch') t.true(facts.live)
+    }
+  }
+})
