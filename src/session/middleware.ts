@@ -77,8 +77,8 @@ class Visit {
 
   async settle(): Promise<void> {
     const ctx = this.#ctx
-    const values = this.#opening === undefined && this.#options.saveEveryRequest ? this.#values() : []
-    if (values.length > 0) await this.session()
+    const { saveEveryRequest } = this.#options
+    if (saveEveryRequest && ctx.status < 500 && this.#values().length > 0) await this.session()
     if (this.#opening === undefined) return
     ctx.vary('Cookie')
     const session = await this.#opening.catch(() => undefined)

@@ -28,6 +28,10 @@ export interface CookieCodec {
   readonly name: 'sealed' | 'django'
   /** @throws SessionTooLargeError when the serialized data exceed the limit in bytes. */
   encode(data: SessionData): string
-  /** Never throws on any text. */
-  decode(text: string): Decoded
+  /**
+   * Never throws on any text.
+   *
+   * @param maxAge seconds since it was encoded after which it is refused
+   */
+  decode(text: string, maxAge: number): Decoded
 }

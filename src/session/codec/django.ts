@@ -31,20 +31,12 @@ export function djangoCodec(options: DjangoOptions): Codec {
   }
 }
 
-/**
- * Django's signed_cookies: the cookie is the session (behaviours 80, 81).
- *
- * @param options.maxAge seconds after which a cookie is refused
- */
-export function djangoCookieCodec(options: DjangoOptions & { readonly maxAge: number }): CookieCodec {
-  return { name: 'django', ...signedText(options, COOKIE_SALT, options.maxAge) }
+/** Django's signed_cookies: the cookie is the session (behaviours 80, 81). */
+export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
+  return { name: 'django', ...signedText(options, COOKIE_SALT) }
 }
 
-function signedText(
-  { secrets, serializer = jsonSerializer, maxBytes = 65_536, now }: DjangoOptions,
-  salt: string,
-  maxAge?: number,
-) {
+function signedText({ secrets, serializer = jsonSerializer, maxBytes = 65_536, now }: DjangoOptions, salt: string) {
   // Python's JSON differs in how it escapes, and equal bytes are the point of this format.
   const serialize = serializer === jsonSerializer ? pythonJson : serializer.dumps
   return {
@@ -53,7 +45,7 @@ function signedText(
       if (bytes.length > maxBytes) throw new SessionTooLargeError(bytes.length, maxBytes)
       return dumps(bytes, { secrets, salt, compress: true, now: now?.() ?? Date.now() })
     },
-    decode(text: string): Decoded {
+    decode(text: string, maxAge?: number): Decoded {
       try {
         const bytes = loads(text, { secrets, salt, maxBytes, maxAge, now: now?.() ?? Date.now() })
         return understood(bytes, serializer)

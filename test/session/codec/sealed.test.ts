@@ -111,14 +111,14 @@ test('text of one format, or made for one purpose, is refused by every other', (
   const texts = {
     sealed: sealed().encode(key, data),
     django: djangoCodec({ secrets: [NEW] }).encode(key, data),
-    cookie: djangoCookieCodec({ secrets: [NEW], maxAge: 60 }).encode(data),
+    cookie: djangoCookieCodec({ secrets: [NEW] }).encode(data),
     plain: Buffer.from(JSON.stringify(data)).toString('base64url'),
     jwt: 'eyJhbGciOiJub25lIn0.eyJ1c2VyIjoiYWRhIn0.',
   }
   const readers = {
     sealed: (text: string) => sealed().decode(key, text),
     django: (text: string) => djangoCodec({ secrets: [NEW] }).decode(key, text),
-    cookie: (text: string) => djangoCookieCodec({ secrets: [NEW], maxAge: 60 }).decode(text),
+    cookie: (text: string) => djangoCookieCodec({ secrets: [NEW] }).decode(text, 60),
   }
   for (const [from, text] of Object.entries(texts)) {
     for (const [to, read] of Object.entries(readers)) t.is(read(text).ok, from === to, `${from} read as ${to}`)

@@ -1,0 +1,68 @@
+import type { CookieCodec } from '../codec/codec.ts'
+import { emptyData, type SessionData } from '../data.ts'
+import { SessionTooLargeError } from '../errors.ts'
+import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
+import type { Commit, Committed, Engine, Loaded, Opened } from './engine.ts'
+
+/** What a {@link CookieEngine} is made of. */
+export interface CookieEngineOptions {
+  readonly codec: CookieCodec
+  readonly expiry: ExpiryPolicy
+  /** Most bytes of the cookie's value. */
+  readonly maxSize: number
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+/**
+ * Sessions that live in the cookie alone. There is no server to ask, so overlapping changes are last-writer-wins, and a
+ * copy of the cookie works until its age is over, even after a logout (Django behaviours 80 to 84).
+ */
+export class CookieEngine implements Engine {
+  readonly name = 'signed_cookies'
+  readonly #codec: CookieCodec
+  readonly #expiry: ExpiryPolicy
+  readonly #maxSize: number
+  readonly #now: () => number
+
+  constructor({ codec, expiry, maxSize, now = Date.now }: CookieEngineOptions) {
+    this.#codec = codec
+    this.#expiry = expiry
+    this.#maxSize = maxSize
+    this.#now = now
+  }
+
+  async open(cookie: string): Promise<Opened> {
+    const first = this.#codec.decode(cookie, this.#expiry.cookieAge)
+    // Its own expiry, in seconds since it was signed, counts too; Django ignores that (behaviour 81).
+    const own = first.ok ? first.data[EXPIRY_KEY] : undefined
+    const decoded = typeof own === 'number' && own !== 0 ? this.#codec.decode(cookie, own) : first
+    if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
+    const loaded = this.#loaded(decoded.data)
+    return loaded.expires > this.#now() ? { live: true, loaded } : { live: false }
+  }
+
+  async commit({ write, loaded, data, changes }: Commit): Promise<Committed> {
+    return this.#encoded(write === 'create' && loaded !== undefined ? changes.replayOn(emptyData()) : data)
+  }
+
+  async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string }> {
+    return this.#encoded(loaded.data)
+  }
+
+  async end(): Promise<void> {
+    // The answer clears the cookie; there is nothing else.
+  }
+
+  #encoded(data: SessionData): Committed & { outcome: 'saved' } {
+    const cookie = this.#codec.encode(data)
+    if (cookie.length > this.#maxSize) throw new SessionTooLargeError(cookie.length, this.#maxSize)
+    return { outcome: 'saved', loaded: this.#loaded(data), cookie, replayed: false }
+  }
+
+  #loaded(data: SessionData): Loaded {
+    const now = this.#now()
+    const expires = deadline(this.#expiry, data[EXPIRY_KEY], now, now)
+    return { key: null, data, version: 0, createdAt: now, lastActivity: 0, expires }
+  }
+}

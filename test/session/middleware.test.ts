@@ -1,0 +1,346 @@
+import { request } from 'node:http'
+import test, { type ExecutionContext } from 'ava'
+import type { Context } from 'koa'
+import type { ExpiryPolicy } from '../../src/session/expiry.ts'
+import { type SessionsOptions, sessions } from '../../src/session/middleware.ts'
+import type { Session } from '../../src/session/session.ts'
+import { EXPIRY, START, testEngine } from '../support/engine.ts'
+import { serve } from '../support/koa.ts'
+
+type Handler = (ctx: Context, session: () => Promise<Session>) => Promise<void> | void
+
+const COOKIE = { name: 'sid', path: '/', secure: false, httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const
+
+/** An application whose handlers are the test's, by path. */
+async function application(
+  t: ExecutionContext,
+  handlers: Record<string, Handler>,
+  settings: Partial<SessionsOptions> & { expiry?: ExpiryPolicy } = {},
+) {
+  const bench = testEngine({ expiry: settings.expiry ?? EXPIRY })
+  const { engine, expiry, now, observe } = bench
+  const own: Record<string, Handler> = {
+    '/begin': async (_ctx, session) => (await session()).set('n', 1),
+    '/read': async (ctx, session) => {
+      ctx.body = { ...Object.fromEntries((await session()).entries()) }
+    },
+    '/increment': async (_ctx, session) => (await session()).update('n', (n) => Number(n ?? 0) + 1),
+    '/end': async (_ctx, session) => (await session()).flush(),
+    ...handlers,
+  }
+  const { origin, close } = await serve(
+    sessions({ engine, cookie: COOKIE, expiry, now, observe, ...settings }),
+    async (ctx) => {
+      ctx.body = 'ok'
+      await own[ctx.path]?.(ctx, () => ctx.session())
+    },
+  )
+  t.teardown(close)
+  const get = async (path: string, cookie?: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(origin + path, {
+      headers: { ...headers, ...(cookie === undefined ? {} : { cookie }) },
+    })
+    const [first = ''] = response.headers.getSetCookie()
+    return {
+      status: response.status,
+      text: await response.text(),
+      setCookie: first,
+      cookie: first.split(';', 1)[0] ?? '',
+      vary: response.headers.get('vary'),
+      cache: response.headers.get('cache-control'),
+      headers: response.headers,
+    }
+  }
+  return { ...bench, origin, get, begin: async () => (await get('/begin')).cookie }
+}
+
+test('a page that never asks costs nothing and says nothing', async (t) => {
+  const { get, calls, begin } = await application(t, {})
+  const cookie = await begin()
+  calls.length = 0
+  const answer = await get('/nothing', cookie)
+  t.deepEqual([answer.vary, answer.cache, answer.setCookie, calls], [null, null, '', []])
+})
+
+test('a read is one load, a change one load and one save', async (t) => {
+  const { get, calls, begin } = await application(t, {
+    '/twice': async (_ctx, session) => {
+      ;(await session()).get('n')
+      ;(await session()).set('m', 1)
+    },
+  })
+  const cookie = await begin()
+  calls.length = 0
+  const read = await get('/read', cookie)
+  t.deepEqual(
+    [calls, read.text, read.vary, read.cache, read.setCookie],
+    [['load'], '{"n":1}', 'Cookie', 'private, no-store', ''],
+  )
+  calls.length = 0
+  const changed = await get('/twice', cookie)
+  t.deepEqual(
+    [calls, changed.cookie, changed.vary, changed.cache],
+    [['load', 'save'], cookie, 'Cookie', 'private, no-store'],
+  )
+})
+
+test('looking, without or with an unknown cookie, leaves no record and no cookie (A-33)', async (t) => {
+  const { get, store } = await application(t, {})
+  for (let n = 0; n < 50; n++) {
+    for (const cookie of [undefined, `sid=${'x'.repeat(30)}${String(n).padStart(2, '0')}`]) {
+      const answer = await get('/read', cookie)
+      t.deepEqual([answer.text, answer.setCookie, answer.vary, answer.cache], ['{}', '', 'Cookie', null])
+      t.is((await get('/end', cookie)).status, 200)
+    }
+  }
+  const { statistics } = store as unknown as { statistics(): Promise<{ total: number }> }
+  t.is((await statistics()).total, 0)
+})
+
+test('an unknown key is never adopted', async (t) => {
+  const { get, engine } = await application(t, {})
+  const sent = 'a'.repeat(32)
+  const answer = await get('/begin', `sid=${sent}`)
+  t.regex(answer.cookie, /^sid=[a-z0-9]{32}$/)
+  t.not(answer.cookie, `sid=${sent}`)
+  t.false(await engine.exists(sent))
+})
+
+test('ids that are no ids are anonymous, reach no store and harm nothing', async (t) => {
+  const { get, calls, events } = await application(t, {})
+  for (const id of [
+    '',
+    'a',
+    'A'.repeat(32),
+    '../../etc/passwd',
+    'a/b',
+    "' OR 1=1--",
+    '*',
+    '%00',
+    'x'.repeat(5000),
+    '"quoted"',
+  ]) {
+    const answer = await get('/read', `sid=${id}`)
+    t.deepEqual([answer.status, answer.text, answer.setCookie], [200, '{}', ''], id.slice(0, 40))
+  }
+  t.deepEqual(calls, [])
+  t.true(events.every((event) => event.type === 'security' && event.kind === 'malformed-cookie'))
+  t.is(events.length, 10)
+})
+
+test('two cookies of our name are nobody, in one header line or two, and are reported', async (t) => {
+  const { get, begin, origin, events, calls } = await application(t, {})
+  const cookie = await begin()
+  t.is((await get('/read', `${cookie}; sid=${'a'.repeat(32)}`)).text, '{}')
+  t.is((await get('/read', `sid=${'a'.repeat(32)}; ${cookie}`)).text, '{}')
+  const raw = (lines: string[]) =>
+    new Promise<string>((resolve, reject) => {
+      const sent = request(`${origin}/read`, (response) => {
+        let text = ''
+        response
+          .setEncoding('utf8')
+          .on('data', (chunk) => (text += chunk))
+          .on('end', () => resolve(text))
+      })
+      sent.setHeader('Cookie', lines)
+      sent.on('error', reject).end()
+    })
+  t.is(await raw([cookie, 'other=1']), '{"n":1}')
+  calls.length = 0
+  t.is(await raw([cookie, `sid=${'a'.repeat(32)}`]), '{}')
+  t.deepEqual(calls, [])
+  t.is(events.filter((event) => event.type === 'security' && event.kind === 'duplicate-cookie').length, 3)
+})
+
+test('a failure saves nothing and leaves no record; a refusal by status is saved', async (t) => {
+  const fail =
+    (status: number): Handler =>
+    async (ctx, session) => {
+      ;(await session()).set('n', 99)
+      ctx.status = status
+    }
+  const { get, begin, calls } = await application(t, {
+    '/500': fail(500),
+    '/503': fail(503),
+    '/404': fail(404),
+    '/throws': async (_ctx, session) => {
+      ;(await session()).set('n', 99)
+      throw new Error('broken')
+    },
+  })
+  for (const path of ['/500', '/503', '/throws']) {
+    calls.length = 0
+    const answer = await get(path)
+    t.true(answer.status >= 500)
+    t.deepEqual([answer.setCookie, calls], ['', []], path)
+  }
+  const cookie = await begin()
+  await get('/500', cookie)
+  await get('/throws', cookie)
+  t.is((await get('/read', cookie)).text, '{"n":1}')
+  t.is((await get('/404', cookie)).cookie, cookie)
+  t.is((await get('/read', cookie)).text, '{"n":99}')
+})
+
+test('a slow request that overlaps a logout gets 409; the old cookie stays dead (A-11)', async (t) => {
+  const entered = deferred()
+  const release = deferred()
+  const { get, begin, events } = await application(t, {
+    '/slow': async (ctx, session) => {
+      const held = await session()
+      entered.resolve()
+      await release.promise
+      held.set('secret', 'late')
+      ctx.body = 'private data of the user'
+    },
+  })
+  const cookie = await begin()
+  const slow = get('/slow', cookie)
+  await entered.promise
+  const logout = await get('/end', cookie)
+  t.regex(logout.setCookie, /^sid=; Max-Age=0/)
+  release.resolve()
+  const answer = await slow
+  t.is(answer.status, 409)
+  t.notRegex(answer.text, /private|stack/)
+  t.is(answer.setCookie, '')
+  t.deepEqual((await get('/read', cookie)).text, '{}')
+  t.true(events.some((event) => event.type === 'ended'))
+})
+
+test('storage that is away is 503 with Retry-After; the cookie is kept and public pages work', async (t) => {
+  const { get, begin, store } = await application(t, {})
+  const cookie = await begin()
+  await store.close?.()
+  for (const path of ['/read', '/begin', '/end']) {
+    const answer = await get(path, cookie)
+    t.deepEqual([answer.status, answer.headers.get('retry-after'), answer.setCookie], [503, '5', ''], path)
+    t.notRegex(answer.text, /stack|memory|at /)
+  }
+  t.is((await get('/nothing', cookie)).status, 200)
+})
+
+test('a handler that goes on without the session during an outage answers, and saves nothing', async (t) => {
+  const { get, store } = await application(t, {
+    '/robust': async (ctx, session) => {
+      await session().catch(() => {
+        ctx.body = 'without'
+      })
+    },
+  })
+  await store.close?.()
+  const answer = await get('/robust', `sid=${'a'.repeat(32)}`)
+  t.deepEqual([answer.status, answer.text, answer.vary], [200, 'without', 'Cookie'])
+})
+
+test('activity is written down once per share of the window, with the cookie', async (t) => {
+  const { get, begin, calls, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 1000 } })
+  const cookie = await begin()
+  calls.length = 0
+  clock.now = START + 99_000
+  t.is((await get('/read', cookie)).setCookie, '')
+  clock.now = START + 100_000
+  t.regex((await get('/read', cookie)).setCookie, /Max-Age=1000;/)
+  t.is((await get('/read', cookie)).setCookie, '')
+  t.deepEqual(calls, ['load', 'load', 'touch', 'load'])
+  clock.now = START + 1_099_000
+  t.is((await get('/read', cookie)).text, '{"n":1}')
+  clock.now = START + 2_099_001
+  t.is((await get('/read', cookie)).text, '{}')
+})
+
+test('polling and prefetching are no activity', async (t) => {
+  const { get, begin, calls, clock } = await application(
+    t,
+    {
+      '/poll': async (ctx) => void (await ctx.session({ activity: false })),
+    },
+    { expiry: { ...EXPIRY, idleAge: 1000 } },
+  )
+  const cookie = await begin()
+  clock.now = START + 500_000
+  calls.length = 0
+  await get('/poll', cookie)
+  await get('/read', cookie, { 'Sec-Purpose': 'prefetch;prerender' })
+  t.deepEqual(calls, ['load', 'load'])
+})
+
+test('save-every-request counts untouched pages as activity, and then says Vary (CVE-2026-35192)', async (t) => {
+  const { get, begin, calls, store } = await application(t, {}, { saveEveryRequest: true })
+  const cookie = await begin()
+  calls.length = 0
+  const answer = await get('/nothing', cookie)
+  t.deepEqual(
+    [calls, answer.cookie, answer.vary, answer.cache],
+    [['load', 'touch'], cookie, 'Cookie', 'private, no-store'],
+  )
+  t.deepEqual([(await get('/nothing')).setCookie, (await get('/nothing', `sid=${'z'.repeat(32)}`)).setCookie], ['', ''])
+  t.is((await (store as unknown as { statistics(): Promise<{ total: number }> }).statistics()).total, 1)
+})
+
+test('the idle and absolute clocks hold on the server, whatever the browser keeps', async (t) => {
+  const { get, begin, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 5, absoluteAge: 10 } })
+  const idle = await begin()
+  clock.now = START + 4000
+  t.is((await get('/read', idle)).text, '{"n":1}')
+  clock.now = START + 9001
+  t.is((await get('/read', idle)).text, '{}')
+  const busy = await begin()
+  for (let second = 1; second < 10; second++) {
+    clock.now = START + 9001 + second * 1000
+    t.is((await get('/increment', busy)).status, 200)
+    t.is((await get('/read', busy)).text, `{"n":${second + 1}}`)
+  }
+  clock.now = START + 9001 + 10_000
+  t.is((await get('/read', busy)).text, '{}')
+})
+
+test('cookies that a handler sets survive beside ours', async (t) => {
+  const { get } = await application(t, {
+    '/cookies': async (ctx, session) => {
+      ctx.set('Set-Cookie', ['a=1', 'b=2'])
+      ;(await session()).set('n', 1)
+    },
+  })
+  const names = (await get('/cookies')).headers.getSetCookie().map((line) => line.split('=', 1)[0])
+  t.deepEqual(names, ['a', 'b', 'sid'])
+})
+
+test('a handler cannot make a personal answer cacheable by setting a cookie on it', async (t) => {
+  const { get, begin } = await application(t, {
+    '/public': async (ctx, session) => {
+      ctx.set('Cache-Control', 'public, max-age=60')
+      ;(await session()).set('n', 1)
+    },
+  })
+  t.is((await get('/public', await begin())).cache, 'private, no-store')
+})
+
+test('what is written beside the session: an address that is one, a user agent that is short and clean (A-31)', async (t) => {
+  const { get, store, codec } = await application(t, {})
+  const agent = `Browser <script>${'💥'.repeat(300)}`
+  const { cookie } = await get('/begin', undefined, { 'User-Agent': Buffer.from(agent).toString('latin1') })
+  const record = await store.load(codec.storeKey(cookie.slice(4)))
+  t.is(record?.ipAddress, '127.0.0.1')
+  t.true([...(record?.userAgent ?? '')].length <= 256)
+  t.notRegex(record?.userAgent ?? '', /\p{Cc}/u)
+})
+
+test('a change after the answer throws', async (t) => {
+  let late: Session | undefined
+  const { get } = await application(t, {
+    '/keep': async (_ctx, session) => {
+      late = await session()
+    },
+  })
+  await get('/keep')
+  t.throws(() => late?.set('a', 1), { message: /would be lost/ })
+})
+
+function deferred() {
+  let resolve: () => void = () => {}
+  const promise = new Promise<void>((done) => {
+    resolve = done
+  })
+  return { promise, resolve }
+}

@@ -1,0 +1,172 @@
+import test from 'ava'
+import { z } from 'zod'
+import { emptyData, type Json, type SessionData } from '../../src/session/data.ts'
+import { SessionTooLargeError } from '../../src/session/errors.ts'
+import type { SessionEvent } from '../../src/session/observe/events.ts'
+import { Session } from '../../src/session/session.ts'
+import { carriedSlices, signIn, signOut } from '../../src/session/sign-in.ts'
+import { defineSlice } from '../../src/session/slice.ts'
+import { EXPIRY, START } from '../support/engine.ts'
+
+const list = z.array(z.number())
+const notes = defineSlice({ name: 'notes', schema: list, default: (): number[] => [], login: 'keep', logout: 'keep' })
+const secret = defineSlice({ name: 'secret', schema: list, default: (): number[] => [], login: 'drop' })
+const wishes = defineSlice({
+  name: 'wishes',
+  schema: list,
+  default: (): number[] => [],
+  budget: 100,
+  login: 'merge',
+  merge: (mine, theirs) => [...new Set([...theirs, ...mine])].sort((a, b) => a - b),
+})
+const form = defineSlice({ name: 'form', schema: list, default: (): number[] => [], lifetime: 60 })
+const profile = defineSlice({
+  name: 'profile',
+  schema: z.object({ names: list }),
+  default: () => ({ names: [] }),
+  version: 3,
+  upgrades: { 1: (old) => ({ name: old }), 2: (old) => ({ names: [(old as { name: number }).name] }) },
+})
+
+function session(data: Record<string, unknown> = {}, clock = { now: START }) {
+  const events: SessionEvent[] = []
+  const loaded = {
+    key: 'k'.repeat(32),
+    data: Object.assign(emptyData(), structuredClone(data)) as SessionData,
+    version: 1,
+    createdAt: START,
+    lastActivity: START,
+    expires: START + 1000,
+  }
+  const context = {
+    expiry: EXPIRY,
+    now: () => clock.now,
+    observe: (event: SessionEvent) => void events.push(event),
+    end: async () => {},
+  }
+  return { s: new Session(loaded, context), events }
+}
+
+const stored = (d: Json, v = 1, at = START) => ({ v, t: at / 1000, d })
+const replayed = (s: Session, onto: Record<string, unknown>) =>
+  s.state().changes.replayOn(Object.assign(emptyData(), onto) as SessionData)
+
+test('the default where nothing is stored, which is no change', (t) => {
+  const { s } = session()
+  t.deepEqual(s.get(notes), [])
+  t.false(s.modified)
+})
+
+test('set, update and nested changes are stored and noticed', (t) => {
+  const { s } = session({ notes: stored([1]) })
+  s.update(notes, (current) => [...current, 2])
+  s.get(notes).push(3)
+  t.deepEqual(replayed(s, { notes: stored([1]) })['notes'], stored([1, 2, 3]))
+})
+
+test('an update is applied to what somebody else saved meanwhile', (t) => {
+  const { s } = session({ notes: stored([1]) })
+  s.update(notes, (current) => [...current, 2])
+  t.deepEqual(replayed(s, { notes: stored([1, 9]) })['notes'], stored([1, 9, 2]))
+})
+
+test('a merge rule has the last word over set and nested changes', (t) => {
+  const bySet = session({ wishes: stored([1]) }).s
+  bySet.set(wishes, [1, 2])
+  t.deepEqual(replayed(bySet, { wishes: stored([1, 9]) })['wishes'], stored([1, 2, 9]))
+  t.deepEqual(replayed(bySet, { wishes: stored([1]) })['wishes'], stored([1, 2]))
+  const nested = session({ wishes: stored([1]) }).s
+  nested.get(wishes).push(3)
+  t.true(nested.modified)
+  t.deepEqual(replayed(nested, { wishes: stored([1, 9]) })['wishes'], stored([1, 3, 9]))
+})
+
+test('data that no longer fit become the default, and are reported', (t) => {
+  for (const wrong of ['text', stored('text'), stored([1, 'x']), { v: 'x', t: 0, d: [] }, [1]]) {
+    const { s, events } = session({ notes: wrong })
+    t.deepEqual(s.get(notes), [])
+    t.is(events[0]?.type, 'slice')
+    t.false(s.modified)
+  }
+})
+
+test('a value that does not fit is refused where it is stored', (t) => {
+  const { s } = session()
+  t.throws(() => s.set(notes, ['x'] as unknown as number[]), { instanceOf: TypeError })
+  t.throws(() => s.update(notes, () => 'x' as unknown as number[]), { instanceOf: TypeError })
+  t.false(s.modified)
+})
+
+test('a budget warns at 80 %, and refuses above with what was wanted', (t) => {
+  const { s, events } = session()
+  s.set(
+    wishes,
+    Array.from({ length: 45 }, () => 1),
+  )
+  t.deepEqual(events, [{ type: 'budget', slice: 'wishes', bytes: 91, limit: 100 }])
+  const error = t.throws(() => s.update(wishes, (now) => [...now, ...now]), { instanceOf: SessionTooLargeError })
+  t.is(error?.slice, 'wishes')
+  t.is(error?.status, 413)
+  t.is(s.get(wishes).length, 45)
+})
+
+test('a slice dies on its own clock, counted from its last change', (t) => {
+  const clock = { now: START + 59_000 }
+  t.deepEqual(session({ form: stored([1]) }, clock).s.get(form), [1])
+  clock.now = START + 60_000
+  const { s } = session({ form: stored([1]) }, clock)
+  t.deepEqual(s.get(form), [])
+  t.false('form' in replayed(s, { form: stored([1]) }))
+})
+
+test('older data are upgraded step by step; newer data are left alone and reported', (t) => {
+  t.deepEqual(session({ profile: stored(7, 1) }).s.get(profile), { names: [7] })
+  t.deepEqual(session({ profile: stored({ name: 7 }, 2) }).s.get(profile), { names: [7] })
+  const { s, events } = session({ profile: stored({ other: 1 }, 4) })
+  t.deepEqual(s.get(profile), { names: [] })
+  t.like(events[0], { type: 'slice', problem: 'newer-version' })
+  t.false(s.modified)
+})
+
+test('names are unique, unreserved, and no upgrade is missing', (t) => {
+  const base = { schema: list, default: (): number[] => [] }
+  t.throws(() => defineSlice({ ...base, name: 'notes' }), { message: /declared already/ })
+  t.throws(() => defineSlice({ ...base, name: '_auth_user_id' }), { message: /reserved/ })
+  t.throws(() => defineSlice({ ...base, name: 'gap', version: 2 }), { message: /no upgrade from version 1/ })
+})
+
+test('sign-in: keep, drop and merge; a new key, and the clock anew', async (t) => {
+  const { s } = session({ notes: stored([1]), secret: stored([2]), wishes: stored([3]) })
+  await signIn(
+    s,
+    '7',
+    new Map([
+      ['wishes', stored([4])],
+      ['notes', stored([9])],
+    ]),
+  )
+  t.deepEqual([s.get(notes), s.get(secret), s.get(wishes)], [[1], [], [3, 4]])
+  t.is(s.userId, '7')
+  t.like(s.state(), { cycled: true, restartClock: true, flushed: false })
+})
+
+test('sign-in as somebody else starts from nothing (50)', async (t) => {
+  const { s } = session({ _auth_user_id: '1', notes: stored([1]) })
+  await signIn(s, '2')
+  t.deepEqual(s.get(notes), [])
+  t.true(s.state().flushed)
+  t.is(s.userId, '2')
+})
+
+test('sign-out: everything is gone but what says keep', async (t) => {
+  const { s } = session({ _auth_user_id: '1', notes: stored([1]), wishes: stored([3]) })
+  await signOut(s)
+  t.deepEqual([s.userId, s.get(notes), s.get(wishes), s.keys()], [null, [1], [], ['notes']])
+})
+
+test('what an account keeps is what merges', (t) => {
+  const { s } = session({ notes: stored([1]), wishes: stored([3]) })
+  const carried = carriedSlices(s)
+  t.deepEqual([...carried.keys()], ['wishes'])
+  t.like(carried.get('wishes'), { v: 1, d: [3] })
+})

@@ -1,0 +1,19 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import Koa, { type Middleware } from 'koa'
+
+/** A Koa with these middlewares on a free port. Errors are answered, not printed. */
+export async function serve(...middlewares: Middleware[]): Promise<{ origin: string; close(): void }> {
+  const app = new Koa()
+  app.silent = true
+  for (const middleware of middlewares) app.use(middleware)
+  const server = app.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
