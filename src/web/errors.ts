@@ -49,7 +49,8 @@ async function answer(ctx: Context, error: unknown, log: Logger, before: Record<
   if (ctx.headerSent) return
   // Whatever the handler had prepared (a redirect, a cookie, a length) belonged to another answer.
   for (const name of ctx.res.getHeaderNames()) if (!(name in before) && name !== 'vary') ctx.remove(name)
-  const message = (known.expose && known.message) || PLAIN[status] || STATUS_CODES[status] || 'Something went wrong.'
+  const said = known.expose && known.message !== STATUS_CODES[status] ? known.message : undefined
+  const message = said || PLAIN[status] || 'Something went wrong. It is not your fault.'
   ctx.status = status
   if (status >= 400) ctx.set('Cache-Control', 'no-store')
   for (const [name, value] of Object.entries(known.headers ?? {})) ctx.set(name, value)

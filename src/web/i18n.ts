@@ -39,5 +39,16 @@ export const LAYOUT_GERMAN: Readonly<Record<string, string>> = {
   Engine: 'Speicher',
   Format: 'Format',
   'Demo users: {one} and {two}.': 'Demo-Konten: {one} und {two}.',
+  'Please sign in.': 'Bitte melden Sie sich an.',
+  'This is not allowed.': 'Das ist nicht erlaubt.',
+  'There is nothing at this address.': 'Unter dieser Adresse ist nichts.',
+  'This address does not take such a request.': 'Diese Adresse nimmt so eine Anfrage nicht an.',
+  'That is too much at once.': 'Das ist zu viel auf einmal.',
+  'This kind of content is not understood here.': 'Diese Art von Inhalt wird hier nicht verstanden.',
+  'We cannot answer for a moment. Please try again.':
+    'Wir können gerade nicht antworten. Bitte versuchen Sie es noch einmal.',
+  'Something went wrong. It is not your fault.': 'Etwas ist schiefgegangen. Es liegt nicht an Ihnen.',
+  'This request came from another site.': 'Diese Anfrage kam von einer anderen Seite.',
+  'Too many attempts. Please try again later.': 'Zu viele Versuche. Bitte versuchen Sie es später noch einmal.',
   'The request could not be understood.': 'Die Anfrage war nicht zu verstehen.',
 }

@@ -25,8 +25,6 @@ export const german: Readonly<Record<string, string>> = {
   Newsletter: 'Newsletter',
   'Is this right?': 'Stimmt das so?',
   Change: 'Ändern',
-  'Change your data': 'Ihre Angaben ändern',
-  'Change your address': 'Ihre Adresse ändern',
   'I agree that this account is created': 'Ich bin einverstanden, dass dieses Konto angelegt wird',
   'Create the account': 'Konto anlegen',
   'Welcome! Your account is ready.': 'Willkommen! Ihr Konto ist bereit.',
