@@ -92,7 +92,7 @@ export class Users {
     }
     const inserted = await this.#knex('users').insert(values).onConflict('username_key').ignore()
     const created = await this.byUsername(user.username)
-    // Where nothing was inserted, the row found is somebody else's: its hash has another salt.
+    // A row with another hash is somebody else's; with this very hash it is this registration, sent twice.
     if (inserted === undefined || created?.passwordHash !== user.passwordHash)
       throw new UsernameTakenError(user.username)
     return created
