@@ -167,35 +167,3 @@ test('two tabs saving different ones at once: both count', async (t) => {
     notifications: { email: true, sms: true },
   })
 })
-
-test('they follow the account to another browser', async (t) => {
-  const own = await startApp()
-  t.teardown(() => own.close())
-  const first = own.browser()
-  await first.signIn('grace')
-  await write(first, 'theme', 'dark')
-  await first.post('/logout')
-  t.is((await read(first)).theme, 'light', 'and are gone from this one')
-  const second = own.browser()
-  await write(second, 'items_per_page', 9)
-  await second.signIn('grace')
-  t.like(await read(second), { theme: 'dark', items_per_page: 9 })
-})
-
-test('every text of every view and message has its German', async (t) => {
-  const { readFileSync, readdirSync } = await import('node:fs')
-  const { LAYOUT_GERMAN } = await import('../../src/web/i18n.ts')
-  const features = readdirSync('src/features')
-  const german = new Set(Object.keys(LAYOUT_GERMAN))
-  for (const feature of features) {
-    const module: { german: Record<string, string> } = await import(`../../src/features/${feature}/german.ts`)
-    for (const text of Object.keys(module.german)) german.add(text)
-  }
-  const views = readdirSync('views', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.njk'))
-  const missing = views.flatMap((file) =>
-    [...readFileSync(`views/${file}`, 'utf8').matchAll(/\bt\('((?:[^'\\]|\\.)+)'/g)]
-      .map(([, text]) => text)
-      .filter((text) => text !== undefined && !german.has(text)),
-  )
-  t.deepEqual(missing, [])
-})

@@ -1,0 +1,158 @@
+import test from 'ava'
+import { startApp, type TestApp } from '../support/app.ts'
+import { add, type CartJson, cartOf, quantities } from '../support/cart.ts'
+
+let app: TestApp
+test.before(async () => {
+  app = await startApp()
+})
+test.after.always(() => app?.close())
+
+/** A browser that sends one fixed cookie, as a thief would. */
+const thief = (cookie: string) => fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie } })
+
+async function orderCount(): Promise<number> {
+  const row = await app.services.knex('orders').count({ count: '*' }).first()
+  return Number(row?.['count'])
+}
+
+test('check-out needs a person; the cart goes along through the sign-in', async (t) => {
+  const browser = app.browser()
+  await add(browser, 1, 2)
+  const anonymous = await browser.post('/cart/checkout')
+  t.deepEqual([anonymous.status, anonymous.headers.get('location')], [303, '/login?next=%2Fcart'])
+  t.is((await browser.json('POST', '/cart/checkout')).status, 401)
+  const signedIn = await browser.post('/login', { username: 'grace', password: 'grace-demo-password', next: '/cart' })
+  t.is(signedIn.headers.get('location'), '/cart')
+  t.is((await quantities(browser))[1], 2)
+  const order = (await browser.json('POST', '/cart/checkout')).json<{
+    id: number
+    total: number
+    lines: CartJson['lines']
+  }>()
+  t.is(order.lines[0]?.quantity, 2)
+  t.deepEqual(await cartOf(browser), { lines: [], total: 0 })
+  t.is((await browser.get(`/orders/${order.id}`)).status, 200)
+  const other = app.browser()
+  await other.signIn('ada')
+  for (const id of [order.id, 999_999, 'x', '1e1', '../1']) t.is((await other.get(`/orders/${id}`)).status, 404)
+})
+
+test.serial('20 check-outs of one cart at once are one order', async (t) => {
+  const browser = app.browser()
+  await browser.signIn('grace')
+  await add(browser, 2, 5)
+  const before = await orderCount()
+  const answers = await Promise.all(Array.from({ length: 20 }, () => browser.json('POST', '/cart/checkout')))
+  t.is(await orderCount(), before + 1)
+  t.true(
+    answers.every(({ status }) => status === 200 || status === 422),
+    answers.map(({ status }) => status).join(),
+  )
+  const ids = new Set(answers.filter(({ status }) => status === 200).map((answer) => answer.json<{ id: number }>().id))
+  t.is(ids.size, 1)
+  t.deepEqual(await cartOf(browser), { lines: [], total: 0 })
+})
+
+test.serial('a price that changed since the cart was shown is not charged silently', async (t) => {
+  const browser = app.browser()
+  await browser.signIn('grace')
+  await add(browser, 9)
+  const { total } = await cartOf(browser)
+  await app.services.knex('products').where({ id: 9 }).increment('price', 50)
+  const before = await orderCount()
+  const refused = await browser.post('/cart/checkout', { total: String(total) })
+  t.is(refused.status, 422)
+  t.regex(refused.text, /Prices have changed/)
+  t.is(await orderCount(), before)
+  t.is((await browser.post('/cart/checkout', { total: String(total + 50) })).status, 303)
+})
+
+test('what was in the cart at sign-out is there at the next sign-in; the larger quantity counts (A-20)', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const first = own.browser()
+  await first.signIn('ada')
+  await add(first, 1, 3)
+  await add(first, 2, 1)
+  await first.post('/logout')
+  t.deepEqual(await quantities(first), {})
+  const second = own.browser()
+  await add(second, 2, 4)
+  await add(second, 3, 1)
+  await second.signIn('ada')
+  t.deepEqual(await quantities(second), { 1: 3, 2: 4, 3: 1 })
+  await second.signIn('ada')
+  t.deepEqual(await quantities(second), { 1: 3, 2: 4, 3: 1 }, 'signing in again doubles nothing')
+})
+
+test('the key changes at every sign-in, and the one before is dead (7.2.4, A-21)', async (t) => {
+  const browser = app.browser()
+  await browser.json('POST', '/cart/items', { productId: 1 })
+  const anonymous = await browser.cookie()
+  await browser.signIn('ada')
+  const first = await browser.cookie()
+  await browser.signIn('ada')
+  const second = await browser.cookie()
+  t.is(new Set([anonymous, first, second]).size, 3)
+  for (const old of [anonymous, first]) {
+    t.is((await thief(old)).status, 401)
+    const cart = await fetch(`${app.origin}/cart`, { headers: { accept: 'application/json', cookie: old } })
+    t.deepEqual(await cart.json(), { lines: [], total: 0 })
+  }
+  t.is((await thief(second)).status, 200)
+})
+
+test('a double click on the button signs in twice, and the cart is there once (A-14)', async (t) => {
+  const browser = app.browser()
+  await browser.json('POST', '/cart/items', { productId: 1 })
+  const cookie = await browser.cookie()
+  const signIn = () =>
+    fetch(`${app.origin}/login`, {
+      method: 'POST',
+      redirect: 'manual',
+      headers: { cookie },
+      body: new URLSearchParams({ username: 'ada', password: 'ada-demo-password' }),
+    })
+  const answers = await Promise.all([signIn(), signIn()])
+  t.deepEqual(
+    answers.map(({ status }) => status),
+    [303, 303],
+  )
+  const cookies = answers.map((answer) => answer.headers.getSetCookie()[0]?.split(';')[0] ?? '')
+  t.is(new Set(cookies).size, 2)
+  const carts = await Promise.all(
+    cookies.map(
+      async (one) =>
+        (
+          await fetch(`${app.origin}/cart`, { headers: { accept: 'application/json', cookie: one } })
+        ).json() as Promise<{ lines: unknown[] }>,
+    ),
+  )
+  t.is(carts.filter(({ lines }) => lines.length === 1).length, 1)
+})
+
+test('while a sign-in moves the session, requests with the old key see no 5xx and sign nobody out', async (t) => {
+  const browser = app.browser()
+  await browser.json('POST', '/cart/items', { productId: 1 })
+  const cookie = await browser.cookie()
+  const reads = Array.from({ length: 30 }, (_, n) =>
+    fetch(
+      `${app.origin}/cart${n % 3 === 0 ? '/items' : ''}`,
+      n % 3 === 0
+        ? {
+            method: 'POST',
+            headers: { cookie, accept: 'application/json', 'content-type': 'application/json' },
+            body: '{"productId":2}',
+          }
+        : { headers: { cookie, accept: 'application/json' } },
+    ),
+  )
+  const [signedIn, ...answers] = await Promise.all([browser.signIn('ada'), ...reads])
+  t.is(signedIn.status, 303)
+  for (const answer of answers) {
+    t.true([200, 409].includes(answer.status), String(answer.status))
+    t.false(answer.headers.getSetCookie().some((line) => line.startsWith('sessionid=;')))
+  }
+  t.is((await browser.json('GET', '/account')).status, 200)
+})

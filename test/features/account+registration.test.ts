@@ -1,0 +1,127 @@
+import test from 'ava'
+import { startApp, type TestApp, type TestBrowser } from '../support/app.ts'
+
+let app: TestApp
+test.before(async () => {
+  app = await startApp()
+})
+test.after.always(() => app?.close())
+
+const PERSON = {
+  username: 'newcomer',
+  fullName: 'New Comer',
+  email: 'new@example.com',
+  password: 'correct horse battery',
+  repeat: 'correct horse battery',
+}
+const PLACE = {
+  line1: 'Street 1',
+  line2: '',
+  postcode: '12345',
+  city: 'Town',
+  country: 'DE',
+  language: 'de',
+  newsletter: 'true',
+}
+
+interface Progress {
+  current_step: number
+  total_steps: number
+  completed_steps: number[]
+  data: Record<string, Record<string, unknown>>
+}
+const progress = async (browser: TestBrowser, step = 1) =>
+  (await browser.json('GET', `/register/${step}`)).json<Progress>()
+const person = (username: string) => ({ ...PERSON, username })
+const users = async (username: string) => await app.services.knex('users').where({ username_key: username }).select()
+
+test('three steps, one account, signed in under a new key', async (t) => {
+  const browser = app.browser()
+  t.is((await browser.get('/register')).headers.get('location'), '/register/1')
+  t.is((await browser.post('/register/1', person('Walker'))).headers.get('location'), '/register/2')
+  const anonymous = await browser.cookie()
+  t.is((await browser.post('/register/2', PLACE)).headers.get('location'), '/register/3')
+  t.regex((await browser.get('/register/3')).text, /New Comer[\s\S]*Street 1[\s\S]*Germany/)
+  t.is((await browser.post('/register/3', {})).status, 422)
+  t.is((await browser.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+  t.not(await browser.cookie(), anonymous)
+  t.is((await browser.json('GET', '/account')).json<{ user: { username: string } }>().user.username, 'Walker')
+  const [row] = await users('walker')
+  t.like(row, { full_name: 'New Comer', city: 'Town', language: 'de', is_staff: 0 })
+  t.regex(row.password_hash, /^\$argon2id\$/)
+  t.regex((await browser.get('/')).text, /<html lang="de"/)
+  t.is((await browser.get('/register/1')).headers.get('location'), '/account', 'one account is enough')
+})
+
+test('back and forth: earlier answers are kept, and the password need not be typed again', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('backer'))
+  await browser.post('/register/2', PLACE)
+  t.regex((await browser.get('/register/1')).text, /value="backer"/)
+  t.is((await browser.post('/register/1', { ...person('backer2'), password: '', repeat: '' })).status, 303)
+  t.deepEqual((await progress(browser)).completed_steps, [1, 2])
+  await browser.post('/register/3', { accept: 'true' })
+  t.is((await app.browser().signIn('backer2', PERSON.password)).status, 303)
+})
+
+test('50 times "create" at once is one account, and no answer is a 5xx (A-08)', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('eager'))
+  await browser.post('/register/2', PLACE)
+  const cookie = await browser.cookie()
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () =>
+      fetch(`${app.origin}/register/3`, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie },
+        body: new URLSearchParams({ accept: 'true' }),
+      }),
+    ),
+  )
+  t.is((await users('eager')).length, 1)
+  // Whoever clicked twice is welcome in both answers: it is the same registration.
+  t.true(answers.some((answer) => answer.headers.get('location') === '/account'))
+  t.true(
+    answers.every(({ status }) => status < 500),
+    answers.map(({ status }) => status).join(),
+  )
+})
+
+test('a name that is taken, at once or meanwhile, is said where it can be mended', async (t) => {
+  t.deepEqual((await app.browser().json('POST', '/register/1', person('ADA'))).json(), {
+    errors: { username: 'This username is taken.' },
+  })
+  const [one, two] = [app.browser(), app.browser()]
+  for (const browser of [one, two]) {
+    await browser.post('/register/1', person('twin'))
+    await browser.post('/register/2', PLACE)
+  }
+  t.is((await one.post('/register/3', { accept: 'true' })).status, 303)
+  const late = await two.post('/register/3', { accept: 'true' })
+  t.is(late.status, 422)
+  t.regex(late.text, /This username is taken\.[\s\S]*action="\/register\/1"/)
+  t.is((await two.post('/register/1', { ...person('twin-two'), password: '', repeat: '' })).status, 303)
+  t.is((await two.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+})
+
+test("an unfinished registration is nobody's after a sign-in on the same browser (A-09)", async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('leftover'))
+  await browser.signIn('grace')
+  await browser.post('/logout')
+  t.deepEqual((await progress(browser)).data, {})
+  const signedIn = app.browser()
+  await signedIn.post('/register/1', person('leftover'))
+  await signedIn.signIn('grace')
+  const stored = await app.services.engine.open((await signedIn.cookie()).split('=')[1] ?? '')
+  t.true(stored.live && stored.loaded.data['registration'] === undefined)
+})
+
+test('no partial registration is a sign-in (WSTG-SESS-08)', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('partial'))
+  await browser.post('/register/2', PLACE)
+  t.is((await browser.json('GET', '/account')).status, 401)
+  t.is((await browser.json('POST', '/cart/checkout')).status, 401)
+})

@@ -1,0 +1,43 @@
+import test from 'ava'
+import { startApp, type TestApp } from '../support/app.ts'
+import { add, quantities } from '../support/cart.ts'
+
+let app: TestApp
+test.before(async () => {
+  app = await startApp()
+})
+test.after.always(() => app?.close())
+
+test('two tabs change cart and preferences at the same time: both survive', async (t) => {
+  const browser = app.browser()
+  await add(browser, 1)
+  for (let round = 0; round < 10; round++) {
+    const [one, two] = await Promise.all([
+      add(browser, 2),
+      browser.json('POST', '/preferences', { key: 'items_per_page', value: 10 + round }),
+    ])
+    t.deepEqual([one.status, two.status], [200, 200])
+    t.is((await browser.json('GET', '/preferences')).json<{ items_per_page: number }>().items_per_page, 10 + round)
+    t.is((await quantities(browser))[2], round + 1)
+  }
+})
+
+test('pages of the shop: length by preference, any page number leads somewhere', async (t) => {
+  const browser = app.browser()
+  const page = async (query: string) =>
+    (await browser.json('GET', `/shop${query}`)).json<{ items: unknown[]; page: number; pages: number }>()
+  t.like(await page(''), { page: 1, pages: 4 })
+  t.is((await page('?page=4')).items.length, 12)
+  for (const [query, expected] of [
+    ['?page=99', 4],
+    ['?page=0', 1],
+    ['?page=-1', 1],
+    ['?page=x', 1],
+    ['?page=1&page=2', 1],
+    ['?page=1e9', 1],
+  ] as const) {
+    t.is((await page(query)).page, expected, query)
+  }
+  await browser.json('POST', '/preferences', { key: 'items_per_page', value: 7 })
+  t.is((await page('')).items.length, 7)
+})
