@@ -26,6 +26,7 @@ async function start(): Promise<void> {
     process.env['SECRET_KEY'] ||= developmentSecret(join(projectRoot, 'data', 'secret-key'))
   }
   const services = openServices(readConfig(process.env))
+  await services.ready()
   await listen(services)
 }
 

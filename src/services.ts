@@ -1,12 +1,13 @@
 import type { Knex } from 'knex'
 import { type Logger, pino } from 'pino'
-import type { Config } from './config.ts'
+import { type Config, ConfigError } from './config.ts'
 import { openDatabase } from './database.ts'
 import { djangoCodec } from './session/codec/django.ts'
 import { msgpackSerializer } from './session/codec/msgpack.ts'
 import { sealedCodec } from './session/codec/sealed.ts'
 import { jsonSerializer } from './session/codec/serializer.ts'
 import { StoredEngine } from './session/engines/stored.ts'
+import { StoreUnavailableError } from './session/errors.ts'
 import type { SessionEvent } from './session/observe/events.ts'
 import { DatabaseStore } from './session/stores/database.ts'
 import { Users } from './users.ts'
@@ -18,6 +19,8 @@ export interface Services {
   readonly knex: Knex
   readonly engine: StoredEngine
   readonly users: Users
+  /** @throws ConfigError when the table is missing, or the database does not answer */
+  ready(): Promise<void>
   observe(event: SessionEvent): void
   close(): Promise<void>
 }
@@ -42,6 +45,14 @@ export function openServices(config: Config): Services {
     engine: new StoredEngine({ name: 'db', store, codec: openCodec(config), expiry, observe }),
     users: new Users(knex, config.secrets),
     observe,
+    async ready() {
+      try {
+        await store.assertReady()
+      } catch (error) {
+        const outage = error instanceof StoreUnavailableError
+        throw new ConfigError(outage ? `The database does not answer: ${messageOf(error.cause)}.` : messageOf(error))
+      }
+    },
     async close() {
       if (sessionKnex !== knex) await sessionKnex.destroy()
       await knex.destroy()
@@ -76,4 +87,8 @@ function logEvent(log: Logger, event: SessionEvent): void {
   if (event.type === 'security' && event.kind === 'unknown-key') log.debug({ session: event }, 'session: unknown key')
   else if (event.type === 'conflict') log.debug({ session: event }, 'session: conflict, replayed')
   else log.warn({ session: event }, `session: ${event.type}`)
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

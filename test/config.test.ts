@@ -1,0 +1,87 @@
+import { readFileSync } from 'node:fs'
+import test from 'ava'
+import { ConfigError, readConfig, variableNames } from '../src/config.ts'
+
+const SECRET = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
+const read = (env: Record<string, string>) => readConfig({ SECRET_KEY: SECRET, ...env })
+
+test('the defaults are those of Django and the documents', (t) => {
+  const { session, port, production } = read({})
+  t.like(session, {
+    engine: 'db',
+    format: 'sealed',
+    table: 'sessions',
+    serializer: 'json',
+    maxBytes: 65_536,
+    saveEveryRequest: false,
+  })
+  t.deepEqual(session.cookie, {
+    name: 'sessionid',
+    path: '/',
+    domain: undefined,
+    secure: false,
+    httpOnly: true,
+    sameSite: 'Lax',
+    maxSize: 4096,
+  })
+  t.deepEqual(session.expiry, {
+    cookieAge: 1_209_600,
+    idleAge: undefined,
+    absoluteAge: undefined,
+    atBrowserClose: false,
+    touchAfter: 0.1,
+  })
+  t.deepEqual([port, production], [3000, false])
+})
+
+test('in production the cookie is Secure and __Host-, where path and domain allow it', (t) => {
+  const name = (env: Record<string, string>) => read({ NODE_ENV: 'production', ...env }).session.cookie
+  t.like(name({}), { name: '__Host-sessionid', secure: true })
+  t.like(name({ SESSION_COOKIE_PATH: '/app' }), { name: 'sessionid', secure: true })
+  t.like(name({ SESSION_COOKIE_DOMAIN: 'example.com' }), { name: 'sessionid' })
+  t.like(name({ SESSION_COOKIE_SECURE: 'false' }), { name: 'sessionid', secure: false })
+})
+
+test('a wrong variable is one sentence with its name', (t) => {
+  const wrong: [Record<string, string>, RegExp][] = [
+    [{ PORT: 'http' }, /^PORT is wrong/],
+    [{ PORT: '70000' }, /^PORT is wrong/],
+    [{ NODE_ENV: 'prod' }, /^NODE_ENV is wrong/],
+    [{ DATABASE_URL: 'mongodb://x' }, /^DATABASE_URL is wrong: must start with sqlite:/],
+    [{ SESSION_ENGINE: 'redis' }, /^SESSION_ENGINE is wrong/],
+    [{ SESSION_COOKIE_SAMESITE: 'lax' }, /^SESSION_COOKIE_SAMESITE is wrong/],
+    [{ SESSION_COOKIE_AGE: '-1' }, /^SESSION_COOKIE_AGE is wrong/],
+    [{ SESSION_TOUCH_AFTER: '2' }, /^SESSION_TOUCH_AFTER is wrong/],
+    [{ SESSION_TABLE: 'a;b' }, /^SESSION_TABLE is wrong/],
+    [{ SESSION_COOKIE_MAX_SIZE: '9999' }, /^SESSION_COOKIE_MAX_SIZE is wrong/],
+  ]
+  for (const [env, message] of wrong) t.throws(() => read(env), { instanceOf: ConfigError, message })
+})
+
+test('production refuses missing, short and example secrets, fallbacks too (13.3.1)', (t) => {
+  const production = (env: Record<string, string>) => () => readConfig({ NODE_ENV: 'production', ...env })
+  t.throws(production({}), { message: /^SECRET_KEY is missing/ })
+  t.throws(production({ SECRET_KEY: 'x7#kQ' }), { message: /too short/ })
+  t.throws(production({ SECRET_KEY: 'please-change-me-please-change-me-please' }), { message: /example/ })
+  t.throws(production({ SECRET_KEY: 'a'.repeat(64) }), { message: /example/ })
+  t.throws(production({ SECRET_KEY: SECRET, SECRET_KEY_FALLBACKS: 'short' }), {
+    message: /^SECRET_KEY_FALLBACKS is too short/,
+  })
+  t.deepEqual(production({ SECRET_KEY: SECRET, SECRET_KEY_FALLBACKS: `${SECRET}2,${SECRET}3` })().secrets, [
+    SECRET,
+    `${SECRET}2`,
+    `${SECRET}3`,
+  ])
+})
+
+test('.env.example names every variable, with its default', (t) => {
+  const example = Object.fromEntries(
+    readFileSync('.env.example', 'utf8')
+      .split('\n')
+      .filter((line) => /^[A-Z]/.test(line))
+      .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+  )
+  t.deepEqual(Object.keys(example).sort(), [...variableNames].sort())
+  const { SECRET_KEY: _secret, ...rest } = example
+  t.deepEqual(readConfig({ ...rest, SECRET_KEY: SECRET }), read({}))
+})

@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import type { Knex } from 'knex'
+import { migrate, openDatabase } from '../../src/database.ts'
+import { startProcess } from '../support/processes.ts'
+
+const DAY = 86_400_000
+
+async function bench(t: { teardown(fn: () => Promise<void>): void }) {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
+  const url = `sqlite:${join(folder, 'app.sqlite3')}`
+  const knex = openDatabase(url)
+  await migrate(knex)
+  t.teardown(async () => {
+    await knex.destroy()
+    await rm(folder, { recursive: true, force: true })
+  })
+  const run = async (...args: string[]) => {
+    const env = { DATABASE_URL: url, SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA', LOG_LEVEL: 'silent' }
+    const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env })
+    return { code: await process.ended(), output: process.output().trim() }
+  }
+  return { knex, run, url }
+}
+
+async function insert(knex: Knex, count: number, values: Record<string, unknown>): Promise<void> {
+  const now = Date.now()
+  const rows = Array.from({ length: count }, (_, n) => ({
+    session_key: `k${Math.random()}${n}`,
+    data: 'x',
+    version: 1,
+    expires: now + DAY,
+    created_at: now,
+    last_activity: now,
+    user_id: null,
+    ...values,
+  }))
+  await knex.batchInsert('sessions', rows, 50)
+}
+
+const left = async (knex: Knex) => Number((await knex('sessions').count({ count: '*' }).first())?.['count'])
+
+test('clear deletes the expired in batches; --dry-run only counts', async (t) => {
+  const { knex, run } = await bench(t)
+  await insert(knex, 250, { expires: Date.now() - 1 })
+  await insert(knex, 3, {})
+  t.deepEqual(await run('clear', '--dry-run'), { code: 0, output: '250 sessions would be deleted (expired)' })
+  t.is(await left(knex), 253)
+  t.deepEqual(await run('clear', '--batch', '100', '--json'), { code: 0, output: '{"kind":"expired","deleted":250}' })
+  t.is(await left(knex), 3)
+  t.deepEqual(await run('clear'), { code: 0, output: '0 sessions deleted (expired)' })
+})
+
+test('clear by age, inactivity, user and orphans', async (t) => {
+  const { knex, run } = await bench(t)
+  await insert(knex, 2, { created_at: Date.now() - 31 * DAY })
+  await insert(knex, 3, { last_activity: Date.now() - 8 * DAY })
+  await insert(knex, 4, { user_id: '999' })
+  t.is((await run('clear', '--older-than', '30d')).output, '2 sessions deleted (created)')
+  t.is((await run('clear', '--inactive', '7d')).output, '3 sessions deleted (inactive)')
+  t.is((await run('clear', '--orphaned', '--dry-run')).output, '4 sessions would be deleted (orphaned)')
+  t.is((await run('clear', '--user', '999')).output, '4 sessions deleted (user)')
+  t.is(await left(knex), 0)
+})
+
+test('two clears at once delete each record once, and nothing that lives', async (t) => {
+  const { knex, run } = await bench(t)
+  await insert(knex, 400, { expires: Date.now() - 1 })
+  await insert(knex, 5, {})
+  const runs = await Promise.all([run('clear', '--batch', '20', '--json'), run('clear', '--batch', '20', '--json')])
+  t.deepEqual(
+    runs.map(({ code }) => code),
+    [0, 0],
+  )
+  t.is(
+    runs.reduce((sum, { output }) => sum + JSON.parse(output).deleted, 0),
+    400,
+  )
+  t.is(await left(knex), 5)
+})
+
+test('stats as a table and as JSON, without any key', async (t) => {
+  const { knex, run } = await bench(t)
+  await insert(knex, 2, { user_id: '1', data: 'x'.repeat(500) })
+  await insert(knex, 1, { expires: Date.now() - 1 })
+  const { code, output } = await run('stats', '--json')
+  t.is(code, 0)
+  t.like(JSON.parse(output), {
+    engine: 'db',
+    total: 3,
+    live: 2,
+    expired: 1,
+    authenticated: 2,
+    ages: { underDay: 2, underWeek: 0, overWeek: 0 },
+  })
+  const table = (await run('stats')).output
+  t.regex(table, /live\s+2/)
+  t.regex(table, /500 bytes {2}user 1/)
+  const [{ session_key }] = await knex('sessions').select('session_key')
+  t.false((table + output).includes(session_key))
+})
+
+test('wrong use is one sentence and exit 2; help is exit 0; an outage is exit 1', async (t) => {
+  const { run, knex } = await bench(t)
+  for (const args of [
+    ['clear', '--older-than', 'yesterday'],
+    ['clear', '--nonsense'],
+    ['nonsense'],
+    ['clear', '--batch', '0'],
+    ['clear', '--user', '1', '--orphaned'],
+  ]) {
+    const { code, output } = await run(...args)
+    t.is(code, 2, args.join(' '))
+    t.notRegex(output, /\n\s+at /)
+  }
+  for (const args of [['--help'], ['clear', '--help'], ['stats', '--help']]) {
+    const { code, output } = await run(...args)
+    t.is(code, 0)
+    t.regex(output, /Usage: sessions/)
+  }
+  await knex.schema.dropTable('sessions')
+  const { code, output } = await run('stats')
+  t.is(code, 1)
+  t.is(output.split('\n').length, 1)
+})
