@@ -11,7 +11,7 @@ import type { Feature } from './web/feature.ts'
 import { health } from './web/health.ts'
 import { home } from './web/home.ts'
 import { rendering } from './web/render.ts'
-import { requestLog } from './web/request-log.ts'
+import { reportLate, requestLog } from './web/request-log.ts'
 import { securityHeaders } from './web/security-headers.ts'
 import { staticFiles } from './web/static-files.ts'
 
@@ -27,6 +27,7 @@ export async function createApp(services: Services): Promise<Koa> {
   ])
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
+  app.on('error', (error: unknown) => reportLate(log, error))
   app.use(requestLog(log))
   app.use(securityHeaders(config.production))
   app.use(rendering(config, features, (ctx) => currentUser(ctx, services)))

@@ -16,3 +16,13 @@ export function requestLog(log: Logger): Middleware {
     log.info({ requestId, method: ctx.method, path: ctx.path, status: ctx.status, milliseconds }, 'request')
   }
 }
+
+// A visitor who goes away while the answer is on its way is no fault of ours.
+const GONE = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
+
+/** Logs what went wrong after the answer had begun, when there is nobody left to tell. */
+export function reportLate(log: Logger, error: unknown): void {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (GONE.has(code)) log.debug({ code }, 'the visitor went away')
+  else log.error({ err: error }, 'failed while answering')
+}

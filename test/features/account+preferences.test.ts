@@ -14,7 +14,6 @@ const DEFAULTS = {
   items_per_page: 20,
   notifications: { email: true, push: false, sms: false },
 }
-const _FORM = { theme: 'light', language: 'en', timezone: 'UTC', items_per_page: '20', email: 'true' }
 
 const read = async (browser: TestBrowser) => (await browser.json('GET', '/preferences')).json<typeof DEFAULTS>()
 const write = (browser: TestBrowser, key: unknown, value: unknown) =>

@@ -1,22 +1,15 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import type { Knex } from 'knex'
-import { migrate, openDatabase } from '../../src/database.ts'
+import { openDatabase } from '../../src/database.ts'
+import { migratedSqlite } from '../support/databases.ts'
 import { startProcess } from '../support/processes.ts'
 
 const DAY = 86_400_000
 
-async function bench(t: { teardown(fn: () => Promise<void>): void }) {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
-  const url = `sqlite:${join(folder, 'app.sqlite3')}`
+async function bench(t: ExecutionContext) {
+  const url = await migratedSqlite(t)
   const knex = openDatabase(url)
-  await migrate(knex)
-  t.teardown(async () => {
-    await knex.destroy()
-    await rm(folder, { recursive: true, force: true })
-  })
+  t.teardown(() => knex.destroy())
   const run = async (...args: string[]) => {
     const env = { DATABASE_URL: url, SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA', LOG_LEVEL: 'silent' }
     const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env })

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
 import createKnex from 'knex'
-import { databaseConfig } from '../../src/database.ts'
+import { databaseConfig, migrate, openDatabase } from '../../src/database.ts'
 import { serviceUrl } from './services.ts'
 
 /** A kind of database that is there, and how to get an empty one of one's own. */
@@ -17,6 +18,16 @@ export function testDatabase(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): TestDat
   if (name === 'SQLite') return { name, fresh: freshFile }
   const server = serviceUrl(name === 'PostgreSQL' ? 'postgres' : 'mariadb')
   return server === undefined ? undefined : { name, fresh: () => freshOn(server) }
+}
+
+/** The address of a migrated SQLite file that the test alone uses. */
+export async function migratedSqlite(t: ExecutionContext): Promise<string> {
+  const { url, drop } = await freshFile()
+  t.teardown(drop)
+  const knex = openDatabase(url)
+  await migrate(knex)
+  await knex.destroy()
+  return url
 }
 
 async function freshFile() {

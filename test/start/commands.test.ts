@@ -1,0 +1,48 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import test from 'ava'
+import { startProcess } from '../support/processes.ts'
+import { cloneProject } from '../support/project.ts'
+
+const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
+
+test('dev on a taken port ends with one sentence and exit 1', async (t) => {
+  const folder = await cloneProject(t)
+  const taken = createServer().listen(0, '127.0.0.1')
+  t.teardown(() => void taken.close())
+  await once(taken, 'listening')
+  const { port } = taken.address() as AddressInfo
+  const dev = startProcess(['scripts/dev.mjs'], {
+    cwd: folder,
+    env: { PORT: String(port), HOST: '127.0.0.1', LOG_LEVEL: 'silent' },
+  })
+  t.is(await dev.ended(), 1)
+  t.regex(dev.output(), /is taken by another program: stop that, or set PORT to another one\.\n$/)
+  t.notRegex(dev.output(), /\n\s+at /)
+})
+
+test('start before a build says what to do', async (t) => {
+  const folder = await cloneProject(t)
+  const env = { SECRET_KEY, PORT: '0' }
+  const early = startProcess(['scripts/start.mjs'], { cwd: folder, env })
+  t.is(await early.ended(), 1)
+  t.is(early.output(), 'There is nothing to start: run "npm run build" first.\n')
+})
+
+test('the migrations of the sources and of the build are the same ones', async (t) => {
+  const folder = await cloneProject(t)
+  const run = async (...args: string[]) => {
+    const process = startProcess(args, { cwd: folder, env: { SECRET_KEY } })
+    t.is(await process.ended(), 0, process.output())
+    return process.output()
+  }
+  const knex = ['scripts/run.mjs', 'node_modules/knex/bin/cli.js', '--knexfile', 'knexfile.ts']
+  await run(...knex, 'migrate:latest')
+  await run('scripts/build.mjs')
+  t.regex(
+    await run('node_modules/knex/bin/cli.js', '--knexfile', 'dist/knexfile.js', 'migrate:latest'),
+    /Already up to date/,
+  )
+  t.regex(await run(...knex, 'migrate:rollback'), /rolled back: 6 migrations/)
+})

@@ -1,0 +1,35 @@
+import test from 'ava'
+import { startProcess } from '../support/processes.ts'
+import { cloneProject } from '../support/project.ts'
+
+const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
+
+test('build and start: production, compiled, with secure cookies', async (t) => {
+  const folder = await cloneProject(t)
+  const env = { SECRET_KEY, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' }
+  const build = startProcess(['scripts/build.mjs'], { cwd: folder })
+  t.is(await build.ended(), 0, build.output())
+  const migrate = startProcess(
+    ['scripts/run.mjs', 'node_modules/knex/bin/cli.js', '--knexfile', 'knexfile.ts', 'migrate:latest'],
+    { cwd: folder },
+  )
+  t.is(await migrate.ended(), 0, migrate.output())
+  t.regex(migrate.output(), /Batch 1 run: 6 migrations/)
+
+  const started = startProcess(['scripts/start.mjs'], { cwd: folder, env })
+  t.teardown(() => void started.child.kill('SIGKILL'))
+  const [, origin = ''] = await started.printed(/Holdfast is on (http:\S+)/)
+  const answer = await fetch(`${origin}/preferences`, {
+    method: 'POST',
+    body: '{"key":"theme","value":"dark"}',
+    headers: { 'content-type': 'application/json', accept: 'application/json' },
+  })
+  t.is(answer.status, 200)
+  t.regex(
+    answer.headers.getSetCookie()[0] ?? '',
+    /^__Host-sessionid=[a-z0-9]{32}; .*Path=\/; SameSite=Lax; Secure; HttpOnly$/,
+  )
+  t.is(answer.headers.get('strict-transport-security'), 'max-age=31536000; includeSubDomains')
+  t.regex(await (await fetch(origin)).text(), /Sessions that hold/)
+  t.is(await started.stop(), 0)
+})

@@ -1,0 +1,52 @@
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { projectRoot } from '../../src/paths.ts'
+import { startProcess } from '../support/processes.ts'
+import { folderWithPackages } from '../support/project.ts'
+
+const COUNTER = `
+import Koa from 'koa'
+import { sealedCodec } from './session/codec/sealed.ts'
+import { StoredEngine, sessions } from './session/index.ts'
+import { MemoryStore } from './session/stores/memory.ts'
+
+const expiry = { cookieAge: 1_209_600, atBrowserClose: false, touchAfter: 0.1 }
+const cookie = { name: 'sessionid', path: '/', secure: false, httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const
+const codec = sealedCodec({ secrets: ['at least 32 random bytes of your own'], namespace: cookie.name })
+const engine = new StoredEngine({ store: new MemoryStore(), codec, expiry })
+
+const app = new Koa()
+app.use(sessions({ engine, cookie, expiry }))
+app.use(async (ctx) => {
+  const session = await ctx.session()
+  session.update('visits', (visits) => Number(visits ?? 0) + 1)
+  ctx.body = String(session.get('visits'))
+})
+const server = app.listen(0, '127.0.0.1', () => {
+  const address = server.address()
+  if (typeof address === 'object' && address !== null) console.log('on http://127.0.0.1:' + address.port)
+})
+`
+
+test('src/session copied into an empty Koa project compiles with its own packages alone, and counts', async (t) => {
+  const folder = await folderWithPackages(t, ['koa', '@types/koa', '@types/node', 'knex', 'msgpackr'])
+  await cp(join(projectRoot, 'src/session'), join(folder, 'src/session'), { recursive: true })
+  await writeFile(join(folder, 'src/app.ts'), COUNTER)
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  const { compilerOptions } = JSON.parse(await readFile(join(projectRoot, 'tsconfig.json'), 'utf8'))
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }))
+
+  const tsc = startProcess([join(projectRoot, 'node_modules/typescript/bin/tsc'), '--noEmit'], { cwd: folder })
+  t.is(await tsc.ended(), 0, tsc.output())
+
+  const tsx = import.meta.resolve('tsx')
+  const app = startProcess([`--import=${tsx}`, 'src/app.ts'], { cwd: folder })
+  t.teardown(() => void app.child.kill('SIGKILL'))
+  const [, origin = ''] = await app.printed(/on (http:\S+)/)
+  const first = await fetch(origin)
+  t.is(await first.text(), '1')
+  const cookie = first.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  t.is(await (await fetch(origin, { headers: { cookie } })).text(), '2')
+  t.is(await (await fetch(origin)).text(), '1')
+})
