@@ -8,7 +8,7 @@ import { sealedCodec } from './session/codec/sealed.ts'
 import { jsonSerializer } from './session/codec/serializer.ts'
 import { StoredEngine } from './session/engines/stored.ts'
 import { StoreUnavailableError } from './session/errors.ts'
-import type { SessionEvent } from './session/observe/events.ts'
+import type { Observer, SessionEvent } from './session/observe/events.ts'
 import { DatabaseStore } from './session/stores/database.ts'
 import { Users } from './users.ts'
 
@@ -42,7 +42,7 @@ export function openServices(config: Config): Services {
     config,
     log,
     knex,
-    engine: new StoredEngine({ name: 'db', store, codec: openCodec(config), expiry, observe }),
+    engine: new StoredEngine({ name: 'db', store, codec: openCodec(config, observe), expiry, observe }),
     users: new Users(knex, config.secrets),
     observe,
     async ready() {
@@ -60,10 +60,11 @@ export function openServices(config: Config): Services {
   }
 }
 
-function openCodec({ secrets, session }: Config) {
+function openCodec({ secrets, session }: Config, observe: Observer) {
   const options = {
     secrets,
     maxBytes: session.maxBytes,
+    onNearlyFull: (bytes: number, limit: number) => observe({ type: 'budget', slice: null, bytes, limit }),
     serializer: session.serializer === 'msgpack' ? msgpackSerializer : jsonSerializer,
   }
   return session.format === 'django'

@@ -1,8 +1,7 @@
 import type { SessionData } from '../data.ts'
-import { SessionTooLargeError } from '../errors.ts'
 import type { Codec, CookieCodec, Decoded } from './codec.ts'
 import { isTooLarge } from './sealed.ts'
-import { jsonSerializer, type Serializer } from './serializer.ts'
+import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from './serializer.ts'
 import { BadSignature, dumps, loads, pythonJson, SignatureExpired } from './signing.ts'
 
 // Python derives it from the class name, which is the same in all five of Django's backends (behaviour 21).
@@ -10,12 +9,10 @@ const STORE_SALT = 'django.contrib.sessions.SessionStore'
 const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
 
 /** What the codecs of Django's format are made of. */
-export interface DjangoOptions {
+export interface DjangoOptions extends SizeLimit {
   /** SECRET_KEY and SECRET_KEY_FALLBACKS. */
   readonly secrets: readonly [string, ...string[]]
   readonly serializer?: Serializer
-  /** Largest serialized session in bytes; 65536 by default. */
-  readonly maxBytes?: number
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -36,13 +33,14 @@ export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
   return { name: 'django', ...signedText(options, COOKIE_SALT) }
 }
 
-function signedText({ secrets, serializer = jsonSerializer, maxBytes = 65_536, now }: DjangoOptions, salt: string) {
+function signedText(options: DjangoOptions, salt: string) {
+  const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
   // Python's JSON differs in how it escapes, and equal bytes are the point of this format.
   const serialize = serializer === jsonSerializer ? pythonJson : serializer.dumps
   return {
     encode(data: SessionData): string {
       const bytes = serialize(data)
-      if (bytes.length > maxBytes) throw new SessionTooLargeError(bytes.length, maxBytes)
+      checkSize(bytes.length, options)
       return dumps(bytes, { secrets, salt, compress: true, now: now?.() ?? Date.now() })
     },
     decode(text: string, maxAge?: number): Decoded {

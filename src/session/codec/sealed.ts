@@ -1,19 +1,16 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
-import { SessionTooLargeError } from '../errors.ts'
 import { fromBase64url } from './base64url.ts'
 import type { Codec, Decoded } from './codec.ts'
-import { jsonSerializer, type Serializer } from './serializer.ts'
+import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from './serializer.ts'
 
 /** What {@link sealedCodec} is made of. */
-export interface SealedOptions {
+export interface SealedOptions extends SizeLimit {
   /** The application's secrets: the first seals, all of them open. */
   readonly secrets: readonly [string, ...string[]]
   /** Binds records to one purpose, the cookie's name: a session of another area of the site opens nothing here. */
   readonly namespace: string
   readonly serializer?: Serializer
-  /** Largest serialized session in bytes; 65536 by default. */
-  readonly maxBytes?: number
   /** Serialized sessions above this many bytes are deflated; 1024 by default. */
   readonly compressAbove?: number
 }
@@ -33,7 +30,7 @@ const CIPHER = 'aes-256-gcm'
  * Text: base64url of version (1 byte), nonce (12), tag (16), ciphertext.
  */
 export function sealedCodec(options: SealedOptions): Codec {
-  const { secrets, namespace, serializer = jsonSerializer, maxBytes = 65_536, compressAbove = 1024 } = options
+  const { secrets, namespace, serializer = jsonSerializer, maxBytes = MAX_BYTES, compressAbove = 1024 } = options
   const salts = secrets.map((secret) => digest('holdfast sealed secret', secret))
 
   const storeKey = (sessionKey: string) =>
@@ -64,7 +61,7 @@ export function sealedCodec(options: SealedOptions): Codec {
     storeKey,
     encode(sessionKey, data) {
       const serialized = serializer.dumps(data)
-      if (serialized.length > maxBytes) throw new SessionTooLargeError(serialized.length, maxBytes)
+      checkSize(serialized.length, options)
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
       const nonce = randomBytes(NONCE)

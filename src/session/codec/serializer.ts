@@ -1,4 +1,5 @@
 import { isJsonObject, plainJson, type SessionData } from '../data.ts'
+import { SessionTooLargeError } from '../errors.ts'
 
 /**
  * Data to bytes and back. Write your own by implementing these two methods; `loads` may throw on
@@ -15,6 +16,23 @@ export const jsonSerializer: Serializer = {
   name: 'json',
   dumps: (data) => Buffer.from(JSON.stringify(data), 'utf8'),
   loads: (bytes) => asData(JSON.parse(bytes.toString('utf8'))),
+}
+
+/** How large a session may be. */
+export interface SizeLimit {
+  /** Largest serialized session in bytes; 65536 by default. */
+  readonly maxBytes?: number
+  /** Called when a session takes more than 80 % of that. */
+  readonly onNearlyFull?: (bytes: number, limit: number) => void
+}
+
+const NEARLY = 0.8
+export const MAX_BYTES = 65_536
+
+/** @throws SessionTooLargeError */
+export function checkSize(bytes: number, { maxBytes = MAX_BYTES, onNearlyFull }: SizeLimit): void {
+  if (bytes > maxBytes) throw new SessionTooLargeError(bytes, maxBytes)
+  if (bytes > maxBytes * NEARLY) onNearlyFull?.(bytes, maxBytes)
 }
 
 /**

@@ -16,6 +16,8 @@ export interface StoredEngineOptions {
   readonly store: SessionStore
   readonly codec: Codec
   readonly expiry: ExpiryPolicy
+  /** Columns of the application's own, taken from the data at each save; the store must know their names. */
+  readonly columns?: (data: SessionData) => Readonly<Record<string, string | number | null>>
   readonly observe?: Observer
   /** Milliseconds since 1970. */
   readonly now?: () => number
@@ -35,6 +37,7 @@ export class StoredEngine implements Engine {
   readonly store: SessionStore
   readonly codec: Codec
   readonly #expiry: ExpiryPolicy
+  readonly #columns: StoredEngineOptions['columns']
   readonly #observe: Observer
   readonly #now: () => number
   readonly #queue = new KeyedQueue<Committed>()
@@ -44,6 +47,7 @@ export class StoredEngine implements Engine {
     this.store = options.store
     this.codec = options.codec
     this.#expiry = options.expiry
+    this.#columns = options.columns
     this.#observe = options.observe ?? (() => {})
     this.#now = options.now ?? Date.now
   }
@@ -165,6 +169,7 @@ export class StoredEngine implements Engine {
       lastActivity: now,
       userId: userIdOf(data),
       ...client,
+      ...(this.#columns === undefined ? {} : { extra: this.#columns(data) }),
     }
   }
 

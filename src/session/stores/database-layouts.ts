@@ -29,47 +29,42 @@ export interface Layout {
   read(row: Row): StoredRecord
 }
 
-/** The project's own table: a version counter, metadata beside the data, times as milliseconds since 1970. */
-export function ownLayout(table: string): Layout {
+const OWN_COLUMNS = ['data', 'version', 'expires', 'created_at', 'last_activity', 'user_id', 'ip_address', 'user_agent']
+
+/**
+ * The project's own table: a version counter, metadata beside the data, times as milliseconds since 1970.
+ *
+ * @param extraColumns columns of the application's own, written in the same statement
+ */
+export function ownLayout(table: string, extraColumns: readonly string[] = []): Layout {
+  const extra = (record: SessionRecord) => extraColumns.map((name) => record.extra?.[name] ?? null)
+  const created = ['session_key', ...OWN_COLUMNS, ...extraColumns]
+  const set = ['data', 'expires', 'last_activity', 'user_id', 'ip_address', 'user_agent', ...extraColumns]
   const live = 'expires > ?'
   const asRead = `session_key = ? AND version = ? AND ${live}`
-  const read = 'data, version, expires, created_at, last_activity, user_id, ip_address, user_agent'
   return {
     possibleKey: /^[\x21-\x7e]{1,64}$/,
-    columns: ['session_key', ...read.split(', ')],
+    columns: created,
     expires: 'expires',
     keepsMetadata: true,
     sql: {
-      load: `SELECT ${read} FROM ${table} WHERE session_key = ? AND ${live}`,
-      create: `INSERT INTO ${table} (session_key, ${read}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      save: `UPDATE ${table} SET data = ?, version = version + 1, expires = ?, last_activity = ?, user_id = ?, ip_address = ?, user_agent = ? WHERE ${asRead}`,
+      load: `SELECT ${OWN_COLUMNS.join(', ')} FROM ${table} WHERE session_key = ? AND ${live}`,
+      create: `INSERT INTO ${table} (${created.join(', ')}) VALUES (${created.map(() => '?').join(', ')})`,
+      save: `UPDATE ${table} SET ${set.map((name) => `${name} = ?`).join(', ')}, version = version + 1 WHERE ${asRead}`,
       touch: `UPDATE ${table} SET expires = ?, last_activity = ? WHERE ${asRead}`,
       remove: `DELETE FROM ${table} WHERE session_key = ?`,
       removeVersion: `DELETE FROM ${table} WHERE ${asRead}`,
       exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
     },
     time: (milliseconds) => milliseconds,
-    forCreate: (key, { data, expires, createdAt, lastActivity, userId, ipAddress, userAgent }) => [
-      key,
-      data,
-      1,
-      expires,
-      createdAt,
-      lastActivity,
-      userId,
-      ipAddress,
-      userAgent,
-    ],
-    forSave: (key, version, { data, expires, lastActivity, userId, ipAddress, userAgent }) => [
-      data,
-      expires,
-      lastActivity,
-      userId,
-      ipAddress,
-      userAgent,
-      key,
-      version,
-    ],
+    forCreate: (key, record) => {
+      const { data, expires, createdAt, lastActivity, userId, ipAddress, userAgent } = record
+      return [key, data, 1, expires, createdAt, lastActivity, userId, ipAddress, userAgent, ...extra(record)]
+    },
+    forSave: (key, version, record) => {
+      const { data, expires, lastActivity, userId, ipAddress, userAgent } = record
+      return [data, expires, lastActivity, userId, ipAddress, userAgent, ...extra(record), key, version]
+    },
     forTouch: (key, version, { expires, lastActivity }) => [expires, lastActivity, key, version],
     savedVersion: (version) => Number(version) + 1,
     read: (row) => ({

@@ -28,6 +28,8 @@ export interface DatabaseStoreOptions {
   readonly layout: 'own' | 'django'
   /** The table whose `id` is the user's; without it there is no telling which sessions are orphaned. */
   readonly usersTable?: string
+  /** Columns of the application's own in the `own` layout; the engine's `columns` fills them. */
+  readonly extraColumns?: readonly string[]
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -51,14 +53,14 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   readonly #now: () => number
 
   /** @throws RangeError for a table name that is not a plain SQL name, or a database of another kind */
-  constructor({ knex, table, layout, usersTable, now = Date.now }: DatabaseStoreOptions) {
-    for (const name of [table, usersTable ?? table]) {
+  constructor({ knex, table, layout, usersTable, extraColumns = [], now = Date.now }: DatabaseStoreOptions) {
+    for (const name of [table, usersTable ?? table, ...extraColumns]) {
       if (!SQL_NAME.test(name)) throw new RangeError(`"${name}" is not a plain SQL name`)
     }
     this.#knex = knex
     this.#statements = new PreparedStatements(knex)
     this.#dialect = dialectOf(knex)
-    this.#layout = layout === 'own' ? ownLayout(table) : djangoLayout(table, this.#dialect)
+    this.#layout = layout === 'own' ? ownLayout(table, extraColumns) : djangoLayout(table, this.#dialect)
     this.#table = table
     this.#usersTable = usersTable
     this.#now = now

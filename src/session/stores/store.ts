@@ -15,6 +15,8 @@ export interface SessionRecord {
   userId: string | null
   ipAddress: string | null
   userAgent: string | null
+  /** Columns of the application's own, taken from the data at each save. */
+  extra?: Readonly<Record<string, string | number | null>>
 }
 
 export interface StoredRecord extends SessionRecord {

@@ -107,6 +107,24 @@ test('a session over its limit is refused with its size', (t) => {
   }
 })
 
+test('a session over 80 % of its limit is a warning', (t) => {
+  const warnings: [number, number][] = []
+  const options = {
+    secrets: [NEW] as const,
+    maxBytes: 1000,
+    onNearlyFull: (bytes: number, limit: number) => void warnings.push([bytes, limit]),
+  }
+  const text = (length: number) => plainJson({ text: 'x'.repeat(length) }) as SessionData
+  for (const codec of [sealedCodec({ ...options, namespace: 's' }), djangoCodec(options)]) {
+    codec.encode(key, text(700))
+    codec.encode(key, text(850))
+  }
+  t.deepEqual(warnings, [
+    [861, 1000],
+    [861, 1000],
+  ])
+})
+
 test('text of one format, or made for one purpose, is refused by every other', (t) => {
   const texts = {
     sealed: sealed().encode(key, data),
