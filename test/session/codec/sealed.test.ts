@@ -1,9 +1,10 @@
+import { createSecretKey, hkdfSync } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import test from 'ava'
 import fc from 'fast-check'
 import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
 import { msgpackSerializer } from '../../../src/session/codec/msgpack.ts'
-import { sealedCodec } from '../../../src/session/codec/sealed.ts'
+import { hkdf, sealedCodec } from '../../../src/session/codec/sealed.ts'
 import { jsonSerializer, type Serializer } from '../../../src/session/codec/serializer.ts'
 import { TimestampSigner } from '../../../src/session/codec/signing.ts'
 import { plainJson, type SessionData } from '../../../src/session/data.ts'
@@ -25,6 +26,12 @@ test('what is sealed opens again, and hides its content and its key', (t) => {
   t.false(Buffer.from(text, 'base64url').includes('ada'))
   t.not(codec.storeKey(key), key)
   t.regex(codec.storeKey(key), /^[\w-]{43}$/)
+})
+
+test('the key derivation is that of RFC 5869', (t) => {
+  const salt = Buffer.from('salt of thirty-two bytes, exactly')
+  const expected = Buffer.from(hkdfSync('sha256', key, salt, 'info', 32))
+  t.deepEqual(hkdf(key, createSecretKey(salt), Buffer.from('info')), expected)
 })
 
 test('changing any byte is noticed', (t) => {
