@@ -108,6 +108,8 @@ for (const theme of ['light', 'dark'] as const) {
       await page.click('main form button')
       for (const [name, step] of PAGES) {
         await step(page)
+        // A click comes back when the page has changed, which may be before its styles are there.
+        await page.waitForLoadState('load')
         await page.evaluate(axe)
         const violations: Violation[] = await page.evaluate('axe.run(document).then((result) => result.violations)')
         t.deepEqual(
