@@ -18,6 +18,8 @@ export interface Layout {
   /** What a codec of this layout makes. Anything else (NUL, trailing spaces, megabytes) is in no table. */
   readonly possibleKey: RegExp
   readonly columns: readonly string[]
+  /** The names of the two columns that every layout has beside the key. */
+  readonly data: string
   readonly expires: string
   /** Whether the table knows user, address, birth and last activity. */
   readonly keepsMetadata: boolean
@@ -45,6 +47,7 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
   return {
     possibleKey: /^[\x21-\x7e]{1,64}$/,
     columns: created,
+    data: 'data',
     expires: 'expires',
     keepsMetadata: true,
     sql: {
@@ -95,6 +98,7 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
     // Lower case only: MySQL would find any case in Django's column.
     possibleKey: /^[a-z0-9]{1,40}$/,
     columns: ['session_key', 'session_data', 'expire_date'],
+    data: 'session_data',
     expires: 'expire_date',
     keepsMetadata: false,
     sql: {

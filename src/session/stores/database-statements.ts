@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 
 export type Binding = string | number | null | Date
@@ -14,15 +15,18 @@ type Done<T> = (error: Error | null, value: T) => void
 interface SqliteStatement {
   all(bindings: readonly Binding[], done: Done<Row[]>): void
   run(bindings: readonly Binding[], done: (this: { changes: number }, error: Error | null) => void): void
+  finalize(): void
 }
 interface SqliteConnection {
   prepare(sql: string, done: (error: Error | null) => void): SqliteStatement
 }
 interface PostgresConnection {
   query(query: { name: string; text: string; values: Binding[] }): Promise<{ rows: Row[]; rowCount: number | null }>
+  end(): Promise<void>
 }
 interface MysqlConnection {
   execute(sql: string, bindings: Binding[], done: Done<Row[] | { affectedRows: number }>): void
+  destroy(): void
 }
 
 export type Dialect = 'sqlite' | 'postgres' | 'mysql'
@@ -30,10 +34,23 @@ export type Dialect = 'sqlite' | 'postgres' | 'mysql'
 /** Which of the three the connection speaks. @throws RangeError for any other */
 export function dialectOf(knex: Knex): Dialect {
   const name: unknown = knex.client.driverName
-  if (name === 'sqlite3' || name === 'better-sqlite3') return 'sqlite'
+  if (name === 'sqlite3') return 'sqlite'
   if (name === 'pg') return 'postgres'
-  if (name === 'mysql2' || name === 'mysql') return 'mysql'
-  throw new RangeError(`Sessions are not kept in ${String(name)} databases`)
+  if (name === 'mysql2') return 'mysql'
+  throw new RangeError(`Sessions are kept through the drivers sqlite3, pg and mysql2, not through ${String(name)}`)
+}
+
+interface Driver {
+  run(connection: unknown, sql: string, bindings: readonly Binding[]): Promise<Result>
+  /** Closes a connection whose answer did not come, so that the pool opens another. */
+  abandon(connection: unknown): void | Promise<void>
+}
+
+const DRIVERS: Record<Dialect, Driver> = {
+  // SQLite has no server that could hang, and its busy_timeout bounds the wait for a lock.
+  sqlite: { run: runOnSqlite, abandon: () => {} },
+  postgres: { run: runOnPostgres, abandon: (connection) => (connection as PostgresConnection).end() },
+  mysql: { run: runOnMysql, abandon: (connection) => (connection as MysqlConnection).destroy() },
 }
 
 /**
@@ -42,21 +59,46 @@ export function dialectOf(knex: Knex): Dialect {
  */
 export class PreparedStatements {
   readonly #knex: Knex
-  readonly #run: (connection: unknown, sql: string, bindings: readonly Binding[]) => Promise<Result>
+  readonly #driver: Driver
+  readonly #timeout: number
 
-  constructor(knex: Knex) {
+  /** @param timeout milliseconds that PostgreSQL and MySQL have for an answer */
+  constructor(knex: Knex, timeout: number) {
+    const dialect = dialectOf(knex)
     this.#knex = knex
-    this.#run = { sqlite: runOnSqlite, postgres: runOnPostgres, mysql: runOnMysql }[dialectOf(knex)]
+    this.#driver = DRIVERS[dialect]
+    this.#timeout = dialect === 'sqlite' ? Number.POSITIVE_INFINITY : timeout
+    // SQLite refuses to close a connection that has prepared statements, and Knex does not pass that on.
+    if (dialect === 'sqlite') knex.client.pool?.on('destroyRequest', (_id: number, gone: object) => finalizeAll(gone))
   }
 
-  /** @param sql with `?` for each binding; the same text each time, or preparing it is wasted */
-  async run(sql: string, bindings: readonly Binding[]): Promise<Result> {
+  /**
+   * @param sql with `?` for each binding; the same text each time, or each call leaves one more statement prepared
+   * @param timeout Infinity for what may take its time
+   */
+  async run(sql: string, bindings: readonly Binding[], timeout = this.#timeout): Promise<Result> {
     const connection: unknown = await this.#knex.client.acquireConnection()
     try {
-      return await this.#run(connection, sql, bindings)
+      const running = this.#driver.run(connection, sql, bindings)
+      return await (Number.isFinite(timeout) ? this.#inTime(connection, running, timeout) : running)
     } finally {
       await this.#knex.client.releaseConnection(connection)
     }
+  }
+
+  async #inTime(connection: unknown, running: Promise<Result>, timeout: number): Promise<Result> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(resolve, timeout, 'late')
+    })
+    try {
+      const first = await Promise.race([running, late])
+      if (first !== 'late') return first
+    } finally {
+      clearTimeout(timer)
+    }
+    await this.#driver.abandon(connection)
+    throw new Error(`The database gave no answer within ${timeout} ms`)
   }
 }
 
@@ -88,13 +130,23 @@ function runOnSqlite(connection: unknown, sql: string, bindings: readonly Bindin
   })
 }
 
+function finalizeAll(connection: object): void {
+  for (const statement of onSqlite.get(connection)?.values() ?? []) statement.finalize()
+  onSqlite.delete(connection)
+}
+
 const onPostgres = new Map<string, { name: string; text: string }>()
 
 async function runOnPostgres(connection: unknown, sql: string, bindings: readonly Binding[]): Promise<Result> {
-  const prepared = onPostgres.get(sql) ?? { name: `holdfast_${onPostgres.size}`, text: numbered(sql) }
+  const prepared = onPostgres.get(sql) ?? { name: statementName(sql), text: numbered(sql) }
   onPostgres.set(sql, prepared)
   const { rows, rowCount } = await (connection as PostgresConnection).query({ ...prepared, values: [...bindings] })
   return { rows, changes: rowCount ?? 0 }
+}
+
+/** From the text, so that two processes behind one connection pooler never mean different statements by one name. */
+function statementName(sql: string): string {
+  return `session_${createHash('sha256').update(sql).digest('hex').slice(0, 32)}`
 }
 
 function numbered(sql: string): string {

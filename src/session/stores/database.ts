@@ -2,6 +2,7 @@ import type { Knex } from 'knex'
 import { KeyTakenError, StoreUnavailableError } from '../errors.ts'
 import { djangoLayout, type Layout, ownLayout } from './database-layouts.ts'
 import { type Binding, type Dialect, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
+import { tableStatistics } from './database-statistics.ts'
 import {
   type ClearableStore,
   type ClearWhich,
@@ -30,13 +31,16 @@ export interface DatabaseStoreOptions {
   readonly usersTable?: string
   /** Columns of the application's own in the `own` layout; the engine's `columns` fills them. */
   readonly extraColumns?: readonly string[]
+  /** Milliseconds that PostgreSQL or MySQL have to answer a request before the store is unavailable; 5000 by default. */
+  readonly timeout?: number
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
 
 const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
-const DAY = 86_400_000
-const LARGEST = 10
+const TIMEOUT = 5000
+// For what goes through the whole table, and has nobody waiting for a page.
+const UNHURRIED = Number.POSITIVE_INFINITY
 const ATTEMPTS = 4
 // Deadlock (MySQL, PostgreSQL) and serialization failure: the statement did nothing and may be sent again.
 const TRANSIENT = new Set(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
@@ -53,12 +57,13 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   readonly #now: () => number
 
   /** @throws RangeError for a table name that is not a plain SQL name, or a database of another kind */
-  constructor({ knex, table, layout, usersTable, extraColumns = [], now = Date.now }: DatabaseStoreOptions) {
+  constructor(options: DatabaseStoreOptions) {
+    const { knex, table, layout, usersTable, extraColumns = [], timeout = TIMEOUT, now = Date.now } = options
     for (const name of [table, usersTable ?? table, ...extraColumns]) {
       if (!SQL_NAME.test(name)) throw new RangeError(`"${name}" is not a plain SQL name`)
     }
     this.#knex = knex
-    this.#statements = new PreparedStatements(knex)
+    this.#statements = new PreparedStatements(knex, timeout)
     this.#dialect = dialectOf(knex)
     this.#layout = layout === 'own' ? ownLayout(table, extraColumns) : djangoLayout(table, this.#dialect)
     this.#table = table
@@ -112,7 +117,8 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
 
   async countClearable(which: ClearWhich): Promise<number> {
     const { condition, bindings } = this.#condition(which)
-    const rows = await this.#query(`SELECT COUNT(*) AS count FROM ${this.#table} WHERE ${condition}`, bindings)
+    const sql = `SELECT COUNT(*) AS count FROM ${this.#table} WHERE ${condition}`
+    const { rows } = await this.#run(sql, bindings, UNHURRIED)
     return Number(rows[0]?.['count'] ?? 0)
   }
 
@@ -121,18 +127,18 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     const bounded = Math.max(1, Math.floor(limit))
     if (this.#dialect === 'mysql') {
       const sql = `DELETE FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
-      return (await this.#run(sql, bindings)).changes
+      return (await this.#run(sql, bindings, UNHURRIED)).changes
     }
     const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
     // The condition stands twice: between choosing and deleting, a session may have been touched.
     const sql = `DELETE FROM ${this.#table} WHERE session_key IN (${chosen}) AND ${condition}`
-    return (await this.#run(sql, [...bindings, ...bindings])).changes
+    return (await this.#run(sql, [...bindings, ...bindings], UNHURRIED)).changes
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {
     this.#requireMetadata('It keeps no user beside the data.')
     const columns = 'session_key, created_at, last_activity, expires, ip_address, user_agent'
-    const rows = await this.#query(
+    const { rows } = await this.#run(
       `SELECT ${columns} FROM ${this.#table} WHERE user_id = ? AND expires > ? ORDER BY last_activity DESC`,
       [userId, this.#now()],
     )
@@ -149,47 +155,8 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async statistics(): Promise<StoreStatistics> {
-    const now = this.#now()
-    const { expires, keepsMetadata } = this.#layout
-    const count = (condition: string) => `COUNT(CASE WHEN ${expires} > ? ${condition} THEN 1 END)`
-    const meta = (condition: string) => (keepsMetadata ? count(condition) : count('AND 1 = 0'))
-    const time = this.#time()
-    const [row = {}] = await this.#query(
-      `SELECT COUNT(*) AS total, ${count('')} AS live, ${meta('AND user_id IS NOT NULL')} AS authenticated,
-        ${meta(`AND created_at > ${now - DAY}`)} AS under_day, ${meta(`AND created_at > ${now - 7 * DAY}`)} AS under_week
-        FROM ${this.#table}`,
-      [time, time, time, time],
-    )
-    const figure = (name: string) => Number(row[name] ?? 0)
-    const live = figure('live')
-    return {
-      total: figure('total'),
-      live,
-      expired: figure('total') - live,
-      authenticated: figure('authenticated'),
-      ages: {
-        underDay: figure('under_day'),
-        underWeek: figure('under_week') - figure('under_day'),
-        overWeek: keepsMetadata ? live - figure('under_week') : 0,
-      },
-      largest: await this.#largest(),
-    }
-  }
-
-  async #largest(): Promise<StoreStatistics['largest']> {
-    const { expires, keepsMetadata, columns } = this.#layout
-    const data = columns[1] ?? 'data'
-    const meta = keepsMetadata ? ', user_id, created_at, last_activity' : ''
-    const rows = await this.#query(
-      `SELECT LENGTH(${data}) AS bytes${meta} FROM ${this.#table} WHERE ${expires} > ? ORDER BY 1 DESC LIMIT ${LARGEST}`,
-      [this.#time()],
-    )
-    return rows.map((row) => ({
-      bytes: Number(row['bytes']),
-      userId: typeof row['user_id'] === 'string' ? row['user_id'] : null,
-      createdAt: Number(row['created_at'] ?? 0),
-      lastActivity: Number(row['last_activity'] ?? 0),
-    }))
+    const query = async (sql: string, bindings: readonly Binding[]) => (await this.#run(sql, bindings, UNHURRIED)).rows
+    return await tableStatistics(query, this.#table, this.#layout, this.#now())
   }
 
   /** A change of a record as it was read; a second statement only to tell why nothing matched. */
@@ -226,14 +193,10 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     return this.#layout.time(this.#now())
   }
 
-  async #query(sql: string, bindings: readonly Binding[]) {
-    return (await this.#run(sql, bindings)).rows
-  }
-
-  async #run(sql: string, bindings: readonly Binding[]): Promise<Result> {
+  async #run(sql: string, bindings: readonly Binding[], timeout?: number): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#statements.run(sql, bindings)
+        return await this.#statements.run(sql, bindings, timeout)
       } catch (error) {
         const code = codeOf(error)
         if (code !== undefined && TRANSIENT.has(code) && attempt < ATTEMPTS) continue

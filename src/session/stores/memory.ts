@@ -23,11 +23,18 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
   readonly name = 'memory'
   readonly #records = new Map<string, StoredRecord & { version: number }>()
   readonly #now: () => number
+  readonly #maxBytes: number
+  #bytes = 0
   #closed = false
 
-  /** @param options.now milliseconds since 1970 */
-  constructor(options: { now?: () => number } = {}) {
+  /**
+   * @param options.now milliseconds since 1970
+   * @param options.maxBytes most bytes of session data together, without limit by default; a write beyond them finds
+   *   the store unavailable, because making room would sign somebody out
+   */
+  constructor(options: { now?: () => number; maxBytes?: number } = {}) {
     this.#now = options.now ?? Date.now
+    this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
@@ -38,7 +45,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
   async create(key: string, record: SessionRecord): Promise<Version> {
     this.#requireOpen()
     if (this.#records.has(key)) throw new KeyTakenError()
-    this.#records.set(key, { ...record, version: 1 })
+    this.#put(key, { ...record, version: 1 })
     return 1
   }
 
@@ -47,7 +54,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
     if (current === undefined) return { outcome: 'missing' }
     if (current.version !== version) return { outcome: 'conflict' }
     const next = { ...record, createdAt: current.createdAt, version: current.version + 1 }
-    this.#records.set(key, next)
+    this.#put(key, next)
     return { outcome: 'saved', version: next.version }
   }
 
@@ -55,7 +62,9 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
     const current = this.#live(key)
     if (current === undefined) return 'missing'
     if (current.version !== version) return 'conflict'
-    Object.assign(current, times)
+    // Each by name: a caller's object may hold more than these two.
+    current.expires = times.expires
+    current.lastActivity = times.lastActivity
     return 'done'
   }
 
@@ -66,7 +75,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
       if (current.version !== version) return 'conflict'
     }
     this.#requireOpen()
-    return this.#records.delete(key) ? 'done' : 'missing'
+    return this.#remove(key) ? 'done' : 'missing'
   }
 
   async countClearable(which: ClearWhich): Promise<number> {
@@ -75,7 +84,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
 
   async clearBatch(which: ClearWhich, limit: number): Promise<number> {
     const keys = this.#clearable(which).slice(0, limit)
-    for (const key of keys) this.#records.delete(key)
+    for (const key of keys) this.#remove(key)
     return keys.length
   }
 
@@ -95,7 +104,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
 
   async endByUser(userId: string, except?: string): Promise<number> {
     const keys = this.#entries().filter(([key, record]) => record.userId === userId && key !== except)
-    for (const [key] of keys) this.#records.delete(key)
+    for (const [key] of keys) this.#remove(key)
     return keys.length
   }
 
@@ -115,7 +124,12 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
         overWeek: live.length - youngerThan(7 * DAY),
       },
       largest: live
-        .map(({ data, userId, createdAt, lastActivity }) => ({ bytes: data.length, userId, createdAt, lastActivity }))
+        .map(({ data, userId, createdAt, lastActivity }) => ({
+          bytes: Buffer.byteLength(data),
+          userId,
+          createdAt,
+          lastActivity,
+        }))
         .sort((one, other) => other.bytes - one.bytes)
         .slice(0, LARGEST),
     }
@@ -125,6 +139,28 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
   async close(): Promise<void> {
     this.#closed = true
     this.#records.clear()
+    this.#bytes = 0
+  }
+
+  #put(key: string, record: StoredRecord & { version: number }): void {
+    const grown = Buffer.byteLength(record.data) - this.#bytesOf(key)
+    if (this.#bytes + grown > this.#maxBytes) {
+      for (const expired of this.#clearable({ kind: 'expired', before: this.#now() })) this.#remove(expired)
+    }
+    if (this.#bytes + grown > this.#maxBytes) {
+      throw new StoreUnavailableError(new RangeError(`The memory store is full: it may hold ${this.#maxBytes} bytes`))
+    }
+    this.#records.set(key, record)
+    this.#bytes += grown
+  }
+
+  #remove(key: string): boolean {
+    this.#bytes -= this.#bytesOf(key)
+    return this.#records.delete(key)
+  }
+
+  #bytesOf(key: string): number {
+    return Buffer.byteLength(this.#records.get(key)?.data ?? '')
   }
 
   #clearable(which: ClearWhich): string[] {

@@ -1,10 +1,14 @@
 import test from 'ava'
-import { migrate, openDatabase } from '../../../src/database.ts'
+import createKnex from 'knex'
+import { databaseConfig, migrate } from '../../../src/database.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database.ts'
 import type { TestDatabase } from '../../support/databases.ts'
+import { HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'
+import { tcpProxy } from './tcp-proxy.ts'
 
-const LAYOUTS = [
+export const LAYOUTS = [
   { layout: 'own', table: 'sessions', keepsMetadata: true },
   { layout: 'django', table: 'django_session', keepsMetadata: false },
 ] as const
@@ -14,7 +18,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
   let shared: Promise<Awaited<ReturnType<TestDatabase['fresh']>>> | undefined
   const migrated = () => {
     shared ??= fresh().then(async (database) => {
-      const knex = openDatabase(database.url)
+      const knex = open(database.url)
       await migrate(knex)
       await knex.destroy()
       return database
@@ -27,52 +31,156 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     const traits = { keepsMetadata, canTellOrphans: keepsMetadata }
     storeContract(`database on ${name}, ${layout} layout`, traits, async (now) => {
       const { url } = await migrated()
-      const knex = openDatabase(url)
+      const way = await wayTo(url)
+      const knex = open(way.url)
       await knex(table).delete()
       const others = [knex]
       const on = (own: typeof knex) => new DatabaseStore({ knex: own, table, layout, usersTable: 'users', now })
       return {
         store: on(knex),
         another: async () => {
-          const other = openDatabase(url)
+          const other = open(url)
           others.push(other)
           return on(other)
         },
-        breakIt: () => knex.destroy(),
-        close: async () => void (await Promise.all(others.map((other) => other.destroy()))),
+        breakIt: async () => (way.proxy ? way.proxy.cut() : await knex.destroy()),
+        async close() {
+          await Promise.all(others.map((other) => other.destroy()))
+          way.proxy?.close()
+        },
       }
     })
   }
 
   test.serial(`${name}: every migration can be undone and done again`, async (t) => {
     const { url, drop } = await fresh()
-    const knex = openDatabase(url)
+    const knex = open(url)
+    t.teardown(async () => {
+      await knex.destroy()
+      await drop()
+    })
     const all = await migrate(knex)
     t.true(all.length >= 6)
     t.deepEqual(await migrate(knex), [])
     await knex.migrate.rollback(undefined, true)
     t.false(await knex.schema.hasTable('sessions'))
     t.deepEqual(await migrate(knex), all)
-    await knex.destroy()
-    await drop()
   })
 
   test.serial(`${name}: a missing table is a sentence that says what to do`, async (t) => {
     const { url } = await migrated()
-    const knex = openDatabase(url)
-    const store = new DatabaseStore({ knex, table: 'not_there', layout: 'own' })
-    await t.throwsAsync(store.assertReady(), { message: /npm run migrate/ })
-    await knex.destroy()
+    const knex = open(url)
+    t.teardown(() => knex.destroy())
+    const store = (table: string, layout: 'own' | 'django') => new DatabaseStore({ knex, table, layout })
+    await t.throwsAsync(store('not_there', 'own').assertReady(), { message: /npm run migrate/ })
+    await t.throwsAsync(store('django_session', 'own').assertReady(), { message: /npm run migrate/ })
+    await t.notThrowsAsync(store('sessions', 'own').assertReady())
+    await t.notThrowsAsync(store('django_session', 'django').assertReady())
   })
 
   test.serial(`${name}: the indexes that the commands and pages rely on are there`, async (t) => {
     const { url } = await migrated()
-    const knex = openDatabase(url)
+    const knex = open(url)
+    t.teardown(() => knex.destroy())
     // Making an index of a name that is there fails, whatever the database.
     for (const index of ['expires', 'last_activity', 'user_expires', 'address_expires']) {
       const again = knex.schema.alterTable('sessions', (table) => void table.index(['version'], `sessions_${index}`))
       await t.throwsAsync(again, undefined, index)
     }
-    await knex.destroy()
   })
+
+  test.serial(`${name}: orphans are the sessions of users who are gone, not of those who are there`, async (t) => {
+    const { url } = await migrated()
+    const knex = open(url)
+    t.teardown(() => knex.destroy())
+    await knex('sessions').delete()
+    const ada = { username: 'ada', username_key: 'ada', email: '', full_name: '', password_hash: '', created_at: START }
+    await knex('users').insert({ ...ada, id: 41 })
+    const now = () => START
+    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', usersTable: 'users', now })
+    await store.create('hers', record({ userId: '41' }))
+    await store.create('orphan', record({ userId: '42' }))
+    t.is(await store.clearBatch({ kind: 'orphaned' }, 10), 1)
+    t.not(await store.load('hers'), undefined)
+    t.is(await store.load('orphan'), undefined)
+  })
+
+  test.serial(`${name}: Django's moments are read, and ours are written as Django does`, async (t) => {
+    const { url } = await migrated()
+    const knex = open(url)
+    t.teardown(() => knex.destroy())
+    await knex('django_session').delete()
+    const store = new DatabaseStore({ knex, table: 'django_session', layout: 'django', now: () => START })
+    const moment = name === 'PostgreSQL' ? '2026-03-01 13:00:00.250999+00' : '2026-03-01 13:00:00.250999'
+    await knex.raw(`INSERT INTO django_session VALUES ('a', 'text', '${moment}')`)
+    t.is((await store.load('a'))?.expires, START + HOUR + 250)
+    await store.create('b', record({ expires: START + HOUR }))
+    await store.create('c', record({ expires: START + HOUR + 250 }))
+    const text = name === 'PostgreSQL' ? "expire_date AT TIME ZONE 'UTC'" : 'expire_date'
+    const moments = knex.raw(`CAST(${text} AS CHAR(26)) AS moment`)
+    const written = await knex('django_session').whereNot('session_key', 'a').orderBy('session_key').select(moments)
+    // Only SQLite keeps the very text; the servers print what they keep.
+    const whole = name === 'MariaDB' ? '2026-03-01 13:00:00.000000' : '2026-03-01 13:00:00'
+    const fraction = name === 'PostgreSQL' ? '2026-03-01 13:00:00.25' : '2026-03-01 13:00:00.250000'
+    t.deepEqual(
+      written.map(({ moment }) => String(moment).trim()),
+      [whole, fraction],
+    )
+  })
+
+  if (name === 'SQLite') return
+
+  test.serial(`${name}: a server that hangs is unavailable in time, and well again when it answers`, async (t) => {
+    const { url } = await migrated()
+    const { url: slowUrl, proxy } = await wayTo(url)
+    const knex = open(slowUrl)
+    t.teardown(async () => {
+      await knex.destroy()
+      proxy?.close()
+    })
+    await knex('sessions').delete()
+    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', timeout: 200, now: () => START })
+    await store.create('mine', record({ data: 'mine' }))
+    await store.create('other', record({ data: 'other' }))
+    await store.load('mine')
+    proxy?.freeze()
+    await t.throwsAsync(store.load('mine'), { instanceOf: StoreUnavailableError })
+    proxy?.mend()
+    t.is((await store.load('other'))?.data, 'other', 'the late answer reaches nobody')
+  })
+
+  test.serial(`${name}: a server that died is unavailable, and nothing is lost when it is back`, async (t) => {
+    const { url } = await migrated()
+    const { url: brittleUrl, proxy } = await wayTo(url)
+    const knex = open(brittleUrl)
+    t.teardown(async () => {
+      await knex.destroy()
+      proxy?.close()
+    })
+    await knex('sessions').delete()
+    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => START })
+    const version = await store.create('a', record({ data: 'first' }))
+    proxy?.cut()
+    await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })
+    await t.throwsAsync(store.assertReady(), { instanceOf: StoreUnavailableError })
+    proxy?.mend()
+    t.is((await store.load('a'))?.data, 'first')
+    t.is((await store.save('a', version, record({ data: 'second' }))).outcome, 'saved')
+  })
+}
+
+/** Knex would print each of the outages that these tests make. */
+function open(url: string) {
+  const log = { warn() {}, error() {} }
+  return createKnex({ ...databaseConfig(url), log })
+}
+
+/** The same address through a proxy that a test can cut; a file has no way that could be cut. */
+async function wayTo(url: string) {
+  if (url.startsWith('sqlite:')) return { url, proxy: undefined }
+  const through = new URL(url)
+  const proxy = await tcpProxy(through.hostname, Number(through.port))
+  through.hostname = '127.0.0.1'
+  through.port = String(proxy.port)
+  return { url: through.href, proxy }
 }

@@ -1,38 +1,71 @@
+import { existsSync } from 'node:fs'
 import test from 'ava'
-import { migrate, openDatabase } from '../../../src/database.ts'
+import createKnex from 'knex'
+import { openDatabase } from '../../../src/database.ts'
 import { Changes } from '../../../src/session/changes.ts'
 import { sealedCodec } from '../../../src/session/codec/sealed.ts'
 import { emptyData, type SessionData } from '../../../src/session/data.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database.ts'
-import { migratedSqlite, testDatabase } from '../../support/databases.ts'
+import type { Version } from '../../../src/session/stores/store.ts'
+import { migratedSqlite } from '../../support/databases.ts'
 import { EXPIRY } from '../../support/engine.ts'
 import { statementCounter } from '../../support/statements.ts'
-import { START } from './contract.ts'
+import { HOUR, record, START } from './bench.ts'
+import { LAYOUTS } from './database-suite.ts'
 
-test('each verb of the hot path is exactly one statement', async (t) => {
-  const { url, drop } = (await testDatabase('SQLite')?.fresh()) ?? {}
-  if (url === undefined) return t.fail('there is no SQLite')
-  const knex = openDatabase(url)
-  await migrate(knex)
-  const counted = await statementCounter(knex)
+for (const { layout, table } of LAYOUTS) {
+  test(`each verb of the hot path is exactly one statement, ${layout} layout`, async (t) => {
+    const knex = openDatabase(await migratedSqlite(t))
+    t.teardown(() => knex.destroy())
+    const counted = await statementCounter(knex)
+    const store = new DatabaseStore({ knex, table, layout, now: () => START })
+    const stale = layout === 'own' ? 7 : 'stale'
+    let version: Version = stale
+    const create = async () => {
+      version = await store.create('a', record({}))
+    }
+    t.is(await counted(create), 1)
+    t.is(await counted(() => store.load('a')), 1)
+    t.is(await counted(() => store.touch('a', version, record({ expires: START + 2 * HOUR }))), 1)
+    t.is(await counted(() => store.save('a', version, record({ data: 'second' }))), 1)
+    t.is(await counted(() => store.save('a', stale, record({}))), 2, 'and one more to tell a conflict from an end')
+    t.is(await counted(() => store.delete('a')), 1)
+    t.is(await counted(() => store.load("' OR 1=1--")), 0, 'an impossible key is asked of nobody')
+  })
+}
+
+test('a writer who holds the lock makes saves unavailable, not reads, and loses nothing', async (t) => {
+  const url = await migratedSqlite(t)
+  const [knex, other] = [openDatabase(url), openDatabase(url)]
+  t.teardown(async () => void (await Promise.all([knex.destroy(), other.destroy()])))
+  await knex.raw('PRAGMA busy_timeout = 1')
   const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => START })
-  const record = {
-    data: 'x',
-    expires: START + 1000,
-    createdAt: START,
-    lastActivity: START,
-    userId: null,
-    ipAddress: null,
-    userAgent: null,
-  }
-  t.is(await counted(() => store.create('a', record)), 1)
-  t.is(await counted(() => store.load('a')), 1)
-  t.is(await counted(() => store.save('a', 1, record)), 1)
-  t.is(await counted(() => store.touch('a', 2, record)), 1)
-  t.is(await counted(() => store.delete('a')), 1)
+  const version = await store.create('a', record({ data: 'first' }))
+  await other.raw('BEGIN IMMEDIATE')
+  await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })
+  await t.throwsAsync(store.delete('a'), { instanceOf: StoreUnavailableError })
+  t.is((await store.load('a'))?.data, 'first')
+  await other.raw('ROLLBACK')
+  t.is((await store.save('a', version, record({ data: 'second' }))).outcome, 'saved')
+})
+
+test('closing the database closes the file, whatever was prepared on it', async (t) => {
+  const url = await migratedSqlite(t)
+  const knex = openDatabase(url)
+  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own' })
+  await store.create('a', record({}))
+  const log = `${url.slice('sqlite:'.length)}-wal`
+  t.true(existsSync(log))
   await knex.destroy()
-  await drop?.()
+  // SQLite folds the log into the file when the last connection closes.
+  t.false(existsSync(log))
+})
+
+test('drivers that nobody has proven are refused', (t) => {
+  const knex = createKnex({ client: 'better-sqlite3', useNullAsDefault: true })
+  t.throws(() => new DatabaseStore({ knex, table: 'sessions', layout: 'own' }), { instanceOf: RangeError })
 })
 
 test('a column of one own is written with the data, and can be queried', async (t) => {

@@ -1,4 +1,7 @@
+import test from 'ava'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import { HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'
 
 storeContract('memory', { keepsMetadata: true, canTellOrphans: false }, async (now) => {
@@ -9,4 +12,20 @@ storeContract('memory', { keepsMetadata: true, canTellOrphans: false }, async (n
     breakIt: () => store.close(),
     close: () => store.close(),
   }
+})
+
+test('a full memory store turns new data away rather than sign anybody out', async (t) => {
+  const clock = { now: START }
+  const store = new MemoryStore({ now: () => clock.now, maxBytes: 10 })
+  const version = await store.create('a', record({ data: '12345' }))
+  await store.create('short', record({ data: '💥', expires: START + 1 }))
+  await t.throwsAsync(store.create('b', record({ data: '12' })), { instanceOf: StoreUnavailableError })
+  await t.throwsAsync(store.save('a', version, record({ data: '1234567' })), { instanceOf: StoreUnavailableError })
+  t.is((await store.load('a'))?.data, '12345')
+  t.not(await store.load('short'), undefined)
+  clock.now = START + 1
+  const saved = await store.save('a', version, record({ data: '1234567' }))
+  t.is(saved.outcome, 'saved', 'the expired make room')
+  await store.delete('a')
+  await t.notThrowsAsync(store.create('c', record({ data: '1234567890', expires: START + HOUR })))
 })

@@ -1,0 +1,152 @@
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { canClear, hasStatistics, knowsUsers, NotSupportedError } from '../../../src/session/stores/store.ts'
+import { DAY, HOUR, type Register, record, START, type Traits } from './bench.ts'
+
+/** What a store promises that can clear, knows users and counts: all of the stores so far. */
+export function abilityContract(on: Register, traits: Traits): void {
+  on('clear deletes the expired in batches and spares the living', async (t, { store }, clock) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
+    for (let n = 0; n < 7; n++) await store.create(`old${n}`, record({ expires: START + n + 1 }))
+    await store.create('live', record({ expires: START + DAY }))
+    clock.now = START + HOUR
+    const expired = { kind: 'expired', before: clock.now } as const
+    t.is(await store.countClearable(expired), 7)
+    t.is(await store.clearBatch(expired, 3), 3)
+    t.is(await store.clearBatch(expired, 100), 4)
+    t.is(await store.clearBatch(expired, 100), 0)
+    t.is((await store.load('live'))?.data, 'data')
+  })
+
+  on('what may be cleared as expired is what no load finds: from the very instant on', async (t, { store }) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
+    await store.create('a', record({ expires: START + HOUR }))
+    t.is(await store.clearBatch({ kind: 'expired', before: START + HOUR - 1 }, 10), 0)
+    t.is(await store.clearBatch({ kind: 'expired', before: START + HOUR }, 10), 1)
+  })
+
+  on(
+    '200 races of a touch with a clear: what was touched lives, what was cleared was not touched',
+    async (t, bench) => {
+      const [toucher, clearer] = [await bench.another(), await bench.another()]
+      if (!canClear(clearer)) return t.fail('this store cannot clear')
+      for (let n = 0; n < 200; n++) {
+        const key = `race${n}`
+        const version = await bench.store.create(key, record({ expires: START + 1 }))
+        const [outcome, cleared] = await Promise.all([
+          toucher.touch(key, version, { expires: START + HOUR, lastActivity: START }),
+          clearer.clearBatch({ kind: 'expired', before: START + 1 }, 10),
+        ])
+        t.is(outcome, cleared === 0 ? 'done' : 'missing', `race ${n}`)
+        t.is((await bench.store.load(key)) !== undefined, outcome === 'done', `race ${n}`)
+      }
+    },
+  )
+
+  on('storage that does not answer is unavailable, not empty', async (t, { store, breakIt }) => {
+    if (!canClear(store) || !knowsUsers(store) || !hasStatistics(store)) return t.fail('this store has fewer abilities')
+    const expired = { kind: 'expired', before: START } as const
+    await breakIt()
+    await t.throwsAsync(store.countClearable(expired), { instanceOf: StoreUnavailableError })
+    await t.throwsAsync(store.clearBatch(expired, 10), { instanceOf: StoreUnavailableError })
+    await t.throwsAsync(store.statistics(), { instanceOf: StoreUnavailableError })
+    const unknowing = traits.keepsMetadata ? StoreUnavailableError : NotSupportedError
+    await t.throwsAsync(store.listByUser('7'), { instanceOf: unknowing })
+    await t.throwsAsync(store.endByUser('7'), { instanceOf: unknowing })
+  })
+
+  on('clear by age, inactivity and user', async (t, { store }) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
+    const created = { kind: 'created', before: START - DAY } as const
+    if (!traits.keepsMetadata) {
+      await t.throwsAsync(store.clearBatch(created, 10), { instanceOf: NotSupportedError })
+      return
+    }
+    await store.create('old', record({ createdAt: START - 2 * DAY }))
+    await store.create('idle', record({ lastActivity: START - 2 * DAY }))
+    await store.create('hers', record({ userId: '8' }))
+    t.is(await store.clearBatch(created, 10), 1)
+    t.is(await store.load('old'), undefined)
+    t.is(await store.clearBatch({ kind: 'inactive', before: START - DAY }, 10), 1)
+    t.is(await store.clearBatch({ kind: 'user', userId: '8' }, 10), 1)
+    t.is(await store.clearBatch({ kind: 'user', userId: "8' OR '1'='1" }, 10), 0)
+  })
+
+  on('clear of orphans', async (t, { store }) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
+    const orphaned = { kind: 'orphaned' } as const
+    if (!traits.canTellOrphans) {
+      await t.throwsAsync(store.countClearable(orphaned), { instanceOf: NotSupportedError })
+      return
+    }
+    await store.create('anonymous', record({ userId: null }))
+    await store.create('orphan', record({ userId: '123456' }))
+    t.is(await store.countClearable(orphaned), 1)
+    t.is(await store.clearBatch(orphaned, 10), 1)
+    t.not(await store.load('anonymous'), undefined)
+  })
+
+  on('the sessions of a user are listed and ended', async (t, { store }, clock) => {
+    if (!knowsUsers(store)) return t.fail('this store knows no users')
+    if (!traits.keepsMetadata) {
+      await t.throwsAsync(store.listByUser('7'), { instanceOf: NotSupportedError })
+      await t.throwsAsync(store.endByUser('7'), { instanceOf: NotSupportedError })
+      return
+    }
+    await store.create('first', record({ lastActivity: START }))
+    await store.create('second', record({ lastActivity: START + 1 }))
+    await store.create('expired', record({ expires: START + 1 }))
+    await store.create('hers', record({ userId: '8' }))
+    clock.now = START + 2
+    const listed = await store.listByUser('7')
+    t.deepEqual(
+      listed.map(({ key }) => key),
+      ['second', 'first'],
+    )
+    t.is(listed[0]?.ipAddress, '192.0.2.1')
+    t.is(listed[0]?.userAgent, 'Browser')
+    clock.now = START
+    t.is((await store.listByUser('7')).length, 3)
+    clock.now = START + 1
+    t.is((await store.listByUser('7')).length, 2, 'expired at this very instant')
+    t.is(await store.endByUser('7', 'second'), 2)
+    t.is(await store.load('first'), undefined)
+    t.not(await store.load('second'), undefined)
+    t.not(await store.load('hers'), undefined)
+    t.is(await store.endByUser('7'), 1)
+    t.is(await store.load('second'), undefined)
+    t.is(await store.endByUser('7'), 0)
+  })
+
+  on('statistics count what is there', async (t, { store }, clock) => {
+    if (!hasStatistics(store)) return t.fail('this store cannot be counted')
+    await store.create('new', record({ data: 'x'.repeat(100), expires: START + 99 * DAY }))
+    await store.create('week', record({ createdAt: START - 3 * DAY, userId: null, expires: START + 99 * DAY }))
+    await store.create('old', record({ createdAt: START - 30 * DAY, expires: START + 99 * DAY }))
+    await store.create('expired', record({ expires: START + 1 }))
+    clock.now = START + HOUR
+    const statistics = await store.statistics()
+    t.is(statistics.total, 4)
+    t.is(statistics.live, 3)
+    t.is(statistics.expired, 1)
+    t.is(statistics.largest[0]?.bytes, 100)
+    t.is(statistics.authenticated, traits.keepsMetadata ? 2 : 0)
+    t.deepEqual(
+      statistics.ages,
+      traits.keepsMetadata ? { underDay: 1, underWeek: 1, overWeek: 1 } : { underDay: 0, underWeek: 0, overWeek: 0 },
+    )
+  })
+
+  on('the 10 largest come first, measured in bytes, without the expired', async (t, { store }, clock) => {
+    if (!hasStatistics(store)) return t.fail('this store cannot be counted')
+    for (let n = 1; n <= 12; n++) await store.create(`a${n}`, record({ data: 'x'.repeat(n), expires: START + DAY }))
+    await store.create('wide', record({ data: '💥'.repeat(5), expires: START + DAY }))
+    await store.create('expired', record({ data: 'x'.repeat(99) }))
+    clock.now = START + HOUR
+    const { largest } = await store.statistics()
+    t.deepEqual(
+      largest.map(({ bytes }) => bytes),
+      [20, 12, 11, 10, 9, 8, 7, 6, 5, 4],
+    )
+    t.like(largest[0], traits.keepsMetadata ? { userId: '7', createdAt: START } : { userId: null, createdAt: 0 })
+  })
+}
