@@ -4,8 +4,15 @@ import { seed } from './seed.ts'
 
 /** Before the development server starts: the database is made, brought up to date and filled. */
 try {
-  const knex = openDatabase(process.env['DATABASE_URL'] || 'sqlite:./data/app.sqlite3')
+  const url = process.env['DATABASE_URL'] || 'sqlite:./data/app.sqlite3'
+  const sessionUrl = process.env['SESSION_DATABASE_URL'] || url
+  const knex = openDatabase(url)
   const migrations = await migrate(knex)
+  if (sessionUrl !== url) {
+    const sessions = openDatabase(sessionUrl)
+    migrations.push(...(await migrate(sessions)))
+    await sessions.destroy()
+  }
   const seeded = await seed(knex, { demoUsers: true })
   if (migrations.length > 0) console.log(`Migrated: ${migrations.length} steps.`)
   if (seeded.products > 0) console.log(`Seeded: ${seeded.products} products, ${seeded.users} demo users.`)

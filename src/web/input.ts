@@ -40,10 +40,11 @@ export function requireInput<T>(ctx: Context, schema: z.ZodType<T>): T {
   return input.values
 }
 
-/** Whether the client asked for JSON rather than a page. */
+/** Whether the client asked for JSON rather than a page, or sent JSON without asking for a page. */
 export function wantsJson(ctx: Context): boolean {
   ctx.vary('Accept')
-  return ctx.accepts('html', 'json') === 'json'
+  if (ctx.accepts('html', 'json') === 'json') return true
+  return ctx.request.is('json') === 'json' && !ctx.get('Accept').includes('text/html')
 }
 
 function bodyOf(ctx: Context): Record<string, unknown> {

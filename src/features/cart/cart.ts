@@ -56,7 +56,8 @@ export function newCheckoutToken(): string {
 
 /**
  * Product by product: a side that changed counts. At sign-in, where the base is empty, the larger of both quantities is
- * taken, so that signing in twice after a lost answer doubles nothing (A-20).
+ * taken, so that signing in twice after a lost answer doubles nothing (A-20). The token is never theirs: what was kept may
+ * have come to another device too, and two carts must not be one order.
  */
 function mergeCarts(mine: Cart, theirs: Cart, base: Cart): Cart {
   const ids = new Set([...Object.keys(theirs.quantities), ...Object.keys(mine.quantities)])
@@ -66,7 +67,7 @@ function mergeCarts(mine: Cart, theirs: Cart, base: Cart): Cart {
     return [id, their === old ? my : Math.max(my, their)]
   })
   return {
-    token: mine.token ?? theirs.token,
+    token: mine.token ?? newCheckoutToken(),
     quantities: Object.fromEntries(entries.filter(([, quantity]) => quantity > 0)),
   }
 }

@@ -1,17 +1,19 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A way to a server that a test can cut, as if the server had died, or freeze, as if it hung; and mend. */
+/** A way to a server that a test can cut, as if the server had died, or silence. */
 export interface TcpProxy {
   readonly port: number
+  /** Resets every connection, and every new one until it is mended. */
   cut(): void
-  freeze(): void
   mend(): void
+  /** The connections of this moment say nothing more, and never close; new ones work. */
+  silence(): void
   close(): void
 }
 
 export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
-  let state: 'open' | 'cut' | 'frozen' = 'open'
+  let isCut = false
   const sockets = new Set<Socket>()
   const forward = (from: Socket, to: Socket) => {
     sockets.add(from)
@@ -22,10 +24,9 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
     })
     // A reset is what this is for; the close that follows is all there is to do.
     from.on('error', () => {})
-    if (state === 'frozen') from.pause()
   }
   const server = createServer((client) => {
-    if (state === 'cut') return void client.resetAndDestroy()
+    if (isCut) return void client.resetAndDestroy()
     const upstream = connect(port, host)
     forward(client, upstream)
     forward(upstream, client)
@@ -35,16 +36,14 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
   return {
     port: (server.address() as AddressInfo).port,
     cut() {
-      state = 'cut'
+      isCut = true
       for (const socket of sockets) socket.resetAndDestroy()
     },
-    freeze() {
-      state = 'frozen'
-      for (const socket of sockets) socket.pause()
-    },
     mend() {
-      state = 'open'
-      for (const socket of sockets) socket.resume()
+      isCut = false
+    },
+    silence() {
+      for (const socket of sockets) socket.pause()
     },
     close() {
       for (const socket of sockets) socket.destroy()
