@@ -33,9 +33,9 @@ for (const { name, reason } of services.leftOut) {
   counts[mode === 'require' ? 'failed' : 'skipped']++
 }
 
-const files = chosen.length > 0 ? chosen : ['test/**/*.test.ts']
+const all = unitOnly ? ['test/*.test.ts', 'test/session/**/*.test.ts'] : ['test/**/*.test.ts']
+const files = chosen.length > 0 ? chosen : all
 const without = services.leftOut.map(({ suites }) => suites)
-if (unitOnly) without.push('test/template/**', 'test/start/**')
 const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], services.env)
 for (const kind of Object.keys(counts)) counts[kind] += results[kind]
 await services.stop()
