@@ -1,4 +1,4 @@
-import conditional from '@koa/etag'
+import etag from '@koa/etag'
 import Koa from 'koa'
 import { koaBody } from 'koa-body'
 import compress from 'koa-compress'
@@ -10,6 +10,7 @@ import { errorPages } from './web/errors.ts'
 import type { Feature } from './web/feature.ts'
 import { health } from './web/health.ts'
 import { home } from './web/home.ts'
+import { notModified } from './web/not-modified.ts'
 import { rendering } from './web/render.ts'
 import { reportLate, requestLog } from './web/request-log.ts'
 import { securityHeaders } from './web/security-headers.ts'
@@ -33,8 +34,9 @@ export async function createApp(services: Services): Promise<Koa> {
   app.use(rendering(config, features, (ctx) => currentUser(ctx, services)))
   app.use(errorPages(log, 'outside the session'))
   app.use(health(services))
-  app.use(conditional())
   app.use(compress())
+  app.use(notModified())
+  app.use(etag({ weak: true }))
   app.use(staticFiles(config.production))
   app.use(sessions({ ...config.session, engine, observe }))
   app.use(errorPages(log, 'inside the session'))

@@ -25,6 +25,9 @@ export interface Services {
   close(): Promise<void>
 }
 
+// Somebody waits for the page: after a second, "try again" is the better answer.
+const SESSION_TIMEOUT = 1000
+
 /** Opens what the settings name. Nothing is listened to yet, and nothing is migrated. */
 export function openServices(config: Config): Services {
   const log = openLog(config)
@@ -36,6 +39,7 @@ export function openServices(config: Config): Services {
     knex: sessionKnex,
     table,
     layout: format === 'django' ? 'django' : 'own',
+    timeout: SESSION_TIMEOUT,
     ...(sessionKnex === knex ? { usersTable: 'users' } : {}),
   })
   return {

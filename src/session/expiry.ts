@@ -14,17 +14,21 @@ export interface ExpiryPolicy {
   readonly touchAfter: number
 }
 
+// The last moment that a Date can hold; a later expiry would be no number to a database.
+const LAST_MOMENT = 8.64e15
+
 /** Where a session keeps an expiry of its own, as in Django. */
 export const EXPIRY_KEY = '_session_expiry'
 
 /**
  * What `setExpiry` stores: seconds verbatim, a date as ISO text that Python reads too (behaviour 30).
  *
- * @throws RangeError for a number that is not finite or an invalid date.
+ * @throws RangeError for a number that leads to no date, or an invalid date.
  */
 export function storedExpiry(value: number | Date): number | string {
   if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new RangeError('An expiry must be a finite number of seconds')
+    if (!(Math.abs(value) * 1000 < LAST_MOMENT / 2))
+      throw new RangeError('An expiry must be a number of seconds that leads to a date')
     return value
   }
   return value.toISOString().replace('.000Z', 'Z').replace('Z', '+00:00')
@@ -39,7 +43,7 @@ export function expiryAge(policy: ExpiryPolicy, stored: Json | undefined, now: n
 
 /** The moment at which that age is over (behaviour 32). */
 export function expiryDate(policy: ExpiryPolicy, stored: Json | undefined, now: number): Date {
-  return new Date(fixedDate(stored) ?? now + expiryAge(policy, stored, now) * 1000)
+  return new Date(Math.min(fixedDate(stored) ?? now + expiryAge(policy, stored, now) * 1000, LAST_MOMENT))
 }
 
 /** Whether the cookie lives only as long as the browser (behaviour 34). */

@@ -156,3 +156,22 @@ test('while a sign-in moves the session, requests with the old key see no 5xx an
   }
   t.is((await browser.json('GET', '/account')).status, 200)
 })
+
+test('60 races of a change with a sign-out: the change counts or is refused with 409, and the cookie stays dead (A-11)', async (t) => {
+  const outcomes = new Set<number>()
+  for (let race = 0; race < 60; race++) {
+    const browser = app.browser()
+    await browser.json('POST', '/login', { username: 'ada', password: 'ada-demo-password' })
+    const cookie = await browser.cookie()
+    const headers = { cookie, accept: 'application/json', 'content-type': 'application/json' }
+    const change = () => fetch(`${app.origin}/cart/items`, { method: 'POST', headers, body: '{"productId":1}' })
+    const signOut = () => fetch(`${app.origin}/logout`, { method: 'POST', headers })
+    const [changed, signedOut] =
+      race % 2 === 0 ? await Promise.all([change(), signOut()]) : (await Promise.all([signOut(), change()])).reverse()
+    outcomes.add(changed?.status ?? 0)
+    t.is(signedOut?.status, 200)
+    t.is((await thief(cookie)).status, 401)
+    t.is(await app.services.engine.exists(cookie.split('=')[1] ?? ''), false)
+  }
+  for (const status of outcomes) t.true([200, 409].includes(status), String(status))
+})

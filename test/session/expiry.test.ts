@@ -15,6 +15,14 @@ test('age in Django order (31)', (t) => {
   t.is(expiryAge(EXPIRY, 'junk', START), 1_209_600)
 })
 
+test('an expiry beyond every date is refused where it is set, and bounded where it was stored', (t) => {
+  for (const huge of [1e300, -1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
+    t.throws(() => storedExpiry(huge), { instanceOf: RangeError })
+  }
+  t.is(deadline(EXPIRY, 1e300, START, START), 8.64e15)
+  t.notThrows(() => storedExpiry(10 * 365 * 86_400))
+})
+
 test('dates are written as Python reads them (30)', (t) => {
   t.is(storedExpiry(new Date('2030-01-02T03:04:05.678Z')), '2030-01-02T03:04:05.678+00:00')
   t.is(storedExpiry(new Date('2030-01-02T03:04:05.000Z')), '2030-01-02T03:04:05+00:00')

@@ -188,6 +188,17 @@ test('several Cookie lines are one; TRACE and broken requests are refused', asyn
   t.regex(await raw('/', 'POST', 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n'), /^HTTP\/1\.1 400/)
 })
 
+test('what a visitor has already is not sent again', async (t) => {
+  for (const path of ['/assets/style.css', '/']) {
+    const first = await fetch(app.origin + path)
+    const tag = first.headers.get('etag') ?? ''
+    t.regex(tag, /^W\/"/)
+    await first.arrayBuffer()
+    const again = await fetch(app.origin + path, { headers: { 'if-none-match': tag, 'cache-control': 'max-age=0' } })
+    t.deepEqual([again.status, (await again.arrayBuffer()).byteLength], [304, 0], path)
+  }
+})
+
 test('liveness and readiness', async (t) => {
   const own = await startApp()
   t.deepEqual((await own.browser().json('GET', '/readyz')).json(), { status: 'ok', database: 'ok' })
