@@ -8,6 +8,7 @@ export const PASSWORD_BYTES = 1024
 
 let decoy: Promise<string> | undefined
 
+/** An Argon2id hash with its parameters and salt, as PHC text. */
 export async function hashPassword(password: string): Promise<string> {
   return await hash(password, OPTIONS)
 }

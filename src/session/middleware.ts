@@ -69,7 +69,7 @@ class Visit {
   }
 
   session(options: OpenOptions = {}): Promise<Session> {
-    // A browser that fetches ahead is not its user: RFC 8941 header Sec-Purpose.
+    // A browser that fetches ahead is not its user (Sec-Purpose, from the Fetch standard).
     if (options.activity !== false && !this.#ctx.get('Sec-Purpose').startsWith('prefetch')) this.#activity = true
     this.#opening ??= this.#open()
     return this.#opening

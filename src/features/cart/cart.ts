@@ -44,12 +44,14 @@ export function setInCart(cart: Cart, productId: number, quantity: number, token
   return { token: cart.token ?? token, quantities }
 }
 
+/** The cart without these products. */
 export function removeFromCart(cart: Cart, productIds: readonly number[]): Cart {
   const quantities = { ...cart.quantities }
   for (const id of productIds) delete quantities[id]
   return { ...cart, quantities }
 }
 
+/** What makes a cart one order, however often it is sent. */
 export function newCheckoutToken(): string {
   return randomBytes(24).toString('base64url')
 }

@@ -93,6 +93,7 @@ export function writePreference(session: Session, path: unknown, value: unknown)
   return undefined
 }
 
+/** Forgets every choice. */
 export function resetPreferences(session: Session): void {
   session.delete(preferencesSlice)
 }

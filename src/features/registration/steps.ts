@@ -95,6 +95,7 @@ export const registrationWizard = new FormWizard({
   lifetime: 3600,
 })
 
+/** The first form as it is kept in the session. */
 export async function keepPersonal(form: z.infer<typeof personalForm>) {
   const { username, fullName, email } = form
   return { username, fullName, email, passwordHash: await hashPassword(form.password) }

@@ -5,6 +5,7 @@ import type { SessionData } from '../data.ts'
  */
 export type RefusedReason = 'malformed' | 'unauthentic' | 'expired' | 'too-large' | 'not-an-object'
 
+/** What a codec made of stored text. */
 export type Decoded = { ok: true; data: SessionData } | { ok: false; reason: RefusedReason }
 
 /**

@@ -27,6 +27,7 @@ export interface SizeLimit {
 }
 
 const NEARLY = 0.8
+/** The default limit of a serialized session, in bytes. */
 export const MAX_BYTES = 65_536
 
 /** @throws SessionTooLargeError */

@@ -37,6 +37,7 @@ export interface Commit {
   readonly restartClock: boolean
 }
 
+/** What became of a commit. */
 export type Committed =
   | { outcome: 'saved'; loaded: Loaded; cookie: string; replayed: boolean }
   /** The session was ended meanwhile; nothing was written. */

@@ -11,8 +11,10 @@ export type SessionEvent =
   | { type: 'budget'; slice: string | null; bytes: number; limit: number }
   | { type: 'operation'; operation: Operation; outcome: string; milliseconds: number }
 
+/** Why a cookie led to no session. An unknown key is everyday: it may just have expired. */
 export type SecurityKind = 'duplicate-cookie' | 'malformed-cookie' | 'unknown-key' | 'undecodable'
 
+/** What an engine asks of its store; a cycle is the conditional end of the old record. */
 export type Operation = 'load' | 'create' | 'save' | 'touch' | 'delete' | 'cycle'
 
 /** Receives every event; must not throw, and is called on the request's path, so it should be quick. */

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 
+/** A value for a `?`. */
 export type Binding = string | number | null | Date
+/** A row as the driver gives it: nothing is known of its values. */
 export type Row = Record<string, unknown>
 
 /** What a statement gave: its rows, and how many it changed. */
@@ -29,6 +31,7 @@ interface MysqlConnection {
   destroy(): void
 }
 
+/** The kinds of database that statements are written for. */
 export type Dialect = 'sqlite' | 'postgres' | 'mysql'
 
 /** Which of the three the connection speaks. @throws RangeError for any other */

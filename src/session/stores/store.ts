@@ -19,6 +19,7 @@ export interface SessionRecord {
   extra?: Readonly<Record<string, string | number | null>>
 }
 
+/** A record as it was loaded, with the version to save over. */
 export interface StoredRecord extends SessionRecord {
   version: Version
 }
@@ -90,6 +91,7 @@ export interface UserSessionStore {
   endByUser(userId: string, except?: string): Promise<number>
 }
 
+/** A store's content in figures; bytes are those of the encoded data. */
 export interface StoreStatistics {
   total: number
   live: number
@@ -105,14 +107,17 @@ export interface StatisticsStore {
   statistics(): Promise<StoreStatistics>
 }
 
+/** Whether the store can find and delete records by their state. */
 export function canClear(store: SessionStore): store is SessionStore & ClearableStore {
   return 'clearBatch' in store
 }
 
+/** Whether the store may know whose sessions it keeps; a table without that column still throws NotSupportedError. */
 export function knowsUsers(store: SessionStore): store is SessionStore & UserSessionStore {
   return 'endByUser' in store
 }
 
+/** Whether the store can describe its content. */
 export function hasStatistics(store: SessionStore): store is SessionStore & StatisticsStore {
   return 'statistics' in store
 }
