@@ -153,3 +153,22 @@ test('1,000 additions later the sum is exact', async (t) => {
     prices.reduce((sum: number, { price }) => sum + price * 99, 0),
   )
 })
+
+test('additions that fill the cart together: as many as fit, the others are refused, none fails', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const extra = Array.from({ length: 60 }, (_, n) => ({
+    name: `Extra ${n}`,
+    description: 'x',
+    price: 100,
+    hue: 1,
+    active: true,
+  }))
+  await own.services.knex('products').insert(extra)
+  const browser = own.browser()
+  await add(browser, 1)
+  const answers = await Promise.all(Array.from({ length: 130 }, (_, n) => add(browser, n + 1)))
+  t.is((await cartOf(browser)).lines.length, 100)
+  t.is(answers.filter(({ status }) => status === 200).length, 100)
+  t.is(answers.filter(({ status }) => status === 422).length, 30)
+})

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import { defineSlice } from '../../session/index.ts'
+import { InvalidInputError } from '../../web/input.ts'
 
 export const MOST_OF_ONE = 99
 export const MOST_LINES = 100
@@ -24,9 +25,14 @@ export const cartSlice = defineSlice<Cart>({
   logout: 'drop',
 })
 
-/** More than the cart takes; the message is for the person. */
-export class CartFullError extends Error {
-  override readonly name = 'CartFullError'
+/**
+ * More than the cart takes. A 422 by itself, because it may come up when a change is replayed on a cart that another
+ * request has filled meanwhile.
+ */
+export class CartFullError extends InvalidInputError {
+  constructor(message: string) {
+    super({ quantity: message })
+  }
 }
 
 /** @throws CartFullError; nothing is changed then */

@@ -53,7 +53,7 @@ export default function cart(services: Services): Feature {
       session.update(cartSlice, by)
     } catch (error) {
       if (!(error instanceof CartFullError)) throw error
-      await refuse(ctx, { quantity: error.message })
+      await refuse(ctx, error.fields)
       return false
     }
     return true
