@@ -1,3 +1,5 @@
+import { SessionTooLargeError } from './errors.ts'
+
 /** Attributes of the session cookie; the names are those of RFC 6265bis. */
 export interface CookieSettings {
   readonly name: string
@@ -53,13 +55,13 @@ export function cookieValues(header: string | undefined, name: string): string[]
  *
  * @param maxAge seconds; undefined for a cookie that ends with the browser
  * @param now milliseconds since 1970
- * @throws RangeError when the value cannot stand in a cookie, or with the name exceeds the maximum size
+ * @throws RangeError when the value cannot stand in a cookie; SessionTooLargeError when it exceeds the maximum size
  */
 export function setCookie(settings: CookieSettings, value: string, maxAge: number | undefined, now: number): string {
   if (!VALUE.test(value)) throw new RangeError('The cookie value has characters it cannot have')
   const bytes = settings.name.length + value.length
   if (bytes > settings.maxSize) {
-    throw new RangeError(`The session cookie would take ${bytes} bytes; browsers drop more than ${settings.maxSize}`)
+    throw new SessionTooLargeError(bytes, settings.maxSize)
   }
   const lifetime =
     maxAge === undefined ? '' : `; Max-Age=${maxAge}; Expires=${new Date(now + maxAge * 1000).toUTCString()}`

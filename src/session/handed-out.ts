@@ -1,6 +1,7 @@
 import type { Slice } from './slice.ts'
 
 interface Held {
+  readonly key: string
   readonly value: unknown
   readonly text: string
   readonly slice: Slice<unknown> | undefined
@@ -16,32 +17,36 @@ export class HandedOut {
 
   /** The object already handed out for a slice, so that a handler sees one object per request. */
   of(slice: Slice<unknown>): unknown {
-    const held = this.#held.get(slice.name)
-    return held?.slice === slice ? held.value : undefined
+    return this.#held.get(place(slice.name, slice))?.value
   }
 
   add(key: string, value: unknown, slice?: Slice<unknown>): void {
-    if (typeof value !== 'object' || value === null || this.#held.get(key)?.value === value) return
-    this.#held.set(key, { value, text: JSON.stringify(value), slice })
+    const at = place(key, slice)
+    if (typeof value !== 'object' || value === null || this.#held.get(at)?.value === value) return
+    this.#held.set(at, { key, value, text: JSON.stringify(value), slice })
   }
 
   forget(key: string): void {
-    this.#held.delete(key)
+    for (const [at, held] of this.#held) if (held.key === key) this.#held.delete(at)
   }
 
   clear(): void {
     this.#held.clear()
   }
 
-  get keys(): Iterable<string> {
-    return [...this.#held.keys()]
+  /** What was handed out and has changed since, under one key or all; it is forgotten. */
+  takeChanged(only?: string): Held[] {
+    const changed: Held[] = []
+    for (const [at, held] of this.#held) {
+      if ((only !== undefined && held.key !== only) || JSON.stringify(held.value) === held.text) continue
+      this.#held.delete(at)
+      changed.push(held)
+    }
+    return changed
   }
+}
 
-  /** What was handed out under the key, if it has changed since; it is forgotten then. */
-  takeChanged(key: string): { value: unknown; slice: Slice<unknown> | undefined } | undefined {
-    const held = this.#held.get(key)
-    if (held === undefined || JSON.stringify(held.value) === held.text) return undefined
-    this.#held.delete(key)
-    return held
-  }
+// A handler may hold a slice's value and, through entries(), the stored form of the same key.
+function place(key: string, slice: Slice<unknown> | undefined): string {
+  return `${slice === undefined ? 'raw' : 'slice'} ${key}`
 }

@@ -46,7 +46,12 @@ export function sessions(options: SessionsOptions): Middleware {
   return async function session(ctx, next) {
     const visit = new Visit(ctx, options)
     ctx.session = (open) => visit.session(open)
-    await next()
+    try {
+      await next()
+    } catch (error) {
+      await visit.abandon()
+      throw error
+    }
     await visit.settle()
   }
 }
@@ -78,7 +83,9 @@ class Visit {
   async settle(): Promise<void> {
     const ctx = this.#ctx
     const { saveEveryRequest } = this.#options
-    if (saveEveryRequest && ctx.status < 500 && this.#values().length > 0) await this.session()
+    // A page that did not ask for the session must not fail because its store is out.
+    const unasked = this.#opening === undefined && ctx.status < 500 && this.#values().length > 0
+    if (saveEveryRequest && unasked) await this.session().catch(() => {})
     if (this.#opening === undefined) return
     ctx.vary('Cookie')
     const session = await this.#opening.catch(() => undefined)
@@ -93,6 +100,14 @@ class Visit {
     } finally {
       session.close()
     }
+  }
+
+  /** For a request that failed: nothing is saved, and a change that comes even later is an error. */
+  async abandon(): Promise<void> {
+    if (this.#opening === undefined) return
+    this.#ctx.vary('Cookie')
+    const session = await this.#opening.catch(() => undefined)
+    session?.close()
   }
 
   async #open(): Promise<Session> {
@@ -139,8 +154,11 @@ class Visit {
   }
 
   #touchDue(loaded: Loaded): boolean {
-    if (this.#options.saveEveryRequest) return true
-    return this.#activity && touchDue(this.#options.expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
+    if (!this.#activity) return false
+    return (
+      this.#options.saveEveryRequest === true ||
+      touchDue(this.#options.expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
+    )
   }
 
   async #carryOut(decision: Decision, session: Session): Promise<void> {

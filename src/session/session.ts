@@ -143,6 +143,7 @@ export class Session {
 
   entries(): [string, Json][] {
     this.#accessed = true
+    this.#noticeNestedChanges()
     const entries = Object.entries(this.#data)
     for (const [key, value] of entries) this.#handedOut.add(key, value)
     return entries
@@ -294,9 +295,11 @@ export class Session {
     }
     const base = this.#read(slice, this.#data[name]).value
     const unchanged = JSON.stringify(base)
+    // As it is now: the handler may go on changing its object, which is a change of its own.
+    const mine = plainJson(value) as T
     this.#apply(name, (current) => {
       const theirs = this.#read(slice, current).value
-      return this.#written(slice, JSON.stringify(theirs) === unchanged ? value : merge(value, theirs, base))
+      return this.#written(slice, JSON.stringify(theirs) === unchanged ? mine : merge(mine, theirs, base))
     })
   }
 
@@ -306,7 +309,8 @@ export class Session {
     if (read.state === 'invalid' || read.state === 'newer-version') {
       this.#context.observe({ type: 'slice', slice: slice.name, problem: read.state, detail: read.detail })
     }
-    return { value: slice.default(), state: read.state }
+    // A copy, or a default that is one object for all would carry changes from visitor to visitor.
+    return { value: plainJson(slice.default()) as T, state: read.state }
   }
 
   #written<T>(slice: Slice<T>, value: T): Json {
@@ -318,7 +322,7 @@ export class Session {
   }
 
   #apply(key: string, apply: (current: Json | undefined) => Json): void {
-    this.#noticeNestedChange(key)
+    this.#noticeNestedChanges(key)
     const current = this.#data[key]
     // A copy, so that an update that throws half-way has changed nothing.
     const next = apply(current === undefined ? undefined : plainJson(current))
@@ -327,16 +331,12 @@ export class Session {
     this.#changes.update(key, apply)
   }
 
-  #noticeNestedChanges(): void {
-    for (const key of this.#handedOut.keys) this.#noticeNestedChange(key)
-  }
-
-  #noticeNestedChange(key: string): void {
-    const held = this.#handedOut.takeChanged(key)
-    if (held === undefined) return
-    if (held.slice === undefined) this.set(key, held.value)
-    else this.#setSlice(held.slice, held.value)
-    this.#handedOut.add(key, held.value, held.slice)
+  #noticeNestedChanges(only?: string): void {
+    for (const { key, value, slice } of this.#handedOut.takeChanged(only)) {
+      if (slice === undefined) this.set(key, value)
+      else this.#setSlice(slice, value)
+      this.#handedOut.add(key, value, slice)
+    }
   }
 
   #mayChange(): void {

@@ -6,6 +6,7 @@ import {
   cookieValues,
   setCookie,
 } from '../../src/session/cookie.ts'
+import { SessionTooLargeError } from '../../src/session/errors.ts'
 import { START } from '../support/engine.ts'
 
 const settings: CookieSettings = {
@@ -61,7 +62,10 @@ test('a value that a cookie cannot carry, or that browsers would drop, is an err
     t.throws(() => setCookie(settings, value, 60, START), { instanceOf: RangeError }, JSON.stringify(value))
   }
   t.notThrows(() => setCookie(settings, 'x'.repeat(4093), 60, START))
-  t.throws(() => setCookie(settings, 'x'.repeat(4094), 60, START), { message: /4097 bytes/ })
+  t.throws(() => setCookie(settings, 'x'.repeat(4094), 60, START), {
+    instanceOf: SessionTooLargeError,
+    message: /4097 bytes/,
+  })
 })
 
 test('settings that no browser would accept are refused at start', (t) => {

@@ -278,6 +278,43 @@ test('save-every-request counts untouched pages as activity, and then says Vary 
   t.is((await (store as unknown as { statistics(): Promise<{ total: number }> }).statistics()).total, 1)
 })
 
+test('with save-every-request, polling is still no activity, and an outage fails no page that did not ask', async (t) => {
+  const { get, begin, calls, store } = await application(
+    t,
+    { '/poll': async (ctx) => void (await ctx.session({ activity: false })) },
+    { saveEveryRequest: true },
+  )
+  const cookie = await begin()
+  calls.length = 0
+  t.is((await get('/poll', cookie)).setCookie, '')
+  t.deepEqual(calls, ['load'])
+  await store.close?.()
+  t.is((await get('/nothing', cookie)).status, 200)
+})
+
+test('a request that failed is over: a change that comes even later throws, and Vary is said', async (t) => {
+  let kept: Session | undefined
+  let vary: string | undefined
+  const { engine, expiry } = testEngine()
+  const { origin, close } = await serve(
+    async (ctx, next) => {
+      await next().catch(() => {
+        vary = ctx.response.get('Vary')
+        ctx.status = 500
+      })
+    },
+    sessions({ engine, cookie: COOKIE, expiry }),
+    async (ctx) => {
+      kept = await ctx.session()
+      throw new Error('broken')
+    },
+  )
+  t.teardown(close)
+  t.is((await fetch(origin)).status, 500)
+  t.is(vary, 'Cookie')
+  t.throws(() => kept?.set('a', 1), { message: /would be lost/ })
+})
+
 test('the idle and absolute clocks hold on the server, whatever the browser keeps', async (t) => {
   const { get, begin, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 5, absoluteAge: 10 } })
   const idle = await begin()

@@ -20,6 +20,14 @@ const wishes = defineSlice({
   merge: (mine, theirs) => [...new Set([...theirs, ...mine])].sort((a, b) => a - b),
 })
 const form = defineSlice({ name: 'form', schema: list, default: (): number[] => [], lifetime: 60 })
+const sum = defineSlice({
+  name: 'sum',
+  schema: z.object({ n: z.number() }),
+  default: () => ({ n: 0 }),
+  merge: (mine, theirs, base) => ({ n: theirs.n + mine.n - base.n }),
+})
+const ONE_FOR_ALL: number[] = []
+const shared = defineSlice({ name: 'shared', schema: list, default: () => ONE_FOR_ALL })
 const profile = defineSlice({
   name: 'profile',
   schema: z.object({ names: list }),
@@ -79,6 +87,34 @@ test('a merge rule has the last word over set and nested changes', (t) => {
   nested.get(wishes).push(3)
   t.true(nested.modified)
   t.deepEqual(replayed(nested, { wishes: stored([1, 9]) })['wishes'], stored([1, 3, 9]))
+})
+
+test('a slice changed in place counts, whatever else the handler looks at before and after', (t) => {
+  const { s } = session({ notes: stored([1]) })
+  const held = s.get(notes)
+  held.push(2)
+  s.entries()
+  held.push(3)
+  t.deepEqual((replayed(s, { notes: stored([1]) })['notes'] as { d: Json }).d, [1, 2, 3])
+  const other = session({ notes: stored([1]) }).s
+  other.values()
+  other.get(notes).push(2)
+  t.true(other.modified)
+})
+
+test('each nested change of a merging slice is merged once', (t) => {
+  const { s } = session({ sum: stored({ n: 1 }) })
+  const held = s.get(sum)
+  held.n = 2
+  t.true(s.modified)
+  held.n = 4
+  t.true(s.modified)
+  t.like(replayed(s, { sum: stored({ n: 11 }) })['sum'], { d: { n: 14 } })
+})
+
+test('a default that is one object for all carries nothing from visitor to visitor', (t) => {
+  session().s.get(shared).push(1)
+  t.deepEqual(session().s.get(shared), [])
 })
 
 test('data that no longer fit become the default, and are reported', (t) => {

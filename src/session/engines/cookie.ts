@@ -33,10 +33,11 @@ export class CookieEngine implements Engine {
   }
 
   async open(cookie: string): Promise<Opened> {
-    const first = this.#codec.decode(cookie, this.#expiry.cookieAge)
-    // Its own expiry, in seconds since it was signed, counts too; Django ignores that (behaviour 81).
+    const first = this.#codec.decode(cookie, Number.POSITIVE_INFINITY)
+    // Its own expiry, shorter or longer, counts from when it was signed; Django ignores it (behaviour 81).
     const own = first.ok ? first.data[EXPIRY_KEY] : undefined
-    const decoded = typeof own === 'number' && own !== 0 ? this.#codec.decode(cookie, own) : first
+    const age = typeof own === 'number' && own !== 0 ? own : this.#expiry.cookieAge
+    const decoded = typeof own === 'string' ? first : this.#codec.decode(cookie, age)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
     const loaded = this.#loaded(decoded.data)
     return loaded.expires > this.#now() ? { live: true, loaded } : { live: false }
