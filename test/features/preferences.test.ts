@@ -14,7 +14,14 @@ const DEFAULTS = {
   items_per_page: 20,
   notifications: { email: true, push: false, sms: false },
 }
-const FORM = { theme: 'light', language: 'en', timezone: 'UTC', items_per_page: '20', email: 'true' }
+const FORM = {
+  theme: 'light',
+  language: 'en',
+  timezone: 'UTC',
+  items_per_page: '20',
+  'notifications.email': 'true',
+  boxes: 'shown',
+}
 
 const read = async (browser: TestBrowser) => (await browser.json('GET', '/preferences')).json<typeof DEFAULTS>()
 const write = (browser: TestBrowser, key: unknown, value: unknown) =>
@@ -127,7 +134,7 @@ test('JSON with __proto__ in it poisons nothing (A-03)', async (t) => {
 
 test('the form saves all of them, and says what is wrong beside the field', async (t) => {
   const browser = app.browser()
-  t.is((await browser.post('/preferences', { ...FORM, theme: 'dark', sms: 'true' })).status, 303)
+  t.is((await browser.post('/preferences', { ...FORM, theme: 'dark', 'notifications.sms': 'true' })).status, 303)
   t.like(await read(browser), { theme: 'dark', notifications: { email: true, push: false, sms: true } })
   const refused = await browser.post('/preferences', {
     ...FORM,
@@ -138,6 +145,19 @@ test('the form saves all of them, and says what is wrong beside the field', asyn
   t.regex(refused.text, /aria-invalid="true"/)
   t.notRegex(refused.text, /<script>alert/)
   t.is((await read(browser)).theme, 'dark')
+})
+
+test('a form that names only some of them leaves the others as they are', async (t) => {
+  const browser = app.browser()
+  await browser.post('/preferences', { ...FORM, timezone: 'Europe/Berlin', 'notifications.sms': 'true' })
+  t.is((await browser.post('/preferences', { theme: 'dark' })).status, 303)
+  t.like(await read(browser), {
+    theme: 'dark',
+    timezone: 'Europe/Berlin',
+    notifications: { email: true, push: false, sms: true },
+  })
+  await browser.post('/preferences', { boxes: 'shown', 'notifications.push': 'true' })
+  t.like(await read(browser), { theme: 'dark', notifications: { email: false, push: true, sms: false } })
 })
 
 test('they act: theme, language, zone', async (t) => {

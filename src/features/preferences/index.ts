@@ -8,6 +8,7 @@ import { InvalidInputError, readInput, requireInput, wantsJson } from '../../web
 import { german } from './german.ts'
 import {
   chosenLanguage,
+  type Preferences,
   preferencesSchema,
   readPreferences,
   resetPreferences,
@@ -16,24 +17,24 @@ import {
   writePreferences,
 } from './preferences.ts'
 
-const ticked = z.literal('true').optional().transform(Boolean)
+const PER_PAGE = 'Write a whole number from 5 to 100.'
+const ticked = z.literal('true').optional()
 
-// A form sends text, and says nothing at all of a box that is not ticked.
-const formSchema = z
-  .object({
-    theme: z.unknown(),
-    language: z.unknown(),
-    timezone: z.unknown(),
-    items_per_page: z
-      .string('Write a whole number from 5 to 100.')
-      .regex(/^\d{1,3}$/, 'Write a whole number from 5 to 100.')
-      .transform(Number),
-    email: ticked,
-    push: ticked,
-    sms: ticked,
-  })
-  .transform(({ email, push, sms, ...rest }) => ({ ...rest, notifications: { email, push, sms } }))
-  .pipe(preferencesSchema)
+// A form sends text, nested by dotted names such as notifications.email. What it leaves out stays as it is; but a browser says nothing of a box
+// that is not ticked, so the form names the boxes it shows.
+const formSchema = z.object({
+  theme: preferencesSchema.shape.theme.optional(),
+  language: preferencesSchema.shape.language.optional(),
+  timezone: preferencesSchema.shape.timezone.optional(),
+  items_per_page: z
+    .string(PER_PAGE)
+    .regex(/^\d{1,3}$/, PER_PAGE)
+    .transform(Number)
+    .pipe(preferencesSchema.shape.items_per_page)
+    .optional(),
+  notifications: z.object({ email: ticked, push: ticked, sms: ticked }).optional(),
+  boxes: z.literal('shown').optional(),
+})
 
 const pathSchema = z.object({ key: z.string().max(64), value: z.unknown() })
 
@@ -46,7 +47,7 @@ export default function preferences(_services: Services): Feature {
     const { language } = await ctx.display()
     const current = { ...readPreferences(await ctx.session()), language }
     if (wantsJson(ctx)) ctx.body = current
-    else await show(ctx, { ...current, ...current.notifications }, {})
+    else await show(ctx, current, {})
   })
 
   router.post('/preferences', async (ctx) => {
@@ -61,15 +62,16 @@ export default function preferences(_services: Services): Feature {
     }
     const input = readInput(ctx, formSchema)
     if (input.ok) {
-      writePreferences(session, input.values)
+      const { language } = await ctx.display()
+      writePreferences(session, wanted({ ...readPreferences(session), language }, input.values))
       await answer(ctx, 'Your preferences are saved.')
     } else if (wantsJson(ctx)) {
       throw new InvalidInputError(input.errors)
     } else {
-      const current = readPreferences(session)
       ctx.status = 422
-      const boxes = { email: 'email' in input.typed, push: 'push' in input.typed, sms: 'sms' in input.typed }
-      await show(ctx, { ...current, ...input.typed, ...boxes }, input.errors)
+      const boxes = requireInput(ctx, formSchema.pick({ notifications: true, boxes: true }))
+      const { notifications } = wanted(readPreferences(session), boxes)
+      await show(ctx, { ...readPreferences(session), ...input.typed, notifications }, input.errors)
     }
   })
 
@@ -87,6 +89,19 @@ export default function preferences(_services: Services): Feature {
       const display = { theme, timeZone: timezone, pageLength: items_per_page, notifications, ...language }
       return { display, nav: [{ href: '/preferences', label: 'Preferences', place: 'main' }] }
     },
+  }
+}
+
+function wanted(current: Preferences, form: z.infer<typeof formSchema>): Preferences {
+  const { theme, language, timezone, items_per_page, boxes } = form
+  const box = (channel: keyof Preferences['notifications']) =>
+    form.notifications?.[channel] === 'true' || (boxes === undefined && current.notifications[channel])
+  return {
+    theme: theme ?? current.theme,
+    language: language ?? current.language,
+    timezone: timezone ?? current.timezone,
+    items_per_page: items_per_page ?? current.items_per_page,
+    notifications: { email: box('email'), push: box('push'), sms: box('sms') },
   }
 }
 
