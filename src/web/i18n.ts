@@ -38,7 +38,14 @@ export const LAYOUT_GERMAN: Readonly<Record<string, string>> = {
   'Running now': 'Läuft gerade',
   Engine: 'Speicher',
   Format: 'Format',
-  'Demo users: {one} and {two}.': 'Demo-Konten: {one} und {two}.',
+  'Two laws': 'Zwei Gesetze',
+  'Demo users': 'Demo-Konten',
+  'What to read next': 'Wo es weitergeht',
+  'The session on one screen, and how to delete this demo.':
+    'Die Sitzung auf einen Blick, und wie man diese Demo löscht.',
+  'The path of a request, and why it is built so.': 'Der Weg einer Anfrage, und warum er so gebaut ist.',
+  'Working with sessions, from large objects to columns of your own.':
+    'Mit Sitzungen arbeiten, von großen Objekten bis zu eigenen Spalten.',
   'Please sign in.': 'Bitte melden Sie sich an.',
   'This is not allowed.': 'Das ist nicht erlaubt.',
   'There is nothing at this address.': 'Unter dieser Adresse ist nichts.',
