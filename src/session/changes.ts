@@ -1,9 +1,9 @@
 import { emptyData, type Json, plainJson, type SessionData } from './data.ts'
 
-type Change =
-  | { kind: 'set'; value: unknown }
-  | { kind: 'delete' }
-  | { kind: 'update'; apply: (current: Json | undefined) => Json }
+type Change = { kind: 'set'; value: unknown } | { kind: 'delete' } | { kind: 'update'; apply: Apply }
+
+/** A pure function of what is stored under a key; undefined for nothing. */
+export type Apply = (current: Json | undefined) => Json | undefined
 
 /**
  * What one request changed, key by key, in a form that can be applied again to data somebody else
@@ -32,8 +32,8 @@ export class Changes {
     this.#byKey.set(key, [{ kind: 'delete' }])
   }
 
-  /** Applied to whatever is there at replay; `apply` must be a pure function of its argument. */
-  update(key: string, apply: (current: Json | undefined) => Json): void {
+  /** Applied to whatever is there at replay. */
+  update(key: string, apply: Apply): void {
     const earlier = this.#byKey.get(key) ?? []
     this.#byKey.set(key, [...earlier, { kind: 'update', apply }])
   }
@@ -48,10 +48,16 @@ export class Changes {
     const data = this.#cleared ? emptyData() : (plainJson(newer) as SessionData)
     for (const [key, changes] of this.#byKey) {
       for (const change of changes) {
-        if (change.kind === 'delete') delete data[key]
-        else data[key] = change.kind === 'set' ? plainJson(change.value) : change.apply(data[key])
+        const value = valueAfter(change, data[key])
+        if (value === undefined) delete data[key]
+        else data[key] = value
       }
     }
     return data
   }
+}
+
+function valueAfter(change: Change, current: Json | undefined): Json | undefined {
+  if (change.kind === 'delete') return undefined
+  return change.kind === 'set' ? plainJson(change.value) : change.apply(current)
 }

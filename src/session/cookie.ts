@@ -15,6 +15,8 @@ export interface CookieSettings {
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/
+// Browsers cut anything longer to 400 days (RFC 6265bis, 5.5).
+const LONGEST = 34_560_000
 const ATTRIBUTE = /^[\x20-\x3a\x3c-\x7e]*$/
 
 /**
@@ -53,18 +55,16 @@ export function cookieValues(header: string | undefined, name: string): string[]
 /**
  * The Set-Cookie header that hands out a session.
  *
- * @param maxAge seconds; undefined for a cookie that ends with the browser
+ * @param maxAge seconds, of which more than 400 days are cut; undefined for a cookie that ends with the browser
  * @param now milliseconds since 1970
- * @throws RangeError when the value cannot stand in a cookie; SessionTooLargeError when it exceeds the maximum size
+ * @throws RangeError when the value cannot stand in a cookie; SessionTooLargeError when browsers would drop it
  */
 export function setCookie(settings: CookieSettings, value: string, maxAge: number | undefined, now: number): string {
   if (!VALUE.test(value)) throw new RangeError('The cookie value has characters it cannot have')
   const bytes = settings.name.length + value.length
-  if (bytes > settings.maxSize) {
-    throw new SessionTooLargeError(bytes, settings.maxSize)
-  }
-  const lifetime =
-    maxAge === undefined ? '' : `; Max-Age=${maxAge}; Expires=${new Date(now + maxAge * 1000).toUTCString()}`
+  if (bytes > settings.maxSize) throw new SessionTooLargeError(bytes, settings.maxSize)
+  const age = maxAge === undefined ? undefined : Math.min(maxAge, LONGEST)
+  const lifetime = age === undefined ? '' : `; Max-Age=${age}; Expires=${new Date(now + age * 1000).toUTCString()}`
   const { httpOnly, secure } = settings
   return `${settings.name}=${value}${lifetime}${place(settings, secure)}${httpOnly ? '; HttpOnly' : ''}`
 }

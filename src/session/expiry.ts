@@ -80,7 +80,8 @@ export function touchDue(
   return Math.max(moved, quiet) >= policy.touchAfter * window
 }
 
-function fixedDate(stored: Json | undefined): number | undefined {
+/** The moment (ms) that a date expiry names; undefined for seconds, for none, and for text that is no date. */
+export function fixedDate(stored: Json | undefined): number | undefined {
   if (typeof stored !== 'string' || stored === '') return undefined
   // Without an offset Python means UTC here, JavaScript would mean local time.
   const date = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/.test(stored) ? stored : `${stored}Z`)

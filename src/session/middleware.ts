@@ -26,7 +26,10 @@ export interface SessionsOptions {
   readonly engine: Engine
   readonly cookie: CookieSettings
   readonly expiry: ExpiryPolicy
-  /** Treat every request that carries the cookie as activity, even if the handler never asks (Django's setting). */
+  /**
+   * Treat every request that carries the cookie as activity, even if the handler never asks (Django's setting). What is
+   * marked as none, by a handler or a prefetching browser, stays none.
+   */
   readonly saveEveryRequest?: boolean
   readonly observe?: Observer
   /** Milliseconds since 1970. */
@@ -48,11 +51,10 @@ export function sessions(options: SessionsOptions): Middleware {
     ctx.session = (open) => visit.session(open)
     try {
       await next()
-    } catch (error) {
-      await visit.abandon()
-      throw error
+      await visit.settle()
+    } finally {
+      visit.leave()
     }
-    await visit.settle()
   }
 }
 
@@ -65,6 +67,7 @@ class Visit {
   #opening: Promise<Session> | undefined
   #hadCookie = false
   #activity = false
+  #left = false
 
   constructor(ctx: Context, options: SessionsOptions) {
     this.#ctx = ctx
@@ -86,28 +89,25 @@ class Visit {
     // A page that did not ask for the session must not fail because its store is out.
     const unasked = this.#opening === undefined && ctx.status < 500 && this.#values().length > 0
     if (saveEveryRequest && unasked) await this.session().catch(() => {})
-    if (this.#opening === undefined) return
-    ctx.vary('Cookie')
-    const session = await this.#opening.catch(() => undefined)
-    // The handler has answered without it (the store was out): there is nothing to save.
+    const session = await this.#opening?.catch(() => undefined)
+    // Nobody asked, or the handler has answered without it (the store was out): there is nothing to save.
     if (session === undefined) return
     const decision = settle(this.#facts(session))
     if (decision.personal && (decision.cookie !== 'none' || !ctx.response.get('Cache-Control'))) {
       ctx.set('Cache-Control', 'private, no-store')
     }
-    try {
-      await this.#carryOut(decision, session)
-    } finally {
-      session.close()
-    }
+    await this.#carryOut(decision, session)
   }
 
-  /** For a request that failed: nothing is saved, and a change that comes even later is an error. */
-  async abandon(): Promise<void> {
+  /** However it ended: an error page, too, depends on the cookie, and a change that comes even later is an error. */
+  leave(): void {
+    this.#left = true
     if (this.#opening === undefined) return
     this.#ctx.vary('Cookie')
-    const session = await this.#opening.catch(() => undefined)
-    session?.close()
+    this.#opening.then(
+      (session) => session.close(),
+      () => {},
+    )
   }
 
   async #open(): Promise<Session> {
@@ -116,12 +116,14 @@ class Visit {
       const { suspicion: kind, detail } = opened
       this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
     }
-    return new Session(opened.live ? opened.loaded : undefined, {
+    const session = new Session(opened.live ? opened.loaded : undefined, {
       expiry: this.#options.expiry,
       now: this.#now,
       observe: this.#observe,
       end: (loaded) => this.#options.engine.end(loaded),
     })
+    if (this.#left) session.close()
+    return session
   }
 
   async #follow(): Promise<Opened> {

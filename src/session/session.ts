@@ -1,4 +1,4 @@
-import { Changes } from './changes.ts'
+import { type Apply, Changes } from './changes.ts'
 import { emptyData, type Json, plainJson, type SessionData } from './data.ts'
 import { type Loaded, userIdOf } from './engines/engine.ts'
 import { closesWithBrowser, EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, storedExpiry } from './expiry.ts'
@@ -69,9 +69,8 @@ export class Session {
   set(key: string, value: unknown): void
   set<T>(key: string | Slice<T>, value: unknown): void {
     this.#mayChange()
-    if (typeof key !== 'string') {
-      this.#setSlice(key, value as T)
-    } else {
+    if (typeof key !== 'string') this.#setSlice(key, value as T)
+    else {
       plainJson(value)
       this.#data[key] = value as Json
       this.#handedOut.forget(key)
@@ -116,7 +115,6 @@ export class Session {
 
   /** Removes a key and answers its value; the fallback, and no change, where there is none. */
   pop(key: string, fallback?: Json): Json | undefined {
-    this.#accessed = true
     const value = this.#data[key]
     return this.delete(key) ? value : fallback
   }
@@ -256,12 +254,11 @@ export class Session {
 
   /** What the engine has stored or read last, and what happened since: for the middleware alone. */
   state() {
-    const changed = this.modified
     return {
+      changed: this.modified,
       loaded: this.#loaded,
       data: this.#data,
       changes: this.#changes,
-      changed,
       empty: Object.keys(this.#data).length === 0,
       flushed: this.#flushed,
       cycled: this.#cycled,
@@ -282,7 +279,8 @@ export class Session {
     // A copy: what the handler does to it must not reach the base that a merge compares with.
     const { value, state } = this.#read(slice, stored === undefined ? stored : plainJson(stored))
     if (this.#settled) return value
-    if (state === 'expired') this.delete(slice)
+    // Judged again at replay: what another request has stored anew meanwhile is not expired.
+    if (state === 'expired') this.#apply(slice.name, (it) => (this.#read(slice, it).state === state ? undefined : it))
     this.#handedOut.add(slice.name, value, slice as Slice<unknown>)
     return value
   }
@@ -296,7 +294,7 @@ export class Session {
     const base = this.#read(slice, this.#data[name]).value
     const unchanged = JSON.stringify(base)
     // As it is now: the handler may go on changing its object, which is a change of its own.
-    const mine = plainJson(value) as T
+    const mine = structuredClone(value)
     this.#apply(name, (current) => {
       const theirs = this.#read(slice, current).value
       return this.#written(slice, JSON.stringify(theirs) === unchanged ? mine : merge(mine, theirs, base))
@@ -310,7 +308,7 @@ export class Session {
       this.#context.observe({ type: 'slice', slice: slice.name, problem: read.state, detail: read.detail })
     }
     // A copy, or a default that is one object for all would carry changes from visitor to visitor.
-    return { value: plainJson(slice.default()) as T, state: read.state }
+    return { value: structuredClone(slice.default()), state: read.state }
   }
 
   #written<T>(slice: Slice<T>, value: T): Json {
@@ -321,13 +319,14 @@ export class Session {
     return stored
   }
 
-  #apply(key: string, apply: (current: Json | undefined) => Json): void {
+  #apply(key: string, apply: Apply): void {
     this.#noticeNestedChanges(key)
     const current = this.#data[key]
     // A copy, so that an update that throws half-way has changed nothing.
     const next = apply(current === undefined ? undefined : plainJson(current))
     this.#handedOut.forget(key)
-    this.#data[key] = next
+    if (next === undefined) delete this.#data[key]
+    else this.#data[key] = next
     this.#changes.update(key, apply)
   }
 

@@ -24,6 +24,11 @@ const fill = async (page: Page, fields: Record<string, string>) => {
   for (const [name, value] of Object.entries(fields)) await page.fill(`[name="${name}"]`, value)
 }
 const heading = (page: Page) => page.textContent('h1')
+/** From 0, black, to 765, white. */
+const brightness = (page: Page) =>
+  page.evaluate<number>(
+    `getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)`,
+  )
 
 test('the whole story, without a line of script', async (t) => {
   const page = await visitor({ javaScriptEnabled: false })
@@ -57,6 +62,7 @@ test('the whole story, without a line of script', async (t) => {
 
   // Preferences that act.
   await page.goto('/preferences')
+  t.true((await brightness(page)) > 650)
   await page.check('[name=theme][value=dark]')
   await page.check('[name=language][value=de]')
   await page.selectOption('[name=timezone]', 'Asia/Tokyo')
@@ -65,6 +71,7 @@ test('the whole story, without a line of script', async (t) => {
   t.is(await heading(page), 'Einstellungen')
   t.is(await page.getAttribute('html', 'lang'), 'de')
   t.is(await page.getAttribute('html', 'data-theme'), 'dark')
+  t.true((await brightness(page)) < 115)
   await page.goto('/shop')
   t.is(await page.locator('.product').count(), 5)
 

@@ -68,6 +68,16 @@ test('a value that a cookie cannot carry, or that browsers would drop, is an err
   })
 })
 
+test('no cookie asks for more than the 400 days that browsers give (RFC 6265bis)', (t) => {
+  t.regex(setCookie(settings, 'v', 34_560_000, START), /Max-Age=34560000; Expires=Mon, 05 Apr 2027 12:00:00 GMT/)
+  t.is(setCookie(settings, 'v', Number.MAX_SAFE_INTEGER, START), setCookie(settings, 'v', 34_560_000, START))
+})
+
+test('a cookie that is over already says so', (t) => {
+  t.regex(setCookie(settings, 'v', -10, START), /Max-Age=-10; Expires=Sun, 01 Mar 2026 11:59:50 GMT/)
+  t.regex(setCookie(settings, 'v', 0, START), /Max-Age=0; Expires=Sun, 01 Mar 2026 12:00:00 GMT/)
+})
+
 test('settings that no browser would accept are refused at start', (t) => {
   const wrong: Partial<CookieSettings>[] = [
     { name: 'a b' },

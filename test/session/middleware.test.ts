@@ -1,58 +1,11 @@
 import { request } from 'node:http'
 import test, { type ExecutionContext } from 'ava'
 import type { Context } from 'koa'
-import type { ExpiryPolicy } from '../../src/session/expiry.ts'
-import { type SessionsOptions, sessions } from '../../src/session/middleware.ts'
+import { sessions } from '../../src/session/middleware.ts'
 import type { Session } from '../../src/session/session.ts'
-import { EXPIRY, START, testEngine } from '../support/engine.ts'
+import { testEngine } from '../support/engine.ts'
+import { application, COOKIE, deferred, type Handler } from '../support/handlers.ts'
 import { serve } from '../support/koa.ts'
-
-type Handler = (ctx: Context, session: () => Promise<Session>) => Promise<void> | void
-
-const COOKIE = { name: 'sid', path: '/', secure: false, httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const
-
-/** An application whose handlers are the test's, by path. */
-async function application(
-  t: ExecutionContext,
-  handlers: Record<string, Handler>,
-  settings: Partial<SessionsOptions> & { expiry?: ExpiryPolicy } = {},
-) {
-  const bench = testEngine({ expiry: settings.expiry ?? EXPIRY })
-  const { engine, expiry, now, observe } = bench
-  const own: Record<string, Handler> = {
-    '/begin': async (_ctx, session) => (await session()).set('n', 1),
-    '/read': async (ctx, session) => {
-      ctx.body = { ...Object.fromEntries((await session()).entries()) }
-    },
-    '/increment': async (_ctx, session) => (await session()).update('n', (n) => Number(n ?? 0) + 1),
-    '/end': async (_ctx, session) => (await session()).flush(),
-    ...handlers,
-  }
-  const { origin, close } = await serve(
-    sessions({ engine, cookie: COOKIE, expiry, now, observe, ...settings }),
-    async (ctx) => {
-      ctx.body = 'ok'
-      await own[ctx.path]?.(ctx, () => ctx.session())
-    },
-  )
-  t.teardown(close)
-  const get = async (path: string, cookie?: string, headers: Record<string, string> = {}) => {
-    const response = await fetch(origin + path, {
-      headers: { ...headers, ...(cookie === undefined ? {} : { cookie }) },
-    })
-    const [first = ''] = response.headers.getSetCookie()
-    return {
-      status: response.status,
-      text: await response.text(),
-      setCookie: first,
-      cookie: first.split(';', 1)[0] ?? '',
-      vary: response.headers.get('vary'),
-      cache: response.headers.get('cache-control'),
-      headers: response.headers,
-    }
-  }
-  return { ...bench, origin, get, begin: async () => (await get('/begin')).cookie }
-}
 
 test('a page that never asks costs nothing and says nothing', async (t) => {
   const { get, calls, begin } = await application(t, {})
@@ -233,105 +186,6 @@ test('a handler that goes on without the session during an outage answers, and s
   t.deepEqual([answer.status, answer.text, answer.vary], [200, 'without', 'Cookie'])
 })
 
-test('activity is written down once per share of the window, with the cookie', async (t) => {
-  const { get, begin, calls, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 1000 } })
-  const cookie = await begin()
-  calls.length = 0
-  clock.now = START + 99_000
-  t.is((await get('/read', cookie)).setCookie, '')
-  clock.now = START + 100_000
-  t.regex((await get('/read', cookie)).setCookie, /Max-Age=1000;/)
-  t.is((await get('/read', cookie)).setCookie, '')
-  t.deepEqual(calls, ['load', 'load', 'touch', 'load'])
-  clock.now = START + 1_099_000
-  t.is((await get('/read', cookie)).text, '{"n":1}')
-  clock.now = START + 2_099_001
-  t.is((await get('/read', cookie)).text, '{}')
-})
-
-test('polling and prefetching are no activity', async (t) => {
-  const { get, begin, calls, clock } = await application(
-    t,
-    {
-      '/poll': async (ctx) => void (await ctx.session({ activity: false })),
-    },
-    { expiry: { ...EXPIRY, idleAge: 1000 } },
-  )
-  const cookie = await begin()
-  clock.now = START + 500_000
-  calls.length = 0
-  await get('/poll', cookie)
-  await get('/read', cookie, { 'Sec-Purpose': 'prefetch;prerender' })
-  t.deepEqual(calls, ['load', 'load'])
-})
-
-test('save-every-request counts untouched pages as activity, and then says Vary (CVE-2026-35192)', async (t) => {
-  const { get, begin, calls, store } = await application(t, {}, { saveEveryRequest: true })
-  const cookie = await begin()
-  calls.length = 0
-  const answer = await get('/nothing', cookie)
-  t.deepEqual(
-    [calls, answer.cookie, answer.vary, answer.cache],
-    [['load', 'touch'], cookie, 'Cookie', 'private, no-store'],
-  )
-  t.deepEqual([(await get('/nothing')).setCookie, (await get('/nothing', `sid=${'z'.repeat(32)}`)).setCookie], ['', ''])
-  t.is((await (store as unknown as { statistics(): Promise<{ total: number }> }).statistics()).total, 1)
-})
-
-test('with save-every-request, polling is still no activity, and an outage fails no page that did not ask', async (t) => {
-  const { get, begin, calls, store } = await application(
-    t,
-    { '/poll': async (ctx) => void (await ctx.session({ activity: false })) },
-    { saveEveryRequest: true },
-  )
-  const cookie = await begin()
-  calls.length = 0
-  t.is((await get('/poll', cookie)).setCookie, '')
-  t.deepEqual(calls, ['load'])
-  await store.close?.()
-  t.is((await get('/nothing', cookie)).status, 200)
-})
-
-test('a request that failed is over: a change that comes even later throws, and Vary is said', async (t) => {
-  let kept: Session | undefined
-  let vary: string | undefined
-  const { engine, expiry } = testEngine()
-  const { origin, close } = await serve(
-    async (ctx, next) => {
-      await next().catch(() => {
-        vary = ctx.response.get('Vary')
-        ctx.status = 500
-      })
-    },
-    sessions({ engine, cookie: COOKIE, expiry }),
-    async (ctx) => {
-      kept = await ctx.session()
-      throw new Error('broken')
-    },
-  )
-  t.teardown(close)
-  t.is((await fetch(origin)).status, 500)
-  t.is(vary, 'Cookie')
-  t.throws(() => kept?.set('a', 1), { message: /would be lost/ })
-})
-
-test('the idle and absolute clocks hold on the server, whatever the browser keeps', async (t) => {
-  const { get, begin, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 5, absoluteAge: 10 } })
-  const idle = await begin()
-  clock.now = START + 4000
-  t.is((await get('/read', idle)).text, '{"n":1}')
-  clock.now = START + 9001
-  t.is((await get('/read', idle)).text, '{}')
-  const busy = await begin()
-  for (let second = 1; second < 10; second++) {
-    clock.now = START + 9001 + second * 1000
-    t.is((await get('/increment', busy)).status, 200)
-    t.is((await get('/read', busy)).text, `{"n":${second + 1}}`)
-  }
-  clock.now = START + 9001 + 10_000
-  t.is((await get('/read', busy)).text, '{}')
-})
-
 test('cookies that a handler sets survive beside ours', async (t) => {
   const { get } = await application(t, {
     '/cookies': async (ctx, session) => {
@@ -374,10 +228,91 @@ test('a change after the answer throws', async (t) => {
   t.throws(() => late?.set('a', 1), { message: /would be lost/ })
 })
 
-function deferred() {
-  let resolve: () => void = () => {}
-  const promise = new Promise<void>((done) => {
-    resolve = done
+test('a request that failed is over: a change that comes even later throws, and Vary is said', async (t) => {
+  let kept: Session | undefined
+  let vary: string | undefined
+  const { engine, expiry } = testEngine()
+  const { origin, close } = await serve(
+    async (ctx, next) => {
+      await next().catch(() => {
+        vary = ctx.response.get('Vary')
+        ctx.status = 500
+      })
+    },
+    sessions({ engine, cookie: COOKIE, expiry }),
+    async (ctx) => {
+      kept = await ctx.session()
+      throw new Error('broken')
+    },
+  )
+  t.teardown(close)
+  t.is((await fetch(origin)).status, 500)
+  t.is(vary, 'Cookie')
+  t.throws(() => kept?.set('a', 1), { message: /would be lost/ })
+})
+
+test('who asks for the session only after the answer cannot change it either', async (t) => {
+  for (const work of ['answers', 'throws']) {
+    let late: Promise<void> | undefined
+    const { origin, calls } = await besideErrors(
+      t,
+      (ctx) => {
+        if (work === 'throws') ctx.throw(400)
+      },
+      (ctx) => {
+        late = ctx.session().then((session) => session.set('a', 1))
+      },
+    )
+    await fetch(origin)
+    await t.throwsAsync(late ?? Promise.resolve(), { message: /would be lost/ }, work)
+    t.deepEqual(calls, [])
+  }
+})
+
+test('a session that was not waited for does not bring the process down when the store is away', async (t) => {
+  const { origin, store } = await besideErrors(t, (ctx) => {
+    ctx.session()
+    ctx.throw(400)
   })
-  return { promise, resolve }
+  await store.close?.()
+  // An unhandled rejection would end this test run.
+  t.is((await fetch(origin, { headers: { cookie: `sid=${'a'.repeat(32)}` } })).status, 400)
+})
+
+test('a session that grows too large is refused with 413, and stays as it was', async (t) => {
+  const { get, begin } = await application(t, {
+    '/grow': async (_ctx, session) => (await session()).set('big', 'x'.repeat(70_000)),
+  })
+  const cookie = await begin()
+  const answer = await get('/grow', cookie)
+  t.deepEqual([answer.status, answer.setCookie], [413, ''])
+  t.is((await get('/read', cookie)).text, '{"n":1}')
+  t.deepEqual([(await get('/grow')).status, (await get('/grow')).setCookie], [413, ''])
+})
+
+/** The sessions with an error page around them, as applications have it, and work that goes on after the answer. */
+async function besideErrors(
+  t: ExecutionContext,
+  handler: (ctx: Context) => Promise<void> | void,
+  afterwards: (ctx: Context) => void = () => {},
+) {
+  const { engine, expiry, now, observe, store, calls } = testEngine()
+  const { origin, close } = await serve(
+    async (ctx, next) => {
+      try {
+        await next()
+      } catch (error) {
+        ctx.status = error instanceof Error && 'status' in error ? Number(error.status) : 500
+        ctx.body = 'an error'
+      }
+      afterwards(ctx)
+    },
+    sessions({ engine, cookie: COOKIE, expiry, now, observe }),
+    async (ctx) => {
+      ctx.body = 'ok'
+      await handler(ctx)
+    },
+  )
+  t.teardown(close)
+  return { origin, store, calls }
 }

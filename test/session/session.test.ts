@@ -1,6 +1,7 @@
 import test from 'ava'
 import { emptyData, type SessionData } from '../../src/session/data.ts'
 import type { Loaded } from '../../src/session/engines/engine.ts'
+import { StoreUnavailableError } from '../../src/session/errors.ts'
 import { Session } from '../../src/session/session.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
@@ -230,5 +231,102 @@ test('an update that throws half-way changes nothing', (t) => {
     }),
   )
   t.deepEqual(s.get('list'), [1])
+  t.false(s.modified)
+})
+
+test('a number is an expiry as it is: negative, or with a fraction (29, 31)', (t) => {
+  const s = session()
+  s.setExpiry(-10)
+  t.deepEqual([s.getExpiryAge(), s.getExpiryDate().getTime(), s.get('_session_expiry')], [-10, START - 10_000, -10])
+  s.setExpiry(10.7)
+  t.deepEqual([s.getExpiryAge(), s.getExpiryDate().getTime()], [10.7, START + 10_700])
+  s.setExpiry(new Date(START - 500))
+  t.is(s.getExpiryAge(), -1)
+  t.throws(() => s.setExpiry(new Date(Number.NaN)), { instanceOf: RangeError })
+  t.throws(() => s.setExpiry(Number.POSITIVE_INFINITY), { instanceOf: RangeError })
+})
+
+test('setting an expiry back and forth ends at the cookie age (37)', (t) => {
+  const s = session()
+  for (const value of [null, 10, null]) s.setExpiry(value)
+  t.is(s.getExpiryAge(), 1_209_600)
+  t.false(s.has('_session_expiry'))
+})
+
+test('asking for the expiry is no access to the data (33)', (t) => {
+  const s = session({ a: 1 })
+  s.getExpiryAge()
+  s.getExpiryDate()
+  s.expiresAtBrowserClose()
+  t.deepEqual([s.accessed, s.modified], [false, false])
+})
+
+test('what setDefault, values and entries hand out may be changed in place, too (17)', (t) => {
+  const hands: ((s: Session) => unknown)[] = [
+    (s) => s.setDefault('list', []),
+    (s) => s.values()[0],
+    (s) => s.entries()[0]?.[1],
+  ]
+  for (const hand of hands) {
+    const s = session({ list: [1] })
+    const list = hand(s) as number[]
+    t.false(s.modified)
+    list.push(2)
+    t.true(s.modified, String(hand))
+    t.deepEqual(s.state().changes.replayOn(emptyData())['list'], [1, 2])
+  }
+})
+
+test('a change in place that is taken back is no change', (t) => {
+  const s = session({ list: [1] })
+  const list = s.get('list') as number[]
+  list.push(2)
+  list.pop()
+  t.false(s.modified)
+})
+
+test('what was removed or flushed is not brought back by the object a handler still holds', async (t) => {
+  const s = session({ a: [1], b: [1], c: [1] })
+  const [a, b, c] = [s.get('a'), s.get('b'), s.get('c')] as number[][]
+  s.delete('a')
+  s.pop('b')
+  for (const list of [a, b]) list?.push(2)
+  t.deepEqual([s.has('a'), s.has('b'), s.state().changes.keys], [false, false, ['a', 'b']])
+  await s.flush()
+  c?.push(2)
+  t.false(s.modified)
+})
+
+test('a new key is given with the answer; the data and the key stay until then (49)', async (t) => {
+  const s = session({ a: 1 })
+  await s.cycleKey()
+  t.is(s.key, 'k'.repeat(32))
+  t.is(s.get('a'), 1)
+  t.like(s.state(), { cycled: true, restartClock: false, flushed: false })
+  await s.cycleKey({ restartClock: true })
+  await s.cycleKey()
+  t.true(s.state().restartClock)
+})
+
+test('a flush forgets the new key that was asked for, and forced saving', async (t) => {
+  const s = session({ a: 1 })
+  s.modified = true
+  await s.cycleKey({ restartClock: true })
+  await s.flush()
+  t.like(s.state(), { cycled: false, restartClock: false, changed: false, flushed: true })
+})
+
+test('a flush that the store cannot carry out has flushed nothing', async (t) => {
+  const s = session({ a: 1 })
+  s.ended.push = () => {
+    throw new StoreUnavailableError()
+  }
+  await t.throwsAsync(s.flush(), { instanceOf: StoreUnavailableError })
+  t.deepEqual([s.get('a'), s.key, s.state().flushed], [1, 'k'.repeat(32), false])
+})
+
+test('assigning nothing is no change, unlike in Django (11)', (t) => {
+  const s = session({ a: 1 })
+  s.assign({})
   t.false(s.modified)
 })

@@ -28,6 +28,12 @@ const sum = defineSlice({
 })
 const ONE_FOR_ALL: number[] = []
 const shared = defineSlice({ name: 'shared', schema: list, default: () => ONE_FOR_ALL })
+const visits = defineSlice({
+  name: 'visits',
+  schema: z.array(z.coerce.date()),
+  default: () => [new Date(START)],
+  merge: (mine, theirs) => [...theirs, ...mine].sort((one, other) => one.getTime() - other.getTime()),
+})
 const profile = defineSlice({
   name: 'profile',
   schema: z.object({ names: list }),
@@ -117,6 +123,16 @@ test('a default that is one object for all carries nothing from visitor to visit
   t.deepEqual(session().s.get(shared), [])
 })
 
+test('a schema may make more of the stored text: dates stay dates in defaults and merges', (t) => {
+  const { s } = session()
+  t.is(s.get(visits)[0]?.getTime(), START)
+  s.set(visits, [new Date(START + 1000)])
+  const theirs = stored([new Date(START - 1000).toISOString()])
+  t.like(replayed(s, { visits: theirs })['visits'], {
+    d: ['2026-03-01T11:59:59.000Z', '2026-03-01T12:00:01.000Z'],
+  })
+})
+
 test('data that no longer fit become the default, and are reported', (t) => {
   for (const wrong of ['text', stored('text'), stored([1, 'x']), { v: 'x', t: 0, d: [] }, [1]]) {
     const { s, events } = session({ notes: wrong })
@@ -155,6 +171,34 @@ test('a slice dies on its own clock, counted from its last change', (t) => {
   t.false('form' in replayed(s, { form: stored([1]) }))
 })
 
+test('an expired slice that another request has begun anew meanwhile is not taken away from it', (t) => {
+  const clock = { now: START + 60_000 }
+  const fresh = stored([5], 1, clock.now)
+  const reader = session({ form: stored([1]) }, clock).s
+  t.deepEqual(reader.get(form), [])
+  t.deepEqual(replayed(reader, { form: fresh })['form'], fresh)
+  const writer = session({ form: stored([1]) }, clock).s
+  writer.update(form, (current) => [...current, 2])
+  t.deepEqual(replayed(writer, { form: fresh })['form'], stored([5, 2], 1, clock.now))
+  t.deepEqual(replayed(writer, { form: stored([1]) })['form'], stored([2], 1, clock.now))
+})
+
+test('a merge is given the value as it was set, whatever becomes of the object', (t) => {
+  const { s } = session({ sum: stored({ n: 1 }) })
+  const mine = { n: 2 }
+  s.set(sum, mine)
+  mine.n = 100
+  t.deepEqual(replayed(s, { sum: stored({ n: 11 }) })['sum'], stored({ n: 12 }))
+  t.is(s.get(sum).n, 2)
+})
+
+test('two changes that fit alone and not together are refused at replay, not cut', (t) => {
+  const { s } = session({ wishes: stored([]) })
+  const more = (from: number) => Array.from({ length: 20 }, (_, n) => from + n)
+  s.update(wishes, (now) => [...now, ...more(10)])
+  t.throws(() => replayed(s, { wishes: stored(more(40)) }), { instanceOf: SessionTooLargeError })
+})
+
 test('older data are upgraded step by step; newer data are left alone and reported', (t) => {
   t.deepEqual(session({ profile: stored(7, 1) }).s.get(profile), { names: [7] })
   t.deepEqual(session({ profile: stored({ name: 7 }, 2) }).s.get(profile), { names: [7] })
@@ -184,6 +228,27 @@ test('sign-in: keep, drop and merge; a new key, and the clock anew', async (t) =
   t.deepEqual([s.get(notes), s.get(secret), s.get(wishes)], [[1], [], [3, 4]])
   t.is(s.userId, '7')
   t.like(s.state(), { cycled: true, restartClock: true, flushed: false })
+})
+
+test('sign-in again as oneself keeps the session', async (t) => {
+  const { s } = session({ _auth_user_id: '1', notes: stored([1]) })
+  await signIn(s, '1')
+  t.deepEqual(s.get(notes), [1])
+  t.like(s.state(), { flushed: false, cycled: true })
+})
+
+test('sign-in ignores what the account kept if it fits no more', async (t) => {
+  for (const wrong of ['text', stored('text'), stored([1], 2)]) {
+    const { s } = session({ wishes: stored([3]) })
+    await signIn(s, '7', new Map([['wishes', wrong]]))
+    t.deepEqual(s.get(wishes), [3])
+  }
+})
+
+test('sign-out with nothing to keep leaves nothing', async (t) => {
+  const { s } = session({ _auth_user_id: '1', wishes: stored([3]) })
+  await signOut(s)
+  t.like(s.state(), { flushed: true, changed: false, empty: true })
 })
 
 test('sign-in as somebody else starts from nothing (50)', async (t) => {

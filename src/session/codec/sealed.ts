@@ -85,9 +85,11 @@ export function sealedCodec(options: SealedOptions): Codec {
         return { ok: false, reason: 'malformed' }
       const opened = open(sessionKey, bytes)
       if (opened === undefined) return { ok: false, reason: 'unauthentic' }
+      const [flag] = opened
+      if (flag !== PLAIN && flag !== DEFLATED) return { ok: false, reason: 'malformed' }
       try {
         const body = opened.subarray(1)
-        const inflated = opened[0] === DEFLATED ? inflateRawSync(body, { maxOutputLength: maxBytes }) : body
+        const inflated = flag === DEFLATED ? inflateRawSync(body, { maxOutputLength: maxBytes }) : body
         return { ok: true, data: serializer.loads(inflated) }
       } catch (error) {
         return { ok: false, reason: isTooLarge(error) ? 'too-large' : 'malformed' }

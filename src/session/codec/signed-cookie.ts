@@ -15,17 +15,22 @@ export function signCookie(name: string, value: string, options: SignedCookieOpt
   return signerFor(saltFor(name, options.salt), options).sign(value, options.now)
 }
 
-/**
- * The value that {@link signCookie} signed, or undefined for anything else.
- *
- * @param options.maxAge seconds
- * @param options.acceptLegacySalt also read what Django before 5.2.15 signed
- */
-export function readSignedCookie(
+/** What {@link readSignedCookie} accepts. */
+export interface ReadSignedCookieOptions<Default> extends SignedCookieOptions {
+  /** Seconds since it was signed; any age without it. */
+  readonly maxAge?: number
+  /** Also read what Django before 5.2.15 signed. */
+  readonly acceptLegacySalt?: boolean
+  /** Given for a cookie that is absent, altered or too old; undefined by default. */
+  readonly default?: Default
+}
+
+/** The value that {@link signCookie} signed, or the default for anything else. Never throws on any text. */
+export function readSignedCookie<Default = undefined>(
   name: string,
   text: string,
-  options: SignedCookieOptions & { readonly maxAge?: number; readonly acceptLegacySalt?: boolean },
-): string | undefined {
+  options: ReadSignedCookieOptions<Default>,
+): string | Default {
   const salts = [saltFor(name, options.salt), ...(options.acceptLegacySalt ? [name + (options.salt ?? '')] : [])]
   for (const salt of salts) {
     try {
@@ -34,12 +39,13 @@ export function readSignedCookie(
       if (!(error instanceof BadSignature)) throw error
     }
   }
-  return undefined
+  return options.default as Default
 }
 
 // The length keeps (salt "ab", name "c") apart from (salt "a", name "bc"): CVE-2026-6873.
 function saltFor(name: string, salt = ''): string {
-  return `django.http.cookies.v2:${salt.length}:${salt}${name}`
+  // Python counts characters, where JavaScript's length counts an emoji as two.
+  return `django.http.cookies.v2:${[...salt].length}:${salt}${name}`
 }
 
 function signerFor(salt: string, { secrets: [first, ...older] }: SignedCookieOptions): TimestampSigner {

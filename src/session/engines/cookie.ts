@@ -1,14 +1,14 @@
-import type { CookieCodec } from '../codec/codec.ts'
-import { emptyData, type SessionData } from '../data.ts'
+import type { CookieCodec, Decoded } from '../codec/codec.ts'
+import type { SessionData } from '../data.ts'
 import { SessionTooLargeError } from '../errors.ts'
-import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
+import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate } from '../expiry.ts'
 import type { Commit, Committed, Engine, Loaded, Opened } from './engine.ts'
 
 /** What a {@link CookieEngine} is made of. */
 export interface CookieEngineOptions {
   readonly codec: CookieCodec
   readonly expiry: ExpiryPolicy
-  /** Most bytes of the cookie's value. */
+  /** Most bytes of the cookie's value; with its name it must also keep within the cookie's own maximum. */
   readonly maxSize: number
   /** Milliseconds since 1970. */
   readonly now?: () => number
@@ -33,18 +33,16 @@ export class CookieEngine implements Engine {
   }
 
   async open(cookie: string): Promise<Opened> {
-    const first = this.#codec.decode(cookie, Number.POSITIVE_INFINITY)
-    // Its own expiry, shorter or longer, counts from when it was signed; Django ignores it (behaviour 81).
-    const own = first.ok ? first.data[EXPIRY_KEY] : undefined
-    const age = typeof own === 'number' && own !== 0 ? own : this.#expiry.cookieAge
-    const decoded = typeof own === 'string' ? first : this.#codec.decode(cookie, age)
+    const decoded = this.#decode(cookie)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
     const loaded = this.#loaded(decoded.data)
     return loaded.expires > this.#now() ? { live: true, loaded } : { live: false }
   }
 
-  async commit({ write, loaded, data, changes }: Commit): Promise<Committed> {
-    return this.#encoded(write === 'create' && loaded !== undefined ? changes.replayOn(emptyData()) : data)
+  /** @throws SessionTooLargeError */
+  async commit({ data }: Commit): Promise<Committed> {
+    // Nobody can have saved meanwhile, so there is nothing to replay on.
+    return this.#encoded(data)
   }
 
   async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string }> {
@@ -53,6 +51,18 @@ export class CookieEngine implements Engine {
 
   async end(): Promise<void> {
     // The answer clears the cookie; there is nothing else.
+  }
+
+  // Its own expiry decides over the cookie age, be it shorter or longer; Django ignores it here (behaviour 81).
+  #decode(cookie: string): Decoded {
+    const { cookieAge } = this.#expiry
+    const usual = this.#codec.decode(cookie, cookieAge)
+    if (usual.ok && usual.data[EXPIRY_KEY] === undefined) return usual
+    const ageless = this.#codec.decode(cookie, Number.POSITIVE_INFINITY)
+    const own = ageless.ok ? ageless.data[EXPIRY_KEY] : undefined
+    // A date is a moment of its own, however long ago the cookie was made.
+    if (fixedDate(own) !== undefined) return ageless
+    return typeof own === 'number' && own !== 0 ? this.#codec.decode(cookie, own) : usual
   }
 
   #encoded(data: SessionData): Committed & { outcome: 'saved' } {

@@ -3,6 +3,7 @@ import { Changes } from '../../../src/session/changes.ts'
 import type { Commit, Loaded } from '../../../src/session/engines/engine.ts'
 import { KeyTakenError, SessionContendedError, StoreUnavailableError } from '../../../src/session/errors.ts'
 import { Session } from '../../../src/session/session.ts'
+import { signIn } from '../../../src/session/sign-in.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { START, testEngine } from '../../support/engine.ts'
 
@@ -156,6 +157,66 @@ test('20 x 20 cycles at once: the old data live on in exactly one session', asyn
   }
 })
 
+test('20 engines over one store cycle one session: the old data live on in exactly one', async (t) => {
+  const store = new MemoryStore({ now: () => START })
+  const first = testEngine({ store })
+  const cookie = await begun(first, { cart: [1] })
+  const benches = Array.from({ length: 20 }, () => testEngine({ store }))
+  const requests = await Promise.all(benches.map((bench) => open(bench, cookie)))
+  const outcomes = await Promise.all(
+    requests.map(async ({ session, commit }, index) => {
+      session.set('login', index)
+      return await commit('cycle')
+    }),
+  )
+  const all = await Promise.all(
+    outcomes.map((outcome) => read(first, outcome.outcome === 'saved' ? outcome.cookie : '')),
+  )
+  t.deepEqual(
+    all.map((data) => data?.['login']),
+    requests.map((_, index) => index),
+  )
+  t.is(all.filter((data) => data?.['cart'] !== undefined).length, 1)
+  // No half-made record is left behind.
+  t.is((await store.statistics()).total, 20)
+})
+
+test('a sign-in submitted twice: both succeed under keys of their own, the anonymous data go to one', async (t) => {
+  const bench = testEngine()
+  const cookie = await begun(bench, { cart: [1] })
+  const [one, two] = [await open(bench, cookie), await open(bench, cookie)]
+  await signIn(one.session, '7')
+  await signIn(two.session, '7')
+  const outcomes = await Promise.all([one.commit('cycle'), two.commit('cycle')])
+  const cookies = outcomes.map((outcome) => (outcome.outcome === 'saved' ? outcome.cookie : ''))
+  t.is(new Set([cookie, ...cookies]).size, 3)
+  const all = await Promise.all(cookies.map((each) => read(bench, each)))
+  t.deepEqual(
+    all.map((data) => data?.['_auth_user_id']),
+    ['7', '7'],
+  )
+  t.is(all.filter((data) => data?.['cart'] !== undefined).length, 1)
+  t.is(await read(bench, cookie), undefined)
+})
+
+test('200 logouts against saves and cycles of other engines: none is undone', async (t) => {
+  const store = new MemoryStore({ now: () => START })
+  const [ending, writing] = [testEngine({ store }), testEngine({ store })]
+  for (let round = 0; round < 200; round++) {
+    const cookie = await begun(ending, { private: true })
+    const [logout, slow] = [await open(ending, cookie), await open(writing, cookie)]
+    slow.session.update('n', increment)
+    const write = round % 2 === 0 ? 'save' : 'cycle'
+    const end = logout.session.flush()
+    const outcome = await slow.commit(write)
+    await end
+    t.is(await read(ending, cookie), undefined)
+    // A cycle may stand on its own, but nothing of the ended session goes with it.
+    if (write === 'save') t.is(outcome.outcome, 'ended')
+    else t.deepEqual(outcome.outcome === 'saved' && { ...outcome.loaded.data }, { n: 1 })
+  }
+})
+
 test('a cycle that dies between create and delete leaves the old session in force', async (t) => {
   const store = new MemoryStore({ now: () => START })
   const bench = testEngine({ store })
@@ -188,6 +249,35 @@ test('a key that is taken is drawn again', async (t) => {
   const cookie = await begun(bench)
   t.not(await read(bench, cookie), undefined)
   t.is(refused, 4)
+})
+
+test('draws are bounded, too', async (t) => {
+  const store = new MemoryStore({ now: () => START })
+  let refused = 0
+  store.create = async () => {
+    refused++
+    throw new KeyTakenError()
+  }
+  await t.throwsAsync(begun(testEngine({ store })), { instanceOf: SessionContendedError })
+  t.is(refused, 10)
+})
+
+test('a failure of one request does not spoil the next in line', async (t) => {
+  const bench = testEngine()
+  const cookie = await begun(bench)
+  const requests = await Promise.all(Array.from({ length: 10 }, () => open(bench, cookie)))
+  const outcomes = await Promise.allSettled(
+    requests.map(async ({ session, commit }, index) => {
+      session.update('n', increment)
+      if (index % 2 === 0) session.set('big', 'x'.repeat(70_000))
+      return await commit()
+    }),
+  )
+  t.deepEqual(
+    outcomes.map(({ status }) => status),
+    requests.map((_, index) => (index % 2 === 0 ? 'rejected' : 'fulfilled')),
+  )
+  t.deepEqual({ ...(await read(bench, cookie)) }, { n: 5 })
 })
 
 test('retries are bounded: endless conflict is an error of its own', async (t) => {
