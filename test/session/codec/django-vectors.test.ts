@@ -1,4 +1,5 @@
 import test from 'ava'
+import { fromBase64url } from '../../../src/session/codec/base64url.ts'
 import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
 import { readSignedCookie, signCookie } from '../../../src/session/codec/signed-cookie.ts'
 import {
@@ -15,9 +16,10 @@ import {
 } from '../../../src/session/codec/signing.ts'
 import { VECTOR_SECRET, vectors } from '../../support/vectors.ts'
 
-// JavaScript has no floats apart from integers, no big integers in JSON, and sorts integer-like keys first: these are
-// compared by decoding, as are compressed ones, whose bytes depend on the zlib build (behaviours 115, 116).
-const NOT_BYTE_EQUAL = /float|big|int(eger)?_?like|number_like|huge|exponent|1e|key_order/i
+// What JavaScript cannot write as Python does: it has one kind of number (1.0, 1e+22), loses digits beyond 2^53, and
+// puts integer-like keys first (behaviour 116). These are compared by decoding, as are compressed ones, whose bytes
+// depend on the zlib build (115).
+const NOT_BYTE_EQUAL = new Set(['floats', 'bigint', 'number_like_keys'])
 
 const key = 'abcdefghijklmnopqrstuvwxyz012345'
 const plain = (value: unknown) => JSON.parse(JSON.stringify(value))
@@ -32,6 +34,7 @@ test('base 62', (t) => {
 test('base64url', (t) => {
   for (const { hex, s } of vectors<{ hex: string; s: string }>('base64url')) {
     t.is(Buffer.from(hex, 'hex').toString('base64url'), s)
+    t.is(fromBase64url(s)?.toString('hex'), hex)
   }
 })
 
@@ -98,7 +101,7 @@ test('dumps and loads', (t) => {
     const decoded = loads(output, { ...options, maxBytes: 1_000_000 })
     t.deepEqual(JSON.parse(decoded.toString()), plain(value), name)
     const ours = dumps(pythonJson(value), options)
-    if (!is_compressed && !NOT_BYTE_EQUAL.test(name)) {
+    if (!is_compressed && !NOT_BYTE_EQUAL.has(name)) {
       t.is(ours, output, name)
       byteEqual++
     } else {
@@ -132,7 +135,7 @@ test('session data', (t) => {
     if (!decoded.ok) continue
     t.deepEqual(plain(decoded.data), plain(value), name)
     const ours = codec.encode(key, decoded.data)
-    if (!is_compressed && !NOT_BYTE_EQUAL.test(name)) t.is(ours, output, name)
+    if (!is_compressed && !NOT_BYTE_EQUAL.has(name)) t.is(ours, output, name)
     else t.deepEqual(codec.decode(key, ours), decoded, name)
   }
 })
@@ -146,7 +149,7 @@ test('signed cookies', (t) => {
     if (!decoded.ok) continue
     t.deepEqual(plain(decoded.data), plain(value), name)
     const ours = codec.encode(decoded.data)
-    if (!cookie.startsWith('.') && !NOT_BYTE_EQUAL.test(name)) t.is(ours, cookie, name)
+    if (!cookie.startsWith('.') && !NOT_BYTE_EQUAL.has(name)) t.is(ours, cookie, name)
     else t.deepEqual(codec.decode(ours, 1_209_600), decoded, name)
   }
 })
