@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import test from 'ava'
 import { startApp, type TestApp, type TestBrowser } from '../support/app.ts'
 
@@ -45,6 +47,9 @@ test('three steps, one account, signed in under a new key', async (t) => {
   t.is((await browser.post('/register/3', {})).status, 422)
   t.is((await browser.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
   t.not(await browser.cookie(), anonymous)
+  const old = { accept: 'application/json', cookie: anonymous }
+  t.is((await fetch(`${app.origin}/account`, { headers: old })).status, 401, 'the key of before is dead')
+  t.like(await (await fetch(`${app.origin}/register/1`, { headers: old })).json(), { completed_steps: [], data: {} })
   t.is((await browser.json('GET', '/account')).json<{ user: { username: string } }>().user.username, 'Walker')
   const [row] = await users('walker')
   t.like(row, { full_name: 'New Comer', city: 'Town', language: 'de', is_staff: 0 })
@@ -123,4 +128,59 @@ test('no partial registration is a sign-in (WSTG-SESS-08)', async (t) => {
   await browser.post('/register/1', person('partial'))
   await browser.post('/register/2', PLACE)
   t.is((await browser.json('GET', '/account')).status, 401)
+})
+
+test('left and resumed: another visit, a reload, a detour, and the next step is where it was', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('resumer'))
+  await browser.get('/login')
+  t.is((await browser.get('/register')).headers.get('location'), '/register/2')
+  for (let reload = 0; reload < 2; reload++) t.is((await browser.get('/register/2')).status, 200)
+  await browser.post('/register/2', PLACE)
+  t.is((await browser.get('/register')).headers.get('location'), '/register/3')
+  t.regex((await browser.get('/register/2')).text, /value="Street 1"/)
+  await browser.post('/register/2', { ...PLACE, line1: 'Street 2' })
+  t.is((await browser.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+  t.is((await users('resumer'))[0]?.line1, 'Street 2')
+})
+
+test('two tabs: what each sends is kept, and the slower one finds the account made', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('tabby'))
+  const tab = () => browser.post('/register/1', { ...person('tabby'), fullName: 'Tab One', password: '', repeat: '' })
+  await Promise.all([tab(), browser.post('/register/2', PLACE)])
+  const { data, completed_steps } = await progress(browser)
+  t.deepEqual(completed_steps, [1, 2])
+  t.like(data, { personal: { fullName: 'Tab One' }, address: { line1: 'Street 1' } })
+  await browser.post('/register/3', { accept: 'true' })
+  for (const step of [1, 2, 3]) {
+    const late = await browser.post(`/register/${step}`, { ...person('tabby2'), ...PLACE, accept: 'true' })
+    t.is(late.headers.get('location'), '/account')
+    t.is((await browser.json('POST', `/register/${step}`, { accept: true })).status, 409)
+  }
+  t.deepEqual([(await users('tabby')).length, (await users('tabby2')).length], [1, 0])
+})
+
+test('the password is hashed before anything keeps it, and no page shows the hash (A-09)', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  const session = async () =>
+    JSON.stringify(await own.services.engine.open((await browser.cookie()).split('=')[1] ?? ''))
+  await browser.post('/register/1', person('keeper'))
+  await browser.post('/register/2', PLACE)
+  t.regex(await session(), /"passwordHash":"\$argon2id\$/)
+  t.false((await session()).includes(PERSON.password))
+  for (const step of [1, 2, 3]) {
+    for (const { text } of [await browser.get(`/register/${step}`), await browser.json('GET', `/register/${step}`)]) {
+      t.notRegex(text, /argon2|correct horse|passwordHash/)
+    }
+  }
+  await browser.post('/register/3', { accept: 'true' })
+  t.notRegex(await session(), /argon2|correct horse|"registration"/)
+  t.notRegex((await browser.get('/account')).text, /argon2|correct horse/)
+  const folder = dirname(own.services.config.databaseUrl.replace('sqlite:', ''))
+  const files = await readdir(folder)
+  t.true(files.length > 0)
+  for (const file of files) t.false((await readFile(join(folder, file))).includes(PERSON.password), file)
 })

@@ -109,6 +109,11 @@ test('wrong input: beside the field, with what was typed, without the password',
     [{ password: 'short', repeat: 'short' }, 'password'],
     [{ password: 'qwertyuiop', repeat: 'qwertyuiop' }, 'password'],
     [{ password: 12345678, repeat: 12345678 }, 'password'],
+    [{ email: ['a@example.com'] }, 'email'],
+    [{ email: 7 }, 'email'],
+    [{ fullName: { first: 'A' } }, 'fullName'],
+    [{ repeat: ['correct horse battery'] }, 'repeat'],
+    [{ password: 'x'.repeat(1025), repeat: 'x'.repeat(1025) }, 'password'],
     [{ username: 'same-as-this', password: 'Same-As-This', repeat: 'Same-As-This' }, 'password'],
   ]
   for (const [fields, field] of cases) {
@@ -123,7 +128,75 @@ test('wrong input: beside the field, with what was typed, without the password',
     { line1: ' ' },
     { language: 'fr' },
     { city: 'x'.repeat(101) },
+    { line2: 'a\u0000b' },
+    { line1: 'a\u0000b' },
+    { city: 'a\nb' },
+    { line1: ['x'] },
+    { line2: { x: 1 } },
+    { postcode: 12345 },
+    { country: ['DE'] },
+    { newsletter: 'maybe' },
+    { newsletter: [true] },
   ]) {
     t.is((await browser.json('POST', '/register/2', { ...PLACE, ...fields })).status, 422, JSON.stringify(fields))
   }
+})
+
+test('a refused form comes back as it was typed, with the one thing that is wrong', async (t) => {
+  const browser = app.browser()
+  const taken = await browser.post('/register/1', { ...person('ada'), fullName: 'Ada Two' })
+  t.is(taken.status, 422)
+  t.regex(taken.text, /id="username-error">This username is taken/)
+  for (const value of ['ada', 'Ada Two', 'new@example.com']) t.true(taken.text.includes(`value="${value}"`), value)
+  t.notRegex(taken.text, /correct horse/)
+
+  await browser.post('/register/1', person('typist'))
+  const again = await browser.json('POST', '/register/1', { ...PERSON, email: 'nonsense', password: '', repeat: '' })
+  t.deepEqual(again.json(), { errors: { email: 'Please write an e-mail address.' } }, 'the password may be left')
+
+  await browser.post('/register/2', PLACE)
+  const { newsletter: _ticked, ...unticked } = PLACE
+  const refused = await browser.post('/register/2', { ...unticked, city: '' })
+  t.is(refused.status, 422)
+  t.regex(refused.text, /name="newsletter"/)
+  t.notRegex(refused.text, /name="newsletter"[^>]* checked/, 'a box that was unticked stays so')
+})
+
+test('the password is not the username, by whichever way they meet', async (t) => {
+  const browser = app.browser()
+  const [password, repeat] = ['meet-in-the-middle', 'meet-in-the-middle']
+  await browser.post('/register/1', { ...person('walker'), password, repeat })
+  const answer = await browser.json('POST', '/register/1', { ...person(password), password: '', repeat: '' })
+  t.deepEqual(answer.json(), { errors: { password: 'The password must not be the username.' } })
+})
+
+test('only looking at the form stores nothing', async (t) => {
+  const browser = app.browser()
+  for (const path of ['/register', '/register/1', '/register/2']) {
+    t.deepEqual((await browser.get(path)).headers.getSetCookie(), [], path)
+    t.deepEqual((await browser.json('GET', path)).headers.getSetCookie(), [], path)
+  }
+})
+
+test('text of visitors stays text on the review page', async (t) => {
+  const browser = app.browser()
+  const evil = '"><script>alert(1)</script>'
+  await browser.post('/register/1', { ...person('scripter'), fullName: evil })
+  await browser.post('/register/2', { ...PLACE, line1: evil, line2: evil, city: evil })
+  for (const step of [1, 2, 3]) {
+    const { status, text } = await browser.get(`/register/${step}`)
+    t.is(status, 200)
+    t.notRegex(text, /<script>alert/)
+    t.regex(text, /&lt;script&gt;alert/)
+  }
+})
+
+test('one address cannot ask for thousands of names (A-26)', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const ask = async () => await own.browser().json('POST', '/register/1', person('ada'))
+  const answers = await Promise.all(Array.from({ length: 61 }, ask))
+  t.is(answers.filter(({ status }) => status === 422).length, 60)
+  const [refused] = answers.filter(({ status }) => status === 429)
+  t.true(Number(refused?.headers.get('retry-after')) > 0)
 })

@@ -1,9 +1,11 @@
 import Router from '@koa/router'
+import type { Knex } from 'knex'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import { knowsUsers, NotSupportedError, type SessionStore } from '../../session/stores/store.ts'
+import type { User } from '../../users.ts'
 import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
@@ -17,7 +19,12 @@ import { german } from './german.ts'
 const WRONG = 'Username or password is wrong.'
 
 const signInForm = z.object({
-  username: z.string('Please write your username.').min(1, 'Please write your username.').max(150, WRONG),
+  username: z
+    .string('Please write your username.')
+    .min(1, 'Please write your username.')
+    .max(150, WRONG)
+    // PostgreSQL fails on a NUL instead of finding nothing.
+    .regex(/^\P{Cc}*$/u, WRONG),
   password: typedPassword,
   next: z.string().optional(),
 })
@@ -42,10 +49,12 @@ export default function account(services: Services): Feature {
     const input = readInput(ctx, signInForm)
     if (!input.ok) return await refuseSignIn(ctx, input.errors, input.typed)
     const { username, password, next } = input.values
-    const who = `${ctx.ip} ${username.toLowerCase()}`
+    const who = `${ctx.ip} ${nameKey(username)}`
     await perAddress.attempt(ctx, ctx.ip)
     await perName.attempt(ctx, who)
-    const user = await users.byUsername(username)
+    const found = await users.byUsername(username)
+    // MariaDB takes "àda" for "ada", and each such spelling would have attempts of its own.
+    const user = found !== undefined && nameKey(found.username) === nameKey(username) ? found : undefined
     if (!(await passwordMatches(password, user?.passwordHash)) || user === undefined) {
       services.log.warn('sign-in refused')
       return await refuseSignIn(ctx, { username: WRONG }, { username, next: next ?? '' })
@@ -69,7 +78,10 @@ export default function account(services: Services): Feature {
     if (user === null) return
     const { username, email, fullName, isStaff } = user
     if (wantsJson(ctx)) ctx.body = { user: { username, email, fullName, isStaff } }
-    else await ctx.render('account/account.njk', { account: { username, email, fullName } })
+    else {
+      const since = await memberSince(services.knex, user)
+      await ctx.render('account/account.njk', { account: { username, email, fullName, since } })
+    }
   })
 
   router.get('/account/password', async (ctx) => {
@@ -81,6 +93,9 @@ export default function account(services: Services): Feature {
     if (user === null) return
     const input = readInput(ctx, passwordForm)
     if (!input.ok) return await refusePassword(ctx, input.errors)
+    if (input.values.password.toLowerCase() === user.username.toLowerCase()) {
+      return await refusePassword(ctx, { password: 'The password must not be the username.' })
+    }
     await perName.attempt(ctx, `password ${user.id}`)
     if (!(await passwordMatches(input.values.current, user.passwordHash))) {
       return await refusePassword(ctx, { current: 'This is not your password.' })
@@ -114,6 +129,20 @@ export default function account(services: Services): Feature {
       ],
     }),
   }
+}
+
+/** One name for every spelling that signs the same person in. */
+function nameKey(username: string): string {
+  return username.normalize('NFKC').toLowerCase()
+}
+
+const createdAt = z.object({ created_at: z.coerce.number() })
+
+async function memberSince(knex: Knex, user: User): Promise<number> {
+  const row: unknown = await knex('users')
+    .where({ id: Number(user.id) })
+    .first('created_at')
+  return createdAt.parse(row).created_at
 }
 
 /** Deletes what the new hash has made worthless already, so that it vanishes from lists, where the table can tell whose it is. */

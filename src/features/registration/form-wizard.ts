@@ -57,7 +57,8 @@ export class FormWizard {
   }
 
   set<T extends Json>(session: Session, step: WizardStep<T>, value: T): void {
-    session.update(this.#slice, ({ data }) => ({ data: { ...data, [step.name]: value }, updatedAt: Date.now() }))
+    const updatedAt = Date.now()
+    session.update(this.#slice, ({ data }) => ({ data: { ...data, [step.name]: value }, updatedAt }))
   }
 
   completedSteps(session: Session): number[] {

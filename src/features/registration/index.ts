@@ -1,5 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
+import { hashPassword, passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { Session } from '../../session/index.ts'
 import { UsernameTakenError } from '../../users.ts'
@@ -12,10 +13,12 @@ import { german } from './german.ts'
 import {
   address,
   COUNTRIES,
-  keepPersonal,
+  IS_USERNAME,
+  identityForm,
+  type PersonalForm,
+  passwordLeft,
   personal,
   personalForm,
-  personalFormAgain,
   review,
   registrationWizard as wizard,
 } from './steps.ts'
@@ -57,20 +60,26 @@ export default function registration(services: Services): Feature {
   })
 
   async function savePersonal(ctx: Context, session: Session): Promise<Input<unknown>> {
-    const before = wizard.get(session, personal)
-    const unchanged = before === undefined ? undefined : readInput(ctx, personalFormAgain)
-    const input = unchanged?.ok ? undefined : readInput(ctx, personalForm)
-    if (input?.ok === false) return input
+    const before = readInput(ctx, passwordLeft).ok ? wizard.get(session, personal) : undefined
+    const input = readInput<PersonalForm>(ctx, before === undefined ? personalForm : identityForm)
+    if (!input.ok) return input
     await names.attempt(ctx, ctx.ip)
-    const kept = input === undefined ? { ...before, ...identityOf(unchanged) } : await keepPersonal(input.values)
-    if (await users.isTaken(kept.username)) return taken(ctx)
-    wizard.set(session, personal, personal.schema.parse(kept))
-    return { ok: true, values: undefined }
+    const { username, fullName, email, password = '' } = input.values
+    const typed = { username, fullName, email }
+    if (await users.isTaken(username)) return refused({ username: TAKEN }, typed)
+    // The other form compares texts; of a password from before there is only the hash.
+    if (before !== undefined && (await passwordMatches(username, before.passwordHash))) {
+      return refused({ password: IS_USERNAME }, typed)
+    }
+    wizard.set(session, personal, { ...typed, passwordHash: before?.passwordHash ?? (await hashPassword(password)) })
+    return input
   }
 
   async function saveAddress(ctx: Context, session: Session): Promise<Input<unknown>> {
     const input = readInput(ctx, address.schema)
-    if (input.ok) wizard.set(session, address, input.values)
+    // A box that is not ticked is not sent.
+    if (!input.ok) return refused(input.errors, { newsletter: '', ...input.typed })
+    wizard.set(session, address, input.values)
     return input
   }
 
@@ -85,7 +94,7 @@ export default function registration(services: Services): Feature {
       if (error instanceof UsernameTakenError) return undefined
       throw error
     })
-    if (created === undefined) return taken(ctx)
+    if (created === undefined) return refused({ username: TAKEN })
     wizard.clear(session)
     await signInUser(ctx, services, created)
     services.log.info({ user: created.id }, 'account created')
@@ -171,15 +180,8 @@ async function refuse(ctx: Context, session: Session, step: number, { errors, ty
   await show(ctx, session, errors['username'] === undefined ? step : 1, errors, typed)
 }
 
-function taken(ctx: Context): Input<never> {
-  const input = readInput(ctx, personalForm)
-  return { ok: false, errors: { username: TAKEN }, typed: input.ok ? {} : input.typed }
-}
-
-function identityOf(input: Input<{ username: string; fullName: string; email: string }> | undefined) {
-  if (!input?.ok) return { username: '' }
-  const { username, fullName, email } = input.values
-  return { username, fullName, email }
+function refused(errors: Record<string, string>, typed: Record<string, string> = {}): Input<never> {
+  return { ok: false, errors, typed }
 }
 
 function go(ctx: Context, path: string): void {

@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import { hashPassword } from '../../passwords.ts'
 import { LANGUAGES } from '../../web/display.ts'
 import { newPassword } from '../../web/password-field.ts'
 import { FormWizard, type WizardStep } from './form-wizard.ts'
@@ -23,13 +22,17 @@ export const COUNTRIES = [
 
 const codes = COUNTRIES.map(({ value }) => value)
 
-const line = (missing: string, longest: number) =>
+/** Text on one line. PostgreSQL fails on a NUL instead of keeping it. */
+const optionalLine = (missing: string, longest: number) =>
   z
     .string(missing)
     .trim()
-    .min(1, missing)
     .max(longest, 'This is too long.')
     .regex(/^\P{Cc}*$/u, 'This has characters that cannot be here.')
+
+const line = (missing: string, longest: number) => optionalLine(missing, longest).min(1, missing)
+
+export const IS_USERNAME = 'The password must not be the username.'
 
 const identity = {
   username: z
@@ -46,28 +49,27 @@ export const personalForm = z
   .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords differ.' })
   .refine(({ password, username }) => password.toLowerCase() !== username.toLowerCase(), {
     path: ['password'],
-    error: 'The password must not be the username.',
+    error: IS_USERNAME,
   })
 
-/** Coming back to the first step, the password may be left as it was. */
-export const personalFormAgain = z.object({
-  ...identity,
-  password: z.literal('').optional(),
-  repeat: z.literal('').optional(),
-})
+/** Coming back to the first step, the password may be left as it was: both fields empty. */
+export const passwordLeft = z.object({ password: z.literal('').optional(), repeat: z.literal('').optional() })
+
+/** The first form without its password. */
+export const identityForm = z.object(identity)
+
+export type PersonalForm = z.infer<typeof identityForm> & { readonly password?: string }
 
 export const personal = {
   name: 'personal',
   schema: z.object({ ...identity, passwordHash: z.string() }),
 } satisfies WizardStep
 
-const text = z.string('This is missing.')
-
 export const address = {
   name: 'address',
   schema: z.object({
     line1: line('Please write street and number.', 150),
-    line2: text.trim().max(150, 'This is too long.').default(''),
+    line2: optionalLine('This is missing.', 150).default(''),
     city: line('Please write your town.', 100),
     postcode: z
       .string('Please write your postcode.')
@@ -94,9 +96,3 @@ export const registrationWizard = new FormWizard({
   steps: [personal, address, review],
   lifetime: 3600,
 })
-
-/** The first form as it is kept in the session. */
-export async function keepPersonal(form: z.infer<typeof personalForm>) {
-  const { username, fullName, email } = form
-  return { username, fullName, email, passwordHash: await hashPassword(form.password) }
-}
