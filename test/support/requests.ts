@@ -1,0 +1,46 @@
+import type { Commit, Loaded } from '../../src/session/engines/engine.ts'
+import { Session } from '../../src/session/session.ts'
+import type { testEngine } from './engine.ts'
+
+type Bench = ReturnType<typeof testEngine>
+
+const client = { ipAddress: null, userAgent: null }
+
+/** One request: opens, changes, and commits as the middleware would. */
+export async function open({ engine, expiry, now, observe }: Bench, cookie?: string) {
+  const opened = cookie === undefined ? { live: false as const } : await engine.open(cookie)
+  const session = new Session(opened.live ? opened.loaded : undefined, {
+    expiry,
+    now,
+    observe,
+    end: (one) => engine.end(one),
+  })
+  const commit = async (write: Commit['write'] = 'save') => {
+    const { loaded, data, changes, restartClock } = session.state()
+    return await engine.commit({
+      write: loaded === undefined ? 'create' : write,
+      loaded,
+      data,
+      changes,
+      client,
+      restartClock,
+    })
+  }
+  return { session, commit, live: opened.live }
+}
+
+/** A new session with these data; answers its cookie. */
+export async function begun(bench: Bench, data: Record<string, unknown> = { n: 0 }): Promise<string> {
+  const { session, commit } = await open(bench)
+  session.assign(data)
+  const committed = await commit()
+  return committed.outcome === 'saved' ? committed.cookie : ''
+}
+
+/** What the cookie leads to, if anything. */
+export async function read(bench: Bench, cookie: string): Promise<Loaded['data'] | undefined> {
+  const opened = await bench.engine.open(cookie)
+  return opened.live ? opened.loaded.data : undefined
+}
+
+export const increment = (n: unknown) => Number(n ?? 0) + 1
