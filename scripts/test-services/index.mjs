@@ -34,9 +34,9 @@ export async function startServices(mode) {
         return
       }
       try {
-        const { url, child } = await start(program, folder)
+        const { url, child, children: several = [] } = await start(program, folder)
         env[variable] = url
-        if (child !== undefined) children.push(child)
+        children.push(...several, ...(child === undefined ? [] : [child]))
       } catch (error) {
         leftOut.push({ name, suites, reason: `it did not start: ${error.message}` })
       }
@@ -52,7 +52,7 @@ export async function startServices(mode) {
 function install(missing) {
   const mayInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
   if (missing.length === 0 || !mayInstall) return
-  const packages = missing.map(({ packageName }) => packageName)
+  const packages = [...new Set(missing.map(({ packageName }) => packageName))]
   console.log(`Installing ${packages.join(', ')} …`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   spawnSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' })

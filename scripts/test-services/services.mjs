@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findProgram, freePort, idsOf, startServer, versionFolders, whenListening } from './processes.mjs'
@@ -82,4 +82,58 @@ export const SERVICES = [
     // Tests start browsers themselves; they only need to know where it is.
     start: async (program) => ({ url: program }),
   },
+  {
+    name: 'redis',
+    variable: 'TEST_REDIS_URL',
+    suites: 'test/**/*-redis.test.ts',
+    packageName: 'redis-server',
+    find: () => findProgram(['redis-server']),
+    async start(program, folder) {
+      const port = await freePort()
+      const settings = ['--port', String(port), '--bind', LOCAL, '--dir', folder, '--save', '', '--databases', '64']
+      const child = startServer(program, settings)
+      await whenListening(port, child)
+      return { url: `redis://${LOCAL}:${port}`, child }
+    },
+  },
+  {
+    name: 'redis-server',
+    variable: 'TEST_REDIS_SERVER',
+    suites: 'test/**/*-redis-servers.test.ts',
+    packageName: 'redis-server',
+    find: () => findProgram(['redis-server']),
+    // Clusters, sentinels and servers that a test kills: tests start those themselves.
+    start: async (program) => ({ url: program }),
+  },
+  {
+    name: 'memcached',
+    variable: 'TEST_MEMCACHED_URL',
+    suites: 'test/**/*-memcached.test.ts',
+    packageName: 'memcached',
+    find: () => findProgram(['memcached']),
+    async start(program) {
+      const ports = [await freePort(), await freePort()]
+      const user = isRoot ? ['-u', 'nobody'] : []
+      const children = ports.map((port) => startServer(program, ['-l', LOCAL, '-p', String(port), '-U', '0', ...user]))
+      await Promise.all(ports.map((port, index) => whenListening(port, children[index])))
+      return { url: `memcached://${ports.map((port) => `${LOCAL}:${port}`).join(',')}`, children }
+    },
+  },
+  {
+    name: 'django',
+    variable: 'TEST_DJANGO_PYTHON',
+    suites: 'test/**/*-django.test.ts',
+    packageName: 'python3-django',
+    find: pythonWithDjango,
+    // Tests start the site themselves; they need a Python that has Django.
+    start: async (program) => ({ url: program }),
+  },
 ]
+
+/** A Python that can import Django: Debian's package belongs to its own Python, not to whichever comes first on PATH. */
+function pythonWithDjango() {
+  const pythons = ['/usr/bin/python3', '/usr/bin/python3.11', findProgram(['python3'])].filter(
+    (file) => file !== undefined,
+  )
+  return pythons.find((python) => spawnSync(python, ['-c', 'import django'], { stdio: 'ignore' }).status === 0)
+}

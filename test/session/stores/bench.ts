@@ -15,6 +15,19 @@ export interface Traits {
   /** Whether user, address, birth and last activity are kept; where not, that is asserted. */
   readonly keepsMetadata: boolean
   readonly canTellOrphans: boolean
+  /** Optional abilities; what is false is asserted to be absent. */
+  readonly clears: boolean
+  readonly knowsUsers: boolean
+  readonly counts: boolean
+}
+
+/** A store that can do everything but tell orphans. */
+export const EVERYTHING: Traits = {
+  keepsMetadata: true,
+  canTellOrphans: false,
+  clears: true,
+  knowsUsers: true,
+  counts: true,
 }
 
 export const START = Date.parse('2026-03-01T12:00:00.000Z')

@@ -2,8 +2,23 @@ import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { canClear, hasStatistics, knowsUsers, NotSupportedError } from '../../../src/session/stores/store.ts'
 import { DAY, HOUR, type Register, record, START, type Traits } from './bench.ts'
 
-/** What a store promises that can clear, knows users and counts: all of the stores so far. */
+/** What a store promises that can clear, knows users or counts; and that it claims none of it falsely. */
 export function abilityContract(on: Register, traits: Traits): void {
+  on('what a store cannot do it does not claim, or refuses with a reason', async (t, { store }) => {
+    t.is(canClear(store), traits.clears)
+    t.is(hasStatistics(store), traits.counts)
+    if (traits.knowsUsers) return void t.true(knowsUsers(store))
+    if (!knowsUsers(store)) return
+    await t.throwsAsync(store.listByUser('7'), { instanceOf: NotSupportedError })
+    await t.throwsAsync(store.endByUser('7'), { instanceOf: NotSupportedError })
+  })
+
+  if (traits.clears) clearingContract(on, traits)
+  if (traits.knowsUsers) userContract(on)
+  if (traits.counts) statisticsContract(on, traits)
+}
+
+function clearingContract(on: Register, traits: Traits): void {
   on('clear deletes the expired in batches and spares the living', async (t, { store }, clock) => {
     if (!canClear(store)) return t.fail('this store cannot clear')
     for (let n = 0; n < 7; n++) await store.create(`old${n}`, record({ expires: START + n + 1 }))
@@ -42,16 +57,12 @@ export function abilityContract(on: Register, traits: Traits): void {
     },
   )
 
-  on('storage that does not answer is unavailable, not empty', async (t, { store, breakIt }) => {
-    if (!canClear(store) || !knowsUsers(store) || !hasStatistics(store)) return t.fail('this store has fewer abilities')
+  on('clearing storage that does not answer is unavailable, not done', async (t, { store, breakIt }) => {
+    if (!canClear(store)) return t.fail('this store cannot clear')
     const expired = { kind: 'expired', before: START } as const
     await breakIt()
     await t.throwsAsync(store.countClearable(expired), { instanceOf: StoreUnavailableError })
     await t.throwsAsync(store.clearBatch(expired, 10), { instanceOf: StoreUnavailableError })
-    await t.throwsAsync(store.statistics(), { instanceOf: StoreUnavailableError })
-    const unknowing = traits.keepsMetadata ? StoreUnavailableError : NotSupportedError
-    await t.throwsAsync(store.listByUser('7'), { instanceOf: unknowing })
-    await t.throwsAsync(store.endByUser('7'), { instanceOf: unknowing })
   })
 
   on('clear by age, inactivity and user', async (t, { store }) => {
@@ -84,14 +95,18 @@ export function abilityContract(on: Register, traits: Traits): void {
     t.is(await store.clearBatch(orphaned, 10), 1)
     t.not(await store.load('anonymous'), undefined)
   })
+}
+
+function userContract(on: Register): void {
+  on('the users of storage that does not answer are unavailable, not unknown', async (t, { store, breakIt }) => {
+    if (!knowsUsers(store)) return t.fail('this store knows no users')
+    await breakIt()
+    await t.throwsAsync(store.listByUser('7'), { instanceOf: StoreUnavailableError })
+    await t.throwsAsync(store.endByUser('7'), { instanceOf: StoreUnavailableError })
+  })
 
   on('the sessions of a user are listed and ended', async (t, { store }, clock) => {
     if (!knowsUsers(store)) return t.fail('this store knows no users')
-    if (!traits.keepsMetadata) {
-      await t.throwsAsync(store.listByUser('7'), { instanceOf: NotSupportedError })
-      await t.throwsAsync(store.endByUser('7'), { instanceOf: NotSupportedError })
-      return
-    }
     await store.create('first', record({ lastActivity: START }))
     await store.create('second', record({ lastActivity: START + 1 }))
     await store.create('expired', record({ expires: START + 1 }))
@@ -115,6 +130,14 @@ export function abilityContract(on: Register, traits: Traits): void {
     t.is(await store.endByUser('7'), 1)
     t.is(await store.load('second'), undefined)
     t.is(await store.endByUser('7'), 0)
+  })
+}
+
+function statisticsContract(on: Register, traits: Traits): void {
+  on('counting storage that does not answer is unavailable, not empty', async (t, { store, breakIt }) => {
+    if (!hasStatistics(store)) return t.fail('this store cannot be counted')
+    await breakIt()
+    await t.throwsAsync(store.statistics(), { instanceOf: StoreUnavailableError })
   })
 
   on('statistics count what is there', async (t, { store }, clock) => {

@@ -4,7 +4,7 @@ import { databaseConfig, migrate } from '../../../src/database.ts'
 import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database.ts'
 import type { TestDatabase } from '../../support/databases.ts'
-import { HOUR, record, START } from './bench.ts'
+import { EVERYTHING, HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'
 import { tcpProxy } from './tcp-proxy.ts'
 
@@ -28,7 +28,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
   test.after.always(async () => await (await shared)?.drop())
 
   for (const { layout, table, keepsMetadata } of LAYOUTS) {
-    const traits = { keepsMetadata, canTellOrphans: keepsMetadata }
+    const traits = { ...EVERYTHING, keepsMetadata, canTellOrphans: keepsMetadata, knowsUsers: keepsMetadata }
     storeContract(`database on ${name}, ${layout} layout`, traits, async (now) => {
       const { url } = await migrated()
       const way = await wayTo(url)

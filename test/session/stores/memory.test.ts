@@ -1,10 +1,10 @@
 import test from 'ava'
 import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
-import { HOUR, record, START } from './bench.ts'
+import { EVERYTHING, HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'
 
-storeContract('memory', { keepsMetadata: true, canTellOrphans: false }, async (now) => {
+storeContract('memory', EVERYTHING, async (now) => {
   const store = new MemoryStore({ now })
   return {
     store,
