@@ -9,6 +9,13 @@ export type SessionEvent =
   | { type: 'slice'; slice: string; problem: 'invalid' | 'newer-version'; detail: string }
   /** Over 80 % of a budget is used. */
   | { type: 'budget'; slice: string | null; bytes: number; limit: number }
+  /** What the cache in front of a database did for a request; `failed` and `write-failed`: it did not answer. */
+  | { type: 'cache'; outcome: 'hit' | 'miss' | 'filled' | 'stale' | 'failed' | 'written' | 'write-failed' }
+  /** A read was served by the database because the cache is out. */
+  | { type: 'fallback' }
+  | { type: 'breaker'; state: 'open' | 'half-open' | 'closed' }
+  /** Sessions of which the cache knows more than the database (write_behind). */
+  | { type: 'write-behind'; waiting: number }
   | { type: 'operation'; operation: Operation; outcome: string; milliseconds: number }
 
 /** Why a cookie led to no session. An unknown key is everyday: it may just have expired. */

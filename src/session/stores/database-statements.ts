@@ -122,7 +122,7 @@ function runOnSqlite(connection: unknown, sql: string, bindings: readonly Bindin
       })
       known.set(sql, statement)
     }
-    if (sql.startsWith('SELECT')) {
+    if (sql.startsWith('SELECT') || sql.includes(' RETURNING ')) {
       statement.all(bindings, (error, rows) => (error === null ? resolve({ rows, changes: 0 }) : reject(error)))
     } else {
       statement.run(bindings, function (error) {

@@ -122,17 +122,31 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     return Number(rows[0]?.['count'] ?? 0)
   }
 
-  async clearBatch(which: ClearWhich, limit: number): Promise<number> {
+  async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
     const { condition, bindings } = this.#condition(which)
     const bounded = Math.max(1, Math.floor(limit))
-    if (this.#dialect === 'mysql') {
+    const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
+    // The condition stands twice: between choosing and deleting, a session may have been touched.
+    if (this.#dialect !== 'mysql') {
+      const returning = onCleared === undefined ? '' : ' RETURNING session_key'
+      const sql = `DELETE FROM ${this.#table} WHERE session_key IN (${chosen}) AND ${condition}${returning}`
+      const { rows, changes } = await this.#run(sql, [...bindings, ...bindings], UNHURRIED)
+      if (onCleared === undefined) return changes
+      onCleared(rows.map((row) => String(row['session_key'])))
+      return rows.length
+    }
+    if (onCleared === undefined) {
       const sql = `DELETE FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
       return (await this.#run(sql, bindings, UNHURRIED)).changes
     }
-    const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
-    // The condition stands twice: between choosing and deleting, a session may have been touched.
-    const sql = `DELETE FROM ${this.#table} WHERE session_key IN (${chosen}) AND ${condition}`
-    return (await this.#run(sql, [...bindings, ...bindings], UNHURRIED)).changes
+    // MySQL cannot return what it deletes, nor delete from a table that it is choosing from with a limit.
+    const keys = (await this.#run(chosen, bindings, UNHURRIED)).rows.map((row) => String(row['session_key']))
+    if (keys.length === 0) return 0
+    const among = `session_key IN (${keys.map(() => '?').join(', ')})`
+    const sql = `DELETE FROM ${this.#table} WHERE ${among} AND ${condition}`
+    const { changes } = await this.#run(sql, [...keys, ...bindings], UNHURRIED)
+    onCleared(keys)
+    return changes
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {

@@ -82,9 +82,10 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
     return this.#clearable(which).length
   }
 
-  async clearBatch(which: ClearWhich, limit: number): Promise<number> {
+  async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
     const keys = this.#clearable(which).slice(0, limit)
     for (const key of keys) this.#remove(key)
+    onCleared?.(keys)
     return keys.length
   }
 

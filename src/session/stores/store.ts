@@ -70,8 +70,12 @@ export type ClearWhich =
 /** A store that can find and delete records by their state. Throws NotSupportedError for a kind it cannot tell. */
 export interface ClearableStore {
   countClearable(which: ClearWhich): Promise<number>
-  /** Deletes at most `limit` records and answers how many; 0 means there are none left. */
-  clearBatch(which: ClearWhich, limit: number): Promise<number>
+  /**
+   * Deletes at most `limit` records and answers how many; 0 means there are none left.
+   *
+   * @param onCleared told the keys, for whoever keeps copies of the records
+   */
+  clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number>
 }
 
 /** One live session of a user, as its owner may see it. */

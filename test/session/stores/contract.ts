@@ -30,15 +30,19 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is(await store.load('b'), undefined)
   })
 
-  on('a key that is taken is an error of its own, live or expired', async (t, { store }, clock) => {
+  on('a key that is taken is an error of its own, and an expired record never comes back', async (t, bench, clock) => {
+    const { store } = bench
     await store.create('a', record({ data: 'first' }))
     await t.throwsAsync(store.create('a', record({ data: 'second' })), { instanceOf: KeyTakenError })
     t.is((await store.load('a'))?.data, 'first')
     clock.now = START + 2 * HOUR
-    await t.throwsAsync(store.create('a', record({ data: 'third', expires: clock.now + HOUR })), {
-      instanceOf: KeyTakenError,
-    })
-    t.is(await store.load('a'), undefined)
+    // A table still has the row; a cache may have forgotten it.
+    const again = store.create('a', record({ data: 'third', expires: clock.now + HOUR }))
+    const data = await again.then(
+      () => 'third',
+      (error: unknown) => (error instanceof KeyTakenError ? undefined : String(error)),
+    )
+    t.is((await store.load('a'))?.data, data)
   })
 
   on('a save over the version that was read writes data and metadata together', async (t, { store }) => {

@@ -1,0 +1,116 @@
+import { LRUCache } from 'lru-cache'
+import { StoreUnavailableError } from '../errors.ts'
+import type { Outcome } from '../stores/store.ts'
+import type { Cache, CacheEntry, UserIndex } from './cache.ts'
+
+const DEFAULT_BYTES = 64 * 1024 * 1024
+// Roughly what an entry takes beside its bytes: the map, the list, the objects.
+const OVERHEAD = 200
+
+/**
+ * A cache in this process's memory, bounded in bytes: where it is full, the entry that was longest without use goes. Other
+ * processes do not see it, and it ends with this one.
+ */
+export class MemoryCache implements Cache {
+  readonly name = 'memory'
+  readonly users: UserIndex
+  readonly #entries: LRUCache<string, CacheEntry>
+  readonly #keysOfUser = new Map<string, Map<string, number>>()
+  readonly #now: () => number
+  readonly #maxBytes: number
+  #closed = false
+
+  /**
+   * @param options.maxBytes most bytes of all keys and bodies together; 64 MiB by default
+   * @param options.now milliseconds since 1970
+   */
+  constructor({ maxBytes = DEFAULT_BYTES, now = Date.now }: { maxBytes?: number; now?: () => number } = {}) {
+    this.#now = now
+    this.#maxBytes = maxBytes
+    this.#entries = new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ body }, key) => sizeOf(key, body) })
+    this.users = {
+      add: async (userId, key, expires) => this.#index(userId, key, expires),
+      remove: async (userId, key) => this.#unindex(userId, key),
+      keys: async (userId) => {
+        this.#requireOpen()
+        const keys = [...(this.#keysOfUser.get(userId) ?? [])]
+        return keys.filter(([, expires]) => expires > now()).map(([key]) => key)
+      },
+    }
+  }
+
+  async get(key: string): Promise<CacheEntry | undefined> {
+    return this.#live(key)
+  }
+
+  async add(key: string, entry: CacheEntry): Promise<boolean> {
+    if (this.#live(key) !== undefined) return false
+    this.#put(key, entry)
+    return true
+  }
+
+  async swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
+    const current = this.#live(key)
+    if (current === undefined) return 'missing'
+    if (current.version !== version) return 'conflict'
+    this.#put(key, entry)
+    return 'done'
+  }
+
+  async delete(key: string, version?: string): Promise<Outcome> {
+    const current = this.#live(key)
+    if (version !== undefined && current === undefined) return 'missing'
+    if (version !== undefined && current?.version !== version) return 'conflict'
+    return this.#entries.delete(key) ? 'done' : 'missing'
+  }
+
+  async ping(): Promise<void> {
+    this.#requireOpen()
+  }
+
+  /** Afterwards every call fails, as with any cache that is gone. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#entries.clear()
+    this.#keysOfUser.clear()
+  }
+
+  #put(key: string, entry: CacheEntry): void {
+    const bytes = sizeOf(key, entry.body)
+    // The library would silently drop the old entry, too.
+    if (bytes > this.#maxBytes) {
+      throw new StoreUnavailableError(
+        new RangeError(`An entry of ${bytes} bytes is more than the whole cache may hold`),
+      )
+    }
+    this.#entries.set(key, entry)
+  }
+
+  #live(key: string): CacheEntry | undefined {
+    this.#requireOpen()
+    const entry = this.#entries.get(key)
+    return entry !== undefined && entry.expires > this.#now() ? entry : undefined
+  }
+
+  #index(userId: string, key: string, expires: number): void {
+    this.#requireOpen()
+    const keys = this.#keysOfUser.get(userId) ?? new Map<string, number>()
+    for (const [other, end] of keys) if (end <= this.#now()) keys.delete(other)
+    this.#keysOfUser.set(userId, keys.set(key, expires))
+  }
+
+  #unindex(userId: string, key: string): void {
+    this.#requireOpen()
+    const keys = this.#keysOfUser.get(userId)
+    keys?.delete(key)
+    if (keys?.size === 0) this.#keysOfUser.delete(userId)
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new StoreUnavailableError()
+  }
+}
+
+function sizeOf(key: string, body: Buffer): number {
+  return key.length + body.length + OVERHEAD
+}

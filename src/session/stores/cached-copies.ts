@@ -1,0 +1,196 @@
+import { hash, randomBytes } from 'node:crypto'
+import type { Cache, CacheEntry } from '../caches/cache.ts'
+import type { Compression } from '../caches/compression.ts'
+import type { Observer } from '../observe/events.ts'
+import { cachePrefix } from './cache.ts'
+import { decodeBody, encodeBody } from './record-body.ts'
+import type { StoredRecord, Version } from './store.ts'
+
+/** What {@link CachedCopies} is made of. */
+export interface CachedCopiesOptions {
+  readonly cache: Cache
+  readonly prefix?: string
+  readonly generation?: number
+  readonly compression?: Compression
+  /** Most seconds that a copy is believed without asking the database; 3600 by default. */
+  readonly timeout?: number
+  readonly observe?: Observer
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+/** A promise to fill: it holds as long as nobody else has written or deleted the entry. */
+const LEASE = 'lease-'
+const LEASE_TIME = 10_000
+const RETRY = 1000
+// Beyond these, single keys are no longer remembered: the cache is passed by until every old copy has expired.
+const MOST_UNSURE = 10_000
+
+/**
+ * Copies of a database's records in a cache, none of which is older than what this process knows.
+ *
+ * A copy is filled under a lease that is taken before the database is read: whoever saves or ends the session
+ * meanwhile breaks it, so a slow reader cannot bring an old state back. A copy that could not be removed is remembered as
+ * unsure, passed by, and removed as soon as the cache answers.
+ */
+export class CachedCopies {
+  readonly #cache: Cache
+  readonly #prefix: string
+  readonly #compression: Compression | undefined
+  readonly #timeout: number
+  readonly #observe: Observer
+  readonly #now: () => number
+  readonly #unsure = new Set<string>()
+  #passByUntil = 0
+  #retry: NodeJS.Timeout | undefined
+
+  constructor(options: CachedCopiesOptions) {
+    this.#cache = options.cache
+    this.#prefix = cachePrefix(options.prefix ?? 'session', options.generation ?? 1)
+    this.#compression = options.compression
+    this.#timeout = (options.timeout ?? 3600) * 1000
+    this.#observe = options.observe ?? (() => {})
+    this.#now = options.now ?? Date.now
+  }
+
+  /** The copy; `miss` when there is none; `unsure` when the cache cannot be asked or believed. Never throws. */
+  async get(key: string): Promise<StoredRecord | 'miss' | 'unsure'> {
+    if (this.#distrusts(key)) return this.#fallenBack('stale')
+    try {
+      const entry = await this.#cache.get(this.#prefix + key)
+      // Somebody may have become unsure of it while it was under way.
+      if (this.#distrusts(key)) return this.#fallenBack('stale')
+      const copy = entry === undefined || entry.version.startsWith(LEASE) ? undefined : this.#read(entry)
+      this.#observe({ type: 'cache', outcome: copy === undefined ? 'miss' : 'hit' })
+      if (entry !== undefined && copy === undefined && !entry.version.startsWith(LEASE)) await this.forget(key)
+      return copy ?? 'miss'
+    } catch {
+      return this.#fallenBack('failed')
+    }
+  }
+
+  /**
+   * Reads from the database, and keeps a copy if nobody has written or ended the session in between.
+   *
+   * @param read throws what it likes; then nothing is kept
+   */
+  async fill(key: string, read: () => Promise<StoredRecord | undefined>): Promise<StoredRecord | undefined> {
+    const lease = await this.#lease(key)
+    try {
+      const record = await read()
+      if (lease !== undefined) await this.#fulfil(key, lease, record)
+      return record
+    } catch (error) {
+      if (lease !== undefined) await this.#fulfil(key, lease, undefined)
+      throw error
+    }
+  }
+
+  /** Puts a saved record in the place of the copy that it was based on; whatever else is there goes. Never throws. */
+  async replace(key: string, before: Version, record: StoredRecord): Promise<void> {
+    if (this.#distrusts(key)) return this.#doubt(key)
+    // A counter never comes to the same number again, but Django's text may, and a late swap would not notice.
+    if (typeof before !== 'number') return await this.forget(key)
+    try {
+      const outcome = await this.#cache.swap(this.#prefix + key, tag(before), this.#entry(record))
+      this.#observe({ type: 'cache', outcome: 'written' })
+      // Nothing there is left as it is: only a reader who holds a lease knows that nobody has been faster.
+      if (outcome === 'conflict') await this.#cache.delete(this.#prefix + key)
+    } catch {
+      this.#observe({ type: 'cache', outcome: 'write-failed' })
+      this.#doubt(key)
+    }
+  }
+
+  /** Removes the copy, now or as soon as the cache answers. With a version: only the copy of that one. Never throws. */
+  async forget(key: string, version?: Version): Promise<void> {
+    if (this.#distrusts(key)) return this.#doubt(key)
+    try {
+      await this.#cache.delete(this.#prefix + key, version === undefined ? undefined : tag(version))
+    } catch {
+      this.#doubt(key)
+    }
+  }
+
+  /** Removes what could not be removed before; answers how many are left. */
+  async settle(): Promise<number> {
+    clearTimeout(this.#retry)
+    this.#retry = undefined
+    try {
+      for (const key of this.#unsure) {
+        await this.#cache.delete(this.#prefix + key)
+        this.#unsure.delete(key)
+      }
+    } catch {
+      this.#settleLater()
+    }
+    return this.#unsure.size
+  }
+
+  async close(): Promise<void> {
+    await this.settle()
+    clearTimeout(this.#retry)
+    await this.#cache.close()
+  }
+
+  async #lease(key: string): Promise<string | undefined> {
+    if (this.#distrusts(key)) return undefined
+    const version = LEASE + randomBytes(9).toString('base64url')
+    const entry = { version, expires: this.#now() + LEASE_TIME, body: Buffer.alloc(0) }
+    const added = await this.#cache.add(this.#prefix + key, entry).catch(() => false)
+    return added ? version : undefined
+  }
+
+  async #fulfil(key: string, lease: string, record: StoredRecord | undefined): Promise<void> {
+    try {
+      if (record === undefined) await this.#cache.delete(this.#prefix + key, lease)
+      else {
+        const outcome = await this.#cache.swap(this.#prefix + key, lease, this.#entry(record))
+        if (outcome === 'done') this.#observe({ type: 'cache', outcome: 'filled' })
+      }
+    } catch {
+      // The lease expires by itself, and if the swap does arrive late it is still as good as the lease.
+      this.#observe({ type: 'cache', outcome: 'write-failed' })
+    }
+  }
+
+  #entry(stored: StoredRecord): CacheEntry {
+    const { version, expires, ...record } = stored
+    return {
+      version: tag(version),
+      expires: Math.min(expires, this.#now() + this.#timeout),
+      body: encodeBody({ record: { ...record }, version, expires }, this.#compression),
+    }
+  }
+
+  #read({ body }: CacheEntry): StoredRecord | undefined {
+    const decoded = decodeBody(body, this.#compression)
+    if (decoded === undefined || decoded.version === null || decoded.expires <= this.#now()) return undefined
+    return { ...decoded.record, version: decoded.version, expires: decoded.expires }
+  }
+
+  #fallenBack(outcome: 'stale' | 'failed'): 'unsure' {
+    this.#observe({ type: 'cache', outcome })
+    this.#observe({ type: 'fallback' })
+    return 'unsure'
+  }
+
+  #distrusts(key: string): boolean {
+    return this.#unsure.has(key) || this.#passByUntil > this.#now()
+  }
+
+  #doubt(key: string): void {
+    if (this.#unsure.size >= MOST_UNSURE) this.#passByUntil = this.#now() + this.#timeout
+    else this.#unsure.add(key)
+    this.#settleLater()
+  }
+
+  #settleLater(): void {
+    this.#retry ??= setTimeout(() => void this.settle(), RETRY).unref()
+  }
+}
+
+/** A version as a cache can bear it: Django's is the whole text. */
+function tag(version: Version): string {
+  return typeof version === 'number' ? String(version) : hash('sha256', version, 'base64url').slice(0, 20)
+}
