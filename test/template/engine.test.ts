@@ -30,7 +30,16 @@ const server = app.listen(0, '127.0.0.1', () => {
 `
 
 test('src/session copied into an empty Koa project compiles with its own packages alone, and counts', async (t) => {
-  const folder = await folderWithPackages(t, ['koa', '@types/koa', '@types/node', 'knex', 'msgpackr'])
+  const folder = await folderWithPackages(t, [
+    'koa',
+    '@types/koa',
+    '@types/node',
+    'cockatiel',
+    'knex',
+    'lru-cache',
+    'msgpackr',
+    'redis',
+  ])
   await cp(join(projectRoot, 'src/session'), join(folder, 'src/session'), { recursive: true })
   await writeFile(join(folder, 'src/app.ts'), COUNTER)
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')

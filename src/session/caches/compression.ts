@@ -12,6 +12,14 @@ export interface Compression {
 // The largest session allowed (1 MiB), as base64 and with its metadata, fits twice.
 const MAX_BYTES = 4 * 1024 * 1024
 
+// Not named in the import itself: the engine must compile where the optional package is absent.
+const LZ4_PACKAGE: string = 'lz4-napi'
+
+interface Lz4 {
+  compressSync(bytes: Buffer): Buffer
+  uncompressSync(bytes: Buffer): Buffer
+}
+
 /** Deflate at its quickest level: the recommended one for large sessions. */
 export const zlibCompression: Compression = {
   mark: 'z',
@@ -25,7 +33,7 @@ export const zlibCompression: Compression = {
  * @throws Error when the optional package lz4-napi is not installed
  */
 export async function lz4Compression(): Promise<Compression> {
-  const { compressSync, uncompressSync } = await import('lz4-napi')
+  const { compressSync, uncompressSync }: Lz4 = await import(LZ4_PACKAGE)
   return {
     mark: 'l',
     compress: (bytes) => compressSync(bytes),
