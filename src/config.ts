@@ -9,7 +9,12 @@ const optionalSeconds = z.preprocess((text) => (text === '' ? undefined : text),
 const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')
 const optionalFlag = z.preprocess((text) => (text === '' ? undefined : text), flag.optional())
 const text = z.preprocess((value) => (value === '' ? undefined : value), z.string().optional())
+const milliseconds = z.coerce.number().int().min(1).max(60_000)
 const list = z.string().transform((value) => value.split(',').filter((item) => item !== ''))
+
+const ENGINES = ['db', 'cache', 'cached_db', 'file', 'signed_cookies', 'hybrid'] as const
+const FORMATS = ['sealed', 'django'] as const
+const MOVING_FROM = new RegExp(`^(${ENGINES.join('|')})(,(${FORMATS.join('|')}))?$`)
 
 const variables = z.object({
   NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
@@ -31,8 +36,33 @@ const variables = z.object({
       .regex(/^(sqlite:|postgres(ql)?:\/\/|mysql:\/\/)/, 'must start with sqlite:, postgres:// or mysql://')
       .optional(),
   ),
-  SESSION_ENGINE: z.enum(['db']).default('db'),
-  SESSION_FORMAT: z.enum(['sealed', 'django']).default('sealed'),
+  CACHE_URL: z
+    .string()
+    .regex(
+      /^(memory:$|rediss?:\/\/|redis-cluster:\/\/|redis-sentinel:\/\/|memcached:\/\/)/,
+      'must be memory: or start with redis://, rediss://, redis-cluster://, redis-sentinel:// or memcached://',
+    )
+    .default('memory:'),
+  CACHE_KEY_PREFIX: z
+    .string()
+    .regex(/^[\w.-]{1,32}$/, 'must be 1 to 32 letters, digits, dots, dashes and underscores')
+    .default('session'),
+  CACHE_VERSION: z.coerce.number().int().min(1).default(1),
+  CACHE_CONNECT_TIMEOUT: milliseconds.default(1000),
+  CACHE_COMMAND_TIMEOUT: milliseconds.default(500),
+  CACHE_COMPRESSION: z.enum(['none', 'zlib', 'lz4']).default('none'),
+  CACHE_FALLBACK: z.enum(['none', 'db']).default('none'),
+  CACHE_MAX_FAILURES: z.coerce.number().int().min(1).default(3),
+  CACHE_CHECK_INTERVAL: seconds.min(1).default(60),
+  CACHE_LOCAL_ENTRIES: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  SESSION_ENGINE: z.enum(ENGINES).default('db'),
+  SESSION_FORMAT: z.enum(FORMATS).default('sealed'),
+  SESSION_MOVING_FROM: text.pipe(
+    z
+      .string()
+      .regex(MOVING_FROM, `must be an engine (${ENGINES.join(', ')}), and may name its format: db,django`)
+      .optional(),
+  ),
   SESSION_TABLE: text.pipe(
     z
       .string()
@@ -53,6 +83,16 @@ const variables = z.object({
   SESSION_IDLE_AGE: optionalSeconds,
   SESSION_ABSOLUTE_AGE: optionalSeconds,
   SESSION_TOUCH_AFTER: z.coerce.number().min(0).max(1).default(0.1),
+  SESSION_CACHE_TIMEOUT: seconds.min(1).default(3600),
+  SESSION_CACHE_STRATEGY: z.enum(['write_through', 'write_behind', 'cache_aside']).default('write_through'),
+  SESSION_CACHE_WARMING: z.enum(['lazy', 'proactive', 'selective']).default('lazy'),
+  SESSION_FILE_PATH: z.string().min(1).default('./data/sessions'),
+  SESSION_FILE_LAYOUT: z.enum(['flat', 'hashed', 'dated']).default('hashed'),
+  SESSION_HYBRID_LIMIT: z.coerce.number().int().min(256).max(4000).default(3000),
+  SESSION_COOKIE_OVERFLOW: z.enum(['error', 'degrade']).default('error'),
+  SESSION_COOKIE_DROP: list.default([]),
+  SESSION_COOKIE_REPLAY: optionalSeconds,
+  SESSION_CLEANUP_INTERVAL: seconds.default(3600),
   SESSION_MAX_BYTES: z.coerce.number().int().min(1024).max(1_048_576).default(65_536),
 })
 
@@ -94,6 +134,18 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     trustedProxies: values.TRUSTED_PROXIES,
     logLevel: values.LOG_LEVEL,
     databaseUrl: values.DATABASE_URL,
+    cache: {
+      url: values.CACHE_URL,
+      prefix: values.CACHE_KEY_PREFIX,
+      version: values.CACHE_VERSION,
+      connectTimeout: values.CACHE_CONNECT_TIMEOUT,
+      commandTimeout: values.CACHE_COMMAND_TIMEOUT,
+      compression: values.CACHE_COMPRESSION,
+      fallback: values.CACHE_FALLBACK,
+      maxFailures: values.CACHE_MAX_FAILURES,
+      checkInterval: values.CACHE_CHECK_INTERVAL,
+      localEntries: values.CACHE_LOCAL_ENTRIES,
+    },
     session: sessionSettings(values, production),
   }
 }
@@ -102,11 +154,22 @@ function sessionSettings(values: z.infer<typeof variables>, production: boolean)
   const secure = values.SESSION_COOKIE_SECURE ?? production
   const hostOnly = secure && values.SESSION_COOKIE_PATH === '/' && values.SESSION_COOKIE_DOMAIN === undefined
   const prefix = production && hostOnly && !values.SESSION_COOKIE_NAME.startsWith('__') ? '__Host-' : ''
+  const table = values.SESSION_TABLE ?? TABLES[values.SESSION_FORMAT]
+  const home = checkedHome({ engine: values.SESSION_ENGINE, format: values.SESSION_FORMAT, table })
   return {
-    engine: values.SESSION_ENGINE,
-    format: values.SESSION_FORMAT,
+    ...home,
+    movingFrom: checkedMove(values.SESSION_MOVING_FROM, home),
     databaseUrl: values.SESSION_DATABASE_URL ?? values.DATABASE_URL,
-    table: values.SESSION_TABLE ?? (values.SESSION_FORMAT === 'django' ? 'django_session' : 'sessions'),
+    cacheTimeout: values.SESSION_CACHE_TIMEOUT,
+    cacheStrategy: values.SESSION_CACHE_STRATEGY,
+    cacheWarming: values.SESSION_CACHE_WARMING,
+    filePath: values.SESSION_FILE_PATH,
+    fileLayout: values.SESSION_FILE_LAYOUT,
+    hybridLimit: values.SESSION_HYBRID_LIMIT,
+    overflow: values.SESSION_COOKIE_OVERFLOW,
+    dropOrder: values.SESSION_COOKIE_DROP,
+    replayWindow: values.SESSION_COOKIE_REPLAY,
+    cleanupInterval: values.SESSION_CLEANUP_INTERVAL,
     serializer: values.SESSION_SERIALIZER,
     maxBytes: values.SESSION_MAX_BYTES,
     saveEveryRequest: values.SESSION_SAVE_EVERY_REQUEST,
@@ -127,6 +190,39 @@ function sessionSettings(values: z.infer<typeof variables>, production: boolean)
       touchAfter: values.SESSION_TOUCH_AFTER,
     },
   }
+}
+
+/** Where sessions live: the engine, how they are written, and the table if they are in a database. */
+export interface SessionHome {
+  readonly engine: (typeof ENGINES)[number]
+  readonly format: (typeof FORMATS)[number]
+  readonly table: string
+}
+
+const TABLES = { sealed: 'sessions', django: 'django_session' } as const
+// Nobody else reads what the other engines write, and a copy in a cache would not notice what Django writes.
+const SHARED_WITH_DJANGO: readonly string[] = ['db', 'file', 'signed_cookies']
+
+function checkedHome(home: SessionHome): SessionHome {
+  if (home.format === 'django' && !SHARED_WITH_DJANGO.includes(home.engine)) {
+    throw new ConfigError(
+      `SESSION_FORMAT=django is for the engines ${SHARED_WITH_DJANGO.join(', ')}, and not for ${home.engine}.`,
+    )
+  }
+  return home
+}
+
+function checkedMove(text: string | undefined, to: SessionHome): SessionHome | undefined {
+  if (text === undefined) return undefined
+  const [, engine, , format] = MOVING_FROM.exec(text) ?? []
+  const from = {
+    engine: ENGINES.find((name) => name === engine) ?? to.engine,
+    format: FORMATS.find((name) => name === format) ?? to.format,
+  }
+  if (from.engine === to.engine && from.format === to.format) {
+    throw new ConfigError(`SESSION_MOVING_FROM is wrong: sessions are in ${text} already.`)
+  }
+  return checkedHome({ ...from, table: from.format === to.format ? to.table : TABLES[from.format] })
 }
 
 type Secrets = readonly [string, ...string[]]

@@ -25,7 +25,7 @@ async function start(): Promise<void> {
   if ((process.env['NODE_ENV'] ?? 'development') === 'development') {
     process.env['SECRET_KEY'] ||= developmentSecret(join(projectRoot, 'data', 'secret-key'))
   }
-  const services = openServices(readConfig(process.env))
+  const services = await openServices(readConfig(process.env))
   await services.ready()
   await listen(services)
 }

@@ -1,79 +1,48 @@
 import type { Knex } from 'knex'
 import { type Logger, pino } from 'pino'
-import { type Config, ConfigError } from './config.ts'
+import type { Config } from './config.ts'
 import { openDatabase } from './database.ts'
-import { djangoCodec } from './session/codec/django.ts'
-import { msgpackSerializer } from './session/codec/msgpack.ts'
-import { sealedCodec } from './session/codec/sealed.ts'
-import { jsonSerializer } from './session/codec/serializer.ts'
-import { StoredEngine } from './session/engines/stored.ts'
-import { StoreUnavailableError } from './session/errors.ts'
-import type { Observer, SessionEvent } from './session/observe/events.ts'
-import { DatabaseStore } from './session/stores/database.ts'
+import type { SessionEvent } from './session/observe/events.ts'
+import { type OpenedEngine, openEngine } from './session-engine.ts'
 import { Users } from './users.ts'
 
 /** What the application runs on; opened once, handed to every feature. */
-export interface Services {
+export interface Services extends OpenedEngine {
   readonly config: Config
   readonly log: Logger
   readonly knex: Knex
-  readonly engine: StoredEngine
   readonly users: Users
-  /** @throws ConfigError when the table is missing, or the database does not answer */
-  ready(): Promise<void>
   observe(event: SessionEvent): void
-  close(): Promise<void>
 }
 
-// Somebody waits for the page: after a second, "try again" is the better answer.
-const SESSION_TIMEOUT = 1000
-
 /** Opens what the settings name. Nothing is listened to yet, and nothing is migrated. */
-export function openServices(config: Config): Services {
+export async function openServices(config: Config): Promise<Services> {
   const log = openLog(config)
   const observe = (event: SessionEvent) => logEvent(log, event)
   const knex = openDatabase(config.databaseUrl)
-  const { databaseUrl, format, table, expiry } = config.session
+  const { databaseUrl } = config.session
   const sessionKnex = databaseUrl === config.databaseUrl ? knex : openDatabase(databaseUrl)
-  const store = new DatabaseStore({
+  const ground = {
+    config,
     knex: sessionKnex,
-    table,
-    layout: format === 'django' ? 'django' : 'own',
-    timeout: SESSION_TIMEOUT,
-    ...(sessionKnex === knex ? { usersTable: 'users' } : {}),
-  })
+    withUsers: sessionKnex === knex,
+    observe,
+    warn: (sentence: string) => log.warn(sentence),
+  }
+  const opened = await openEngine(config.session, ground)
   return {
+    ...opened,
     config,
     log,
     knex,
-    engine: new StoredEngine({ name: 'db', store, codec: openCodec(config, observe), expiry, observe }),
     users: new Users(knex, config.secrets),
     observe,
-    async ready() {
-      try {
-        await store.assertReady()
-      } catch (error) {
-        const outage = error instanceof StoreUnavailableError
-        throw new ConfigError(outage ? `The database does not answer: ${messageOf(error.cause)}.` : messageOf(error))
-      }
-    },
     async close() {
+      await opened.close()
       if (sessionKnex !== knex) await sessionKnex.destroy()
       await knex.destroy()
     },
   }
-}
-
-function openCodec({ secrets, session }: Config, observe: Observer) {
-  const options = {
-    secrets,
-    maxBytes: session.maxBytes,
-    onNearlyFull: (bytes: number, limit: number) => observe({ type: 'budget', slice: null, bytes, limit }),
-    serializer: session.serializer === 'msgpack' ? msgpackSerializer : jsonSerializer,
-  }
-  return session.format === 'django'
-    ? djangoCodec(options)
-    : sealedCodec({ ...options, namespace: session.cookie.name })
 }
 
 function openLog(config: Config): Logger {
@@ -92,8 +61,4 @@ function logEvent(log: Logger, event: SessionEvent): void {
   if (event.type === 'security' && event.kind === 'unknown-key') log.debug({ session: event }, 'session: unknown key')
   else if (event.type === 'conflict') log.debug({ session: event }, 'session: conflict, replayed')
   else log.warn({ session: event }, `session: ${event.type}`)
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

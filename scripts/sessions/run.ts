@@ -16,9 +16,12 @@ export const runWithStore: RunWithStore = async (work) => {
   if ((process.env['NODE_ENV'] ?? 'development') === 'development') {
     process.env['SECRET_KEY'] ||= developmentSecret(join(projectRoot, 'data', 'secret-key'))
   }
-  const services = openServices(readConfig(process.env))
+  const services = await openServices(readConfig(process.env))
   try {
-    await work(services.engine.store)
+    const { store, engine } = services
+    if (store === undefined)
+      throw new WrongUse(`The ${engine.name} engine keeps no records that could be looked after.`)
+    await work(store)
   } finally {
     await services.close()
   }

@@ -1,22 +1,34 @@
 import type { Middleware } from 'koa'
 import type { Services } from '../services.ts'
 
-/** /healthz: the process answers. /readyz: it can do its work, which takes the database. */
-export function health({ knex, engine, log }: Services): Middleware {
+/** /healthz: the process answers. /readyz: it can do its work; degraded while only a cache is out that it can do without. */
+export function health({ knex, store, cache, log }: Services): Middleware {
   return async (ctx, next) => {
     if (ctx.path !== '/healthz' && ctx.path !== '/readyz') return await next()
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: 'ok' }
     if (ctx.path === '/healthz') return
-    try {
-      // The sessions may live in a database of their own.
-      await Promise.all([knex.raw('select 1'), engine.store.load('readiness')])
-      ctx.body = { status: 'ok', database: 'ok' }
-    } catch (error) {
-      log.error({ err: error }, 'the database does not answer')
+    // The sessions may live in a database of their own, or in a cache that nothing stands behind.
+    const [database, sessions, cached] = await Promise.allSettled([
+      knex.raw('select 1'),
+      store?.load('readiness'),
+      cache?.ping(),
+    ])
+    const parts = {
+      database: stateOf(database),
+      sessions: stateOf(sessions),
+      ...(cache === undefined ? {} : { cache: stateOf(cached) }),
+    }
+    for (const { reason } of [database, sessions].filter((part) => part.status === 'rejected')) {
+      log.error({ err: reason }, 'not ready')
       ctx.status = 503
       ctx.set('Retry-After', '5')
-      ctx.body = { status: 'unavailable', database: 'unavailable' }
     }
+    const degraded = cached.status === 'rejected' ? 'degraded' : 'ok'
+    ctx.body = { status: ctx.status === 503 ? 'unavailable' : degraded, ...parts }
   }
+}
+
+function stateOf({ status }: PromiseSettledResult<unknown>): 'ok' | 'unavailable' {
+  return status === 'fulfilled' ? 'ok' : 'unavailable'
 }

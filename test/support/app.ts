@@ -32,7 +32,7 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
     DATABASE_URL: `sqlite:${join(folder, 'app.sqlite3')}`,
     ...env,
   })
-  const services = openServices(config)
+  const services = await openServices(config)
   await migrate(services.knex)
   await seed(services.knex, { demoUsers: true })
   const server = createServer((await createApp(services)).callback())

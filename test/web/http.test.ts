@@ -201,12 +201,12 @@ test('what a visitor has already is not sent again', async (t) => {
 
 test('liveness and readiness', async (t) => {
   const own = await startApp()
-  t.deepEqual((await own.browser().json('GET', '/readyz')).json(), { status: 'ok', database: 'ok' })
+  t.deepEqual((await own.browser().json('GET', '/readyz')).json(), { status: 'ok', database: 'ok', sessions: 'ok' })
   await own.services.knex.destroy()
   const out = await own.browser().json('GET', '/readyz')
   t.deepEqual(
     [out.status, out.json(), out.headers.get('retry-after')],
-    [503, { status: 'unavailable', database: 'unavailable' }, '5'],
+    [503, { status: 'unavailable', database: 'unavailable', sessions: 'unavailable' }, '5'],
   )
   t.is((await own.browser().json('GET', '/healthz')).status, 200)
   await own.close()

@@ -4,7 +4,8 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
-import { knowsUsers, NotSupportedError, type SessionStore } from '../../session/stores/store.ts'
+import type { Engine } from '../../session/engines/engine.ts'
+import { NotSupportedError } from '../../session/stores/store.ts'
 import type { User } from '../../users.ts'
 import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
@@ -103,7 +104,7 @@ export default function account(services: Services): Feature {
     const changed = await users.setPassword(user.id, input.values.password)
     if (changed === undefined) return ctx.throw(409, 'This account is gone.')
     const session = await ctx.session()
-    if (session.key !== null) await endOthers(engine.store, user.id, engine.codec.storeKey(session.key))
+    await endOthers(engine, user.id, session.key)
     await renewSignIn(ctx, services, changed)
     services.log.info({ user: user.id }, 'password changed, other sessions ended')
     if (wantsJson(ctx)) {
@@ -145,10 +146,9 @@ async function memberSince(knex: Knex, user: User): Promise<number> {
   return createdAt.parse(row).created_at
 }
 
-/** Deletes what the new hash has made worthless already, so that it vanishes from lists, where the table can tell whose it is. */
-async function endOthers(store: SessionStore, userId: string, except: string): Promise<void> {
-  if (!knowsUsers(store)) return
-  await store.endByUser(userId, except).catch((error: unknown) => {
+/** Ends what the new hash has made worthless already, so that it vanishes from lists, where the engine can tell whose it is. */
+async function endOthers(engine: Engine, userId: string, except: string | null): Promise<void> {
+  await engine.endUser(userId, except).catch((error: unknown) => {
     if (!(error instanceof NotSupportedError)) throw error
   })
 }

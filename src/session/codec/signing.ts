@@ -36,10 +36,15 @@ export function fromBase62(text: string): number {
   return text.startsWith('-') ? -value : value
 }
 
-/** HMAC-SHA256 under a key derived from salt and secret (behaviour 106). */
-export function saltedHmac(salt: string, value: string, secret: string): Buffer {
-  const key = createHash('sha256').update(salt).update(secret).digest()
-  return createHmac('sha256', key).update(value).digest()
+/** HMAC under a key derived from salt and secret (behaviour 106). */
+export function saltedHmac(
+  salt: string,
+  value: string,
+  secret: string,
+  algorithm: 'sha256' | 'sha1' = 'sha256',
+): Buffer {
+  const key = createHash(algorithm).update(salt).update(secret).digest()
+  return createHmac(algorithm, key).update(value).digest()
 }
 
 /** What a signature is made with. */
@@ -154,7 +159,8 @@ function split(text: string, separator: string): [string, string] {
   return [text.slice(0, at), text.slice(at + separator.length)]
 }
 
-function sameText(one: string, other: string): boolean {
+/** Whether two texts are the same, in a time that tells nothing of where they differ. */
+export function sameText(one: string, other: string): boolean {
   const left = Buffer.from(one)
   const right = Buffer.from(other)
   // timingSafeEqual throws on different lengths; the length of a signature is no secret.

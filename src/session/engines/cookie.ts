@@ -2,6 +2,7 @@ import type { CookieCodec, Decoded } from '../codec/codec.ts'
 import type { SessionData } from '../data.ts'
 import { SessionTooLargeError } from '../errors.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate } from '../expiry.ts'
+import { NotSupportedError } from '../stores/store.ts'
 import type { Commit, Committed, Engine, Loaded, Opened } from './engine.ts'
 
 /** What a {@link CookieEngine} is made of. */
@@ -51,6 +52,10 @@ export class CookieEngine implements Engine {
 
   async end(): Promise<void> {
     // The answer clears the cookie; there is nothing else.
+  }
+
+  async endUser(): Promise<never> {
+    throw new NotSupportedError('A session that the cookie alone holds can be ended nowhere else.')
   }
 
   // Its own expiry decides over the cookie age, be it shorter or longer; Django ignores it here (behaviour 81).

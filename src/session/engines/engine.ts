@@ -58,6 +58,13 @@ export interface Engine {
   touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined>
   /** Ends the session at once, whatever other requests still hold it. */
   end(loaded: Loaded): Promise<void>
+  /**
+   * Ends every session of the user but the one with the key `except`, and answers how many, where that can be told. A
+   * session that the cookie alone holds has no key: whoever ends the others signs it in anew.
+   *
+   * @throws NotSupportedError where the engine cannot tell whose sessions it keeps
+   */
+  endUser(userId: string, except?: string | null): Promise<number | undefined>
 }
 
 /** Where a session keeps its user's id, as Django does; stores copy it to a column of its own. */

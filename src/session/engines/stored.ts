@@ -5,7 +5,7 @@ import { KeyTakenError, SessionContendedError } from '../errors.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
 import { isSessionKey, newSessionKey } from '../key.ts'
 import type { Observer, Operation } from '../observe/events.ts'
-import type { SessionRecord, SessionStore, Version } from '../stores/store.ts'
+import { knowsUsers, NotSupportedError, type SessionRecord, type SessionStore, type Version } from '../stores/store.ts'
 import { type Client, type Commit, type Committed, type Engine, type Loaded, type Opened, userIdOf } from './engine.ts'
 import { KeyedQueue } from './queue.ts'
 
@@ -87,6 +87,12 @@ export class StoredEngine implements Engine {
 
   async end(loaded: Loaded): Promise<void> {
     if (hasKey(loaded)) await this.#timed('delete', () => this.store.delete(this.codec.storeKey(loaded.key)))
+  }
+
+  async endUser(userId: string, except: string | null = null): Promise<number> {
+    if (!knowsUsers(this.store))
+      throw new NotSupportedError(`The ${this.name} engine cannot tell whose sessions it keeps.`)
+    return await this.store.endByUser(userId, except === null ? undefined : this.codec.storeKey(except))
   }
 
   async #load(key: string): Promise<Opened & ({ live: false } | { loaded: Live })> {

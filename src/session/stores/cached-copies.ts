@@ -4,7 +4,7 @@ import type { Compression } from '../caches/compression.ts'
 import type { Observer } from '../observe/events.ts'
 import { cachePrefix } from './cache.ts'
 import { decodeBody, encodeBody } from './record-body.ts'
-import type { StoredRecord, Version } from './store.ts'
+import type { Outcome, StoredRecord, Version } from './store.ts'
 
 /** What {@link CachedCopies} is made of. */
 export interface CachedCopiesOptions {
@@ -18,6 +18,8 @@ export interface CachedCopiesOptions {
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
+
+type Lease = CacheEntry
 
 /** A promise to fill: it holds as long as nobody else has written or deleted the entry. */
 const LEASE = 'lease-'
@@ -76,14 +78,36 @@ export class CachedCopies {
    */
   async fill(key: string, read: () => Promise<StoredRecord | undefined>): Promise<StoredRecord | undefined> {
     const lease = await this.#lease(key)
+    return lease === 'taken' || lease === 'unsure' ? await read() : await this.#under(lease, key, read)
+  }
+
+  /** As {@link fill}, but `taken` and nothing done where an entry or somebody else's lease stands. */
+  async claim(key: string, work: () => Promise<StoredRecord | undefined>): Promise<StoredRecord | undefined | 'taken'> {
+    const lease = await this.#lease(key)
+    if (lease === 'taken') return lease
+    if (lease !== 'unsure') return await this.#under(lease, key, work)
     try {
-      const record = await read()
-      if (lease !== undefined) await this.#fulfil(key, lease, record)
-      return record
-    } catch (error) {
-      if (lease !== undefined) await this.#fulfil(key, lease, undefined)
-      throw error
+      return await work()
+    } finally {
+      await this.forget(key)
     }
+  }
+
+  /** What the cache holds, however far ahead of the database; undefined also when it cannot be asked. Never throws. */
+  async peek(key: string): Promise<StoredRecord | undefined> {
+    if (this.#distrusts(key)) return undefined
+    const entry = await this.#cache.get(this.#prefix + key).catch(() => undefined)
+    return entry === undefined || entry.version.startsWith(LEASE) ? undefined : this.#read(entry)
+  }
+
+  /** Puts a record over exactly the copy that was read; `unsure` when the cache cannot be asked or believed. Never throws. */
+  async swap(key: string, before: Version, record: StoredRecord): Promise<Outcome | 'unsure'> {
+    return await this.#swap(key, before, this.#entry(record))
+  }
+
+  /** Puts a lease, which nobody will fulfil, over exactly the copy that was read. Never throws. */
+  async block(key: string, before: Version): Promise<Outcome | 'unsure'> {
+    return await this.#swap(key, before, this.#newLease())
   }
 
   /** Puts a saved record in the place of the copy that it was based on; whatever else is there goes. Never throws. */
@@ -133,12 +157,44 @@ export class CachedCopies {
     await this.#cache.close()
   }
 
-  async #lease(key: string): Promise<string | undefined> {
-    if (this.#distrusts(key)) return undefined
+  async #swap(key: string, before: Version, entry: CacheEntry): Promise<Outcome | 'unsure'> {
+    if (this.#distrusts(key)) return 'unsure'
+    try {
+      const outcome = await this.#cache.swap(this.#prefix + key, tag(before), entry)
+      if (outcome === 'done') this.#observe({ type: 'cache', outcome: 'written' })
+      return outcome
+    } catch {
+      this.#observe({ type: 'cache', outcome: 'write-failed' })
+      this.#doubt(key)
+      return 'unsure'
+    }
+  }
+
+  async #lease(key: string): Promise<Lease | 'taken' | 'unsure'> {
+    if (this.#distrusts(key)) return 'unsure'
+    const lease = this.#newLease()
+    try {
+      return (await this.#cache.add(this.#prefix + key, lease)) ? lease : 'taken'
+    } catch {
+      // If it has been carried out all the same, nobody fulfils it.
+      return 'unsure'
+    }
+  }
+
+  #newLease(): Lease {
     const version = LEASE + randomBytes(9).toString('base64url')
-    const entry = { version, expires: this.#now() + LEASE_TIME, body: Buffer.alloc(0) }
-    const added = await this.#cache.add(this.#prefix + key, entry).catch(() => false)
-    return added ? version : undefined
+    return { version, expires: this.#now() + LEASE_TIME, body: Buffer.alloc(0) }
+  }
+
+  async #under(lease: Lease, key: string, work: () => Promise<StoredRecord | undefined>) {
+    try {
+      const record = await work()
+      await this.#fulfil(key, lease.version, record)
+      return record
+    } catch (error) {
+      await this.#fulfil(key, lease.version, undefined)
+      throw error
+    }
   }
 
   async #fulfil(key: string, lease: string, record: StoredRecord | undefined): Promise<void> {

@@ -33,28 +33,28 @@ export interface CachedStoreOptions extends CachedCopiesOptions {
  */
 export class CachedStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
   readonly name = 'cached_db'
-  readonly #truth: SessionStore
-  readonly #copies: CachedCopies
+  protected readonly truth: SessionStore
+  protected readonly copies: CachedCopies
   readonly #aside: boolean
 
   constructor(options: CachedStoreOptions) {
-    this.#truth = options.truth
-    this.#copies = new CachedCopies(options)
+    this.truth = options.truth
+    this.copies = new CachedCopies(options)
     this.#aside = options.strategy === 'cache_aside'
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
     if (!isPossible(key)) return undefined
-    const copy = await this.#copies.get(key)
-    if (copy === 'unsure') return await this.#truth.load(key)
-    return copy === 'miss' ? await this.#copies.fill(key, () => this.#truth.load(key)) : copy
+    const copy = await this.copies.get(key)
+    if (copy === 'unsure') return await this.truth.load(key)
+    return copy === 'miss' ? await this.copies.fill(key, () => this.truth.load(key)) : copy
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
-    if (this.#aside || !isPossible(key)) return await this.#truth.create(key, record)
+    if (this.#aside || !isPossible(key)) return await this.truth.create(key, record)
     let version: Version = ''
-    await this.#copies.fill(key, async () => {
-      version = await this.#truth.create(key, record)
+    await this.copies.fill(key, async () => {
+      version = await this.truth.create(key, record)
       return { ...record, version }
     })
     return version
@@ -64,32 +64,32 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
     if (!isPossible(key)) return { outcome: 'missing' }
     let result: SaveOutcome | undefined
     try {
-      result = await this.#truth.save(key, version, record)
+      result = await this.truth.save(key, version, record)
       return result
     } finally {
       // Without a result nobody knows what is in the database; on a conflict the copy may be what misled us.
-      if (result === undefined || result.outcome === 'missing') await this.#copies.forget(key)
-      else if (result.outcome === 'conflict') await this.#copies.forget(key, version)
-      else if (this.#aside) await this.#copies.forget(key)
-      else await this.#copies.replace(key, version, { ...record, version: result.version })
+      if (result === undefined || result.outcome === 'missing') await this.copies.forget(key)
+      else if (result.outcome === 'conflict') await this.copies.forget(key, version)
+      else if (this.#aside) await this.copies.forget(key)
+      else await this.copies.replace(key, version, { ...record, version: result.version })
     }
   }
 
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
     if (!isPossible(key)) return 'missing'
     try {
-      return await this.#truth.touch(key, version, times)
+      return await this.truth.touch(key, version, times)
     } finally {
-      await this.#copies.forget(key)
+      await this.copies.forget(key)
     }
   }
 
   async delete(key: string, version?: Version): Promise<Outcome> {
     if (!isPossible(key)) return 'missing'
     try {
-      return await this.#truth.delete(key, version)
+      return await this.truth.delete(key, version)
     } finally {
-      await this.#copies.forget(key)
+      await this.copies.forget(key)
     }
   }
 
@@ -102,7 +102,7 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
     if (which.kind === 'expired') return await this.#clearable().clearBatch(which, limit, onCleared)
     const cleared: string[] = []
     const count = await this.#clearable().clearBatch(which, limit, (keys) => void cleared.push(...keys))
-    await Promise.all(cleared.map((key) => this.#copies.forget(key)))
+    await Promise.all(cleared.map((key) => this.copies.forget(key)))
     onCleared?.(cleared)
     return count
   }
@@ -119,22 +119,22 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   }
 
   async statistics(): Promise<StoreStatistics> {
-    if (!hasStatistics(this.#truth)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
-    return await this.#truth.statistics()
+    if (!hasStatistics(this.truth)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
+    return await this.truth.statistics()
   }
 
   /** Removes the copies that could not be removed before, and closes the cache; the database is its opener's. */
   async close(): Promise<void> {
-    await this.#copies.close()
+    await this.copies.close()
   }
 
   #clearable(): ClearableStore {
-    if (!canClear(this.#truth)) throw new NotSupportedError('The storage behind the cache cannot be cleared.')
-    return this.#truth
+    if (!canClear(this.truth)) throw new NotSupportedError('The storage behind the cache cannot be cleared.')
+    return this.truth
   }
 
   #withUsers(): UserSessionStore {
-    if (!knowsUsers(this.#truth)) throw new NotSupportedError('The storage behind the cache knows no users.')
-    return this.#truth
+    if (!knowsUsers(this.truth)) throw new NotSupportedError('The storage behind the cache knows no users.')
+    return this.truth
   }
 }

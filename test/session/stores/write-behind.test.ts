@@ -1,0 +1,263 @@
+import test from 'ava'
+import { MemoryCache } from '../../../src/session/caches/memory.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import type { SaveOutcome, Version } from '../../../src/session/stores/store.ts'
+import { type WriteBehindOptions, WriteBehindStore } from '../../../src/session/stores/write-behind.ts'
+import { steer, versionsIn } from '../../support/caches.ts'
+import { EVERYTHING, HOUR, record, START } from './bench.ts'
+import { storeContract } from './contract.ts'
+
+// With a delay of 0 the contract runs while writes go on behind it; with none within the test, on the cache alone.
+for (const delay of [0, 60_000]) {
+  storeContract(`cached_db, write_behind after ${delay} ms`, EVERYTHING, async (now) => {
+    const truth = new MemoryStore({ now })
+    const cache = new MemoryCache({ now })
+    const on = () => new WriteBehindStore({ truth, cache, delay, now })
+    return {
+      store: on(),
+      another: async () => on(),
+      async breakIt() {
+        await truth.close()
+        await cache.close()
+      },
+      close: () => cache.close(),
+    }
+  })
+}
+
+const NEVER = 60_000
+
+function bench(options: Partial<WriteBehindOptions> = {}) {
+  const clock = { now: START }
+  const now = () => clock.now
+  const memory = new MemoryCache({ now })
+  const records = new MemoryStore({ now })
+  const [cache, truth] = [steer(memory), steer(records)]
+  const waiting: number[] = []
+  const store = new WriteBehindStore({
+    truth: truth.steered,
+    cache: cache.steered,
+    delay: NEVER,
+    now,
+    observe: (event) => void (event.type === 'write-behind' && waiting.push(event.waiting)),
+    ...options,
+  })
+  const other = new WriteBehindStore({ truth: records, cache: memory, delay: NEVER, now })
+  return { clock, memory, records, cache, truth, store, other, waiting }
+}
+
+const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
+const KEY = 'session:1:a'
+
+test('a save goes to the cache alone, and to the database when its time has come', async (t) => {
+  const { store, truth, records, waiting } = bench()
+  const version = await store.create('a', record({ data: 'first' }))
+  truth.calls.length = 0
+  const saved = await store.save('a', version, record({ data: 'second' }))
+  await store.save('a', versionOf(saved), record({ data: 'third', lastActivity: START + 1 }))
+  t.deepEqual(truth.calls, [])
+  t.is((await store.load('a'))?.data, 'third')
+  t.is((await records.load('a'))?.data, 'first')
+  t.is(await store.flush(), 0)
+  t.like(await records.load('a'), { data: 'third', lastActivity: START + 1 })
+  t.deepEqual(truth.calls, ['load', 'save'], 'two changes, one write')
+  t.is(waiting.at(-1), 0)
+})
+
+test('its time comes by itself', async (t) => {
+  const records = new MemoryStore()
+  const expires = Date.now() + HOUR
+  const waiting = await new Promise((resolve) => {
+    const observe: WriteBehindOptions['observe'] = (event) => {
+      if (event.type === 'write-behind') resolve(event.waiting)
+    }
+    const store = new WriteBehindStore({ truth: records, cache: new MemoryCache(), delay: 1, observe })
+    void store
+      .create('a', record({ expires }))
+      .then((version) => store.save('a', version, record({ expires, data: 'second' })))
+  })
+  t.is(waiting, 0)
+  t.is((await records.load('a'))?.data, 'second')
+})
+
+test('closing writes what waits, and says so when it cannot', async (t) => {
+  const { store, records, truth } = bench()
+  const version = await store.create('a', record({}))
+  await store.save('a', version, record({ data: 'second' }))
+  truth.out = true
+  await t.throwsAsync(store.close(), { message: 'The changes of 1 sessions could not be written to the database' })
+  truth.out = false
+  await store.close()
+  t.is((await records.load('a'))?.data, 'second')
+})
+
+test('the database takes the newest state, whichever process writes it', async (t) => {
+  const { store, other, records } = bench()
+  const version = await store.create('a', record({ data: '0' }))
+  const first = await store.save('a', version, record({ data: '1' }))
+  const second = await other.save('a', versionOf(first), record({ data: '2' }))
+  t.is(second.outcome, 'saved')
+  await store.flush()
+  t.is((await records.load('a'))?.data, '2')
+  await other.flush()
+  t.is((await records.load('a'))?.data, '2')
+})
+
+test('a slow write cannot put an old state over a newer one', async (t) => {
+  const { store, other, records, truth } = bench()
+  const version = await store.create('a', record({ data: '0' }))
+  const first = await store.save('a', version, record({ data: '1' }))
+  const writing = truth.stopAt('save')
+  const flushing = store.flush()
+  const goOn = await writing
+  await other.save('a', versionOf(first), record({ data: '2' }))
+  await other.flush()
+  goOn()
+  await flushing
+  t.is((await records.load('a'))?.data, '2')
+})
+
+test('what was ended is not written back, and its copy goes', async (t) => {
+  const { store, other, memory, records } = bench()
+  const version = await store.create('a', record({}))
+  await store.save('a', version, record({ data: 'second' }))
+  await other.delete('a')
+  t.is(await store.load('a'), undefined)
+  await store.flush()
+  t.is(await records.load('a'), undefined)
+  t.deepEqual(await versionsIn(memory, 'a'), [undefined])
+})
+
+test('a save beside a logout does not bring the session back', async (t) => {
+  const { store, other, memory, truth, records } = bench()
+  const version = await store.create('a', record({}))
+  const deleting = truth.stopAt('delete')
+  const ending = store.delete('a')
+  const goOn = await deleting
+  const saved = await other.save('a', version, record({ data: 'late' }))
+  t.is(saved.outcome, 'saved', 'the logout has not happened yet')
+  goOn()
+  t.is(await ending, 'done')
+  await other.flush()
+  t.is(await other.load('a'), undefined)
+  t.is((await other.save('a', versionOf(saved), record({ data: 'later' }))).outcome, 'missing')
+  t.is(await records.load('a'), undefined)
+  t.deepEqual(await versionsIn(memory, 'a'), [undefined])
+})
+
+test('a conditional delete keeps others from the session while it is under way', async (t) => {
+  const { store, other, truth } = bench()
+  const version = await store.create('a', record({}))
+  const saved = await store.save('a', version, record({ data: 'second' }))
+  const deleting = truth.stopAt('delete')
+  const ending = store.delete('a', versionOf(saved))
+  const goOn = await deleting
+  t.is((await other.save('a', versionOf(saved), record({ data: 'late' }))).outcome, 'conflict')
+  goOn()
+  t.is(await ending, 'done')
+  t.is((await other.save('a', versionOf(saved), record({ data: 'late' }))).outcome, 'missing')
+  t.is(await other.load('a'), undefined)
+})
+
+test('a copy that the cache has lost is read from a database that was brought up to date first', async (t) => {
+  const { store, memory } = bench()
+  const version = await store.create('a', record({ data: 'first' }))
+  const saved = await store.save('a', version, record({ data: 'second' }))
+  await memory.delete(KEY)
+  t.is((await store.save('a', versionOf(saved), record({ data: 'blind' }))).outcome, 'conflict', 'read it anew')
+  const read = await store.load('a')
+  t.is(read?.data, 'second')
+  t.is((await store.save('a', read?.version ?? '', record({ data: 'third' }))).outcome, 'saved')
+  t.is((await store.load('a'))?.data, 'third')
+})
+
+test('a slow reader cannot fill the copy beside a save', async (t) => {
+  const { store, other, memory, truth } = bench()
+  const version = await store.create('a', record({ data: 'first' }))
+  await memory.delete(KEY)
+  const reading = truth.stopAt('load')
+  const read = store.load('a')
+  const goOn = await reading
+  t.is((await other.save('a', version, record({ data: 'second' }))).outcome, 'conflict', 'the copy is being filled')
+  goOn()
+  t.is((await read)?.data, 'first')
+  const again = await other.load('a')
+  t.is((await other.save('a', again?.version ?? '', record({ data: 'second' }))).outcome, 'saved')
+  t.is((await store.load('a'))?.data, 'second')
+})
+
+test('while the cache is out everything goes to the database, and nothing that waited is lost', async (t) => {
+  const { store, cache, records } = bench()
+  const version = await store.create('a', record({ data: 'first' }))
+  const saved = await store.save('a', version, record({ data: 'second' }))
+  cache.out = true
+  const read = await store.load('a')
+  t.is(read?.data, 'second')
+  t.is((await store.save('a', versionOf(saved), record({ data: 'blind' }))).outcome, 'conflict')
+  const third = await store.save('a', read?.version ?? '', record({ data: 'third', lastActivity: START + 5 }))
+  t.is(third.outcome, 'saved')
+  t.is((await records.load('a'))?.data, 'third')
+  cache.out = false
+  t.is((await store.load('a'))?.data, 'third', 'not the copy that the outage left behind')
+  await store.close()
+  t.is((await records.load('a'))?.data, 'third')
+})
+
+test('a logout while the cache is out holds on this process', async (t) => {
+  const { store, cache } = bench()
+  const version = await store.create('a', record({ data: 'first' }))
+  await store.save('a', version, record({ data: 'second' }))
+  cache.out = true
+  t.is(await store.delete('a'), 'done')
+  cache.out = false
+  t.is(await store.load('a'), undefined)
+})
+
+test('while the database is out saves go on, up to the bound, and then are refused before anything is written', async (t) => {
+  const { store, truth, records } = bench({ maxWaiting: 2 })
+  const versions = await Promise.all(['a', 'b', 'c'].map((key) => store.create(key, record({ data: 'first' }))))
+  truth.out = true
+  t.is((await store.save('a', versions[0] ?? '', record({ data: 'second' }))).outcome, 'saved')
+  t.is((await store.save('b', versions[1] ?? '', record({ data: 'second' }))).outcome, 'saved')
+  await t.throwsAsync(store.save('c', versions[2] ?? '', record({ data: 'second' })), {
+    instanceOf: StoreUnavailableError,
+  })
+  t.is((await store.load('c'))?.data, 'first')
+  truth.out = false
+  t.is((await store.save('c', versions[2] ?? '', record({ data: 'second' }))).outcome, 'saved')
+  t.is((await records.load('a'))?.data, 'second')
+})
+
+test('a touch reaches the database at once, so that a clear does not take what is alive', async (t) => {
+  const { store, records } = bench()
+  const version = await store.create('a', record({}))
+  const saved = await store.save('a', version, record({ data: 'second' }))
+  const times = { expires: START + 3 * HOUR, lastActivity: START + 20 }
+  t.is(await store.touch('a', versionOf(saved), times), 'done')
+  t.like(await records.load('a'), { data: 'second', ...times })
+  t.is((await store.save('a', versionOf(saved), record({}))).outcome, 'saved', 'the version stays')
+})
+
+test('8 writers on two processes, while writes go on and the cache loses copies: what the database has is what was saved last', async (t) => {
+  const { store, other, memory, records } = bench({ delay: 0 })
+  await store.create('a', record({ data: '0' }))
+  const increment = async (mine: WriteBehindStore) => {
+    for (;;) {
+      const read = await mine.load('a')
+      if (read === undefined) throw new Error('the session is gone')
+      const saved = await mine.save('a', read.version, record({ data: String(Number(read.data) + 1) }))
+      if (saved.outcome === 'saved') return
+    }
+  }
+  const writers = Array.from({ length: 8 }, (_, n) => (n % 2 === 0 ? store : other))
+  await Promise.all(
+    writers.map(async (writer) => {
+      for (let n = 0; n < 50; n++) await increment(writer)
+    }),
+  )
+  await Promise.all([store.flush(), other.flush()])
+  t.is((await records.load('a'))?.data, '400')
+  await memory.delete(KEY)
+  t.is((await other.load('a'))?.data, '400')
+})
