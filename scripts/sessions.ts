@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander'
 import { clearCommand } from './sessions/clear.ts'
-import { explain, runWithStore } from './sessions/run.ts'
+import { explain, runWithEngine } from './sessions/run.ts'
 import { statsCommand } from './sessions/stats.ts'
 
 const program = new Command('sessions')
   .description('Look after the sessions of the configured engine (SESSION_ENGINE).')
   .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong use.')
-  .addCommand(clearCommand(runWithStore))
-  .addCommand(statsCommand(runWithStore))
+  .addCommand(clearCommand(runWithEngine))
+  .addCommand(statsCommand(runWithEngine))
 
 for (const command of [program, ...program.commands]) command.exitOverride()
 

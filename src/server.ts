@@ -45,6 +45,11 @@ async function listen(services: Services): Promise<void> {
   const address = server.address()
   const listening = typeof address === 'object' && address !== null ? address.port : port
   console.log(`Holdfast is on http://${host}:${listening}`)
+  // Beside the first requests, not before them: an empty cache is slower, and not wrong.
+  services.warm?.().then(
+    (copies) => services.log.info({ copies }, 'the cache is warm'),
+    (error: unknown) => services.log.warn({ err: error }, 'the cache could not be warmed'),
+  )
 
   let stopping = false
   const stop = (signal: string) => {

@@ -29,7 +29,7 @@ export async function openServices(config: Config): Promise<Services> {
     observe,
     warn: (sentence: string) => log.warn(sentence),
   }
-  const opened = await openEngine(config.session, ground)
+  const opened = await openEngine(ground)
   return {
     ...opened,
     config,

@@ -9,6 +9,7 @@ import { msgpackSerializer } from './session/codec/msgpack.ts'
 import { sealedCodec } from './session/codec/sealed.ts'
 import { jsonSerializer } from './session/codec/serializer.ts'
 import type { Engine } from './session/engines/engine.ts'
+import { MovingEngine } from './session/engines/moving.ts'
 import { StoredEngine } from './session/engines/stored.ts'
 import { StoreUnavailableError } from './session/errors.ts'
 import type { Observer } from './session/observe/events.ts'
@@ -24,8 +25,12 @@ export interface OpenedEngine {
   /** Where its records are; absent where the cookie is all there is. */
   readonly store?: SessionStore
   readonly cache?: BreakerCache
+  /** Where older sessions still are, while they move here. */
+  readonly movingFrom?: OpenedEngine
   /** @throws ConfigError saying what to do about what is missing */
   ready(): Promise<void>
+  /** Fills the cache ahead of the first visits, as SESSION_CACHE_WARMING says; answers how many copies it made. */
+  warm?(): Promise<number>
   close(): Promise<void>
 }
 
@@ -44,8 +49,26 @@ export interface Ground {
 // Somebody waits for the page: after a second, "try again" is the better answer.
 const SESSION_TIMEOUT = 1000
 
-/** Opens the engine that keeps sessions in this home. Nothing is asked of a server yet. */
-export async function openEngine(home: SessionHome, ground: Ground): Promise<OpenedEngine> {
+/** Opens the engine that the settings name. Nothing is asked of a server yet. */
+export async function openEngine(ground: Ground): Promise<OpenedEngine> {
+  const { session } = ground.config
+  const to = await openHome(session, ground)
+  if (session.movingFrom === undefined) return to
+  if (tableOf(session, ground) === tableOf(session.movingFrom, ground)) {
+    ground.warn(`SESSION_MOVING_FROM has nothing to move: both engines keep sessions in the table "${session.table}".`)
+    return to
+  }
+  const from = await openHome(session.movingFrom, ground)
+  return {
+    ...to,
+    engine: new MovingEngine({ to: to.engine, from: from.engine }),
+    movingFrom: from,
+    ready: async () => void (await Promise.all([to.ready(), from.ready()])),
+    close: async () => void (await Promise.all([to.close(), from.close()])),
+  }
+}
+
+async function openHome(home: SessionHome, ground: Ground): Promise<OpenedEngine> {
   const { config, observe } = ground
   const { expiry } = config.session
   const { store, cache, ready } = await openStore(home, ground)
@@ -54,8 +77,23 @@ export async function openEngine(home: SessionHome, ground: Ground): Promise<Ope
     store,
     ...(cache === undefined ? {} : { cache }),
     ready,
+    ...warming(store, config),
     close: async () => await store.close?.(),
   }
+}
+
+const HOUR = 3_600_000
+
+function warming(store: SessionStore, { session: { cacheWarming } }: Config): Pick<OpenedEngine, 'warm'> {
+  if (cacheWarming === 'lazy' || !(store instanceof CachedStore)) return {}
+  const [within, authenticated] = cacheWarming === 'proactive' ? [24 * HOUR, false] : [HOUR, true]
+  return { warm: async () => await store.warm({ activeSince: Date.now() - within, authenticated }) }
+}
+
+/** The table that has every session of this home, whatever else stands in front of it. */
+function tableOf({ engine, table }: SessionHome, { config }: Ground): string | symbol {
+  const mirrored = engine === 'cache' && config.cache.fallback === 'db'
+  return engine === 'db' || engine === 'cached_db' || mirrored ? table : Symbol('none')
 }
 
 interface OpenedStore {

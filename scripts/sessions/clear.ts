@@ -3,7 +3,7 @@ import { Command, InvalidArgumentError } from 'commander'
 import { clearSessions } from '../../src/session/stores/clear.ts'
 import { type ClearableStore, type ClearWhich, canClear } from '../../src/session/stores/store.ts'
 import { duration } from './duration.ts'
-import { type RunWithStore, WrongUse } from './run.ts'
+import { type Run, recordsOf, WrongUse } from './run.ts'
 
 interface Options {
   olderThan?: number
@@ -16,7 +16,7 @@ interface Options {
 }
 
 /** `sessions clear`: deletes the expired, or the sessions that the options name. */
-export function clearCommand(run: RunWithStore): Command {
+export function clearCommand(run: Run): Command {
   return new Command('clear')
     .description('Delete expired sessions, or those that an option names; in batches, while the application runs.')
     .option('--older-than <age>', 'sessions begun longer ago than this (30d, 12h, 15m)', duration)
@@ -28,7 +28,8 @@ export function clearCommand(run: RunWithStore): Command {
     .option('--json', 'print the outcome as JSON')
     .action(async (options: Options) => {
       const which = chosen(options)
-      await run(async (store) => {
+      await run(async (opened) => {
+        const store = recordsOf(opened)
         if (!canClear(store)) throw new WrongUse(`The ${store.name} engine keeps no records that could be cleared.`)
         const count = options.dryRun ? await store.countClearable(which) : await deleteAll(store, which, options)
         report(count, which, options)

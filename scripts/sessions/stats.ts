@@ -1,19 +1,40 @@
 import { Command } from 'commander'
 import { hasStatistics, type StoreStatistics } from '../../src/session/stores/store.ts'
-import { type RunWithStore, WrongUse } from './run.ts'
+import type { OpenedEngine } from '../../src/session-engine.ts'
+import { type Run, recordsOf, WrongUse } from './run.ts'
 
 /** `sessions stats`: how many there are, whose, how old and how large. */
-export function statsCommand(run: RunWithStore): Command {
+export function statsCommand(run: Run): Command {
   return new Command('stats')
     .description('Count the sessions: live, expired, signed in, by age, and the ten largest.')
     .option('--json', 'print the figures as JSON')
     .action(async ({ json }: { json?: true }) => {
-      await run(async (store) => {
+      await run(async (opened) => {
+        const { movingFrom } = opened
+        const moving = movingFrom === undefined ? {} : { movingFrom: await leftIn(movingFrom) }
+        const store = recordsOf(opened)
         if (!hasStatistics(store)) throw new WrongUse(`The ${store.name} engine cannot be counted.`)
         const statistics = await store.statistics()
-        console.log(json ? JSON.stringify({ engine: store.name, ...statistics }) : table(store.name, statistics))
+        if (json) console.log(JSON.stringify({ engine: store.name, ...statistics, ...moving }))
+        else console.log([table(store.name, statistics), ...Object.values(moving).map(moveLine)].join('\n'))
       })
     })
+}
+
+interface Left {
+  readonly engine: string
+  /** Live sessions that have not moved yet; null where they cannot be counted. */
+  readonly left: number | null
+}
+
+async function leftIn({ engine, store }: OpenedEngine): Promise<Left> {
+  const countable = store !== undefined && hasStatistics(store)
+  return { engine: engine.name, left: countable ? (await store.statistics()).live : null }
+}
+
+function moveLine({ engine, left }: Left): string {
+  if (left === null) return `Moving from ${engine}, where sessions cannot be counted`
+  return left === 0 ? `Nothing is left in ${engine}: SESSION_MOVING_FROM can go` : `${left} left to move from ${engine}`
 }
 
 function table(engine: string, { total, live, expired, authenticated, ages, largest }: StoreStatistics): string {

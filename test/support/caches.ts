@@ -42,5 +42,5 @@ export function steer<T extends object>(real: T): Steered<T> {
 
 /** The entries that a cache holds under these keys of a session store, as versions. */
 export async function versionsIn(cache: Cache, ...keys: string[]): Promise<(string | undefined)[]> {
-  return await Promise.all(keys.map(async (key) => (await cache.get(`session:1:${key}`))?.version))
+  return await Promise.all(keys.map(async (key) => (await cache.get(`session:1:copy:${key}`))?.version))
 }

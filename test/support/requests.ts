@@ -1,8 +1,8 @@
-import type { Commit, Loaded } from '../../src/session/engines/engine.ts'
+import type { Commit, Engine, Loaded } from '../../src/session/engines/engine.ts'
 import { Session } from '../../src/session/session.ts'
 import type { testEngine } from './engine.ts'
 
-type Bench = ReturnType<typeof testEngine>
+type Bench = Pick<ReturnType<typeof testEngine>, 'expiry' | 'now' | 'observe'> & { engine: Engine }
 
 const client = { ipAddress: null, userAgent: null }
 

@@ -54,6 +54,14 @@ export class CookieEngine implements Engine {
     // The answer clears the cookie; there is nothing else.
   }
 
+  async adopt({ data }: Commit): Promise<Committed & { outcome: 'saved' }> {
+    return this.#encoded(data)
+  }
+
+  async leave(): Promise<'done'> {
+    return 'done'
+  }
+
   async endUser(): Promise<never> {
     throw new NotSupportedError('A session that the cookie alone holds can be ended nowhere else.')
   }

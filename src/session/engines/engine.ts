@@ -1,7 +1,8 @@
 import type { Changes } from '../changes.ts'
 import type { SessionData } from '../data.ts'
+import type { ExpiryPolicy } from '../expiry.ts'
 import type { SecurityKind } from '../observe/events.ts'
-import type { Version } from '../stores/store.ts'
+import type { Outcome, Version } from '../stores/store.ts'
 
 /** A live session as it was read or last written. Times are milliseconds since 1970. */
 export interface Loaded {
@@ -39,7 +40,14 @@ export interface Commit {
 
 /** What became of a commit. */
 export type Committed =
-  | { outcome: 'saved'; loaded: Loaded; cookie: string; replayed: boolean }
+  | {
+      outcome: 'saved'
+      loaded: Loaded
+      cookie: string
+      replayed: boolean
+      /** Keys that did not fit and were declared as those that may go; absent when everything was kept. */
+      dropped?: readonly string[]
+    }
   /** The session was ended meanwhile; nothing was written. */
   | { outcome: 'ended' }
 
@@ -50,12 +58,26 @@ export type Committed =
  */
 export interface Engine {
   readonly name: string
+  /** The clocks that this engine keeps where they are stricter than the application's. */
+  readonly expiry?: ExpiryPolicy
   /** Never adopts what the client sent: a cookie that leads nowhere is anonymous (Django behaviour 6). */
   open(cookie: string): Promise<Opened>
   /** @throws SessionTooLargeError, SessionContendedError */
   commit(commit: Commit): Promise<Committed>
   /** Moves the expiry only; undefined when there was nothing to move or somebody saved meanwhile. */
   touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined>
+  /**
+   * Takes over a session of another engine with this request's changes, under its own key where the request keeps it.
+   *
+   * @throws KeyTakenError when it has been taken over already; SessionTooLargeError
+   */
+  adopt(commit: Commit & { loaded: Loaded }): Promise<Committed & { outcome: 'saved' }>
+  /**
+   * Forgets a session that another engine has taken over, unless somebody has saved it since it was read.
+   *
+   * @param grace milliseconds for which requests under way may still find it
+   */
+  leave(loaded: Loaded, grace?: number): Promise<Outcome>
   /** Ends the session at once, whatever other requests still hold it. */
   end(loaded: Loaded): Promise<void>
   /**

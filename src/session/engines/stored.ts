@@ -5,7 +5,14 @@ import { KeyTakenError, SessionContendedError } from '../errors.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
 import { isSessionKey, newSessionKey } from '../key.ts'
 import type { Observer, Operation } from '../observe/events.ts'
-import { knowsUsers, NotSupportedError, type SessionRecord, type SessionStore, type Version } from '../stores/store.ts'
+import {
+  knowsUsers,
+  NotSupportedError,
+  type Outcome,
+  type SessionRecord,
+  type SessionStore,
+  type Version,
+} from '../stores/store.ts'
 import { type Client, type Commit, type Committed, type Engine, type Loaded, type Opened, userIdOf } from './engine.ts'
 import { KeyedQueue } from './queue.ts'
 
@@ -87,6 +94,24 @@ export class StoredEngine implements Engine {
 
   async end(loaded: Loaded): Promise<void> {
     if (hasKey(loaded)) await this.#timed('delete', () => this.store.delete(this.codec.storeKey(loaded.key)))
+  }
+
+  async adopt(commit: Commit & { loaded: Loaded }): Promise<Committed & { outcome: 'saved' }> {
+    const { loaded, write, client } = commit
+    const data = plainJson(commit.data) as SessionData
+    if (write === 'cycle' || !hasKey(loaded)) return await this.#create(commit, data)
+    const record = this.#record(loaded.key, data, client, loaded.createdAt, this.#now())
+    const version = await this.#timed('create', () => this.store.create(this.codec.storeKey(loaded.key), record))
+    return saved(loaded.key, data, record, version, false)
+  }
+
+  async leave(loaded: Loaded, grace = 0): Promise<Outcome> {
+    if (!hasKey(loaded)) return 'missing'
+    const { version, lastActivity } = loaded
+    const key = this.codec.storeKey(loaded.key)
+    if (grace === 0) return await this.#timed('cycle', () => this.store.delete(key, version))
+    const expires = Math.min(loaded.expires, this.#now() + grace)
+    return await this.#timed('touch', () => this.store.touch(key, version, { expires, lastActivity }))
   }
 
   async endUser(userId: string, except: string | null = null): Promise<number> {

@@ -48,7 +48,8 @@ export class CachedCopies {
 
   constructor(options: CachedCopiesOptions) {
     this.#cache = options.cache
-    this.#prefix = cachePrefix(options.prefix ?? 'session', options.generation ?? 1)
+    // Not the keys of sessions that live in a cache alone: a copy must never be taken for one.
+    this.#prefix = `${cachePrefix(options.prefix ?? 'session', options.generation ?? 1)}copy:`
     this.#compression = options.compression
     this.#timeout = (options.timeout ?? 3600) * 1000
     this.#observe = options.observe ?? (() => {})
@@ -91,6 +92,13 @@ export class CachedCopies {
     } finally {
       await this.forget(key)
     }
+  }
+
+  /** Makes a copy where there is none; answers whether it did, without reading where it cannot. */
+  async add(key: string, read: () => Promise<StoredRecord | undefined>): Promise<boolean> {
+    const lease = await this.#lease(key)
+    if (lease === 'taken' || lease === 'unsure') return false
+    return (await this.#under(lease, key, read)) !== undefined
   }
 
   /** What the cache holds, however far ahead of the database; undefined also when it cannot be asked. Never throws. */

@@ -5,9 +5,11 @@ import {
   type ClearWhich,
   canClear,
   hasStatistics,
+  knowsRecent,
   knowsUsers,
   NotSupportedError,
   type Outcome,
+  type RecentWhich,
   type SaveOutcome,
   type SessionRecord,
   type SessionStore,
@@ -26,6 +28,8 @@ export interface CachedStoreOptions extends CachedCopiesOptions {
   /** What a save does to the copy: `write_through` replaces it, `cache_aside` removes it. */
   readonly strategy?: 'write_through' | 'cache_aside'
 }
+
+const AT_ONCE = 16
 
 /**
  * A database with a cache in front of it. The database is the truth: it is written first, and a save that it refuses
@@ -121,6 +125,25 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   async statistics(): Promise<StoreStatistics> {
     if (!hasStatistics(this.truth)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
     return await this.truth.statistics()
+  }
+
+  /**
+   * Fills the cache ahead of the first visits, while it is in use, and answers how many copies it made.
+   *
+   * @param limit most sessions, the latest active first
+   * @throws NotSupportedError when the storage behind the cache cannot tell who was active
+   */
+  async warm(which: RecentWhich, limit = 10_000): Promise<number> {
+    if (!knowsRecent(this.truth))
+      throw new NotSupportedError('The storage behind the cache cannot tell who was active.')
+    const keys = await this.truth.recentKeys(which, limit)
+    let filled = 0
+    while (keys.length > 0) {
+      const batch = keys.splice(0, AT_ONCE)
+      const added = await Promise.all(batch.map((key) => this.copies.add(key, () => this.truth.load(key))))
+      filled += added.filter((did) => did).length
+    }
+    return filled
   }
 
   /** Removes the copies that could not be removed before, and closes the cache; the database is its opener's. */

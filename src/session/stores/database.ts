@@ -8,6 +8,8 @@ import {
   type ClearWhich,
   NotSupportedError,
   type Outcome,
+  type RecentStore,
+  type RecentWhich,
   type SaveOutcome,
   type SessionRecord,
   type SessionStore,
@@ -46,7 +48,7 @@ const ATTEMPTS = 4
 const TRANSIENT = new Set(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
 
 /** Sessions in a table, over any Knex. Each operation of the hot path is one prepared statement. */
-export class DatabaseStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
+export class DatabaseStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore, RecentStore {
   readonly name = 'db'
   readonly #knex: Knex
   readonly #statements: PreparedStatements
@@ -166,6 +168,15 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     this.#requireMetadata('It keeps no user beside the data.')
     const sql = `DELETE FROM ${this.#table} WHERE user_id = ? AND session_key <> ?`
     return (await this.#run(sql, [userId, except ?? ''])).changes
+  }
+
+  async recentKeys({ activeSince, authenticated = false }: RecentWhich, limit: number): Promise<string[]> {
+    this.#requireMetadata('It keeps no activity beside the data.')
+    const signedIn = authenticated ? ' AND user_id IS NOT NULL' : ''
+    const which = `expires > ? AND last_activity >= ?${signedIn} ORDER BY last_activity DESC LIMIT ${Math.floor(limit)}`
+    const sql = `SELECT session_key FROM ${this.#table} WHERE ${which}`
+    const { rows } = await this.#run(sql, [this.#now(), activeSince], UNHURRIED)
+    return rows.map((row) => String(row['session_key']))
   }
 
   async statistics(): Promise<StoreStatistics> {

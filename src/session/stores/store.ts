@@ -111,6 +111,19 @@ export interface StatisticsStore {
   statistics(): Promise<StoreStatistics>
 }
 
+/** Which sessions are worth having at hand. */
+export interface RecentWhich {
+  /** Milliseconds since 1970. */
+  readonly activeSince: number
+  /** Only those of a signed-in user. */
+  readonly authenticated?: boolean
+}
+
+/** A store that can name the sessions that were active lately, the latest first. */
+export interface RecentStore {
+  recentKeys(which: RecentWhich, limit: number): Promise<string[]>
+}
+
 /** Whether the store can find and delete records by their state. */
 export function canClear(store: SessionStore): store is SessionStore & ClearableStore {
   return 'clearBatch' in store
@@ -124,4 +137,9 @@ export function knowsUsers(store: SessionStore): store is SessionStore & UserSes
 /** Whether the store can describe its content. */
 export function hasStatistics(store: SessionStore): store is SessionStore & StatisticsStore {
   return 'statistics' in store
+}
+
+/** Whether the store can name what was active lately. */
+export function knowsRecent(store: SessionStore): store is SessionStore & RecentStore {
+  return 'recentKeys' in store
 }

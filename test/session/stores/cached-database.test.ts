@@ -65,7 +65,7 @@ test('cache_aside: a save removes the copy, and the next read fills it', async (
 test('a slow reader cannot refill after a logout', async (t) => {
   const { store, other, memory, cache, cached } = bench()
   await store.create('a', record({}))
-  await memory.delete('session:1:a')
+  await memory.delete('session:1:copy:a')
   const filling = cache.stopAt('swap')
   const reading = store.load('a')
   const goOn = await filling
@@ -79,7 +79,7 @@ test('a slow reader cannot refill after a logout', async (t) => {
 test('a slow reader cannot refill after a newer save', async (t) => {
   const { store, other, memory, cache } = bench()
   const version = await store.create('a', record({ data: 'old' }))
-  await memory.delete('session:1:a')
+  await memory.delete('session:1:copy:a')
   const filling = cache.stopAt('swap')
   const reading = store.load('a')
   const goOn = await filling
@@ -93,13 +93,13 @@ test('a slow reader cannot refill after a newer save', async (t) => {
 test('nor can it under the lease of a later reader', async (t) => {
   const { store, other, memory, cache } = bench()
   const version = await store.create('a', record({ data: 'old' }))
-  await memory.delete('session:1:a')
+  await memory.delete('session:1:copy:a')
   const filling = cache.stopAt('swap')
   const reading = store.load('a')
   const goOn = await filling
   await other.save('a', version, record({ data: 'new' }))
-  await memory.delete('session:1:a')
-  await memory.add('session:1:a', { version: 'lease-later', expires: START + HOUR, body: Buffer.alloc(0) })
+  await memory.delete('session:1:copy:a')
+  await memory.add('session:1:copy:a', { version: 'lease-later', expires: START + HOUR, body: Buffer.alloc(0) })
   goOn()
   await reading
   t.deepEqual(await versionsIn(memory, 'a'), ['lease-later'])
@@ -140,7 +140,7 @@ test('200 races of a reader’s refill with a logout: no copy survives', async (
   for (let n = 0; n < 200; n++) {
     const key = `race${n}`
     await store.create(key, record({}))
-    await memory.delete(`session:1:${key}`)
+    await memory.delete(`session:1:copy:${key}`)
     await Promise.all([store.load(key), other.delete(key), store.load(key)])
     t.is(await cached(key), undefined, key)
     t.is(await store.load(key), undefined, key)
@@ -228,8 +228,8 @@ test('a copy lives for the cache’s timeout or what is left of the session, whi
   const { clock, store, memory } = bench()
   await store.create('long', record({ expires: START + DAY }))
   await store.create('short', record({ expires: START + 60_000 }))
-  t.is((await memory.get('session:1:long'))?.expires, START + HOUR)
-  t.is((await memory.get('session:1:short'))?.expires, START + 60_000)
+  t.is((await memory.get('session:1:copy:long'))?.expires, START + HOUR)
+  t.is((await memory.get('session:1:copy:short'))?.expires, START + 60_000)
   t.is((await store.load('long'))?.expires, START + DAY, 'the session’s own expiry, not the copy’s')
   clock.now = START + 60_000
   t.is(await store.load('short'), undefined)
@@ -238,7 +238,7 @@ test('a copy lives for the cache’s timeout or what is left of the session, whi
 test('1,000 damaged copies: the database has the truth, and the copy is mended', async (t) => {
   const { store, memory, cached } = bench()
   await store.create('a', record({ data: 'first' }))
-  const entry = await memory.get('session:1:a')
+  const entry = await memory.get('session:1:copy:a')
   if (entry === undefined) return t.fail()
   let seed = 7
   const random = (below: number) => {
@@ -248,16 +248,16 @@ test('1,000 damaged copies: the database has the truth, and the copy is mended',
   for (let n = 0; n < 1000; n++) {
     const body = Buffer.from(entry.body)
     for (let flips = 0; flips <= random(4); flips++) body.writeUInt8(random(256), random(body.length - 6))
-    await memory.delete('session:1:a')
-    await memory.add('session:1:a', {
+    await memory.delete('session:1:copy:a')
+    await memory.add('session:1:copy:a', {
       ...entry,
       body: random(3) === 0 ? body.subarray(0, random(body.length - 6)) : body,
     })
     const loaded = await store.load('a')
     t.not(loaded, undefined, body.toString('latin1'))
   }
-  await memory.delete('session:1:a')
-  await memory.add('session:1:a', { ...entry, body: Buffer.from('x') })
+  await memory.delete('session:1:copy:a')
+  await memory.add('session:1:copy:a', { ...entry, body: Buffer.from('x') })
   t.is((await store.load('a'))?.data, 'first')
   await store.load('a')
   t.is(await cached(), '1')

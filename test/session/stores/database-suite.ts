@@ -52,6 +52,22 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     })
   }
 
+  test.serial(`${name}: the sessions that were active lately, the latest first`, async (t) => {
+    const { url } = await migrated()
+    const knex = open(url)
+    t.teardown(() => knex.destroy())
+    await knex('sessions').delete()
+    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => START })
+    await store.create('old', record({ lastActivity: START - HOUR }))
+    await store.create('older', record({ lastActivity: START - HOUR - 1 }))
+    await store.create('expired', record({ expires: START }))
+    await store.create('anonymous', record({ userId: null, lastActivity: START - 2 }))
+    await store.create('new', record({ lastActivity: START - 1 }))
+    t.deepEqual(await store.recentKeys({ activeSince: START - HOUR }, 10), ['new', 'anonymous', 'old'])
+    t.deepEqual(await store.recentKeys({ activeSince: START - HOUR }, 2), ['new', 'anonymous'])
+    t.deepEqual(await store.recentKeys({ activeSince: START - HOUR, authenticated: true }, 2), ['new', 'old'])
+  })
+
   test.serial(`${name}: every migration can be undone and done again`, async (t) => {
     const { url, drop } = await fresh()
     const knex = open(url)

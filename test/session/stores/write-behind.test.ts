@@ -48,7 +48,7 @@ function bench(options: Partial<WriteBehindOptions> = {}) {
 }
 
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
-const KEY = 'session:1:a'
+const KEY = 'session:1:copy:a'
 
 test('a save goes to the cache alone, and to the database when its time has come', async (t) => {
   const { store, truth, records, waiting } = bench()
