@@ -1,0 +1,3 @@
+import { databaseLaws } from './databases.ts'
+
+databaseLaws('SQLite')

@@ -1,0 +1,27 @@
+import { sealedCodec } from '../../src/session/codec/sealed.ts'
+import { StoredEngine } from '../../src/session/engines/stored.ts'
+import type { SessionStore } from '../../src/session/stores/store.ts'
+import { steer } from '../support/caches.ts'
+import type { Ground } from './bench.ts'
+
+const codec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sid' })
+
+/** Sessions in a store; each process has a connection of its own, and an outage cuts them all. */
+export function storedOn(
+  ground: Partial<Ground> & { store: () => SessionStore | Promise<SessionStore>; codec?: typeof codec | undefined },
+): Ground {
+  const connections: ReturnType<typeof steer<SessionStore>>[] = []
+  const setOut = (out: boolean) => {
+    for (const connection of connections) connection.out = out
+  }
+  return {
+    async open({ now, expiry, observe }) {
+      const connection = steer(await ground.store())
+      connections.push(connection)
+      return new StoredEngine({ store: connection.steered, codec: ground.codec ?? codec, expiry, observe, now })
+    },
+    outage: { begin: () => setOut(true), end: () => setOut(false) },
+    close: () => {},
+    ...ground,
+  }
+}
