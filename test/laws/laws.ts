@@ -60,7 +60,7 @@ function lifeLaws(law: RegisterLaw, begin: string, { cookieAlone }: Exceptions):
   law('a change of key ends the old one', async (t, { get }) => {
     const { cookie } = await get(begin)
     const rotated = await get('/rotate', cookie)
-    t.not(rotated.cookie, cookie)
+    if (!cookieAlone) t.not(rotated.cookie, cookie)
     t.is((await get('/read', rotated.cookie)).text, '{"n":0,"user":null}')
     t.is((await get('/read', cookie)).text, cookieAlone ? '{"n":0,"user":null}' : ANONYMOUS)
   })
@@ -180,7 +180,7 @@ function expiryLaws(law: RegisterLaw, begin: string): void {
         cookie = (await get('/increment', cookie)).cookie
       }
       t.is((await get('/read', cookie)).text, '{"n":3,"user":"7"}')
-      clock.now += HOUR / 2
+      clock.now += HOUR / 2 + 1000
       t.is((await get('/read', cookie)).text, ANONYMOUS)
     },
     { absoluteAge: 7200 },

@@ -4,11 +4,14 @@ import type { SessionStore } from '../../src/session/stores/store.ts'
 import { steer } from '../support/caches.ts'
 import type { Ground } from './bench.ts'
 
-const codec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sid' })
+export const storedCodec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sid' })
 
 /** Sessions in a store; each process has a connection of its own, and an outage cuts them all. */
 export function storedOn(
-  ground: Partial<Ground> & { store: () => SessionStore | Promise<SessionStore>; codec?: typeof codec | undefined },
+  ground: Partial<Ground> & {
+    store: () => SessionStore | Promise<SessionStore>
+    codec?: typeof storedCodec | undefined
+  },
 ): Ground {
   const connections: ReturnType<typeof steer<SessionStore>>[] = []
   const setOut = (out: boolean) => {
@@ -18,7 +21,7 @@ export function storedOn(
     async open({ now, expiry, observe }) {
       const connection = steer(await ground.store())
       connections.push(connection)
-      return new StoredEngine({ store: connection.steered, codec: ground.codec ?? codec, expiry, observe, now })
+      return new StoredEngine({ store: connection.steered, codec: ground.codec ?? storedCodec, expiry, observe, now })
     },
     outage: { begin: () => setOut(true), end: () => setOut(false) },
     close: () => {},

@@ -1,4 +1,4 @@
-import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleType } from 'cockatiel'
+import { CircuitState, ConsecutiveBreaker, circuitBreaker, handleType } from 'cockatiel'
 import { StoreUnavailableError } from '../errors.ts'
 import type { Observer } from '../observe/events.ts'
 import type { Outcome } from '../stores/store.ts'
@@ -14,28 +14,33 @@ export interface BreakerOptions {
 }
 
 /**
- * A cache that is left alone while it is out, so that requests do not wait for its timeout again and again: after some
- * failures in a row every call fails at once, until a probe finds it well.
+ * A cache that is left alone while it is out, so that no request waits for its timeout again and again: after some
+ * failures in a row every call fails at once, until a probe finds it well. No request is ever the probe.
  */
 export class BreakerCache implements Cache {
   readonly name: Cache['name']
   readonly users?: UserIndex
+  /** Asked whatever the state: how a server fares is of most interest while it is out. */
+  readonly serverFigures?: () => Promise<readonly object[]>
   readonly #cache: Cache
   readonly #interval: number
   readonly #breaker: ReturnType<typeof circuitBreaker>
-  #probe: NodeJS.Timeout | undefined
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(cache: Cache, { maxFailures = 3, checkInterval = 60, observe = () => {} }: BreakerOptions = {}) {
     this.name = cache.name
     this.#cache = cache
     this.#interval = checkInterval * 1000
     const breaker = new ConsecutiveBreaker(maxFailures)
-    this.#breaker = circuitBreaker(handleType(StoreUnavailableError), { halfOpenAfter: this.#interval, breaker })
+    // While it is open only the probe gets so far, and that comes when it is due.
+    this.#breaker = circuitBreaker(handleType(StoreUnavailableError), { halfOpenAfter: 0, breaker })
     this.#breaker.onStateChange((state) => {
       const name = NAMES[state]
       observe({ type: 'breaker', state: name })
       if (name === 'open') this.#probeLater()
     })
+    if (cache.serverFigures !== undefined) this.serverFigures = cache.serverFigures.bind(cache)
     const { users } = cache
     if (users !== undefined) {
       this.users = {
@@ -46,7 +51,7 @@ export class BreakerCache implements Cache {
     }
   }
 
-  /** Whether calls go through; half-open while one of them is the probe. */
+  /** Calls go through while it is closed; half-open is the time of a probe. */
   get state(): 'closed' | 'open' | 'half-open' {
     return NAMES[this.#breaker.state]
   }
@@ -71,25 +76,30 @@ export class BreakerCache implements Cache {
     await this.#guarded(() => this.#cache.ping())
   }
 
+  /** Ends the probes, and closes the cache. */
   async close(): Promise<void> {
-    clearTimeout(this.#probe)
+    this.#closed = true
+    clearTimeout(this.#timer)
     await this.#cache.close()
   }
 
   async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    try {
-      return await this.#breaker.execute(work)
-    } catch (error) {
-      throw error instanceof BrokenCircuitError ? new StoreUnavailableError(error) : error
-    }
+    if (this.state !== 'closed') throw new StoreUnavailableError(new Error(`The ${this.name} cache is out`))
+    return await this.#breaker.execute(work)
   }
 
-  // Traffic would probe too, but a quiet site should not find the cache still given up in the morning.
   #probeLater(): void {
-    clearTimeout(this.#probe)
-    // The probe itself may come a moment too early by the breaker's clock, and is then asked again.
-    const probe = () => this.ping().catch(() => (this.state === 'open' ? this.#probeLater() : undefined))
-    this.#probe = setTimeout(() => void probe(), this.#interval).unref()
+    clearTimeout(this.#timer)
+    if (!this.#closed) this.#timer = setTimeout(() => void this.#probe(), this.#interval).unref()
+  }
+
+  async #probe(): Promise<void> {
+    try {
+      await this.#breaker.execute(() => this.#cache.ping())
+    } catch {
+      // Also where the system's clock was set back, and the breaker takes the probe for premature.
+      if (this.state === 'open') this.#probeLater()
+    }
   }
 }
 

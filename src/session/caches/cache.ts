@@ -30,6 +30,8 @@ export interface Cache {
   ping(): Promise<void>
   /** Whose keys are whose, where the cache can tell. */
   readonly users?: UserIndex
+  /** What each server tells of itself, where there are servers: figures by name. */
+  serverFigures?(): Promise<readonly object[]>
   close(): Promise<void>
 }
 

@@ -1,6 +1,7 @@
 import { type CacheEntry, DAMAGED } from './cache.ts'
 
-const VERSION = 24
+/** Bytes of the version in the header, spaces after it included. */
+export const VERSION = 24
 const EXPIRES = 16
 /** Bytes before the body: the version, padded, and the expiry in decimal digits. Plain text, for whoever looks with a client. */
 export const HEADER = VERSION + EXPIRES
@@ -14,6 +15,6 @@ export function pack({ version, expires, body }: CacheEntry): Buffer {
 /** The entry in these bytes; DAMAGED when they are no entry. */
 export function unpack(bytes: Buffer): CacheEntry {
   const header = /^([\w-]{1,24}) *(\d{16})$/.exec(bytes.toString('latin1', 0, HEADER))
-  if (header === null || header[1] === undefined) return DAMAGED
+  if (header === null || header[1] === undefined || bytes.length < HEADER) return DAMAGED
   return { version: header[1], expires: Number(header[2]), body: bytes.subarray(HEADER) }
 }

@@ -1,0 +1,63 @@
+import test from 'ava'
+import { MemoryCache } from '../../../src/session/caches/memory.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { HOUR, START } from '../stores/bench.ts'
+import { entry, text } from './bench.ts'
+import { cacheContract } from './contract.ts'
+
+cacheContract('memory', { users: true, damageable: false }, async (now) => {
+  const cache = new MemoryCache({ now })
+  return { cache, another: async () => cache, breakIt: () => cache.close(), close: () => cache.close() }
+})
+
+const KB = 1024
+
+function small(maxBytes: number) {
+  const cache = new MemoryCache({ maxBytes, now: () => START })
+  const keys = ['a', 'b', 'c', 'd', 'e']
+  const present = async () => {
+    const found = await Promise.all(keys.map(async (key) => ((await cache.get(key)) === undefined ? [] : [key])))
+    return found.flat().join('')
+  }
+  return { cache, present }
+}
+
+test('a full memory cache lets the entry go that was longest without use', async (t) => {
+  const { cache, present } = small(4 * KB)
+  for (const key of ['a', 'b', 'c']) await cache.add(key, entry({ body: Buffer.alloc(KB) }))
+  await cache.get('a')
+  await cache.add('d', entry({ body: Buffer.alloc(KB) }))
+  t.is(await present(), 'acd', 'b was older in use than a')
+  await cache.swap('a', 'v1', entry({ version: 'v2', body: Buffer.alloc(2 * KB) }))
+  t.is(await present(), 'ad', 'a larger state makes room, too')
+})
+
+test('the byte limit counts keys, bodies and what an entry takes beside them', async (t) => {
+  const { cache } = small(10 * KB)
+  for (let n = 0; n < 1000; n++) await cache.add(`empty${n}`, entry({ body: Buffer.alloc(0) }))
+  const kept = await Promise.all(Array.from({ length: 1000 }, (_, n) => cache.get(`empty${n}`)))
+  const count = kept.filter((found) => found !== undefined).length
+  t.true(count > 10 && count < 100, `${count} entries in 10 KiB`)
+})
+
+test('an entry larger than the whole cache is refused, and the old one stays', async (t) => {
+  const { cache } = small(4 * KB)
+  await cache.add('a', entry())
+  const large = entry({ version: 'v2', body: Buffer.alloc(8 * KB) })
+  await t.throwsAsync(cache.swap('a', 'v1', large), { instanceOf: StoreUnavailableError })
+  await t.throwsAsync(cache.add('b', large), { instanceOf: StoreUnavailableError })
+  t.is(text(await cache.get('a')), 'body')
+})
+
+test('a user’s index outlives the eviction of an entry, and never its expiry', async (t) => {
+  const clock = { now: START }
+  const cache = new MemoryCache({ maxBytes: 2 * KB, now: () => clock.now })
+  await cache.users.add('7', 'a', START + HOUR)
+  await cache.add('a', entry({ body: Buffer.alloc(KB) }))
+  await cache.users.add('7', 'b', START + 2 * HOUR)
+  await cache.add('b', entry({ body: Buffer.alloc(KB), expires: START + 2 * HOUR }))
+  t.is(await cache.get('a'), undefined, 'evicted')
+  t.deepEqual(await cache.users.keys('7'), ['a', 'b'], 'a name too many is harmless, one too few is not')
+  clock.now = START + HOUR
+  t.deepEqual(await cache.users.keys('7'), ['b'])
+})

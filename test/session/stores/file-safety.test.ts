@@ -1,0 +1,225 @@
+import { hash } from 'node:crypto'
+import {
+  chmod,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import test from 'ava'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { newSessionKey } from '../../../src/session/key.ts'
+import { DjangoFileStore } from '../../../src/session/stores/django-file.ts'
+import { FileStore } from '../../../src/session/stores/file.ts'
+import { WORK } from '../../../src/session/stores/file-write.ts'
+import { testEngine } from '../../support/engine.ts'
+import { startProcess } from '../../support/processes.ts'
+import { DAY, HOUR, record } from './bench.ts'
+import { filesIn, testFolder } from './file-bench.ts'
+
+const CHILD = fileURLToPath(new URL('file-child.ts', import.meta.url))
+const content = (data: string) => record({ data, expires: Date.now() + DAY })
+const nameOf = (key: string) => hash('sha256', key, 'hex')
+
+/** Numbers below 1 that are the same in every run. */
+function numbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+function damaged(original: Buffer, random: () => number): Buffer {
+  const at = Math.floor(random() * original.length)
+  const noise = Buffer.from(Array.from({ length: 1 + Math.floor(random() * 40) }, () => Math.floor(random() * 256)))
+  const flipped = Buffer.from(original)
+  flipped.writeUInt8((original[at] ?? 0) ^ (1 << Math.floor(random() * 8)), at)
+  const variants = [
+    flipped,
+    original.subarray(0, at),
+    original.subarray(at),
+    noise,
+    Buffer.concat([original.subarray(0, at), noise, original.subarray(at)]),
+    Buffer.concat([original, noise]),
+    Buffer.concat([original.subarray(0, at), Buffer.alloc(original.length - at)]),
+  ]
+  return variants[Math.floor(random() * variants.length)] ?? noise
+}
+
+test('1,000 damaged variants of a record are a record without data, and never an error', async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder })
+  await store.prepare()
+  const original = 'the original data '.repeat(10)
+  await store.create('a', content(original))
+  const [path = ''] = await filesIn(folder)
+  const intact = await readFile(path)
+  const random = numbers(1)
+  for (let n = 0; n < 1000; n++) {
+    const bytes = damaged(intact, random)
+    if (bytes.equals(intact)) continue
+    await writeFile(path, bytes)
+    const loaded = await store.load('a')
+    t.is(loaded?.data, '', `variant ${n}: ${bytes.toString('latin1')}`)
+    t.is(loaded?.userId, null)
+  }
+  const { total } = await store.statistics()
+  t.is(total, 1)
+  t.is(await store.delete('a'), 'done')
+  t.deepEqual(await filesIn(folder), [])
+})
+
+test("1,000 damaged variants of Django's file come back as they are, and never as an error", async (t) => {
+  const folder = await testFolder(t)
+  const store = new DjangoFileStore({ folder, cookieName: 'sessionid', cookieAge: 3600 })
+  await store.prepare()
+  const random = numbers(2)
+  const intact = Buffer.from('.eJyrVkpJzSvJLFGyqlYqS8wpTVWqBQBPtgbM:1abcde:signature')
+  for (let n = 0; n < 1000; n++) {
+    const bytes = damaged(intact, random)
+    await writeFile(join(folder, 'sessionida'), bytes)
+    t.is((await store.load('a'))?.data, bytes.toString())
+  }
+})
+
+test("another session's file, an empty one and one far too large are no session", async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder, layout: 'flat' })
+  await store.prepare()
+  await store.create('hers', content('hers'))
+  await writeFile(join(folder, nameOf('foreign')), await readFile(join(folder, nameOf('hers'))))
+  await writeFile(join(folder, nameOf('empty')), '')
+  await writeFile(join(folder, nameOf('large')), Buffer.alloc(40_000_000))
+  await mkdir(join(folder, nameOf('folder')))
+  for (const key of ['foreign', 'empty', 'large']) t.is((await store.load(key))?.data, '', key)
+  t.is(await store.load('folder'), undefined)
+  t.is((await store.load('hers'))?.data, 'hers')
+})
+
+test('files that make no sense are cleared when they are old', async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder, layout: 'flat' })
+  await store.prepare()
+  const [old, young] = [join(folder, nameOf('old')), join(folder, nameOf('young'))]
+  for (const path of [old, young]) await writeFile(path, 'garbage')
+  const longAgo = Date.now() / 1000 - 2 * 86_400
+  await utimes(old, longAgo, longAgo)
+  t.is(await store.load('old'), undefined)
+  t.is(await store.clearBatch({ kind: 'expired', before: Date.now() }, 10), 1)
+  t.deepEqual(await filesIn(folder), [young])
+})
+
+for (const layout of ['flat', 'hashed', 'dated'] as const) {
+  test(`${layout}: a link planted in the place of a record is not followed`, async (t) => {
+    const [folder, outside] = [await testFolder(t), await testFolder(t)]
+    const victim = join(outside, 'victim')
+    const store = new FileStore({ folder, layout })
+    await store.prepare()
+    await store.create('a', content('mine'))
+    const [path = ''] = await filesIn(folder)
+    await rename(path, victim)
+    await symlink(victim, path)
+    const before = await readFile(victim)
+    t.is(await store.load('a'), undefined)
+    t.is((await store.save('a', 'any', content('new'))).outcome, 'missing')
+    await store.create('a', content('new'))
+    t.is((await store.load('a'))?.data, 'new')
+    t.is(await store.delete('a'), 'done')
+    t.deepEqual(await readFile(victim), before)
+  })
+}
+
+test('a link planted in the place of the temporaries is refused at the start', async (t) => {
+  const [folder, outside] = [await testFolder(t), await testFolder(t)]
+  await symlink(outside, join(folder, WORK))
+  const error = await t.throwsAsync(new FileStore({ folder }).prepare())
+  t.regex(error.message, /is not a folder: remove it/)
+})
+
+for (const umask of ['000', '777']) {
+  for (const layout of ['flat', 'hashed', 'dated']) {
+    test.serial(`${layout}: files are 0600 and folders 0700 under umask ${umask}`, async (t) => {
+      const parent = await testFolder(t)
+      const folder = join(parent, 'sessions')
+      const creator = startProcess(['--import=tsx', CHILD, 'create', folder, layout, 'a', umask])
+      t.is(await creator.ended(), 0, creator.output())
+      const [path = '', ...others] = await filesIn(folder)
+      t.deepEqual(others, [])
+      t.is((await stat(path)).mode & 0o777, 0o600)
+      t.is((await stat(join(folder, WORK))).mode & 0o777, 0o700)
+      for (let above = dirname(path); above !== parent; above = dirname(above)) {
+        t.is((await stat(above)).mode & 0o777, 0o700, above)
+      }
+    })
+  }
+}
+
+test('a folder in which sessions cannot be kept says what to do at the start', async (t) => {
+  const parent = await testFolder(t)
+  await writeFile(join(parent, 'file'), '')
+  await mkdir(join(parent, 'open'))
+  await chmod(join(parent, 'open'), 0o777)
+  const cases: [folder: string, message: RegExp][] = [
+    [join(parent, 'file'), /^".*" is not a folder: move that file away, or choose another folder for sessions\.$/],
+    [join(parent, 'file', 'below'), /^".*" is not a folder: move that file away/],
+    [join(parent, 'open'), /^Everybody may write in ".*": run "chmod 700" on it, or choose another/],
+    // Nobody can make a folder there, not even root.
+    ['/sys/sessions', /^Sessions cannot be written in "\/sys\/sessions" \(E\w+\): let the user who runs this write/],
+  ]
+  for (const [folder, message] of cases) {
+    const error = await t.throwsAsync(new FileStore({ folder }).prepare(), undefined, folder)
+    t.regex(error.message, message)
+  }
+  await t.notThrowsAsync(new FileStore({ folder: join(parent, 'several', 'new', 'ones') }).prepare())
+})
+
+test('an empty mount point is unavailable, not a folder without sessions', async (t) => {
+  const parent = await testFolder(t)
+  const folder = join(parent, 'sessions')
+  const store = new FileStore({ folder })
+  await store.prepare()
+  const version = await store.create('a', content('first'))
+  await rename(folder, `${folder}.away`)
+  await mkdir(folder)
+  await t.throwsAsync(store.load('a'), { instanceOf: StoreUnavailableError })
+  await t.throwsAsync(store.create('b', content('second')), { instanceOf: StoreUnavailableError })
+  await t.throwsAsync(store.delete('a', version), { instanceOf: StoreUnavailableError })
+  await t.throwsAsync(store.clearBatch({ kind: 'expired', before: Date.now() + HOUR }, 10), {
+    instanceOf: StoreUnavailableError,
+  })
+  t.deepEqual(await filesIn(folder), [])
+  await rm(folder, { recursive: true })
+  await rename(`${folder}.away`, folder)
+  t.is((await store.load('a'))?.data, 'first', 'and back')
+})
+
+test('a write that fails is unavailable and leaves no temporary', async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder, layout: 'flat' })
+  await store.prepare()
+  await mkdir(join(folder, nameOf('blocked'), 'below'), { recursive: true })
+  await t.throwsAsync(store.create('blocked', content('new')), { instanceOf: StoreUnavailableError })
+  t.deepEqual(await readdir(join(folder, WORK)), [])
+})
+
+test('a damaged record is an anonymous visitor and a security event', async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder })
+  await store.prepare()
+  const { engine, codec } = testEngine({ store, clock: { now: Date.now() } })
+  const key = newSessionKey()
+  await store.create(codec.storeKey(key), content(codec.encode(key, { cart: 1 })))
+  t.true((await engine.open(key)).live)
+  const [path = ''] = await filesIn(folder)
+  await truncate(path, 100)
+  t.like(await engine.open(key), { live: false, suspicion: 'undecodable' })
+})
