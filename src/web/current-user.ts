@@ -8,6 +8,9 @@ import { wantsJson } from './input.ts'
 // As Django names it: the hash of the password that the session was opened with.
 const HASH_KEY = '_auth_user_hash'
 
+// What Django says beside them, and this application does not.
+const DJANGO_KEY = '_auth_user_backend'
+
 const found = new WeakMap<object, Promise<User | null>>()
 
 /** The signed-in user, looked up once per request; null for an anonymous visitor. */
@@ -61,6 +64,8 @@ async function lookUp(ctx: Context, services: Services): Promise<User | null> {
   if (session.userId === null) return null
   const user = await services.users.byId(session.userId)
   if (user !== undefined && services.users.authHashMatches(user, session.get(HASH_KEY))) return user
+  // Signed in by a Django application that shares this session: not ours to judge, and not ours to end.
+  if (session.has(DJANGO_KEY)) return null
   // The account is gone or disabled, or has another password since: nothing of this session may live on.
   await session.flush()
   return null

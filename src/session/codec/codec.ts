@@ -24,6 +24,9 @@ export interface Codec {
   decode(sessionKey: string, text: string): Decoded
 }
 
+/** What a codec made of a cookie, and when (ms) the cookie was made. */
+export type DecodedCookie = (Decoded & { ok: true } & { readonly issuedAt: number }) | (Decoded & { ok: false })
+
 /** For engines that keep the whole session in the cookie. */
 export interface CookieCodec {
   readonly name: 'sealed' | 'django'
@@ -34,5 +37,5 @@ export interface CookieCodec {
    *
    * @param maxAge seconds since it was encoded after which it is refused
    */
-  decode(text: string, maxAge: number): Decoded
+  decode(text: string, maxAge: number): DecodedCookie
 }

@@ -1,8 +1,9 @@
 import type { SessionData } from '../data.ts'
+import { EXPIRY_KEY, fixedDate } from '../expiry.ts'
 import type { Codec, CookieCodec, Decoded } from './codec.ts'
 import { isTooLarge } from './sealed.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from './serializer.ts'
-import { BadSignature, dumps, loads, pythonJson, SignatureExpired } from './signing.ts'
+import { BadSignature, dumps, fromBase62, loads, pythonJson, SignatureExpired } from './signing.ts'
 
 // Python derives it from the class name, which is the same in all five of Django's backends (behaviour 21).
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
@@ -30,7 +31,30 @@ export function djangoCodec(options: DjangoOptions): Codec {
 
 /** Django's signed_cookies: the cookie is the session (behaviours 80, 81). */
 export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
-  return { name: 'django', ...signedText(options, COOKIE_SALT) }
+  const { encode, decode } = signedText(options, COOKIE_SALT)
+  return {
+    name: 'django',
+    encode,
+    decode(text, maxAge) {
+      const decoded = decode(text, maxAge)
+      // The signature has held, so the time before it is the one that was signed.
+      return decoded.ok ? { ...decoded, issuedAt: fromBase62(text.split(':').at(-2) ?? '') * 1000 } : decoded
+    },
+  }
+}
+
+/**
+ * Reads from stored text the expiry that its session sets for itself, seconds or a moment: for Django's files, which
+ * have no other place for it (behaviour 77).
+ */
+export function djangoOwnExpiry(codec: Codec): (text: string) => number | Date | undefined {
+  return (text) => {
+    const decoded = codec.decode('', text)
+    const own = decoded.ok ? decoded.data[EXPIRY_KEY] : undefined
+    const date = fixedDate(own)
+    if (date !== undefined) return new Date(date)
+    return typeof own === 'number' ? own : undefined
+  }
 }
 
 function signedText(options: DjangoOptions, salt: string) {
