@@ -24,6 +24,7 @@ const variables = z.object({
   SECRET_KEY: text,
   SECRET_KEY_FALLBACKS: list.default([]),
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
+  METRICS_TOKEN: text.pipe(z.string().min(16, 'must be at least 16 characters').optional()),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   DATABASE_URL: z
     .string()
@@ -39,8 +40,8 @@ const variables = z.object({
   CACHE_URL: z
     .string()
     .regex(
-      /^(memory:$|rediss?:\/\/|redis-cluster:\/\/|redis-sentinel:\/\/|memcached:\/\/)/,
-      'must be memory: or start with redis://, rediss://, redis-cluster://, redis-sentinel:// or memcached://',
+      /^(memory:$|rediss?(-cluster|-sentinel)?:\/\/|memcached:\/\/)/,
+      'must be memory: or start with redis://, redis-cluster://, redis-sentinel:// (rediss… for TLS) or memcached://',
     )
     .default('memory:'),
   CACHE_KEY_PREFIX: z
@@ -133,6 +134,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     secrets,
     trustedProxies: values.TRUSTED_PROXIES,
     logLevel: values.LOG_LEVEL,
+    metricsToken: values.METRICS_TOKEN,
     databaseUrl: values.DATABASE_URL,
     cache: {
       url: values.CACHE_URL,
@@ -155,7 +157,10 @@ function sessionSettings(values: z.infer<typeof variables>, production: boolean)
   const hostOnly = secure && values.SESSION_COOKIE_PATH === '/' && values.SESSION_COOKIE_DOMAIN === undefined
   const prefix = production && hostOnly && !values.SESSION_COOKIE_NAME.startsWith('__') ? '__Host-' : ''
   const table = values.SESSION_TABLE ?? TABLES[values.SESSION_FORMAT]
-  const home = checkedHome({ engine: values.SESSION_ENGINE, format: values.SESSION_FORMAT, table })
+  const home = checkedHome(
+    { engine: values.SESSION_ENGINE, format: values.SESSION_FORMAT, table },
+    values.SESSION_SERIALIZER,
+  )
   return {
     ...home,
     movingFrom: checkedMove(values.SESSION_MOVING_FROM, home),
@@ -203,7 +208,12 @@ const TABLES = { sealed: 'sessions', django: 'django_session' } as const
 // Nobody else reads what the other engines write, and a copy in a cache would not notice what Django writes.
 const SHARED_WITH_DJANGO: readonly string[] = ['db', 'file', 'signed_cookies']
 
-function checkedHome(home: SessionHome): SessionHome {
+function checkedHome(home: SessionHome, serializer: string): SessionHome {
+  if (home.format === 'django' && serializer !== 'json') {
+    throw new ConfigError(
+      'SESSION_SERIALIZER=msgpack is nothing that Django reads: use json with SESSION_FORMAT=django.',
+    )
+  }
   if (home.format === 'django' && !SHARED_WITH_DJANGO.includes(home.engine)) {
     throw new ConfigError(
       `SESSION_FORMAT=django is for the engines ${SHARED_WITH_DJANGO.join(', ')}, and not for ${home.engine}.`,
@@ -222,7 +232,7 @@ function checkedMove(text: string | undefined, to: SessionHome): SessionHome | u
   if (from.engine === to.engine && from.format === to.format) {
     throw new ConfigError(`SESSION_MOVING_FROM is wrong: sessions are in ${text} already.`)
   }
-  return checkedHome({ ...from, table: from.format === to.format ? to.table : TABLES[from.format] })
+  return checkedHome({ ...from, table: from.format === to.format ? to.table : TABLES[from.format] }, 'json')
 }
 
 type Secrets = readonly [string, ...string[]]

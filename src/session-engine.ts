@@ -1,23 +1,21 @@
-import type { Knex } from 'knex'
-import { type Config, ConfigError, type SessionHome } from './config.ts'
-import { BreakerCache } from './session/caches/breaker.ts'
-import type { Cache } from './session/caches/cache.ts'
-import { type Compression, lz4Compression, zlibCompression } from './session/caches/compression.ts'
-import { MemoryCache } from './session/caches/memory.ts'
-import { djangoCodec } from './session/codec/django.ts'
+import type { Config, SessionHome } from './config.ts'
+import type { BreakerCache } from './session/caches/breaker.ts'
+import type { Codec, CookieCodec } from './session/codec/codec.ts'
+import { djangoCodec, djangoCookieCodec } from './session/codec/django.ts'
 import { msgpackSerializer } from './session/codec/msgpack.ts'
 import { sealedCodec } from './session/codec/sealed.ts'
+import { sealedCookieCodec } from './session/codec/sealed-cookie.ts'
 import { jsonSerializer } from './session/codec/serializer.ts'
+import { CookieEngine } from './session/engines/cookie.ts'
 import type { Engine } from './session/engines/engine.ts'
+import { HybridEngine } from './session/engines/hybrid.ts'
 import { MovingEngine } from './session/engines/moving.ts'
+import type { Revocations } from './session/engines/revocations.ts'
 import { StoredEngine } from './session/engines/stored.ts'
-import { StoreUnavailableError } from './session/errors.ts'
-import type { Observer } from './session/observe/events.ts'
-import { CacheStore } from './session/stores/cache.ts'
 import { CachedStore } from './session/stores/cached-database.ts'
-import { DatabaseStore } from './session/stores/database.ts'
+import { DatabaseRevocations } from './session/stores/database-revocations.ts'
 import type { SessionStore } from './session/stores/store.ts'
-import { WriteBehindStore } from './session/stores/write-behind.ts'
+import { databaseReady, type Ground, openStore, SESSION_TIMEOUT } from './session-stores.ts'
 
 /** A session engine with all it stands on. */
 export interface OpenedEngine {
@@ -25,6 +23,8 @@ export interface OpenedEngine {
   /** Where its records are; absent where the cookie is all there is. */
   readonly store?: SessionStore
   readonly cache?: BreakerCache
+  /** What ends sessions that are in cookies. */
+  readonly revocations?: Revocations
   /** Where older sessions still are, while they move here. */
   readonly movingFrom?: OpenedEngine
   /** @throws ConfigError saying what to do about what is missing */
@@ -33,21 +33,6 @@ export interface OpenedEngine {
   warm?(): Promise<number>
   close(): Promise<void>
 }
-
-/** What an engine is opened on. */
-export interface Ground {
-  readonly config: Config
-  /** Where session records go, if they go to a database. */
-  readonly knex: Knex
-  /** Whether the table of users is in that database as well. */
-  readonly withUsers: boolean
-  readonly observe: Observer
-  /** Told in one sentence what works less well than it should. */
-  readonly warn: (sentence: string) => void
-}
-
-// Somebody waits for the page: after a second, "try again" is the better answer.
-const SESSION_TIMEOUT = 1000
 
 /** Opens the engine that the settings name. Nothing is asked of a server yet. */
 export async function openEngine(ground: Ground): Promise<OpenedEngine> {
@@ -69,17 +54,54 @@ export async function openEngine(ground: Ground): Promise<OpenedEngine> {
 }
 
 async function openHome(home: SessionHome, ground: Ground): Promise<OpenedEngine> {
-  const { config, observe } = ground
-  const { expiry } = config.session
-  const { store, cache, ready } = await openStore(home, ground)
+  if (home.engine === 'signed_cookies') return openCookies(home, ground)
+  if (home.engine === 'hybrid') return await openHybrid(home, ground)
+  const { observe, config } = ground
+  const codec = openCodec(home, ground)
+  const opened = await openStore(home, codec, ground)
+  const { store } = opened
   return {
-    engine: new StoredEngine({ name: home.engine, store, codec: openCodec(home, ground), expiry, observe }),
-    store,
-    ...(cache === undefined ? {} : { cache }),
-    ready,
+    ...opened,
+    engine: new StoredEngine({ name: home.engine, store, codec, expiry: config.session.expiry, observe }),
     ...warming(store, config),
     close: async () => await store.close?.(),
   }
+}
+
+function openCookies(home: SessionHome, ground: Ground): OpenedEngine {
+  const { observe, config } = ground
+  const { cookie, expiry, overflow, dropOrder, replayWindow: maxReplay } = config.session
+  const revocations = openRevocations(ground)
+  const codec = openCookieCodec(home, ground)
+  // The limit counts the name and the sign between as well.
+  const maxSize = cookie.maxSize - cookie.name.length - 1
+  return {
+    engine: new CookieEngine({ codec, expiry, maxSize, revocations, overflow, dropOrder, maxReplay, observe }),
+    revocations,
+    ready: () => databaseReady(revocations),
+    close: async () => {},
+  }
+}
+
+async function openHybrid(home: SessionHome, ground: Ground): Promise<OpenedEngine> {
+  const { observe, config } = ground
+  const { expiry, hybridLimit: limit, replayWindow: maxReplay } = config.session
+  const codec = openCodec(home, ground)
+  const { store, ready } = await openStore(home, codec, ground)
+  const stored = new StoredEngine({ name: home.engine, store, codec, expiry, observe })
+  const revocations = openRevocations(ground)
+  const cookies = openCookieCodec(home, ground)
+  return {
+    engine: new HybridEngine({ codec: cookies, stored, revocations, expiry, limit, maxReplay }),
+    store,
+    revocations,
+    ready: async () => void (await Promise.all([ready(), databaseReady(revocations)])),
+    close: async () => await store.close?.(),
+  }
+}
+
+function openRevocations({ knex }: Ground): DatabaseRevocations {
+  return new DatabaseRevocations({ knex, timeout: SESSION_TIMEOUT })
 }
 
 const HOUR = 3_600_000
@@ -96,106 +118,23 @@ function tableOf({ engine, table }: SessionHome, { config }: Ground): string | s
   return engine === 'db' || engine === 'cached_db' || mirrored ? table : Symbol('none')
 }
 
-interface OpenedStore {
-  readonly store: SessionStore
-  readonly cache?: BreakerCache
-  ready(): Promise<void>
+function openCodec({ format }: SessionHome, ground: Ground): Codec {
+  const options = codecOptions(ground)
+  const { name } = ground.config.session.cookie
+  return format === 'django' ? djangoCodec(options) : sealedCodec({ ...options, namespace: name })
 }
 
-async function openStore(home: SessionHome, ground: Ground): Promise<OpenedStore> {
-  if (home.engine === 'db') {
-    const store = openDatabaseStore(home, ground)
-    return { store, ready: () => databaseReady(store) }
-  }
-  if (home.engine === 'cache' || home.engine === 'cached_db') return await openCachedStore(home, ground)
-  throw new ConfigError(`SESSION_ENGINE=${home.engine} cannot be opened.`)
+function openCookieCodec({ format }: SessionHome, ground: Ground): CookieCodec {
+  const options = codecOptions(ground)
+  const { name } = ground.config.session.cookie
+  return format === 'django' ? djangoCookieCodec(options) : sealedCookieCodec({ ...options, cookieName: name })
 }
 
-function openDatabaseStore({ format, table }: SessionHome, { knex, withUsers }: Ground): DatabaseStore {
-  const layout = format === 'django' ? 'django' : 'own'
-  return new DatabaseStore({
-    knex,
-    table,
-    layout,
-    timeout: SESSION_TIMEOUT,
-    ...(withUsers ? { usersTable: 'users' } : {}),
-  })
-}
-
-async function openCachedStore(home: SessionHome, ground: Ground): Promise<OpenedStore> {
-  const { config, observe, warn } = ground
-  const { cacheStrategy: strategy, cacheTimeout: timeout } = config.session
-  const { maxFailures, checkInterval, fallback, prefix, version: generation } = config.cache
-  const cache = new BreakerCache(await openCache(config.cache), { maxFailures, checkInterval, observe })
-  const compression = await openCompression(config.cache.compression)
-  const options = { cache, prefix, generation, observe, ...(compression === undefined ? {} : { compression }) }
-  if (home.engine === 'cache' && fallback === 'none') {
-    return { store: new CacheStore(options), cache, ready: () => cacheReady(cache) }
-  }
-  const truth = openDatabaseStore(home, ground)
-  // The engine `cache` works on its cache alone as long as it can; so what it keeps in the database follows behind.
-  const behind = home.engine === 'cache' || strategy === 'write_behind'
+function codecOptions({ config: { secrets, session }, observe }: Ground) {
   return {
-    store: behind
-      ? new WriteBehindStore({ ...options, truth, timeout })
-      : new CachedStore({ ...options, truth, strategy, timeout }),
-    cache,
-    async ready() {
-      await databaseReady(truth)
-      if (cache.name === 'memory' && config.production) {
-        warn(
-          'CACHE_URL is memory: the copies of one process do not notice what another one saves; run one, or use Redis.',
-        )
-      }
-      await cacheReady(cache).catch((error: unknown) =>
-        warn(`${messageOf(error)} The database serves until it is back.`),
-      )
-    },
-  }
-}
-
-/** Opens the cache that CACHE_URL names. Packages that it does not need are not loaded. */
-async function openCache({ url }: Config['cache']): Promise<Cache> {
-  if (url === 'memory:') return new MemoryCache()
-  throw new ConfigError('CACHE_URL cannot be opened.')
-}
-
-async function openCompression(name: Config['cache']['compression']): Promise<Compression | undefined> {
-  if (name === 'none') return undefined
-  if (name === 'zlib') return zlibCompression
-  return await lz4Compression().catch(() => {
-    throw new ConfigError('CACHE_COMPRESSION=lz4 needs the package lz4-napi: run "npm install lz4-napi", or use zlib.')
-  })
-}
-
-async function databaseReady(store: DatabaseStore): Promise<void> {
-  try {
-    await store.assertReady()
-  } catch (error) {
-    const outage = error instanceof StoreUnavailableError
-    throw new ConfigError(outage ? `The database does not answer: ${messageOf(error.cause)}.` : messageOf(error))
-  }
-}
-
-async function cacheReady(cache: Cache): Promise<void> {
-  try {
-    await cache.ping()
-  } catch (error) {
-    const cause = error instanceof StoreUnavailableError ? error.cause : error
-    throw new ConfigError(`The cache does not answer: ${messageOf(cause)}. Start it, or change CACHE_URL.`)
-  }
-}
-
-function openCodec({ format }: SessionHome, { config: { secrets, session }, observe }: Ground) {
-  const options = {
     secrets,
     maxBytes: session.maxBytes,
     onNearlyFull: (bytes: number, limit: number) => observe({ type: 'budget', slice: null, bytes, limit }),
     serializer: session.serializer === 'msgpack' ? msgpackSerializer : jsonSerializer,
   }
-  return format === 'django' ? djangoCodec(options) : sealedCodec({ ...options, namespace: session.cookie.name })
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -19,6 +19,7 @@ export const runWithEngine: Run = async (work) => {
   }
   const services = await openServices(readConfig(process.env))
   try {
+    await services.ready()
     await work(services)
   } finally {
     await services.close()

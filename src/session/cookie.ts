@@ -15,8 +15,8 @@ export interface CookieSettings {
 
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/
-// Browsers cut anything longer to 400 days (RFC 6265bis, 5.5).
-const LONGEST = 34_560_000
+/** Seconds that a browser keeps a cookie at most: anything longer is cut to 400 days (RFC 6265bis, 5.5). */
+export const LONGEST = 34_560_000
 const ATTRIBUTE = /^[\x20-\x3a\x3c-\x7e]*$/
 
 /**

@@ -62,6 +62,7 @@ export function sessions(options: SessionsOptions): Middleware {
 class Visit {
   readonly #ctx: Context
   readonly #options: SessionsOptions
+  readonly #expiry: ExpiryPolicy
   readonly #observe: Observer
   readonly #now: () => number
   #opening: Promise<Session> | undefined
@@ -72,6 +73,7 @@ class Visit {
   constructor(ctx: Context, options: SessionsOptions) {
     this.#ctx = ctx
     this.#options = options
+    this.#expiry = options.engine.expiry ?? options.expiry
     this.#observe = options.observe ?? (() => {})
     this.#now = options.now ?? Date.now
   }
@@ -158,8 +160,7 @@ class Visit {
   #touchDue(loaded: Loaded): boolean {
     if (!this.#activity) return false
     return (
-      this.#options.saveEveryRequest === true ||
-      touchDue(this.#options.expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
+      this.#options.saveEveryRequest === true || touchDue(this.#expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
     )
   }
 
@@ -186,11 +187,16 @@ class Visit {
       throw new SessionEndedError()
     }
     session.close(committed.loaded)
+    if (committed.replayed) this.#observe({ type: 'replayed' })
+    // A store tells of what it keeps by itself.
+    if (committed.loaded.key === null) this.#observe({ type: 'size', bytes: committed.cookie.length })
+    if (committed.dropped !== undefined) this.#ctx.state['sessionDropped'] = committed.dropped
     this.#sendCookie(committed.cookie, committed.loaded)
   }
 
   #sendCookie(value: string, loaded: Loaded): void {
-    const { cookie, expiry } = this.#options
+    const { cookie } = this.#options
+    const expiry = this.#expiry
     const now = this.#now()
     const stored = loaded.data[EXPIRY_KEY]
     const left = deadline(expiry, stored, loaded.createdAt, now) - now

@@ -29,12 +29,14 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
     NODE_ENV: 'test',
     SECRET_KEY: TEST_SECRET,
     LOG_LEVEL: 'silent',
+    SESSION_FILE_PATH: join(folder, 'sessions'),
     DATABASE_URL: `sqlite:${join(folder, 'app.sqlite3')}`,
     ...env,
   })
   const services = await openServices(config)
   await migrate(services.knex)
   await seed(services.knex, { demoUsers: true })
+  await services.ready()
   const server = createServer((await createApp(services)).callback())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

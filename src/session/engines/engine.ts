@@ -2,7 +2,7 @@ import type { Changes } from '../changes.ts'
 import type { SessionData } from '../data.ts'
 import type { ExpiryPolicy } from '../expiry.ts'
 import type { SecurityKind } from '../observe/events.ts'
-import type { Outcome, Version } from '../stores/store.ts'
+import type { Outcome, UserSession, Version } from '../stores/store.ts'
 
 /** A live session as it was read or last written. Times are milliseconds since 1970. */
 export interface Loaded {
@@ -59,7 +59,7 @@ export type Committed =
 export interface Engine {
   readonly name: string
   /** The clocks that this engine keeps where they are stricter than the application's. */
-  readonly expiry?: ExpiryPolicy
+  readonly expiry?: ExpiryPolicy | undefined
   /** Never adopts what the client sent: a cookie that leads nowhere is anonymous (Django behaviour 6). */
   open(cookie: string): Promise<Opened>
   /** @throws SessionTooLargeError, SessionContendedError */
@@ -87,6 +87,12 @@ export interface Engine {
    * @throws NotSupportedError where the engine cannot tell whose sessions it keeps
    */
   endUser(userId: string, except?: string | null): Promise<number | undefined>
+  /**
+   * The live sessions of a user, by the keys that the store has for them; absent where nothing is kept to list.
+   *
+   * @throws NotSupportedError where the engine cannot tell whose sessions it keeps
+   */
+  listUser?(userId: string): Promise<UserSession[]>
 }
 
 /** Where a session keeps its user's id, as Django does; stores copy it to a column of its own. */

@@ -1,5 +1,6 @@
 import { emptyData } from '../data.ts'
 import { KeyTakenError, SessionContendedError } from '../errors.ts'
+import type { ExpiryPolicy } from '../expiry.ts'
 import type { Commit, Committed, Engine, Loaded, Opened } from './engine.ts'
 import { StoredEngine } from './stored.ts'
 
@@ -27,12 +28,14 @@ const MOVED_KEY = '_session_moved_from'
  */
 export class MovingEngine implements Engine {
   readonly name: string
+  readonly expiry: ExpiryPolicy | undefined
   readonly #to: Engine
   readonly #from: Engine
   readonly #old = new WeakSet<Loaded>()
 
   constructor({ to, from }: MovingEngineOptions) {
     this.name = to.name
+    this.expiry = to.expiry
     this.#to = to
     this.#from = from
   }
@@ -88,7 +91,7 @@ export class MovingEngine implements Engine {
   async #move(commit: Move): Promise<Committed> {
     let move = commit
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const keepsKey = this.#to instanceof StoredEngine
+      const keepsKey = this.#to instanceof StoredEngine && move.loaded.key !== null
       const adopted = await this.#adopt(move, keepsKey)
       if (adopted === undefined) return await this.#follow(move)
       const left = await this.#from.leave(move.loaded, keepsKey || move.write === 'cycle' ? 0 : GRACE)

@@ -11,6 +11,8 @@ import {
   type Outcome,
   type SessionRecord,
   type SessionStore,
+  type UserSession,
+  type UserSessionStore,
   type Version,
 } from '../stores/store.ts'
 import { type Client, type Commit, type Committed, type Engine, type Loaded, type Opened, userIdOf } from './engine.ts'
@@ -30,8 +32,9 @@ export interface StoredEngineOptions {
   readonly now?: () => number
 }
 
-// 8 processes on one session need about 10 attempts at worst; more means something else is wrong.
-const ATTEMPTS = 25
+// A process whose requests follow one another closely wins most rounds, so the others need patience: about a second.
+const ATTEMPTS = 100
+const LONGEST_PAUSE = 20
 const KEY_DRAWS = 10
 // Django's table has no column for it, so there a session remembers its birth among its own data.
 const CREATED_KEY = '_session_created'
@@ -115,9 +118,16 @@ export class StoredEngine implements Engine {
   }
 
   async endUser(userId: string, except: string | null = null): Promise<number> {
-    if (!knowsUsers(this.store))
-      throw new NotSupportedError(`The ${this.name} engine cannot tell whose sessions it keeps.`)
-    return await this.store.endByUser(userId, except === null ? undefined : this.codec.storeKey(except))
+    return await this.#users().endByUser(userId, except === null ? undefined : this.codec.storeKey(except))
+  }
+
+  async listUser(userId: string): Promise<UserSession[]> {
+    return await this.#users().listByUser(userId)
+  }
+
+  #users(): UserSessionStore {
+    if (knowsUsers(this.store)) return this.store
+    throw new NotSupportedError(`The ${this.name} engine cannot tell whose sessions it keeps.`)
   }
 
   async #load(key: string): Promise<Opened & ({ live: false } | { loaded: Live })> {
@@ -137,7 +147,9 @@ export class StoredEngine implements Engine {
       const key = newSessionKey()
       const record = this.#record(key, data, commit.client, createdAt, now)
       try {
-        const version = await this.#timed('create', () => this.store.create(this.codec.storeKey(key), record))
+        // Wrapped, because a version may be the stored text, which is nobody's outcome.
+        const create = async () => ({ version: await this.store.create(this.codec.storeKey(key), record) })
+        const { version } = await this.#timed('create', create)
         return saved(key, data, record, version, false)
       } catch (error) {
         if (!(error instanceof KeyTakenError)) throw error
@@ -186,15 +198,17 @@ export class StoredEngine implements Engine {
   async #reload(key: string, attempt: number): Promise<Live | undefined> {
     this.#observe({ type: 'conflict', attempt })
     // The first retry is immediate; later ones spread out, so that many writers do not march in step.
-    if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, 50))
+    if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE))
     const opened = await this.#load(key)
     return opened.live ? opened.loaded : undefined
   }
 
   #record(key: string, data: SessionData, client: Client, createdAt: number, now: number): SessionRecord {
     if (this.codec.name === 'django' && this.#expiry.absoluteAge !== undefined) data[CREATED_KEY] = createdAt
+    const encoded = this.codec.encode(key, data)
+    this.#observe({ type: 'size', bytes: encoded.length })
     return {
-      data: this.codec.encode(key, data),
+      data: encoded,
       expires: deadline(this.#expiry, data[EXPIRY_KEY], createdAt, now),
       createdAt,
       lastActivity: now,

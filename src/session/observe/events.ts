@@ -16,10 +16,19 @@ export type SessionEvent =
   | { type: 'breaker'; state: 'open' | 'half-open' | 'closed' }
   /** Sessions of which the cache knows more than the database (write_behind). */
   | { type: 'write-behind'; waiting: number }
+  /** A session outgrew its cookie, and these keys were dropped, as its settings allow. */
+  | { type: 'overflow'; dropped: readonly string[]; bytes: number; limit: number }
+  /** A session is about to be written: its size as encoded, or as cookie value where the cookie holds it. */
+  | { type: 'size'; bytes: number }
+  /** A save went through after its changes were applied to a state newer than the request had read. */
+  | { type: 'replayed' }
   | { type: 'operation'; operation: Operation; outcome: string; milliseconds: number }
 
-/** Why a cookie led to no session. An unknown key is everyday: it may just have expired. */
-export type SecurityKind = 'duplicate-cookie' | 'malformed-cookie' | 'unknown-key' | 'undecodable'
+/**
+ * Why a cookie led to no session. An unknown key is everyday: it may just have expired. A revoked cookie is one that
+ * somebody kept, or another browser of a user who ended all sessions.
+ */
+export type SecurityKind = 'duplicate-cookie' | 'malformed-cookie' | 'unknown-key' | 'undecodable' | 'revoked'
 
 /** What an engine asks of its store; a cycle is the conditional end of the old record. */
 export type Operation = 'load' | 'create' | 'save' | 'touch' | 'delete' | 'cycle'

@@ -9,6 +9,8 @@ export interface ClearOptions {
   readonly pause?: number
   /** Called after each batch with the number deleted so far. */
   readonly onProgress?: (deleted: number) => void
+  /** Asked between batches whether to go on: the place to renew a lease. */
+  readonly mayGoOn?: () => Promise<boolean>
   readonly signal?: AbortSignal
 }
 
@@ -21,7 +23,7 @@ export interface ClearOptions {
 export async function clearSessions(
   store: ClearableStore,
   which: ClearWhich,
-  { batch = 1000, pause = 20, onProgress, signal }: ClearOptions = {},
+  { batch = 1000, pause = 20, onProgress, mayGoOn, signal }: ClearOptions = {},
 ): Promise<number> {
   let deleted = 0
   while (!signal?.aborted) {
@@ -30,6 +32,7 @@ export async function clearSessions(
     if (count > 0) onProgress?.(deleted)
     if (count < batch) break
     await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {})
+    if (signal?.aborted || !((await mayGoOn?.()) ?? true)) break
   }
   return deleted
 }

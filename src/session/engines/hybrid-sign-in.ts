@@ -1,0 +1,50 @@
+import { Changes } from '../changes.ts'
+import type { SessionData } from '../data.ts'
+import { type SignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
+import { type Loaded, userIdOf } from './engine.ts'
+
+/** A session of {@link HybridEngine}, in either half. */
+export interface Held extends Loaded {
+  readonly signIn?: SignIn | undefined
+  /** The cookie that led here holds the same data as the record. */
+  readonly beside?: boolean
+}
+
+/** What a record holds, apart from the sign-in that it shares with the cookies of its session. */
+export function heldByRecord(loaded: Loaded): Held {
+  const issuedAt = loaded.createdAt
+  const { data, signIn } = takeReserved(loaded.key ?? '', { ok: true, data: loaded.data, issuedAt })
+  return { ...loaded, data, signIn }
+}
+
+/** The data as a record keeps them. When it was created is for the store to keep. */
+export function forRecord(data: SessionData, signIn: SignIn | undefined): SessionData {
+  return withReserved(data, { signIn, createdAt: undefined })
+}
+
+/** A request's changes for a record, where they reach the sign-in only as far as `choose` lets them. */
+export class RecordChanges extends Changes {
+  readonly #changes: Changes
+  readonly #choose: (theirs: SignIn | undefined, userId: string | null) => SignIn | undefined
+
+  /** @param choose the sign-in to write, given the one that stands in the newer data and the user after the changes */
+  constructor(changes: Changes, choose: (theirs: SignIn | undefined, userId: string | null) => SignIn | undefined) {
+    super()
+    this.#changes = changes
+    this.#choose = choose
+  }
+
+  override get empty(): boolean {
+    return this.#changes.empty
+  }
+
+  override get keys(): string[] {
+    return this.#changes.keys
+  }
+
+  override replayOn(newer: SessionData): SessionData {
+    const data = this.#changes.replayOn(newer)
+    const { signIn: theirs } = takeReserved('', { ok: true, data: newer, issuedAt: 0 })
+    return forRecord(data, this.#choose(theirs, userIdOf(data)))
+  }
+}

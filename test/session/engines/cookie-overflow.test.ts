@@ -1,0 +1,68 @@
+import test from 'ava'
+import { SessionTooLargeError } from '../../../src/session/errors.ts'
+import { sessions } from '../../../src/session/middleware.ts'
+import { signIn } from '../../../src/session/sign-in.ts'
+import { cookieBench } from '../../support/cookie-engine.ts'
+import { COOKIE } from '../../support/handlers.ts'
+import { serve } from '../../support/koa.ts'
+import { begun, open, read } from '../../support/requests.ts'
+
+const DEGRADING = { overflow: 'degrade', dropOrder: ['recent', 'hints'] } as const
+const long = (seed: number, length = 300) => Array.from({ length }, (_, n) => (n * 7919 * seed) % 100_003)
+
+test('what may go goes, first things first; the rest stays, and everybody can see it', async (t) => {
+  const bench = cookieBench({ maxSize: 1000, ...DEGRADING })
+  const { session, commit } = await open(bench)
+  await signIn(session, '7')
+  session.assign({ hints: 'few', recent: long(1, 400), cart: [1, 2] })
+  const committed = await commit()
+  if (committed.outcome !== 'saved') return t.fail()
+  t.deepEqual(committed.dropped, ['recent'])
+  t.deepEqual({ ...committed.loaded.data }, { _auth_user_id: '7', hints: 'few', cart: [1, 2] })
+  t.deepEqual({ ...(await read(bench, committed.cookie)) }, { _auth_user_id: '7', hints: 'few', cart: [1, 2] })
+  t.like(bench.events, [{ type: 'overflow', dropped: ['recent'], limit: 1000 }])
+  t.false('dropped' in (await (await open(bench, committed.cookie)).commit()), 'and nothing more the next time')
+})
+
+test('still too large, or not allowed to drop: refused, nothing reported as dropped', async (t) => {
+  for (const options of [
+    { ...DEGRADING, maxSize: 400 },
+    { maxSize: 1000, dropOrder: ['recent'] },
+  ]) {
+    const bench = cookieBench(options)
+    const cookie = await begun(bench, { a: 1 })
+    const { session, commit } = await open(bench, cookie)
+    session.assign({ recent: long(1), cart: long(2) })
+    await t.throwsAsync(commit(), { instanceOf: SessionTooLargeError })
+    t.deepEqual(bench.events, [])
+    t.deepEqual({ ...(await read(bench, cookie)) }, { a: 1 })
+  }
+})
+
+test('an engine that would have to drop who is signed in does not start', (t) => {
+  t.throws(() => cookieBench({ overflow: 'degrade', dropOrder: ['_auth_user_id'] }), { instanceOf: RangeError })
+})
+
+test('over HTTP the answer is sent, and the application can tell the visitor what was dropped', async (t) => {
+  const bench = cookieBench({ maxSize: 1000, ...DEGRADING })
+  const { origin, close } = await serve(
+    async (ctx, next) => {
+      await next()
+      const dropped: unknown = ctx.state['sessionDropped']
+      if (Array.isArray(dropped)) ctx.set('Dropped', dropped.join(' '))
+    },
+    sessions({ ...bench, cookie: COOKIE }),
+    async (ctx) => {
+      const session = await ctx.session()
+      if (ctx.path === '/fill') session.assign({ recent: long(1), hints: long(2), cart: [1] })
+      ctx.body = session.keys()
+    },
+  )
+  t.teardown(close)
+  const filled = await fetch(`${origin}/fill`)
+  t.deepEqual([filled.status, filled.headers.get('dropped')], [200, 'recent hints'])
+  const cookie = filled.headers.getSetCookie()[0]?.split(';', 1)[0] ?? ''
+  const next = await fetch(origin, { headers: { cookie } })
+  t.is(await next.text(), '["cart"]')
+  t.is(next.headers.get('dropped'), null)
+})

@@ -1,0 +1,162 @@
+import test, { type ExecutionContext } from 'ava'
+import createKnex, { type Knex } from 'knex'
+import { databaseConfig, migrate } from '../../../src/database.ts'
+import { isRevoked, MemoryRevocations, type Revocations } from '../../../src/session/engines/revocations.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { DatabaseRevocations } from '../../../src/session/stores/database-revocations.ts'
+import type { TestDatabase } from '../../support/databases.ts'
+import { DAY, START } from './bench.ts'
+
+interface Bench {
+  readonly clock: { now: number }
+  readonly revocations: Revocations
+  /** As another process sees them. */
+  readonly another: Revocations
+}
+
+/** What every place that remembers revocations promises. */
+function contract(name: string, open: (clock: { now: number }) => Promise<Bench & { close(): Promise<void> }>): void {
+  const promise = (title: string, work: (t: ExecutionContext, bench: Bench) => Promise<void>) =>
+    test.serial(`${name}: ${title}`, async (t) => {
+      const bench = await open({ now: START })
+      t.teardown(() => bench.close())
+      await work(t, bench)
+    })
+
+  promise('nobody has ended anything: epoch 0, not ended', async (t, { revocations }) => {
+    t.deepEqual(await revocations.check('7', 'one'), { epoch: 0, ended: false })
+  })
+
+  promise('an ended session is ended everywhere, and no other', async (t, { revocations, another }) => {
+    await revocations.endSession('one', START + DAY)
+    await revocations.endSession('one', START + DAY)
+    t.deepEqual(await another.check('7', 'one'), { epoch: 0, ended: true })
+    t.false((await another.check('7', 'ONE')).ended)
+    t.false((await another.check('one', '7')).ended)
+  })
+
+  promise('a session may end a little later, and a second end can only bring that nearer', async (t, bench) => {
+    const { revocations, another, clock } = bench
+    await revocations.endSession('one', START + DAY, START + 60_000)
+    t.false((await another.check('7', 'one')).ended)
+    await another.endSession('one', START + DAY, START + 90_000)
+    clock.now = START + 60_000
+    t.true((await revocations.check('7', 'one')).ended)
+    clock.now = START
+    await revocations.endSession('one', START + DAY)
+    clock.now = START - DAY
+    t.true((await another.check('7', 'one')).ended, 'also where the clock is behind')
+  })
+
+  promise('ending a user raises the epoch above what any session has, each time', async (t, bench) => {
+    const { revocations, another } = bench
+    let { epoch } = await revocations.check('7', 'one')
+    for (let time = 0; time < 3; time++) {
+      await another.endUser('7', START + DAY)
+      const standing = await revocations.check('7', 'one')
+      t.true(standing.epoch > epoch)
+      t.true(isRevoked(standing, epoch))
+      t.false(isRevoked(standing, standing.epoch))
+      t.false(standing.ended)
+      epoch = standing.epoch
+    }
+    t.is((await revocations.check('8', 'one')).epoch, 0)
+  })
+
+  promise('of 20 ends at once every one counts', async (t, { revocations, another }) => {
+    const ends = Array.from({ length: 20 }, (_, n) => (n % 2 ? revocations : another).endUser('7', START + DAY))
+    await Promise.all(ends)
+    t.is((await revocations.check('7', 'one')).epoch, START + 19)
+  })
+
+  promise(
+    'a clear leaves what still refuses somebody, and a later epoch is above every earlier one',
+    async (t, bench) => {
+      const { revocations, clock } = bench
+      await revocations.endUser('7', START + DAY)
+      await revocations.endUser('7', START + 10)
+      await revocations.endSession('one', START + 10)
+      await revocations.endSession('two', START + DAY)
+      const before = await revocations.check('7', 'one')
+      t.is(await revocations.clear(START + 9), 0)
+      t.is(await revocations.clear(START + 10), 1)
+      t.deepEqual(await revocations.check('7', 'one'), { ...before, ended: false })
+      t.is(await revocations.clear(START + DAY), 2)
+      t.deepEqual(await revocations.check('7', 'two'), { epoch: 0, ended: false })
+      clock.now = START + 2 * DAY
+      await revocations.endUser('7', START + 3 * DAY)
+      t.true(isRevoked(await revocations.check('7', 'one'), before.epoch), 'a cookie of the forgotten epoch')
+    },
+  )
+}
+
+/** In the memory of one process. */
+export function memoryRevocationsSuite(): void {
+  contract('revocations in memory', async (clock) => {
+    const revocations = new MemoryRevocations({ now: () => clock.now })
+    return { clock, revocations, another: revocations, close: async () => {} }
+  })
+}
+
+/** In a table, on this kind of database. */
+export function databaseRevocationsSuite({ name, fresh }: TestDatabase): void {
+  let shared: Promise<{ url: string; drop(): Promise<void> }> | undefined
+  const migrated = () => {
+    shared ??= fresh().then(async (database) => {
+      const knex = createKnex(databaseConfig(database.url))
+      await migrate(knex)
+      await knex.destroy()
+      return database
+    })
+    return shared
+  }
+  test.after.always(async () => await (await shared)?.drop())
+
+  async function openTable(clock: { now: number }): Promise<Bench & { knex: Knex; close(): Promise<void> }> {
+    const { url } = await migrated()
+    const [knex, other] = [createKnex(databaseConfig(url)), createKnex(databaseConfig(url))]
+    await knex('session_revocations').delete()
+    const on = (own: Knex) => new DatabaseRevocations({ knex: own, now: () => clock.now })
+    const close = async () => void (await Promise.all([knex.destroy(), other.destroy()]))
+    return { clock, knex, revocations: on(knex), another: on(other), close }
+  }
+
+  contract(`revocations on ${name}`, openTable)
+
+  test.serial(`revocations on ${name}: the table tells neither ids nor users`, async (t) => {
+    const { knex, revocations, close } = await openTable({ now: START })
+    t.teardown(close)
+    await revocations.endSession('secret-id', START + DAY)
+    await revocations.endUser('ada@example.org', START + DAY)
+    const rows: unknown[] = await knex('session_revocations').select()
+    t.is(rows.length, 2)
+    t.notRegex(JSON.stringify(rows), /secret-id|ada/)
+  })
+
+  test.serial(`revocations on ${name}: an outage is an error, never a pass and never a logout`, async (t) => {
+    const { knex, revocations, close } = await openTable({ now: START })
+    t.teardown(close)
+    await knex.destroy()
+    for (const work of [
+      () => revocations.check('7', 'one'),
+      () => revocations.endSession('one', START),
+      () => revocations.endUser('7', START),
+      () => revocations.clear(START),
+    ]) {
+      await t.throwsAsync(work, { instanceOf: StoreUnavailableError })
+    }
+  })
+
+  test.serial(`revocations on ${name}: more than one batch is cleared, and a missing table is named`, async (t) => {
+    const { knex, close } = await openTable({ now: START })
+    t.teardown(close)
+    const revocations = new DatabaseRevocations({ knex })
+    const rows = Array.from({ length: 2001 }, (_, n) => ({ subject: `s:${n}`, epoch: 1, expires: n }))
+    await knex.batchInsert('session_revocations', rows, 200)
+    t.is(await revocations.clear(1999), 2000)
+    await t.notThrowsAsync(revocations.assertReady())
+    await knex.schema.renameTable('session_revocations', 'elsewhere')
+    await t.throwsAsync(revocations.assertReady(), { message: /npm run migrate/ })
+    await knex.schema.renameTable('elsewhere', 'session_revocations')
+  })
+}

@@ -1,0 +1,46 @@
+import type { CookieCodec } from '../../src/session/codec/codec.ts'
+import { djangoCookieCodec } from '../../src/session/codec/django.ts'
+import { sealedCookieCodec } from '../../src/session/codec/sealed-cookie.ts'
+import { CookieEngine, type CookieEngineOptions } from '../../src/session/engines/cookie.ts'
+import { MemoryRevocations, type Revocations } from '../../src/session/engines/revocations.ts'
+import type { SessionEvent } from '../../src/session/observe/events.ts'
+import { EXPIRY, START } from './engine.ts'
+
+const SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
+
+export type CookieFormat = 'django' | 'sealed'
+
+/** Both formats of a session in a cookie. */
+export function cookieCodec(format: CookieFormat, now: () => number, secret = SECRET): CookieCodec {
+  const secrets = [secret] as const
+  return format === 'django'
+    ? djangoCookieCodec({ secrets, now })
+    : sealedCookieCodec({ secrets, cookieName: 'sid', now })
+}
+
+/** An engine over cookies that counts what it asks of its revocations, on a clock that the test moves. */
+export function cookieBench(options: Partial<CookieEngineOptions> & { format?: CookieFormat; guarded?: boolean } = {}) {
+  const { format = 'sealed', guarded = true, ...own } = options
+  const clock = { now: START }
+  const now = () => clock.now
+  const calls: string[] = []
+  const events: SessionEvent[] = []
+  const observe = (event: SessionEvent) => void events.push(event)
+  const revocations = counted(own.revocations ?? new MemoryRevocations({ now }), calls)
+  const settings = { codec: cookieCodec(format, now), expiry: EXPIRY, maxSize: 4000, observe, now, ...own }
+  const engine = new CookieEngine({ ...settings, ...(guarded ? { revocations } : {}) })
+  return { engine, expiry: engine.expiry, codec: settings.codec, revocations, clock, now, calls, events, observe }
+}
+
+function counted(revocations: Revocations, calls: string[]): Revocations {
+  return new Proxy(revocations, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name)
+      if (typeof member !== 'function') return member
+      return (...args: unknown[]) => {
+        calls.push(String(name))
+        return member.apply(target, args)
+      }
+    },
+  })
+}
