@@ -15,8 +15,8 @@ import { openServices, type Services } from '../../src/services.ts'
 export interface TestApp {
   readonly origin: string
   readonly services: Services
-  /** A visitor with an empty cookie jar. */
-  browser(): TestBrowser
+  /** A visitor, with an empty cookie jar or one from an earlier visit. */
+  browser(jar?: CookieJar): TestBrowser
   close(): Promise<void>
 }
 
@@ -44,7 +44,7 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
   return {
     origin,
     services,
-    browser: () => new TestBrowser(origin),
+    browser: (jar) => new TestBrowser(origin, jar),
     async close() {
       server.closeAllConnections()
       server.close()
@@ -64,11 +64,12 @@ export interface Answer {
 
 /** A browser as far as HTTP goes: it keeps cookies, and follows no redirect by itself. */
 export class TestBrowser {
-  readonly jar = new CookieJar()
+  readonly jar: CookieJar
   readonly #origin: string
 
-  constructor(origin: string) {
+  constructor(origin: string, jar = new CookieJar()) {
     this.#origin = origin
+    this.jar = jar
   }
 
   async get(path: string, headers: Record<string, string> = {}): Promise<Answer> {

@@ -1,0 +1,112 @@
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { migratedSqlite } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+
+const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
+
+async function start(t: ExecutionContext, env: Record<string, string>) {
+  const base = { SECRET_KEY, HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'test', DATABASE_URL: await migratedSqlite(t) }
+  const server = startProcess(['--import=tsx', 'src/server.ts'], { env: { ...base, ...env } })
+  t.teardown(() => void server.child.kill('SIGKILL'))
+  return server
+}
+
+/** A port where nobody listens. */
+async function deadPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+async function folder(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'holdfast-start-'))
+  t.teardown(() => rm(path, { recursive: true, force: true }))
+  return path
+}
+
+/** The engine refuses to start: exactly one line, and exit 1. */
+async function refused(t: ExecutionContext, env: Record<string, string>, sentence: RegExp): Promise<void> {
+  const server = await start(t, env)
+  const code = await server.ended()
+  const lines = server.output().trim().split('\n')
+  t.deepEqual([code, lines.length], [1, 1], server.output())
+  t.regex(lines[0] ?? '', sentence)
+}
+
+test('the cache engine needs its cache', async (t) => {
+  const port = await deadPort()
+  const redis = { SESSION_ENGINE: 'cache', CACHE_URL: `redis://user:pass-of-redis@127.0.0.1:${port}` }
+  await refused(t, redis, new RegExp(`^The cache cannot be used: .*127\\.0\\.0\\.1:${port}`))
+  const server = await start(t, redis)
+  await server.ended()
+  t.false(server.output().includes('pass-of-redis'))
+  const memcached = { SESSION_ENGINE: 'cache', CACHE_URL: `memcached://127.0.0.1:${port}` }
+  await refused(t, memcached, new RegExp(`^The cache cannot be used: .*127\\.0\\.0\\.1:${port}`))
+})
+
+test('an address that is none is a sentence with its name', async (t) => {
+  const wrong = (CACHE_URL: string, sentence: RegExp) => refused(t, { SESSION_ENGINE: 'cache', CACHE_URL }, sentence)
+  await wrong('http://127.0.0.1', /^CACHE_URL is wrong: must be memory: or start with redis:/)
+  await wrong('memcached://', /^CACHE_URL is wrong: /)
+  await wrong('redis-sentinel://127.0.0.1:1', /^CACHE_URL is wrong: /)
+})
+
+test('cached_db without its cache starts, warns, and works', async (t) => {
+  const port = await deadPort()
+  const server = await start(t, {
+    SESSION_ENGINE: 'cached_db',
+    CACHE_URL: `redis://127.0.0.1:${port}`,
+    LOG_LEVEL: 'warn',
+  })
+  const [, origin = ''] = await server.printed(/on (http:\S+)/)
+  t.regex(server.output(), /"level":40.*The database serves until it is back\./)
+  const ready = await fetch(`${origin}/readyz`)
+  t.deepEqual(
+    [ready.status, await ready.json()],
+    [200, { status: 'degraded', database: 'ok', sessions: 'ok', cache: 'unavailable' }],
+  )
+  t.is(await server.stop(), 0)
+})
+
+test('the file engine needs a folder of its own', async (t) => {
+  const path = await folder(t)
+  const file = join(path, 'file')
+  await writeFile(file, '')
+  await refused(t, { SESSION_ENGINE: 'file', SESSION_FILE_PATH: file }, /is not a folder.*SESSION_FILE_PATH/)
+  const open = join(path, 'open')
+  await mkdir(open)
+  await chmod(open, 0o777)
+  await refused(t, { SESSION_ENGINE: 'file', SESSION_FILE_PATH: open }, /Everybody may write.*chmod 700/)
+})
+
+test('each engine needs its table', async (t) => {
+  const DATABASE_URL = `sqlite:${join(await folder(t), 'empty.sqlite3')}`
+  const missing = /^The table "\w+" is missing or has other columns: run "npm run migrate"\.$/
+  for (const SESSION_ENGINE of ['db', 'cached_db', 'signed_cookies', 'hybrid']) {
+    await refused(t, { DATABASE_URL, SESSION_ENGINE }, missing)
+  }
+})
+
+test('settings that do not go together are a sentence', async (t) => {
+  await refused(
+    t,
+    { SESSION_ENGINE: 'cache', SESSION_FORMAT: 'django' },
+    /^SESSION_FORMAT=django is for the engines db, file/,
+  )
+  await refused(t, { SESSION_MOVING_FROM: 'db' }, /^SESSION_MOVING_FROM is wrong: sessions are in db already/)
+  await refused(t, { SESSION_MOVING_FROM: 'attic' }, /^SESSION_MOVING_FROM is wrong: must be an engine/)
+  await refused(
+    t,
+    { SESSION_FORMAT: 'django', SESSION_SERIALIZER: 'msgpack' },
+    /^SESSION_SERIALIZER=msgpack is nothing that Django reads/,
+  )
+})
