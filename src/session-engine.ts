@@ -90,7 +90,8 @@ async function openHybrid(home: SessionHome, ground: Ground): Promise<OpenedEngi
   const { store, ready } = await openStore(home, codec, ground)
   const stored = new StoredEngine({ name: home.engine, store, codec, expiry, observe })
   const revocations = openRevocations(ground)
-  const cookies = openCookieCodec(home, ground)
+  // What is far too large for the cookie is not deflated and sealed in vain.
+  const cookies = openCookieCodec(home, ground, limit * 4)
   return {
     engine: new HybridEngine({ codec: cookies, stored, revocations, expiry, limit, maxReplay }),
     store,
@@ -124,8 +125,8 @@ function openCodec({ format }: SessionHome, ground: Ground): Codec {
   return format === 'django' ? djangoCodec(options) : sealedCodec({ ...options, namespace: name })
 }
 
-function openCookieCodec({ format }: SessionHome, ground: Ground): CookieCodec {
-  const options = codecOptions(ground)
+function openCookieCodec({ format }: SessionHome, ground: Ground, maxBytes?: number): CookieCodec {
+  const options = { ...codecOptions(ground), ...(maxBytes === undefined ? {} : { maxBytes }) }
   const { name } = ground.config.session.cookie
   return format === 'django' ? djangoCookieCodec(options) : sealedCookieCodec({ ...options, cookieName: name })
 }

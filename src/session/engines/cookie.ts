@@ -7,7 +7,15 @@ import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate } from '../expiry.ts
 import type { Observer } from '../observe/events.ts'
 import { NotSupportedError } from '../stores/store.ts'
 import { type SignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
-import { type Commit, type Committed, type Engine, type Loaded, type Opened, userIdOf } from './engine.ts'
+import {
+  type Commit,
+  type Committed,
+  type Engine,
+  type Loaded,
+  type Opened,
+  type UserSessions,
+  userIdOf,
+} from './engine.ts'
 import { checkDropOrder, fitted, type OverflowPolicy } from './overflow.ts'
 import { isRevoked, type Revocations } from './revocations.ts'
 
@@ -112,7 +120,12 @@ export class CookieEngine implements Engine {
   /** Of an anonymous session, the answer clears the cookie, and there is nothing else to end. */
   async end(loaded: Loaded): Promise<void> {
     const { signIn } = loaded as Held
-    if (signIn !== undefined) await this.#revocations?.endSession(signIn.id, this.#lastDeath())
+    if (signIn !== undefined) await this.revoke(signIn.id)
+  }
+
+  /** Ends whatever goes by this id, for as long as any cookie of today can live. */
+  async revoke(id: string): Promise<void> {
+    await this.#revocations?.endSession(id, this.#lastDeath())
   }
 
   async adopt({ data, loaded, restartClock }: Commit & { loaded: Loaded }): Promise<Saved> {
@@ -132,6 +145,14 @@ export class CookieEngine implements Engine {
       throw new NotSupportedError('A session that the cookie alone holds can be ended nowhere else.')
     }
     await this.#revocations.endUser(userId, this.#lastDeath())
+  }
+
+  async listUser(): Promise<UserSessions> {
+    return { listed: [], complete: false, endable: this.#revocations !== undefined }
+  }
+
+  async endOne(): Promise<false> {
+    return false
   }
 
   /** A new sign-in of this user under the present epoch. */

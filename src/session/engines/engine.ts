@@ -51,6 +51,21 @@ export type Committed =
   /** The session was ended meanwhile; nothing was written. */
   | { outcome: 'ended' }
 
+/** A live session as its owner may see it, but for its `key`: that of a store may be the one in the cookie. */
+export interface ListedSession extends UserSession {
+  /** Whether it is the one that asks. */
+  readonly current: boolean
+}
+
+/** What an engine can tell of a user's sessions. */
+export interface UserSessions {
+  readonly listed: readonly ListedSession[]
+  /** Whether these are all there are: what a cookie alone holds is never listed. */
+  readonly complete: boolean
+  /** Whether {@link Engine.endUser} can end them, listed or not. */
+  readonly endable: boolean
+}
+
 /**
  * What the middleware talks to: cookie text in, session out, and back.
  *
@@ -88,11 +103,17 @@ export interface Engine {
    */
   endUser(userId: string, except?: string | null): Promise<number | undefined>
   /**
-   * The live sessions of a user, by the keys that the store has for them; absent where nothing is kept to list.
+   * The live sessions of a user, as far as they can be told.
    *
-   * @throws NotSupportedError where the engine cannot tell whose sessions it keeps
+   * @param current the key of the session that asks, so that it is marked
    */
-  listUser?(userId: string): Promise<UserSession[]>
+  listUser(userId: string, current?: string | null): Promise<UserSessions>
+  /**
+   * Ends one session at once; false where no live session of this very user is listed so.
+   *
+   * @param id the session's `key` in the list
+   */
+  endOne(userId: string, id: string): Promise<boolean>
 }
 
 /** Where a session keeps its user's id, as Django does; stores copy it to a column of its own. */

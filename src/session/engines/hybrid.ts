@@ -8,7 +8,15 @@ import { isSessionKey } from '../key.ts'
 import { NotSupportedError, type Outcome } from '../stores/store.ts'
 import { CookieEngine } from './cookie.ts'
 import type { SignIn } from './cookie-sign-in.ts'
-import { type Commit, type Committed, type Engine, type Loaded, type Opened, userIdOf } from './engine.ts'
+import {
+  type Commit,
+  type Committed,
+  type Engine,
+  type Loaded,
+  type Opened,
+  type UserSessions,
+  userIdOf,
+} from './engine.ts'
 import { forRecord, type Held, heldByRecord, RecordChanges } from './hybrid-sign-in.ts'
 import { isRevoked, type Revocations } from './revocations.ts'
 import type { StoredEngine } from './stored.ts'
@@ -88,8 +96,11 @@ export class HybridEngine implements Engine {
       const beside: Held = { ...recorded.loaded, beside: JSON.stringify(recorded.loaded.data) === JSON.stringify(data) }
       return { live: true, loaded: beside }
     }
+    if (recorded.suspicion === 'revoked' || (await this.#isEnded(opened.loaded, key))) {
+      return { live: false, suspicion: 'revoked' }
+    }
     // The record has gone, and the cookie that was the same when it went has not been replaced yet.
-    return recorded.suspicion === 'revoked' ? recorded : { live: true, loaded: { ...opened.loaded, data } }
+    return { live: true, loaded: { ...opened.loaded, data } }
   }
 
   /** @throws SessionTooLargeError when it is too large for a record, too */
@@ -135,6 +146,18 @@ export class HybridEngine implements Engine {
     return undefined
   }
 
+  async listUser(userId: string, current?: string | null): Promise<UserSessions> {
+    const { listed } = await this.#stored.listUser(userId, current)
+    return { listed, complete: false, endable: true }
+  }
+
+  async endOne(userId: string, id: string): Promise<boolean> {
+    if ((await this.#stored.store.load(id))?.userId !== userId) return false
+    // First, or a cookie that holds the same session would go on without its record.
+    await this.#cookie.revoke(id)
+    return await this.#stored.endOne(userId, id)
+  }
+
   async #openRecord(key: string): Promise<Opened> {
     const opened = await this.#stored.open(key)
     if (!opened.live) return opened
@@ -143,6 +166,12 @@ export class HybridEngine implements Engine {
     // A copy of the session in a cookie may have been signed out, and all of a user's sessions are ended at once.
     const revoked = signIn && isRevoked(await this.#revocations.check(signIn.userId, signIn.id), signIn.epoch)
     return revoked ? { live: false, suspicion: 'revoked' } : { live: true, loaded }
+  }
+
+  /** Whether the record of this cookie has gone because its owner has ended it. */
+  async #isEnded({ signIn }: Held, key: string): Promise<boolean> {
+    if (signIn === undefined) return false
+    return (await this.#revocations.check(signIn.userId, this.#stored.codec.storeKey(key))).ended
   }
 
   async #commitCookie(commit: Commit): Promise<Committed> {

@@ -1,7 +1,7 @@
 import { emptyData } from '../data.ts'
 import { KeyTakenError, SessionContendedError } from '../errors.ts'
 import type { ExpiryPolicy } from '../expiry.ts'
-import type { Commit, Committed, Engine, Loaded, Opened } from './engine.ts'
+import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from './engine.ts'
 import { StoredEngine } from './stored.ts'
 
 /** Where sessions go, and where older ones still are. */
@@ -80,6 +80,23 @@ export class MovingEngine implements Engine {
   async endUser(userId: string, except?: string | null): Promise<number | undefined> {
     const [to, from] = await Promise.all([this.#to.endUser(userId, except), this.#from.endUser(userId, except)])
     return to === undefined || from === undefined ? undefined : to + from
+  }
+
+  async listUser(userId: string, current?: string | null): Promise<UserSessions> {
+    const both = await Promise.all([this.#from.listUser(userId, current), this.#to.listUser(userId, current)])
+    // A session on its way may be in both under one name, and the new engine knows it better.
+    const listed = new Map(both.flatMap((part) => part.listed).map((session) => [session.key, session]))
+    return {
+      listed: [...listed.values()],
+      complete: both.every((part) => part.complete),
+      endable: both.every((part) => part.endable),
+    }
+  }
+
+  async endOne(userId: string, id: string): Promise<boolean> {
+    // The old one first: a session that moves meanwhile is found missing there, or is in the new one by then.
+    const left = await this.#from.endOne(userId, id)
+    return (await this.#to.endOne(userId, id)) || left
   }
 
   async #openOld(cookie: string): Promise<Opened> {

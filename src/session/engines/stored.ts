@@ -11,11 +11,19 @@ import {
   type Outcome,
   type SessionRecord,
   type SessionStore,
-  type UserSession,
   type UserSessionStore,
   type Version,
 } from '../stores/store.ts'
-import { type Client, type Commit, type Committed, type Engine, type Loaded, type Opened, userIdOf } from './engine.ts'
+import {
+  type Client,
+  type Commit,
+  type Committed,
+  type Engine,
+  type Loaded,
+  type Opened,
+  type UserSessions,
+  userIdOf,
+} from './engine.ts'
 import { KeyedQueue } from './queue.ts'
 
 /** What {@link StoredEngine} is made of. */
@@ -121,8 +129,22 @@ export class StoredEngine implements Engine {
     return await this.#users().endByUser(userId, except === null ? undefined : this.codec.storeKey(except))
   }
 
-  async listUser(userId: string): Promise<UserSession[]> {
-    return await this.#users().listByUser(userId)
+  async listUser(userId: string, current: string | null = null): Promise<UserSessions> {
+    const own = current === null ? undefined : this.codec.storeKey(current)
+    try {
+      const sessions = await this.#users().listByUser(userId)
+      const listed = sessions.map((session) => ({ ...session, current: session.key === own }))
+      return { listed, complete: true, endable: true }
+    } catch (error) {
+      if (!(error instanceof NotSupportedError)) throw error
+      return { listed: [], complete: false, endable: false }
+    }
+  }
+
+  async endOne(userId: string, id: string): Promise<boolean> {
+    const record = await this.#timed('load', () => this.store.load(id))
+    if (record?.userId !== userId) return false
+    return (await this.#timed('delete', () => this.store.delete(id))) === 'done'
   }
 
   #users(): UserSessionStore {
@@ -213,7 +235,8 @@ export class StoredEngine implements Engine {
       createdAt,
       lastActivity: now,
       userId: userIdOf(data),
-      ...client,
+      ipAddress: client.ipAddress,
+      userAgent: client.userAgent,
       ...(this.#columns === undefined ? {} : { extra: this.#columns(data) }),
     }
   }
