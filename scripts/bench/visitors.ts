@@ -1,0 +1,52 @@
+import { BODY, type State } from './pages.ts'
+
+/** Somebody with a session, as the Cookie header they send. */
+export interface Visitor {
+  cookie: string
+}
+
+const AT_ONCE = 10
+
+/** @throws Error when the server does not give every visitor a cookie */
+export async function beginSessions(origin: string, count: number): Promise<Visitor[]> {
+  return await inBatches(Array(count).fill(undefined), async () => {
+    const visitor = { cookie: '' }
+    const { status, body } = await post(origin, 'begin', visitor)
+    if (status !== 200 || body !== BODY || visitor.cookie === '') {
+      throw new Error(`No session could be begun (status ${status}).`)
+    }
+    return visitor
+  })
+}
+
+/** Asks for a page that changes the session, and keeps the cookie of the answer. */
+export async function post(origin: string, page: string, visitor: Visitor): Promise<{ status: number; body: string }> {
+  const response = await fetch(`${origin}/${page}`, { method: 'POST', headers: { cookie: visitor.cookie } })
+  const lines = response.headers.getSetCookie()
+  if (lines.length > 0) visitor.cookie = cookieHeader(lines)
+  return { status: response.status, body: await response.text() }
+}
+
+/** What the server has of this session; undefined when it has none. */
+export async function stateOf(origin: string, { cookie }: Visitor): Promise<State | undefined> {
+  const response = await fetch(`${origin}/state`, { headers: { cookie } })
+  const state = (await response.json()) as State
+  return response.status === 200 ? state : undefined
+}
+
+/** The states of many visitors. */
+export async function statesOf(origin: string, visitors: readonly Visitor[]): Promise<(State | undefined)[]> {
+  return await inBatches(visitors, (visitor) => stateOf(origin, visitor))
+}
+
+/** Set-Cookie lines as the Cookie header of the next request. */
+export function cookieHeader(lines: readonly string[]): string {
+  return lines.map((line) => line.split(';', 1)[0]).join('; ')
+}
+
+async function inBatches<T, Result>(items: readonly T[], work: (item: T) => Promise<Result>): Promise<Result[]> {
+  const left = [...items]
+  const results: Result[] = []
+  while (left.length > 0) results.push(...(await Promise.all(left.splice(0, AT_ONCE).map(work))))
+  return results
+}
