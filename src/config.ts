@@ -154,6 +154,9 @@ export function readConfig(env: NodeJS.ProcessEnv) {
 
 function sessionSettings(values: z.infer<typeof variables>, production: boolean) {
   const secure = values.SESSION_COOKIE_SECURE ?? production
+  if (values.SESSION_COOKIE_SAMESITE === 'None' && !secure) {
+    throw new ConfigError('SESSION_COOKIE_SAMESITE=None needs SESSION_COOKIE_SECURE=true: browsers drop such a cookie.')
+  }
   const hostOnly = secure && values.SESSION_COOKIE_PATH === '/' && values.SESSION_COOKIE_DOMAIN === undefined
   const prefix = production && hostOnly && !values.SESSION_COOKIE_NAME.startsWith('__') ? '__Host-' : ''
   const table = values.SESSION_TABLE ?? TABLES[values.SESSION_FORMAT]

@@ -9,6 +9,9 @@ const ACQUIRE_TIMEOUT = 5000
 const STATEMENT_TIMEOUT = 10_000
 const POOL = { min: 0, max: 10 }
 
+// Whatever fails is thrown as well, and told by the application's own log, which keeps secrets out.
+const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
+
 /**
  * Opens a database. Knex connects on the first query.
  *
@@ -21,7 +24,7 @@ export function openDatabase(url: string): Knex {
 
 /** The same, as Knex's own command line wants it. */
 export function databaseConfig(url: string): Knex.Config {
-  const common = { acquireConnectionTimeout: ACQUIRE_TIMEOUT, migrations: { migrationSource } }
+  const common = { acquireConnectionTimeout: ACQUIRE_TIMEOUT, migrations: { migrationSource }, log: SILENT }
   if (url.startsWith('sqlite:')) return { ...common, ...sqlite(url.slice('sqlite:'.length)) }
   if (url.startsWith('mysql:')) {
     // Dates are UTC on both sides; never the zone of whoever runs the server.

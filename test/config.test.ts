@@ -54,6 +54,13 @@ test('a wrong variable is one sentence with its name', (t) => {
     [{ SESSION_TOUCH_AFTER: '2' }, /^SESSION_TOUCH_AFTER is wrong/],
     [{ SESSION_TABLE: 'a;b' }, /^SESSION_TABLE is wrong/],
     [{ SESSION_COOKIE_MAX_SIZE: '9999' }, /^SESSION_COOKIE_MAX_SIZE is wrong/],
+    [{ SESSION_COOKIE_SAMESITE: 'None' }, /^SESSION_COOKIE_SAMESITE=None needs SESSION_COOKIE_SECURE=true/],
+    [{ CACHE_URL: 'http://cache' }, /^CACHE_URL is wrong: must be memory:/],
+    [{ CACHE_KEY_PREFIX: 'a b' }, /^CACHE_KEY_PREFIX is wrong/],
+    [{ SESSION_MOVING_FROM: 'attic' }, /^SESSION_MOVING_FROM is wrong: must be an engine/],
+    [{ SESSION_MOVING_FROM: 'db' }, /^SESSION_MOVING_FROM is wrong: sessions are in db already/],
+    [{ SESSION_ENGINE: 'cached_db', SESSION_FORMAT: 'django' }, /^SESSION_FORMAT=django is for the engines db, file/],
+    [{ SESSION_FORMAT: 'django', SESSION_SERIALIZER: 'msgpack' }, /^SESSION_SERIALIZER=msgpack is nothing/],
   ]
   for (const [env, message] of wrong) t.throws(() => read(env), { instanceOf: ConfigError, message })
 })
@@ -84,4 +91,20 @@ test('.env.example names every variable, with its default', (t) => {
   t.deepEqual(Object.keys(example).sort(), [...variableNames].sort())
   const { SECRET_KEY: _secret, ...rest } = example
   t.deepEqual(readConfig({ ...rest, SECRET_KEY: SECRET }), read({}))
+})
+
+test('where sessions come from: the engine, and the format and its table where that changes too', (t) => {
+  const from = (env: Record<string, string>) => read(env).session.movingFrom
+  t.is(from({}), undefined)
+  t.deepEqual(from({ SESSION_ENGINE: 'cache', SESSION_MOVING_FROM: 'db' }), {
+    engine: 'db',
+    format: 'sealed',
+    table: 'sessions',
+  })
+  t.deepEqual(from({ SESSION_MOVING_FROM: 'db,django', SESSION_TABLE: 'own_sessions' }), {
+    engine: 'db',
+    format: 'django',
+    table: 'django_session',
+  })
+  t.like(from({ SESSION_ENGINE: 'cached_db', SESSION_MOVING_FROM: 'file', SESSION_TABLE: 'own' }), { table: 'own' })
 })
