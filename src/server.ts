@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { createApp } from './app.ts'
+import { startCleanup } from './cleanup.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { developmentSecret } from './development-secret.ts'
 import { projectRoot } from './paths.ts'
@@ -51,6 +52,8 @@ async function listen(services: Services): Promise<void> {
     (error: unknown) => services.log.warn({ err: error }, 'the cache could not be warmed'),
   )
 
+  const cleanup = startCleanup(services)
+
   let stopping = false
   const stop = (signal: string) => {
     if (stopping) return
@@ -60,7 +63,9 @@ async function listen(services: Services): Promise<void> {
       server.closeAllConnections()
       process.exit(1)
     }, PATIENCE).unref()
+    const cleanedUp = cleanup.stop()
     server.close(async () => {
+      await cleanedUp
       await services.close()
       process.exit(0)
     })

@@ -1,24 +1,16 @@
 import { Command } from 'commander'
+import type { Services } from '../../src/services.ts'
 import { hasStatistics, type StoreStatistics } from '../../src/session/stores/store.ts'
 import type { OpenedEngine } from '../../src/session-engine.ts'
-import { type Run, recordsOf, WrongUse } from './run.ts'
+import { causeOf, messageOf, type Run, recordsOf, WrongUse } from './run.ts'
 
-/** `sessions stats`: how many there are, whose, how old and how large. */
-export function statsCommand(run: Run): Command {
-  return new Command('stats')
-    .description('Count the sessions: live, expired, signed in, by age, and the ten largest.')
-    .option('--json', 'print the figures as JSON')
-    .action(async ({ json }: { json?: true }) => {
-      await run(async (opened) => {
-        const { movingFrom } = opened
-        const moving = movingFrom === undefined ? {} : { movingFrom: await leftIn(movingFrom) }
-        const store = recordsOf(opened)
-        if (!hasStatistics(store)) throw new WrongUse(`The ${store.name} engine cannot be counted.`)
-        const statistics = await store.statistics()
-        if (json) console.log(JSON.stringify({ engine: store.name, ...statistics, ...moving }))
-        else console.log([table(store.name, statistics), ...Object.values(moving).map(moveLine)].join('\n'))
-      })
-    })
+/** What the command prints. */
+interface Figures {
+  readonly engine: string
+  /** Absent where the engine of today cannot be counted, and only the move is of interest. */
+  readonly statistics?: StoreStatistics
+  readonly cache?: { readonly name: string; readonly answers: boolean; readonly problem?: string }
+  readonly movingFrom?: Left
 }
 
 interface Left {
@@ -27,35 +19,89 @@ interface Left {
   readonly left: number | null
 }
 
+/** `sessions stats`: how many there are, whose, how old and how large. */
+export function statsCommand(run: Run): Command {
+  return new Command('stats')
+    .description('Count the sessions: live, expired, signed in, by age, and the ten largest.')
+    .option('--json', 'print the figures as JSON')
+    .action(async ({ json }: { json?: true }) => {
+      await run(async (services) => {
+        const figures = await figuresOf(services)
+        const { statistics, ...rest } = figures
+        if (json) console.log(JSON.stringify({ ...rest, ...statistics }))
+        else console.log(table(figures).join('\n'))
+      })
+    })
+}
+
+async function figuresOf(services: Services): Promise<Figures> {
+  const { engine, store, movingFrom, cache } = services
+  const common = {
+    engine: engine.name,
+    ...(cache === undefined ? {} : { cache: await stateOf(cache) }),
+    ...(movingFrom === undefined ? {} : { movingFrom: await leftIn(movingFrom) }),
+  }
+  if (store !== undefined && hasStatistics(store)) return { ...common, statistics: await store.statistics() }
+  if (movingFrom !== undefined) return common
+  recordsOf(services)
+  throw new WrongUse(
+    `The ${engine.name} engine cannot be counted: ${cache?.name ?? 'it'} knows keys, and not sessions.`,
+  )
+}
+
+async function stateOf(cache: NonNullable<OpenedEngine['cache']>): Promise<NonNullable<Figures['cache']>> {
+  try {
+    await cache.ping()
+    return { name: cache.name, answers: true }
+  } catch (error) {
+    return { name: cache.name, answers: false, problem: messageOf(causeOf(error)) }
+  }
+}
+
 async function leftIn({ engine, store }: OpenedEngine): Promise<Left> {
   const countable = store !== undefined && hasStatistics(store)
   return { engine: engine.name, left: countable ? (await store.statistics()).live : null }
 }
 
-function moveLine({ engine, left }: Left): string {
-  if (left === null) return `Moving from ${engine}, where sessions cannot be counted`
-  return left === 0 ? `Nothing is left in ${engine}: SESSION_MOVING_FROM can go` : `${left} left to move from ${engine}`
+function table({ engine, statistics, cache, movingFrom }: Figures): string[] {
+  return [
+    ...(statistics === undefined ? [`Sessions in ${engine} cannot be counted`] : counts(engine, statistics)),
+    ...(engine === 'hybrid' ? ['Sessions that their cookies hold are not among them'] : []),
+    ...(cache === undefined ? [] : [cacheLine(cache)]),
+    ...(movingFrom === undefined ? [] : [moveLine(movingFrom)]),
+  ]
 }
 
-function table(engine: string, { total, live, expired, authenticated, ages, largest }: StoreStatistics): string {
-  const figures: [string, number][] = [
+function counts(engine: string, { total, live, expired, authenticated, ages, largest }: StoreStatistics): string[] {
+  // Django's table and files tell neither; every live session has an age otherwise.
+  const known = live === 0 || ages.underDay + ages.underWeek + ages.overWeek > 0
+  const figures: [string, number | string][] = [
     ['total', total],
     ['live', live],
     ['expired', expired],
-    ['signed in', authenticated],
-    ['under 1 day old', ages.underDay],
-    ['under 1 week old', ages.underWeek],
-    ['over 1 week old', ages.overWeek],
+    ['signed in', known ? authenticated : 'unknown'],
+    ['under 1 day old', known ? ages.underDay : 'unknown'],
+    ['under 1 week old', known ? ages.underWeek : 'unknown'],
+    ['over 1 week old', known ? ages.overWeek : 'unknown'],
   ]
   const lines = figures.map(([name, value]) => `  ${name.padEnd(18)}${String(value).padStart(10)}`)
   // No keys here: even a hashed one is nobody's business on a terminal.
-  const large = largest.map(
-    ({ bytes, userId, createdAt }) =>
-      `  ${String(bytes).padStart(8)} bytes  ${userId === null ? 'anonymous' : `user ${userId}`}, ${begun(createdAt)}`,
-  )
-  return [`Sessions (${engine})`, ...lines, ...(large.length > 0 ? ['Largest', ...large] : [])].join('\n')
+  const large = largest.map(({ bytes, userId, createdAt }) => {
+    const owner = userId === null ? (known ? 'anonymous' : 'user unknown') : `user ${userId}`
+    return `  ${String(bytes).padStart(8)} bytes  ${owner}, ${begun(createdAt)}`
+  })
+  return [`Sessions (${engine})`, ...lines, ...(large.length > 0 ? ['Largest', ...large] : [])]
 }
 
 function begun(createdAt: number): string {
   return createdAt > 0 ? `since ${new Date(createdAt).toISOString().slice(0, 16).replace('T', ' ')} UTC` : 'age unknown'
+}
+
+function cacheLine({ name, answers, problem }: NonNullable<Figures['cache']>): string {
+  return answers ? `The cache (${name}) answers` : `The cache (${name}) does not answer: ${problem}`
+}
+
+function moveLine({ engine, left }: Left): string {
+  if (left === null) return `Moving from ${engine}, where sessions cannot be counted`
+  return left === 0 ? `Nothing is left in ${engine}: SESSION_MOVING_FROM can go` : `${left} left to move from ${engine}`
 }

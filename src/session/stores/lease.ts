@@ -36,6 +36,7 @@ export class DatabaseLease {
   readonly #owner = randomBytes(16).toString('base64url')
   readonly #term: number
   readonly #now: () => number
+  #heldSince = Number.NEGATIVE_INFINITY
 
   /** @throws RangeError for a name that is too long, or a database of another kind */
   constructor({ knex, name, term = TERM, now = Date.now }: DatabaseLeaseOptions) {
@@ -56,10 +57,17 @@ export class DatabaseLease {
    */
   async take(finishedBy = Number.MAX_SAFE_INTEGER): Promise<boolean> {
     const now = this.#now()
-    const free = `UPDATE ${TABLE} SET owner = ?, expires = ? WHERE name = ? AND expires <= ? AND finished <= ?`
+    // What lies so far ahead was written by a clock that was wrong, and would keep everybody out.
+    const ahead = now + 2 * this.#term
+    const free = '(expires <= ? OR expires > ?) AND (finished <= ? OR finished > ?)'
+    const update = `UPDATE ${TABLE} SET owner = ?, expires = ? WHERE name = ? AND ${free}`
+    const until = now + this.#term
     try {
-      const taken = await this.#run(free, [this.#owner, now + this.#term, this.#name, now, finishedBy])
-      return taken || (await this.#run(this.#insert, [this.#name, this.#owner, now + this.#term]))
+      const taken =
+        (await this.#run(update, [this.#owner, until, this.#name, now, ahead, finishedBy, ahead])) ||
+        (await this.#run(this.#insert, [this.#name, this.#owner, until]))
+      if (taken) this.#heldSince = now
+      return taken
     } catch (error) {
       await this.#knex.raw('SELECT 1').catch(() => {
         throw error
@@ -69,10 +77,14 @@ export class DatabaseLease {
     }
   }
 
-  /** Keeps it for another term; false when somebody else has taken it meanwhile. */
+  /** Keeps it, for another term once a third of the last is over; false when somebody else has taken it meanwhile. */
   async renew(): Promise<boolean> {
+    const now = this.#now()
+    if (now - this.#heldSince < this.#term / 3) return true
     const sql = `UPDATE ${TABLE} SET expires = ? WHERE name = ? AND owner = ?`
-    return await this.#run(sql, [this.#now() + this.#term, this.#name, this.#owner])
+    const kept = await this.#run(sql, [now + this.#term, this.#name, this.#owner])
+    this.#heldSince = kept ? now : Number.NEGATIVE_INFINITY
+    return kept
   }
 
   /** Gives it back: the work is done. */

@@ -11,3 +11,14 @@ export function duration(text: string): number {
   }
   return Number(amount) * factor
 }
+
+/** Reads a whole number between the two. */
+export function wholeNumber(from: number, to: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (!/^\d+$/.test(text) || value < from || value > to) {
+      throw new InvalidArgumentError(`Write a number from ${from} to ${to}.`)
+    }
+    return value
+  }
+}

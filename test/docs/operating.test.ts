@@ -1,0 +1,88 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import type { Knex } from 'knex'
+import { examine } from '../../scripts/sessions/doctor.ts'
+import { openDatabase } from '../../src/database.ts'
+import { projectRoot } from '../../src/paths.ts'
+import { Changes } from '../../src/session/changes.ts'
+import { sealedCodec } from '../../src/session/codec/sealed.ts'
+import { emptyData, type SessionData } from '../../src/session/data.ts'
+import { StoredEngine } from '../../src/session/engines/stored.ts'
+import { DatabaseStore } from '../../src/session/stores/database.ts'
+import { migratedSqlite } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+
+const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
+const EXPIRY = { cookieAge: 3600, atBrowserClose: false, touchAfter: 0.1 }
+
+const handbook = await readFile(join(projectRoot, 'docs', 'operating.md'), 'utf8')
+
+/** The program that the handbook prints under this name. */
+async function printed<T>(t: ExecutionContext, name: string): Promise<T> {
+  const code = handbook.split('```ts\n').find((block) => block.startsWith(`// ${name}\n`))
+  if (code === undefined) throw new Error(`the handbook prints no ${name}`)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-handbook-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const file = join(folder, basename(name).replace('.ts', '.mts'))
+  await writeFile(file, code.slice(0, code.indexOf('```')))
+  return (await import(pathToFileURL(file).href)) as T
+}
+
+test('the column of the handbook is made, filled, queried and taken back', async (t) => {
+  const knex = openDatabase(await migratedSqlite(t))
+  t.teardown(() => knex.destroy())
+  const migration = await printed<Knex.Migration>(t, 'migrations/20270101000001_session_account.ts')
+  const { accountColumns, liveSessionsOf } = await printed<{
+    accountColumns(data: SessionData): Record<string, string | null>
+    liveSessionsOf(knex: Knex, accountId: string): Promise<number>
+  }>(t, 'src/session-accounts.ts')
+  t.regex(handbook, /extraColumns: \['account_id'\]/)
+  t.regex(handbook, /columns: accountColumns/)
+
+  await migration.up(knex)
+  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', extraColumns: ['account_id'] })
+  const codec = sealedCodec({ secrets: [SECRET_KEY], namespace: 'sessionid' })
+  const engine = new StoredEngine({ store, codec, expiry: EXPIRY, columns: accountColumns })
+  const begin = async (values: SessionData) => {
+    const client = { ipAddress: null, userAgent: null }
+    const data = Object.assign(emptyData(), values)
+    const changes = new Changes()
+    return await engine.commit({ write: 'create', loaded: undefined, data, changes, client, restartClock: false })
+  }
+  await begin({ account: 'acme' })
+  await begin({ account: 'acme' })
+  await begin({ account: 'other' })
+  await begin({})
+  t.is(await liveSessionsOf(knex, 'acme'), 2)
+  await knex('sessions').where({ account_id: 'acme' }).update({ expires: 1 })
+  t.is(await liveSessionsOf(knex, 'acme'), 0)
+  await migration.down?.(knex)
+  t.false(await knex.schema.hasColumn('sessions', 'account_id'))
+})
+
+test('sessions in a database of their own are counted and examined there', async (t) => {
+  const [DATABASE_URL, SESSION_DATABASE_URL] = [await migratedSqlite(t), await migratedSqlite(t)]
+  const env = { DATABASE_URL, SESSION_DATABASE_URL, SECRET_KEY, LOG_LEVEL: 'silent' }
+  const knex = openDatabase(SESSION_DATABASE_URL)
+  t.teardown(() => knex.destroy())
+  const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
+  await knex('sessions').insert({ ...row, session_key: 'a', expires: Date.now() + 1e9 })
+  const run = async (...args: string[]) => {
+    const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env })
+    return { code: await process.ended(), output: process.output().trim() }
+  }
+  t.like(JSON.parse((await run('stats', '--json')).output), { live: 1 })
+  const orphaned = await run('clear', '--orphaned')
+  t.is(orphaned.code, 2)
+  t.regex(orphaned.output, /Sessions and users are in different databases/)
+  await knex.schema.dropTable('sessions')
+  const found = await examine(env)
+  t.deepEqual(
+    found.filter(({ state }) => state === 'wrong').map(({ item, says }) => `${item}: ${says}`),
+    ['tables: The table sessions is missing.'],
+  )
+  t.true(found.some(({ item, state }) => item === 'session database' && state === 'ok'))
+})

@@ -1,0 +1,19 @@
+import type { ExecutionContext } from 'ava'
+import { openDatabase } from '../../src/database.ts'
+import { migratedSqlite } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+
+export const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
+
+/** The real command on a migrated SQLite of its own, and that database. */
+export async function sessionsCli(t: ExecutionContext) {
+  const url = await migratedSqlite(t)
+  const knex = openDatabase(url)
+  t.teardown(() => knex.destroy())
+  const run = async (args: readonly string[], env: Record<string, string> = {}) => {
+    const settings = { DATABASE_URL: url, SECRET_KEY, LOG_LEVEL: 'silent', ...env }
+    const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env: settings })
+    return { code: await process.ended(), output: process.output().trim() }
+  }
+  return { url, knex, run }
+}

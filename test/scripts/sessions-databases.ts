@@ -1,0 +1,68 @@
+import test from 'ava'
+import { examine } from '../../scripts/sessions/doctor.ts'
+import { migrate, openDatabase } from '../../src/database.ts'
+import { DatabaseLease } from '../../src/session/stores/lease.ts'
+import { testDatabase } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+import { SECRET_KEY } from './sessions-cli.ts'
+
+/** The commands that speak a database's own language, on that database. */
+export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
+  const database = testDatabase(name)
+  if (database === undefined) return
+
+  test(`${name}: clear, maintain and doctor`, async (t) => {
+    const { url, drop } = await database.fresh()
+    const knex = openDatabase(url)
+    t.teardown(async () => {
+      await knex.destroy()
+      await drop()
+    })
+    const look = async () => {
+      const found = await examine({ SECRET_KEY, NODE_ENV: 'test', DATABASE_URL: url, SESSION_ENGINE: 'hybrid' })
+      return found.filter(({ state }) => state !== 'ok').map(({ item, says }) => `${item}: ${says}`)
+    }
+    t.regex((await look()).join(), /8 migrations have not run/)
+    await migrate(knex)
+    t.deepEqual(await look(), [])
+    await knex.schema.alterTable('sessions', (table) => void table.dropIndex([], 'sessions_address_expires'))
+    t.regex((await look()).join(), /^tables: sessions has no index on ip_address, expires/)
+
+    const row = { data: 'x', version: 1, expires: 1, created_at: 1, last_activity: 1 }
+    await knex.batchInsert(
+      'sessions',
+      Array.from({ length: 250 }, (_, n) => ({ ...row, session_key: `k${n}` })),
+    )
+    const run = async (...args: string[]) => {
+      const env = { DATABASE_URL: url, SECRET_KEY }
+      const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env })
+      return { code: await process.ended(), output: process.output().trim() }
+    }
+    t.is((await run('clear', '--batch', '100', '--json')).output, '{"kind":"expired","deleted":250}')
+    const maintained = await run('maintain', '--json')
+    t.is(maintained.code, 0, maintained.output)
+    const [{ name: table, before, after }] = JSON.parse(maintained.output)
+    t.is(table, 'sessions')
+    t.true(before > 0 && after > 0)
+  })
+
+  test(`${name}: of 20 that ask for a lease at once one has it`, async (t) => {
+    const { url, drop } = await database.fresh()
+    const knex = openDatabase(url)
+    t.teardown(async () => {
+      await knex.destroy()
+      await drop()
+    })
+    await migrate(knex)
+    for (let round = 0; round < 3; round++) {
+      const leases = Array.from({ length: 20 }, () => new DatabaseLease({ knex, name: 'work' }))
+      const taken = await Promise.all(leases.map((lease) => lease.take()))
+      t.is(taken.filter((has) => has).length, 1)
+      const owner = leases[taken.indexOf(true)]
+      await Promise.all(leases.filter((lease) => lease !== owner).map((lease) => lease.release()))
+      t.false(await new DatabaseLease({ knex, name: 'work' }).take(), 'nobody else can give it back')
+      await owner?.finish()
+      t.false(await new DatabaseLease({ knex, name: 'work' }).take(Date.now() - 1000), 'it was finished since')
+    }
+  })
+}

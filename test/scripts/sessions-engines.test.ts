@@ -1,0 +1,116 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { DatabaseStore } from '../../src/session/stores/database.ts'
+import { DatabaseRevocations } from '../../src/session/stores/database-revocations.ts'
+import { FileStore } from '../../src/session/stores/file.ts'
+import { DatabaseLease } from '../../src/session/stores/lease.ts'
+import { record } from '../session/stores/bench.ts'
+import { sessionsCli } from './sessions-cli.ts'
+
+test('what an engine cannot do it says in a sentence, and exits with 2', async (t) => {
+  const { run } = await sessionsCli(t)
+  const cases: [args: string[], env: Record<string, string>, pattern: RegExp][] = [
+    [['clear'], { SESSION_ENGINE: 'cache' }, /memory forgets expired sessions by itself/],
+    [['stats'], { SESSION_ENGINE: 'cache' }, /cannot be counted/],
+    [['stats'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
+    [['clear', '--user', '1'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
+    [['clear', '--inactive', '7d'], { SESSION_FORMAT: 'django' }, /Django's table cannot tell/],
+    [['warm'], {}, /no cache in front of a database/],
+    [['warm'], { SESSION_ENGINE: 'cached_db' }, /CACHE_URL is memory/],
+    [['maintain'], { SESSION_ENGINE: 'cache' }, /no table that could be maintained/],
+  ]
+  for (const [args, env, pattern] of cases) {
+    const { code, output } = await run(args, env)
+    t.is(code, 2, `${args.join(' ')}: ${output}`)
+    t.regex(output, pattern)
+    t.is(output.split('\n').length, 1)
+  }
+})
+
+test('clear leaves expired sessions to whoever is at it, and a user to nobody', async (t) => {
+  const { run, knex } = await sessionsCli(t)
+  const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
+  await knex('sessions').insert({ ...row, session_key: 'a', expires: 1 })
+  await knex('sessions').insert({ ...row, session_key: 'b', expires: Date.now() + 1e9, user_id: '7' })
+  const other = new DatabaseLease({ knex, name: 'clear expired' })
+  t.true(await other.take())
+  t.deepEqual(await run(['clear', '--json']), { code: 0, output: '{"kind":"expired","deleted":0,"busy":true}' })
+  t.regex((await run(['clear'])).output, /^Another process was clearing these sessions/)
+  t.is((await run(['clear', '--user', '7', '--json'])).output, '{"kind":"user","deleted":1}')
+  await other.finish()
+  t.is(
+    (await run(['clear', '--json'])).output,
+    '{"kind":"expired","deleted":1}',
+    'also right after the application has',
+  )
+  t.true(await other.take(), 'it has given its own back')
+})
+
+test('clear removes the expired entries of ended sign-ins', async (t) => {
+  const { run, knex } = await sessionsCli(t)
+  const revocations = new DatabaseRevocations({ knex })
+  await revocations.endSession('old', 1)
+  await revocations.endSession('young', Date.now() + 1e9)
+  const env = { SESSION_ENGINE: 'hybrid' }
+  t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":0,"revocations":1}')
+  t.is((await knex('session_revocations')).length, 1)
+})
+
+test('while sessions move, both engines are cleared, and stats say what is left', async (t) => {
+  const { run, knex } = await sessionsCli(t)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const store = new FileStore({ folder })
+  await store.prepare()
+  const soon = Date.now() + 1e9
+  await store.create('alive', record({ expires: soon }))
+  await store.create('dead', record({ expires: 1 }))
+  const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
+  await knex('sessions').insert({ ...row, session_key: 'a', expires: 1 })
+  const env = { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'db', SESSION_FILE_PATH: folder }
+  t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":2}')
+  const { output } = await run(['stats', '--json'], env)
+  t.like(JSON.parse(output), { engine: 'file', total: 1, live: 1, movingFrom: { engine: 'db', left: 0 } })
+  const cookies = { ...env, SESSION_ENGINE: 'signed_cookies', SESSION_MOVING_FROM: 'file' }
+  t.deepEqual(await run(['stats'], cookies), {
+    code: 0,
+    output: 'Sessions in signed_cookies cannot be counted\n1 left to move from file',
+  })
+})
+
+test('maintain gives back the room of deleted rows', async (t) => {
+  const { run, knex } = await sessionsCli(t)
+  const rows = Array.from({ length: 400 }, (_, n) => ({
+    session_key: `k${n}`,
+    data: 'x'.repeat(5000),
+    version: 1,
+    expires: 1,
+    created_at: 1,
+    last_activity: 1,
+  }))
+  await knex.batchInsert('sessions', rows, 50)
+  t.is((await run(['clear'])).code, 0)
+  const { code, output } = await run(['maintain', '--json'])
+  t.is(code, 0)
+  const [{ before, after }] = JSON.parse(output)
+  t.true(before - after > 1_500_000, output)
+  t.regex((await run(['maintain'])).output, /^the database: VACUUM/)
+})
+
+test('without its cache, cached_db says so, and removes nobody whose copy it cannot remove', async (t) => {
+  const { run, knex } = await sessionsCli(t)
+  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own' })
+  await store.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))
+  const env = { SESSION_ENGINE: 'cached_db', CACHE_URL: 'redis://127.0.0.1:1' }
+  const stats = JSON.parse((await run(['stats', '--json'], env)).output)
+  t.like(stats, { live: 1, cache: { name: 'redis', answers: false } })
+  for (const args of [['warm'], ['clear', '--user', '7']]) {
+    const { code, output } = await run(args, env)
+    t.is(code, 1)
+    t.regex(output, /^The cache does not answer: .*127\.0\.0\.1:1.*\. /)
+  }
+  t.is((await knex('sessions')).length, 1)
+  t.is((await run(['clear'], env)).code, 0, 'copies of the expired have expired as well')
+})

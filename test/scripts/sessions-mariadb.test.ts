@@ -1,0 +1,3 @@
+import { databaseCommands } from './sessions-databases.ts'
+
+databaseCommands('MariaDB')

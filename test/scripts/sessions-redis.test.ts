@@ -1,0 +1,55 @@
+import test from 'ava'
+import { examine } from '../../scripts/sessions/doctor.ts'
+import { RedisCache } from '../../src/session/caches/redis.ts'
+import { DatabaseStore } from '../../src/session/stores/database.ts'
+import { record } from '../session/stores/bench.ts'
+import { serviceUrl } from '../support/services.ts'
+import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
+
+const url = serviceUrl('redis')
+const DAY = 86_400_000
+
+if (url !== undefined) {
+  test('redis: warm copies what was active lately, the latest first', async (t) => {
+    const { run, knex } = await sessionsCli(t)
+    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own' })
+    const now = Date.now()
+    const prefix = `warm${now}`
+    const create = (key: string, age: number, userId: string | null) =>
+      store.create(key, record({ createdAt: now - age, lastActivity: now - age, expires: now + DAY, userId }))
+    await create('latest', 1000, '7')
+    await create('anonymous', 2000, null)
+    await create('older', 2 * DAY, '7')
+    const cache = new RedisCache({ url })
+    await cache.connect()
+    t.teardown(() => cache.close())
+    const env = { SESSION_ENGINE: 'cached_db', CACHE_URL: url, CACHE_KEY_PREFIX: prefix }
+    const there = async () => {
+      const keys = ['latest', 'anonymous', 'older']
+      const entries = await Promise.all(keys.map((key) => cache.get(`${prefix}:1:copy:${key}`)))
+      return keys.filter((_, n) => entries[n] !== undefined)
+    }
+    t.is((await run(['warm', '--authenticated', '--json'], env)).output, '{"cache":"redis","copies":1}')
+    t.deepEqual(await there(), ['latest'])
+    t.regex((await run(['warm', '--since', '3d', '--limit', '2'], env)).output, /^1 session copied to redis/)
+    t.deepEqual(await there(), ['latest', 'anonymous'])
+    const stats = await run(['stats', '--json'], env)
+    t.like(JSON.parse(stats.output), { engine: 'cached_db', live: 3, cache: { name: 'redis', answers: true } })
+  })
+
+  test('redis: doctor reads the clock and the policy of the server', async (t) => {
+    const { url: databaseUrl } = await sessionsCli(t)
+    const env = { SECRET_KEY, NODE_ENV: 'test', CACHE_URL: url, DATABASE_URL: databaseUrl }
+    const findings = await examine({ ...env, SESSION_ENGINE: 'cache' })
+    const of = (item: string) =>
+      findings.filter((finding) => finding.item === item).map(({ state, says }) => [state, says])
+    t.regex(String(of('clocks')), /ok,The clocks of this machine and Redis at .* agree/)
+    t.regex(String(of('cache')), /ok,It answers \(redis\)/)
+    t.regex(String(of('eviction')), /noeviction|evicted/)
+    const cached = await examine({ ...env, SESSION_ENGINE: 'cached_db' })
+    t.like(
+      cached.find(({ item }) => item === 'eviction'),
+      { state: 'ok' },
+    )
+  })
+}
