@@ -52,9 +52,11 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       // Without authTagLength Node would accept a tag of 4 bytes.
       const decipher = createDecipheriv(CIPHER, keyOfOne(key, salt), nonce, { authTagLength: TAG })
       decipher.setAAD(boundTo(bytes.subarray(0, HEAD), purpose)).setAuthTag(tag)
-      const start = decipher.update(bytes.subarray(HEADER))
+      const plain = decipher.update(bytes.subarray(HEADER))
       try {
-        return Buffer.concat([start, decipher.final()])
+        // It checks the tag; GCM keeps no bytes back for the end.
+        decipher.final()
+        return plain
       } catch {
         // Not sealed under this secret; perhaps under an older one.
       }
@@ -71,12 +73,13 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       const [flag, body] = deflated.length < serialized.length ? [DEFLATED, deflated] : [PLAIN, serialized]
       const head = Buffer.alloc(HEAD, VERSION)
       head.writeUIntBE(now(), 1, TIME)
-      const salt = randomBytes(SALT)
-      const nonce = randomBytes(NONCE)
-      const cipher = createCipheriv(CIPHER, keyOfOne(first, salt), nonce, { authTagLength: TAG })
+      const random = randomBytes(SALT + NONCE)
+      const key = keyOfOne(first, random.subarray(0, SALT))
+      const cipher = createCipheriv(CIPHER, key, random.subarray(SALT), { authTagLength: TAG })
       cipher.setAAD(boundTo(head, purpose))
-      const sealed = [cipher.update(Buffer.of(flag)), cipher.update(body), cipher.final()]
-      return Buffer.concat([head, salt, nonce, cipher.getAuthTag(), ...sealed]).toString('base64url')
+      const sealed = cipher.update(Buffer.concat([Buffer.of(flag), body]))
+      cipher.final()
+      return Buffer.concat([head, random, cipher.getAuthTag(), sealed]).toString('base64url')
     },
     decode(text, maxAge): DecodedCookie {
       const bytes = fromBase64url(text)

@@ -5,7 +5,7 @@ import {
   createSecretKey,
   hash,
   type KeyObject,
-  randomBytes,
+  randomFillSync,
 } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { fromBase64url } from './base64url.ts'
@@ -30,6 +30,8 @@ const HEADER = 1 + NONCE + TAG
 const PLAIN = 0
 const DEFLATED = 1
 const CIPHER = 'aes-256-gcm'
+const KEPT = 500
+const NONCES = 256
 
 /**
  * The default format: the store's key is a hash of the session key, and the data are encrypted under a key derived from
@@ -39,23 +41,29 @@ const CIPHER = 'aes-256-gcm'
  */
 export function sealedCodec(options: SealedOptions): Codec {
   const { secrets, namespace, serializer = jsonSerializer, maxBytes = MAX_BYTES, compressAbove = 1024 } = options
-  const salts = secrets.map((secret) => createSecretKey(hash('sha256', `holdfast sealed secret\0${secret}`, 'buffer')))
   const info = Buffer.from(`holdfast session data ${namespace}`)
+  const derive = (secret: string) =>
+    keptKeys(createSecretKey(hash('sha256', `holdfast sealed secret\0${secret}`, 'buffer')), info)
+  const first = derive(secrets[0])
+  const keys = [first, ...secrets.slice(1).map(derive)]
 
   const storeKey = (sessionKey: string) =>
     hash('sha256', `holdfast store key\0${namespace}\0${sessionKey}`, 'base64url')
-  const boundTo = (sessionKey: string) => Buffer.from(`${VERSION}\0${namespace}\0${storeKey(sessionKey)}`)
+  const boundTo = (name: string) => Buffer.from(`${VERSION}\0${namespace}\0${name}`)
 
   function open(sessionKey: string, bytes: Buffer): Buffer | undefined {
     const nonce = bytes.subarray(1, 1 + NONCE)
     const tag = bytes.subarray(1 + NONCE, HEADER)
-    for (const salt of salts) {
+    const name = storeKey(sessionKey)
+    for (const keyOf of keys) {
       // Without authTagLength Node would accept a tag of 4 bytes.
-      const decipher = createDecipheriv(CIPHER, hkdf(sessionKey, salt, info), nonce, { authTagLength: TAG })
-      decipher.setAAD(boundTo(sessionKey)).setAuthTag(tag)
-      const start = decipher.update(bytes.subarray(HEADER))
+      const decipher = createDecipheriv(CIPHER, keyOf(name, sessionKey), nonce, { authTagLength: TAG })
+      decipher.setAAD(boundTo(name)).setAuthTag(tag)
+      const plain = decipher.update(bytes.subarray(HEADER))
       try {
-        return Buffer.concat([start, decipher.final()])
+        // It checks the tag; GCM keeps no bytes back for the end.
+        decipher.final()
+        return plain
       } catch {
         // Not sealed under this secret; perhaps under an older one.
       }
@@ -71,13 +79,13 @@ export function sealedCodec(options: SealedOptions): Codec {
       checkSize(serialized.length, options)
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
-      const nonce = randomBytes(NONCE)
-      const cipher = createCipheriv(CIPHER, hkdf(sessionKey, salts[0], info), nonce, {
-        authTagLength: TAG,
-      })
-      cipher.setAAD(boundTo(sessionKey))
-      const sealed = [cipher.update(Buffer.of(deflate ? DEFLATED : PLAIN)), cipher.update(body), cipher.final()]
-      return Buffer.concat([Buffer.of(VERSION), nonce, cipher.getAuthTag(), ...sealed]).toString('base64url')
+      const name = storeKey(sessionKey)
+      const nonce = newNonce()
+      const cipher = createCipheriv(CIPHER, first(name, sessionKey), nonce, { authTagLength: TAG })
+      cipher.setAAD(boundTo(name))
+      const sealed = cipher.update(Buffer.concat([Buffer.of(deflate ? DEFLATED : PLAIN), body]))
+      cipher.final()
+      return Buffer.concat([Buffer.of(VERSION), nonce, cipher.getAuthTag(), sealed]).toString('base64url')
     },
     decode(sessionKey, text): Decoded {
       const bytes = fromBase64url(text)
@@ -96,6 +104,40 @@ export function sealedCodec(options: SealedOptions): Codec {
       }
     },
   }
+}
+
+/**
+ * Derives the keys of one secret, and remembers those of the last 500 to 1,000 sessions: deriving takes as long as
+ * opening. The price is that a copy of the memory opens the data of so many sessions, ended ones among them, but not
+ * the sessions: what is kept is named by the store's key, which is no cookie.
+ */
+function keptKeys(salt: KeyObject, info: Buffer): (name: string, sessionKey: string) => KeyObject {
+  let newer = new Map<string, KeyObject>()
+  let older = newer
+  return (name, sessionKey) => {
+    const kept = newer.get(name)
+    if (kept !== undefined) return kept
+    const key = older.get(name) ?? createSecretKey(hkdf(sessionKey, salt, info))
+    if (newer.size >= KEPT) {
+      older = newer
+      newer = new Map()
+    }
+    newer.set(name, key)
+    return key
+  }
+}
+
+const pool = Buffer.alloc(NONCE * NONCES)
+let used = NONCES
+
+/** Twelve random bytes out of many drawn at once; good until the next call. */
+function newNonce(): Buffer {
+  if (used === NONCES) {
+    randomFillSync(pool)
+    used = 0
+  }
+  const start = NONCE * used++
+  return pool.subarray(start, start + NONCE)
 }
 
 /** Whether zlib stopped because the output would exceed its bound. */

@@ -12,9 +12,19 @@ export interface LayoutSql {
   readonly exists: string
 }
 
+/** Several of the same in one statement of SQLite; what they find or change they name by `session_key`. */
+export interface LayoutManySql {
+  /** With the keys as one JSON text. */
+  readonly load: string
+  /** With the bindings of that many saves, one after the other; the keys must differ. */
+  save(rows: number): string
+  touch(rows: number): string
+}
+
 /** How a table keeps sessions: its statements, and how their bindings and rows are read. */
 export interface Layout {
   readonly sql: LayoutSql
+  readonly many: LayoutManySql
   /** What a codec of this layout makes. Anything else (NUL, trailing spaces, megabytes) is in no table. */
   readonly possibleKey: RegExp
   readonly columns: readonly string[]
@@ -58,6 +68,11 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
       remove: `DELETE FROM ${table} WHERE session_key = ?`,
       removeVersion: `DELETE FROM ${table} WHERE ${asRead}`,
       exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
+    },
+    many: {
+      load: `SELECT session_key, ${OWN_COLUMNS.join(', ')} FROM ${table} WHERE ${AMONG} AND ${live}`,
+      save: (rows) => changeMany(table, set, ', version = version + 1', 'version', live, rows),
+      touch: (rows) => changeMany(table, ['expires', 'last_activity'], '', 'version', live, rows),
     },
     time: (milliseconds) => milliseconds,
     forCreate: (key, record) => {
@@ -110,6 +125,11 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
       removeVersion: `DELETE FROM ${table} WHERE ${asRead}`,
       exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
     },
+    many: {
+      load: `SELECT session_key, session_data, expire_date FROM ${table} WHERE ${AMONG} AND ${live}`,
+      save: (rows) => changeMany(table, ['session_data', 'expire_date'], '', 'session_data', live, rows),
+      touch: (rows) => changeMany(table, ['expire_date'], '', 'session_data', live, rows),
+    },
     time,
     forCreate: (key, record) => [key, record.data, time(record.expires)],
     forSave: (key, version, record) => [record.data, time(record.expires), key, version],
@@ -126,6 +146,33 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
       userAgent: null,
     }),
   }
+}
+
+// As JSON, because a key is plain ASCII, and one statement then serves for any number of them.
+const AMONG = 'session_key IN (SELECT value FROM json_each(?))'
+
+/**
+ * Changes rows that are as they were read. Each row's bindings are those of one such change: the columns to set, key and
+ * version. As bindings, because data through JSON would lose a NUL, and not every text is JSON's.
+ */
+function changeMany(
+  table: string,
+  set: readonly string[],
+  andSet: string,
+  version: string,
+  live: string,
+  rows: number,
+): string {
+  const given = `${table}_given`
+  const columns = [...set, 'key', 'version'].map((_name, index) => `c${index}`)
+  const row = `(${columns.map(() => '?').join(', ')})`
+  const values = Array(rows).fill(row).join(', ')
+  const assigned = set.map((name, index) => `${name} = ${given}.c${index}`).join(', ')
+  const asRead = `session_key = ${given}.c${set.length} AND ${version} = ${given}.c${set.length + 1}`
+  return (
+    `WITH ${given} (${columns.join(', ')}) AS (VALUES ${values}) ` +
+    `UPDATE ${table} SET ${assigned}${andSet} FROM ${given} WHERE ${asRead} AND ${live} RETURNING session_key`
+  )
 }
 
 /** `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, the fraction left out when it is 0 (behaviour 59). */

@@ -6,6 +6,12 @@ export type Binding = string | number | null | Date
 /** A row as the driver gives it: nothing is known of its values. */
 export type Row = Record<string, unknown>
 
+/** A statement and what stands for each `?` in it. */
+export interface Statement {
+  readonly sql: string
+  readonly bindings: readonly Binding[]
+}
+
 /** What a statement gave: its rows, and how many it changed. */
 export interface Result {
   readonly rows: Row[]
@@ -41,6 +47,11 @@ export function dialectOf(knex: Knex): Dialect {
   if (name === 'pg') return 'postgres'
   if (name === 'mysql2') return 'mysql'
   throw new RangeError(`Sessions are kept through the drivers sqlite3, pg and mysql2, not through ${String(name)}`)
+}
+
+/** The code of a driver's error. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
 interface Driver {
@@ -79,9 +90,15 @@ export class PreparedStatements {
    * @param sql with `?` for each binding; the same text each time, or each call leaves one more statement prepared
    * @param timeout Infinity for what may take its time
    */
-  async run(sql: string, bindings: readonly Binding[], timeout = this.#timeout): Promise<Result> {
+  async run(sql: string, bindings: readonly Binding[], timeout?: number): Promise<Result> {
+    return await this.compose(() => ({ sql, bindings }), timeout)
+  }
+
+  /** The same for a statement that is made when the connection is there, out of what has gathered until then. */
+  async compose(make: () => Statement, timeout = this.#timeout): Promise<Result> {
     const connection: unknown = await this.#knex.client.acquireConnection()
     try {
+      const { sql, bindings } = make()
       const running = this.#driver.run(connection, sql, bindings)
       return await (Number.isFinite(timeout) ? this.#inTime(connection, running, timeout) : running)
     } finally {

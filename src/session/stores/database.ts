@@ -1,8 +1,18 @@
 import type { Knex } from 'knex'
 import { KeyTakenError, StoreUnavailableError } from '../errors.ts'
 import { djangoLayout, type Layout, ownLayout } from './database-layouts.ts'
-import { type Binding, type Dialect, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
+import {
+  type Binding,
+  codeOf,
+  type Dialect,
+  dialectOf,
+  PreparedStatements,
+  type Result,
+  type Row,
+  type Statement,
+} from './database-statements.ts'
 import { tableStatistics } from './database-statistics.ts'
+import { SqliteBatches } from './sqlite-batches.ts'
 import {
   type ClearableStore,
   type ClearWhich,
@@ -47,13 +57,17 @@ const ATTEMPTS = 4
 // Deadlock (MySQL, PostgreSQL) and serialization failure: the statement did nothing and may be sent again.
 const TRANSIENT = new Set(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
 
-/** Sessions in a table, over any Knex. Each operation of the hot path is one prepared statement. */
+/**
+ * Sessions in a table, over any Knex. Each operation of the hot path is one prepared statement; on SQLite one is for all
+ * that wait.
+ */
 export class DatabaseStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore, RecentStore {
   readonly name = 'db'
   readonly #knex: Knex
   readonly #statements: PreparedStatements
   readonly #dialect: Dialect
   readonly #layout: Layout
+  readonly #batches: SqliteBatches | undefined
   readonly #table: string
   readonly #usersTable: string | undefined
   readonly #now: () => number
@@ -71,6 +85,12 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     this.#table = table
     this.#usersTable = usersTable
     this.#now = now
+    if (this.#dialect !== 'sqlite') return
+    this.#batches = new SqliteBatches(
+      this.#layout,
+      () => this.#time(),
+      (make) => this.#send(make),
+    )
   }
 
   /** @throws Error saying what to do when the table is not there as it should be; StoreUnavailableError */
@@ -91,8 +111,8 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
 
   async load(key: string): Promise<StoredRecord | undefined> {
     if (!this.#layout.possibleKey.test(key)) return undefined
-    const { rows } = await this.#run(this.#layout.sql.load, [key, this.#time()])
-    return rows[0] && this.#layout.read(rows[0])
+    const row = await (this.#batches?.load(key) ?? this.#row(key))
+    return row && this.#layout.read(row)
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
@@ -102,16 +122,16 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
-    const outcome = await this.#change(this.#layout.sql.save, key, this.#layout.forSave(key, version, record))
+    const outcome = await this.#change('save', key, this.#layout.forSave(key, version, record))
     return outcome === 'done' ? { outcome: 'saved', version: this.#layout.savedVersion(version, record) } : { outcome }
   }
 
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
-    return await this.#change(this.#layout.sql.touch, key, this.#layout.forTouch(key, version, times))
+    return await this.#change('touch', key, this.#layout.forTouch(key, version, times))
   }
 
   async delete(key: string, version?: Version): Promise<Outcome> {
-    if (version !== undefined) return await this.#change(this.#layout.sql.removeVersion, key, [key, version])
+    if (version !== undefined) return await this.#change('removeVersion', key, [key, version])
     if (!this.#layout.possibleKey.test(key)) return 'missing'
     const { changes } = await this.#run(this.#layout.sql.remove, [key])
     return changes > 0 ? 'done' : 'missing'
@@ -184,11 +204,18 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     return await tableStatistics(query, this.#table, this.#layout, this.#now())
   }
 
+  async #row(key: string): Promise<Row | undefined> {
+    return (await this.#run(this.#layout.sql.load, [key, this.#time()])).rows[0]
+  }
+
   /** A change of a record as it was read; a second statement only to tell why nothing matched. */
-  async #change(sql: string, key: string, bindings: readonly Binding[]): Promise<Outcome> {
+  async #change(kind: 'save' | 'touch' | 'removeVersion', key: string, bindings: readonly Binding[]): Promise<Outcome> {
     if (!this.#layout.possibleKey.test(key)) return 'missing'
-    const { changes } = await this.#run(sql, [...bindings, this.#time()])
-    if (changes > 0) return 'done'
+    const changed =
+      this.#batches !== undefined && kind !== 'removeVersion'
+        ? await this.#batches.change(kind, key, bindings)
+        : (await this.#run(this.#layout.sql[kind], [...bindings, this.#time()])).changes > 0
+    if (changed) return 'done'
     const { rows } = await this.#run(this.#layout.sql.exists, [key, this.#time()])
     return rows.length > 0 ? 'conflict' : 'missing'
   }
@@ -219,9 +246,13 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async #run(sql: string, bindings: readonly Binding[], timeout?: number): Promise<Result> {
+    return await this.#send(() => ({ sql, bindings }), timeout)
+  }
+
+  async #send(make: () => Statement, timeout?: number): Promise<Result> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#statements.run(sql, bindings, timeout)
+        return await this.#statements.compose(make, timeout)
       } catch (error) {
         const code = codeOf(error)
         if (code !== undefined && TRANSIENT.has(code) && attempt < ATTEMPTS) continue
@@ -234,8 +265,4 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
 function isTaken(error: unknown, code: string | undefined): boolean {
   if (code === 'SQLITE_CONSTRAINT') return error instanceof Error && error.message.includes('UNIQUE')
   return code === '23505' || code === 'ER_DUP_ENTRY'
-}
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

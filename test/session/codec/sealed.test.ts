@@ -81,6 +81,18 @@ test('secrets rotate: the first seals, all of them open (CVE-2025-47278)', (t) =
   t.false(sealed([OLD]).decode(key, after).ok)
 })
 
+test('what one codec remembers of many sessions changes nothing that another reads', (t) => {
+  const codec = sealed([NEW, OLD])
+  const keys = Array.from({ length: 1200 }, (_, index) => String(index).padStart(32, '0'))
+  const before = keys.map((sessionKey) => sealed([OLD]).encode(sessionKey, { sessionKey }))
+  for (const round of ['first', 'second']) {
+    for (const [index, sessionKey] of keys.entries()) {
+      t.deepEqual(codec.decode(sessionKey, before[index] ?? ''), { ok: true, data: plainJson({ sessionKey }) }, round)
+      t.true(sealed([NEW]).decode(sessionKey, codec.encode(sessionKey, data)).ok, round)
+    }
+  }
+})
+
 test('10,000 records have 10,000 nonces', (t) => {
   const codec = sealed()
   const nonces = new Set<string>()
