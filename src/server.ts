@@ -8,6 +8,7 @@ import { projectRoot } from './paths.ts'
 import { openServices, type Services } from './services.ts'
 
 const PATIENCE = 10_000
+const LAST_WORDS = 5000
 const UNCLEAR: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is taken by another program: stop that, or set PORT to another one',
   EACCES: 'may not be used by this user: set PORT to one above 1023',
@@ -59,15 +60,21 @@ async function listen(services: Services): Promise<void> {
     if (stopping) return
     stopping = true
     services.log.info({ signal }, 'finishing the requests in flight')
+    let code = 0
     setTimeout(() => {
+      code = 1
+      // What waits to be written is written all the same, once nobody adds to it.
       server.closeAllConnections()
-      process.exit(1)
+      setTimeout(() => process.exit(code), LAST_WORDS).unref()
     }, PATIENCE).unref()
     const cleanedUp = cleanup.stop()
     server.close(async () => {
       await cleanedUp
-      await services.close()
-      process.exit(0)
+      await services.close().catch((error: unknown) => {
+        code = 1
+        services.log.error({ err: error }, 'not everything could be put in order')
+      })
+      process.exit(code)
     })
     // On Node 20 close() waits for idle keep-alive connections, which nobody else will close.
     server.closeIdleConnections()

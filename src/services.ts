@@ -2,7 +2,7 @@ import type { Knex } from 'knex'
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './database.ts'
-import type { SessionEvent } from './session/observe/events.ts'
+import type { Observer, SessionEvent } from './session/observe/events.ts'
 import { type OpenedEngine, openEngine } from './session-engine.ts'
 import { Users } from './users.ts'
 
@@ -11,14 +11,21 @@ export interface Services extends OpenedEngine {
   readonly config: Config
   readonly log: Logger
   readonly knex: Knex
+  /** The database for sessions; the same one unless SESSION_DATABASE_URL says otherwise. */
+  readonly sessionKnex: Knex
   readonly users: Users
   observe(event: SessionEvent): void
+  /** Has every event from now on told to `observer` as well. */
+  watch(observer: Observer): void
 }
 
 /** Opens what the settings name. Nothing is listened to yet, and nothing is migrated. */
 export async function openServices(config: Config): Promise<Services> {
   const log = openLog(config)
-  const observe = (event: SessionEvent) => logEvent(log, event)
+  const observers: Observer[] = [(event) => logEvent(log, event)]
+  const observe = (event: SessionEvent) => {
+    for (const observer of observers) observer(event)
+  }
   const knex = openDatabase(config.databaseUrl)
   const { databaseUrl } = config.session
   const sessionKnex = databaseUrl === config.databaseUrl ? knex : openDatabase(databaseUrl)
@@ -35,12 +42,17 @@ export async function openServices(config: Config): Promise<Services> {
     config,
     log,
     knex,
+    sessionKnex,
     users: new Users(knex, config.secrets),
     observe,
+    watch: (observer) => void observers.push(observer),
     async close() {
-      await opened.close()
-      if (sessionKnex !== knex) await sessionKnex.destroy()
-      await knex.destroy()
+      try {
+        await opened.close()
+      } finally {
+        if (sessionKnex !== knex) await sessionKnex.destroy()
+        await knex.destroy()
+      }
     },
   }
 }
@@ -56,8 +68,18 @@ function openLog(config: Config): Logger {
   })
 }
 
+// Part of every day, or told of by the breaker already: these are for counting.
+const COUNTED: ReadonlySet<SessionEvent['type']> = new Set([
+  'operation',
+  'size',
+  'replayed',
+  'cache',
+  'fallback',
+  'write-behind',
+])
+
 function logEvent(log: Logger, event: SessionEvent): void {
-  if (event.type === 'operation') return
+  if (COUNTED.has(event.type)) return
   if (event.type === 'security' && event.kind === 'unknown-key') log.debug({ session: event }, 'session: unknown key')
   else if (event.type === 'conflict') log.debug({ session: event }, 'session: conflict, replayed')
   else log.warn({ session: event }, `session: ${event.type}`)

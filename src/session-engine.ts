@@ -49,7 +49,14 @@ export async function openEngine(ground: Ground): Promise<OpenedEngine> {
     engine: new MovingEngine({ to: to.engine, from: from.engine }),
     movingFrom: from,
     ready: async () => void (await Promise.all([to.ready(), from.ready()])),
-    close: async () => void (await Promise.all([to.close(), from.close()])),
+    async close() {
+      // One after the other: the database goes once this is over, and neither may still be writing then.
+      try {
+        await to.close()
+      } finally {
+        await from.close()
+      }
+    },
   }
 }
 
@@ -120,22 +127,25 @@ function tableOf({ engine, table }: SessionHome, { config }: Ground): string | s
 }
 
 function openCodec({ format }: SessionHome, ground: Ground): Codec {
-  const options = codecOptions(ground)
+  const options = codecOptions(format, ground)
   const { name } = ground.config.session.cookie
   return format === 'django' ? djangoCodec(options) : sealedCodec({ ...options, namespace: name })
 }
 
-function openCookieCodec({ format }: SessionHome, ground: Ground, maxBytes?: number): CookieCodec {
-  const options = { ...codecOptions(ground), ...(maxBytes === undefined ? {} : { maxBytes }) }
-  const { name } = ground.config.session.cookie
-  return format === 'django' ? djangoCookieCodec(options) : sealedCookieCodec({ ...options, cookieName: name })
+function openCookieCodec({ engine, format }: SessionHome, ground: Ground, maxBytes?: number): CookieCodec {
+  const options = { ...codecOptions(format, ground), ...(maxBytes === undefined ? {} : { maxBytes }) }
+  const { name: cookieName } = ground.config.session.cookie
+  // Not the same key for both, or one would take the other's cookie for its own and never look at the record.
+  const tier = engine === 'hybrid' ? { tier: engine } : {}
+  return format === 'django' ? djangoCookieCodec(options) : sealedCookieCodec({ ...options, cookieName, ...tier })
 }
 
-function codecOptions({ config: { secrets, session }, observe }: Ground) {
+function codecOptions(format: SessionHome['format'], { config: { secrets, session }, observe }: Ground) {
   return {
     secrets,
     maxBytes: session.maxBytes,
     onNearlyFull: (bytes: number, limit: number) => observe({ type: 'budget', slice: null, bytes, limit }),
-    serializer: session.serializer === 'msgpack' ? msgpackSerializer : jsonSerializer,
+    // Django's is always JSON, also where sessions move from there into MessagePack.
+    serializer: session.serializer === 'msgpack' && format !== 'django' ? msgpackSerializer : jsonSerializer,
   }
 }

@@ -1,8 +1,14 @@
 import type { Commit, Engine, Loaded } from '../../src/session/engines/engine.ts'
+import type { ExpiryPolicy } from '../../src/session/expiry.ts'
+import type { Observer } from '../../src/session/observe/events.ts'
 import { Session } from '../../src/session/session.ts'
-import type { testEngine } from './engine.ts'
 
-type Bench = Pick<ReturnType<typeof testEngine>, 'expiry' | 'now' | 'observe'> & { engine: Engine }
+interface Bench {
+  readonly engine: Engine
+  readonly expiry: ExpiryPolicy
+  readonly now: () => number
+  readonly observe: Observer
+}
 
 const client = { ipAddress: null, userAgent: null }
 

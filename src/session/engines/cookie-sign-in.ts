@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import type { DecodedCookie } from '../codec/codec.ts'
 import { emptyData, type SessionData } from '../data.ts'
-import { userIdOf } from './engine.ts'
+import { type Commit, type Loaded, userIdOf } from './engine.ts'
+import type { Revocations } from './revocations.ts'
 
 /** Who a cookie says is signed in, and by what it can be refused. */
 export interface SignIn {
@@ -52,6 +53,24 @@ export function takeReserved(cookie: string, decoded: DecodedCookie & { ok: true
           epoch: typeof epoch === 'number' ? epoch : issuedAt,
         }
   return { data: withoutReserved(data), signIn, createdAt: typeof created === 'number' ? created : undefined }
+}
+
+/**
+ * A commit that takes a session over, with the sign-in that the session is to go by, under the user's present epoch:
+ * none where the request changes who is signed in. Undefined when that sign-in has been ended.
+ */
+export async function adopting(
+  commit: Commit & { loaded: Loaded & { readonly signIn?: SignIn | undefined } },
+  revocations: Revocations | undefined,
+): Promise<(Commit & { loaded: Loaded }) | undefined> {
+  const { loaded, write } = commit
+  const { signIn } = loaded
+  if (write === 'cycle' || signIn === undefined || signIn.userId !== userIdOf(commit.data)) {
+    return { ...commit, loaded: Object.assign({}, loaded, { signIn: undefined }) }
+  }
+  const standing = await revocations?.check(signIn.userId, signIn.id)
+  if (standing?.ended) return undefined
+  return { ...commit, loaded: Object.assign({}, loaded, { signIn: { ...signIn, epoch: standing?.epoch ?? 0 } }) }
 }
 
 function withoutReserved(data: SessionData): SessionData {

@@ -6,7 +6,7 @@ import { SessionTooLargeError } from '../errors.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate } from '../expiry.ts'
 import type { Observer } from '../observe/events.ts'
 import { NotSupportedError } from '../stores/store.ts'
-import { type SignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
+import { adopting, type SignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
 import {
   type Commit,
   type Committed,
@@ -128,14 +128,16 @@ export class CookieEngine implements Engine {
     await this.#revocations?.endSession(id, this.#lastDeath())
   }
 
-  async adopt({ data, loaded, restartClock }: Commit & { loaded: Loaded }): Promise<Saved> {
-    const createdAt = restartClock ? this.#now() : loaded.createdAt
-    return this.#issue(data, await this.#signIn(userIdOf(data)), createdAt)
+  async adopt(commit: Commit & { loaded: Loaded }): Promise<Committed> {
+    const adopted = await adopting(commit, this.#revocations)
+    return adopted === undefined ? { outcome: 'ended' } : await this.commit(adopted)
   }
 
-  async leave(loaded: Loaded, grace = 0): Promise<'done'> {
+  async leave(loaded: Loaded, grace = 0): Promise<'done' | 'missing'> {
     const { signIn } = loaded as Held
-    if (signIn !== undefined) await this.#revocations?.endSession(signIn.id, this.#lastDeath(), this.#now() + grace)
+    if (signIn === undefined) return 'done'
+    if (await this.#isRevoked(signIn)) return 'missing'
+    await this.#revocations?.endSession(signIn.id, this.#lastDeath(), this.#now() + grace)
     return 'done'
   }
 

@@ -82,13 +82,14 @@ export interface Engine {
   /** Moves the expiry only; undefined when there was nothing to move or somebody saved meanwhile. */
   touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined>
   /**
-   * Takes over a session of another engine with this request's changes, under its own key where the request keeps it.
+   * Takes over a session of another engine with this request's changes, under the key or the sign-in that `loaded` bears,
+   * unless the request changes them; `ended` when that sign-in is.
    *
    * @throws KeyTakenError when it has been taken over already; SessionTooLargeError
    */
-  adopt(commit: Commit & { loaded: Loaded }): Promise<Committed & { outcome: 'saved' }>
+  adopt(commit: Commit & { loaded: Loaded }): Promise<Committed>
   /**
-   * Forgets a session that another engine has taken over, unless somebody has saved it since it was read.
+   * Forgets a session that another engine has taken over, unless somebody has saved or ended it since it was read.
    *
    * @param grace milliseconds for which requests under way may still find it
    */

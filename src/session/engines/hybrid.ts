@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { Changes } from '../changes.ts'
 import type { CookieCodec } from '../codec/codec.ts'
 import { emptyData, type SessionData } from '../data.ts'
-import { SessionEndedError, SessionTooLargeError } from '../errors.ts'
+import { SessionTooLargeError } from '../errors.ts'
 import type { ExpiryPolicy } from '../expiry.ts'
 import { isSessionKey } from '../key.ts'
 import { NotSupportedError, type Outcome } from '../stores/store.ts'
 import { CookieEngine } from './cookie.ts'
-import type { SignIn } from './cookie-sign-in.ts'
+import { adopting, type SignIn } from './cookie-sign-in.ts'
 import {
   type Commit,
   type Committed,
@@ -117,18 +117,16 @@ export class HybridEngine implements Engine {
     return touched && { loaded: touched.loaded, cookie: await this.#cookieFor(touched.loaded, touched.cookie) }
   }
 
-  async end(loaded: Loaded): Promise<void> {
-    // Copies first: if the record went and this failed, a second attempt would find no session to end.
-    await this.#cookie.end(loaded)
+  async end(loaded: Held): Promise<void> {
+    // Copies first: if the record went and this failed, a second attempt would find no session to end. Whoever read the
+    // record by other means, as an engine that the session moves to, has its sign-in among the data.
+    await this.#cookie.end(loaded.key === null || loaded.signIn !== undefined ? loaded : heldByRecord(loaded))
     await this.#stored.end(loaded)
   }
 
-  async adopt(commit: Commit & { loaded: Loaded }): Promise<Saved> {
-    // A sign-in of its own: the other engine ends the one that it has known.
-    const loaded: Held = { ...commit.loaded, key: null, signIn: undefined }
-    const adopted = await this.#commitCookie({ ...commit, loaded })
-    if (adopted.outcome === 'ended') throw new SessionEndedError()
-    return adopted
+  async adopt(commit: Commit & { loaded: Loaded }): Promise<Committed> {
+    const adopted = await adopting(commit, this.#revocations)
+    return adopted === undefined ? { outcome: 'ended' } : await this.#commitCookie(adopted, true)
   }
 
   async leave(loaded: Loaded, grace?: number): Promise<Outcome> {
@@ -174,12 +172,12 @@ export class HybridEngine implements Engine {
     return (await this.#revocations.check(signIn.userId, this.#stored.codec.storeKey(key))).ended
   }
 
-  async #commitCookie(commit: Commit): Promise<Committed> {
+  async #commitCookie(commit: Commit, anew = commit.loaded?.key === null): Promise<Committed> {
     try {
       return await this.#cookie.commit({ ...commit, data: withRecord(commit.data, undefined) })
     } catch (error) {
       if (!(error instanceof SessionTooLargeError)) throw error
-      return await this.#commitRecord(commit)
+      return await this.#commitRecord(commit, anew)
     }
   }
 
@@ -193,14 +191,14 @@ export class HybridEngine implements Engine {
     return { outcome: 'saved', ...alone, replayed: false }
   }
 
-  /** Writes the record, or creates one for what the cookie has held. */
-  async #commitRecord(commit: Commit): Promise<Committed> {
+  /** Writes the record, or creates one for what has had none. */
+  async #commitRecord(commit: Commit, anew = false): Promise<Committed> {
     const held: Held | undefined = commit.loaded
     const signed = await this.#signed(commit)
     if (signed === undefined) return { outcome: 'ended' }
     const { loaded } = signed
     const committed =
-      loaded?.key === null ? await this.#stored.adopt({ ...signed, loaded }) : await this.#stored.commit(signed)
+      anew && loaded ? await this.#stored.adopt({ ...signed, loaded }) : await this.#stored.commit(signed)
     if (committed.outcome === 'ended') return committed
     const recorded = heldByRecord(committed.loaded)
     // Last, so that a session that could not be written goes on as it was.

@@ -1,48 +1,67 @@
+import { hash } from 'node:crypto'
+import { Changes } from '../changes.ts'
 import { emptyData } from '../data.ts'
-import { KeyTakenError, SessionContendedError } from '../errors.ts'
+import { KeyTakenError, SessionContendedError, SessionTooLargeError } from '../errors.ts'
 import type { ExpiryPolicy } from '../expiry.ts'
-import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from './engine.ts'
+import type { SignIn } from './cookie-sign-in.ts'
+import {
+  type Commit,
+  type Committed,
+  type Engine,
+  type Loaded,
+  type Opened,
+  type UserSessions,
+  userIdOf,
+} from './engine.ts'
 import { StoredEngine } from './stored.ts'
 
 /** Where sessions go, and where older ones still are. */
 export interface MovingEngineOptions {
   readonly to: Engine
   readonly from: Engine
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
 }
 
 type Move = Commit & { loaded: Loaded }
-type Saved = Committed & { outcome: 'saved' }
+/** What an engine over cookies knows of a session beside the rest. */
+type Held = Loaded & { readonly signIn?: SignIn | undefined }
 
 const ATTEMPTS = 10
-// Requests that were sent with the old key while the answer brought a new cookie.
+// Requests that were sent with the old cookie while the answer brought a new one.
 const GRACE = 60_000
-// Names the record that stays for them, so that a logout ends it too.
+// Names what stays for them, so that a logout ends it too.
 const MOVED_KEY = '_session_moved_from'
 
 /**
  * Two engines while sessions move from one to the other, without signing anybody out.
  *
  * Reads ask the new one, then the old one. A session moves with its first change: the new engine has it before the old
- * one forgets it, so a crash in between loses nothing. Between two stores it keeps its key, and overlapping requests meet
- * there. Ending ends in both.
+ * one forgets it, so a crash in between loses nothing. Into a store it moves under its own key, or one that follows from
+ * its sign-in, and overlapping requests meet there; into a cookie under one sign-in, so that all of its copies end
+ * together. Ending ends in both.
  */
 export class MovingEngine implements Engine {
   readonly name: string
   readonly expiry: ExpiryPolicy | undefined
   readonly #to: Engine
   readonly #from: Engine
-  readonly #old = new WeakSet<Loaded>()
+  readonly #now: () => number
+  /** What was read from the old engine, and what the new one will know or knows it by. */
+  readonly #old = new WeakMap<Loaded, Held>()
 
-  constructor({ to, from }: MovingEngineOptions) {
+  constructor({ to, from, now = Date.now }: MovingEngineOptions) {
     this.name = to.name
     this.expiry = to.expiry
     this.#to = to
     this.#from = from
+    this.#now = now
   }
 
   async open(cookie: string): Promise<Opened> {
     const opened = await this.#to.open(cookie)
-    if (opened.live) return opened
+    // What the new one knows as ended, the old one must not bring back.
+    if (opened.live || opened.suspicion === 'revoked') return opened
     const older = await this.#openOld(cookie)
     if (older.live) return older
     // It may have moved between the two questions.
@@ -52,24 +71,34 @@ export class MovingEngine implements Engine {
 
   async commit(commit: Commit): Promise<Committed> {
     const { loaded } = commit
-    if (loaded === undefined || !this.#old.has(loaded)) return await this.#to.commit(commit)
-    return await this.#move({ ...commit, loaded })
+    if (loaded !== undefined && this.#old.has(loaded)) return await this.#move({ ...commit, loaded })
+    // First, for what a crash has left under the old key would be found again once the new engine has another.
+    if (loaded !== undefined && commit.write === 'cycle') await this.#endOld(loaded)
+    return await this.#to.commit(commit)
   }
 
   async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
     if (!this.#old.has(loaded)) return await this.#to.touch(loaded)
-    const touched = await this.#from.touch(loaded)
-    if (touched !== undefined) this.#old.add(touched.loaded)
-    return touched
+    if (this.#keepsKey(loaded)) return await this.#touchOld(loaded)
+    // It may have moved already, and the answer must not bring its old cookie back.
+    if (loaded.key !== null && loaded.expires - this.#now() <= GRACE) return undefined
+    const [data, changes, client] = [loaded.data, new Changes(), { ipAddress: null, userAgent: null }]
+    try {
+      // A new cookie of the old engine would end with the old one, if another request is moving the session now.
+      const moved = await this.#move({ write: 'save', loaded, data, changes, client, restartClock: false })
+      return moved.outcome === 'saved' ? moved : undefined
+    } catch (error) {
+      if (error instanceof SessionTooLargeError) return await this.#touchOld(loaded)
+      throw error
+    }
   }
 
   async end(loaded: Loaded): Promise<void> {
-    await this.#to.end(loaded)
-    const moved = loaded.data[MOVED_KEY]
-    await this.#from.end(typeof moved === 'string' ? { ...loaded, key: moved } : loaded)
+    await this.#to.end(this.#old.get(loaded) ?? loaded)
+    await this.#endOld(loaded)
   }
 
-  async adopt(commit: Move): Promise<Saved> {
+  async adopt(commit: Move): Promise<Committed> {
     return await this.#to.adopt(commit)
   }
 
@@ -101,32 +130,54 @@ export class MovingEngine implements Engine {
 
   async #openOld(cookie: string): Promise<Opened> {
     const older = await this.#from.open(cookie)
-    if (older.live) this.#old.add(older.loaded)
+    if (older.live) this.#old.set(older.loaded, asMoved(older.loaded))
     return older
+  }
+
+  async #touchOld(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
+    const touched = await this.#from.touch(loaded)
+    if (touched !== undefined) this.#old.set(touched.loaded, asMoved(touched.loaded))
+    return touched
+  }
+
+  async #endOld(loaded: Loaded): Promise<void> {
+    const moved = this.#old.has(loaded) ? undefined : loaded.data[MOVED_KEY]
+    if (typeof moved !== 'string') return await this.#from.end(loaded)
+    const old: Held = { ...loaded, key: moved, signIn: { userId: '', id: moved, epoch: 0 } }
+    await this.#from.end(old)
+  }
+
+  #keepsKey({ key }: Loaded): boolean {
+    return this.#to instanceof StoredEngine && key !== null
   }
 
   async #move(commit: Move): Promise<Committed> {
     let move = commit
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const keepsKey = this.#to instanceof StoredEngine && move.loaded.key !== null
-      const adopted = await this.#adopt(move, keepsKey)
+      const adopted = await this.#adopt(move)
       if (adopted === undefined) return await this.#follow(move)
-      const left = await this.#from.leave(move.loaded, keepsKey || move.write === 'cycle' ? 0 : GRACE)
+      if (adopted.outcome === 'ended') return await this.#ended(move)
+      const grace = move.write === 'cycle' || this.#keepsKey(move.loaded) ? 0 : GRACE
+      const left = await this.#from.leave(move.loaded, grace)
       if (left === 'done') return adopted
       // Somebody has saved to the old one, or ended it there: what was taken over is worth nothing.
       await this.#to.end(adopted.loaded)
       const reloaded = left === 'conflict' ? await this.#reload(move) : undefined
-      if (reloaded === undefined) return await this.#ended(commit)
+      if (reloaded === undefined) return await this.#follow(move)
       move = reloaded
     }
     throw new SessionContendedError()
   }
 
-  async #adopt(move: Move, keepsKey: boolean): Promise<Saved | undefined> {
-    const { key } = move.loaded
-    const trace = keepsKey || key === null || move.write === 'cycle' ? {} : { [MOVED_KEY]: key }
+  /** Undefined when the new engine has it already. */
+  async #adopt(move: Move): Promise<Committed | undefined> {
+    const { loaded } = move
+    // A sign-in is a session of its own; it takes the data along, and nothing that it goes by.
+    if (move.write === 'cycle') return await this.#to.adopt(move)
+    const trace = this.#keepsKey(loaded) ? null : ((loaded as Held).signIn?.id ?? loaded.key)
+    const data = Object.assign(emptyData(), move.data, trace === null ? {} : { [MOVED_KEY]: trace })
     try {
-      return await this.#to.adopt({ ...move, data: Object.assign(emptyData(), move.data, trace) })
+      return await this.#to.adopt({ ...move, loaded: this.#old.get(loaded) ?? loaded, data })
     } catch (error) {
       if (error instanceof KeyTakenError) return undefined
       throw error
@@ -135,7 +186,7 @@ export class MovingEngine implements Engine {
 
   /** Another request has moved it first: this one's changes go on top. */
   async #follow(move: Move): Promise<Committed> {
-    const opened = await this.#to.open(move.loaded.key ?? '')
+    const opened = await this.#to.open(this.#old.get(move.loaded)?.key ?? '')
     if (!opened.live) return await this.#ended(move)
     const { loaded } = opened
     return await this.#to.commit({ ...move, loaded, data: move.changes.replayOn(loaded.data) })
@@ -152,4 +203,21 @@ export class MovingEngine implements Engine {
     const data = commit.changes.replayOn(emptyData())
     return await this.#to.commit({ ...commit, write: 'create', loaded: undefined, data })
   }
+}
+
+/** A session as the new engine is to know it: whoever moves the same state of it gives it the same key and sign-in. */
+function asMoved(loaded: Held): Held {
+  const { key, signIn, version } = loaded
+  const userId = userIdOf(loaded.data)
+  const known = signIn?.id ?? key
+  if (known === null) return loaded
+  const name = (what: string) => hash('sha256', `holdfast moved ${what}\0${known}\0${version}`, 'hex')
+  // As unguessable as what it follows from, which nobody has but the visitor.
+  const next =
+    key ??
+    BigInt(`0x${name('key')}`)
+      .toString(36)
+      .padStart(32, '0')
+      .slice(-32)
+  return { ...loaded, key: next, signIn: userId === null ? undefined : { userId, id: name('sign-in'), epoch: 0 } }
 }

@@ -23,6 +23,8 @@ type Lease = CacheEntry
 
 /** A promise to fill: it holds as long as nobody else has written or deleted the entry. */
 const LEASE = 'lease-'
+/** Stands where a session is about to end, so that nobody saves there. */
+const BLOCK = 'block-'
 const LEASE_TIME = 10_000
 const RETRY = 1000
 // Beyond these, single keys are no longer remembered: the cache is passed by until every old copy has expired.
@@ -42,9 +44,11 @@ export class CachedCopies {
   readonly #timeout: number
   readonly #observe: Observer
   readonly #now: () => number
-  readonly #unsure = new Set<string>()
+  /** By key, what tells the latest doubt from those before. */
+  readonly #unsure = new Map<string, symbol>()
   #passByUntil = 0
   #retry: NodeJS.Timeout | undefined
+  #closed = false
 
   constructor(options: CachedCopiesOptions) {
     this.#cache = options.cache
@@ -63,9 +67,9 @@ export class CachedCopies {
       const entry = await this.#cache.get(this.#prefix + key)
       // Somebody may have become unsure of it while it was under way.
       if (this.#distrusts(key)) return this.#fallenBack('stale')
-      const copy = entry === undefined || entry.version.startsWith(LEASE) ? undefined : this.#read(entry)
+      const copy = isCopy(entry) ? this.#read(entry) : undefined
       this.#observe({ type: 'cache', outcome: copy === undefined ? 'miss' : 'hit' })
-      if (entry !== undefined && copy === undefined && !entry.version.startsWith(LEASE)) await this.forget(key)
+      if (isCopy(entry) && copy === undefined) await this.forget(key)
       return copy ?? 'miss'
     } catch {
       return this.#fallenBack('failed')
@@ -82,9 +86,13 @@ export class CachedCopies {
     return lease === 'taken' || lease === 'unsure' ? await read() : await this.#under(lease, key, read)
   }
 
-  /** As {@link fill}, but `taken` and nothing done where an entry or somebody else's lease stands. */
+  /**
+   * As {@link fill}, but `taken` and nothing done where a copy stands. A lease is taken over: its holder keeps no copy
+   * then, and one that nobody will fulfil must not keep others from the session.
+   */
   async claim(key: string, work: () => Promise<StoredRecord | undefined>): Promise<StoredRecord | undefined | 'taken'> {
-    const lease = await this.#lease(key)
+    const free = await this.#lease(key)
+    const lease = free === 'taken' ? await this.#takeOver(key) : free
     if (lease === 'taken') return lease
     if (lease !== 'unsure') return await this.#under(lease, key, work)
     try {
@@ -105,7 +113,7 @@ export class CachedCopies {
   async peek(key: string): Promise<StoredRecord | undefined> {
     if (this.#distrusts(key)) return undefined
     const entry = await this.#cache.get(this.#prefix + key).catch(() => undefined)
-    return entry === undefined || entry.version.startsWith(LEASE) ? undefined : this.#read(entry)
+    return isCopy(entry) ? this.#read(entry) : undefined
   }
 
   /** Puts a record over exactly the copy that was read; `unsure` when the cache cannot be asked or believed. Never throws. */
@@ -113,9 +121,9 @@ export class CachedCopies {
     return await this.#swap(key, before, this.#entry(record))
   }
 
-  /** Puts a lease, which nobody will fulfil, over exactly the copy that was read. Never throws. */
+  /** Puts what keeps others from saving over exactly the copy that was read. Never throws. */
   async block(key: string, before: Version): Promise<Outcome | 'unsure'> {
-    return await this.#swap(key, before, this.#newLease())
+    return await this.#swap(key, before, this.#newLease(BLOCK))
   }
 
   /** Puts a saved record in the place of the copy that it was based on; whatever else is there goes. Never throws. */
@@ -149,18 +157,21 @@ export class CachedCopies {
     clearTimeout(this.#retry)
     this.#retry = undefined
     try {
-      for (const key of this.#unsure) {
+      for (const [key, doubt] of this.#unsure) {
         await this.#cache.delete(this.#prefix + key)
-        this.#unsure.delete(key)
+        // Doubted anew meanwhile: an older state may have been filled between the delete and that.
+        if (this.#unsure.get(key) === doubt) this.#unsure.delete(key)
       }
     } catch {
-      this.#settleLater()
+      // The cache is still out.
     }
+    if (this.#unsure.size > 0) this.#settleLater()
     return this.#unsure.size
   }
 
   async close(): Promise<void> {
     await this.settle()
+    this.#closed = true
     clearTimeout(this.#retry)
     await this.#cache.close()
   }
@@ -189,8 +200,19 @@ export class CachedCopies {
     }
   }
 
-  #newLease(): Lease {
-    const version = LEASE + randomBytes(9).toString('base64url')
+  async #takeOver(key: string): Promise<Lease | 'taken' | 'unsure'> {
+    const lease = this.#newLease()
+    try {
+      const version = (await this.#cache.get(this.#prefix + key))?.version
+      if (!version?.startsWith(LEASE)) return 'taken'
+      return (await this.#cache.swap(this.#prefix + key, version, lease)) === 'done' ? lease : 'taken'
+    } catch {
+      return 'unsure'
+    }
+  }
+
+  #newLease(kind = LEASE): Lease {
+    const version = kind + randomBytes(9).toString('base64url')
     return { version, expires: this.#now() + LEASE_TIME, body: Buffer.alloc(0) }
   }
 
@@ -244,14 +266,19 @@ export class CachedCopies {
   }
 
   #doubt(key: string): void {
-    if (this.#unsure.size >= MOST_UNSURE) this.#passByUntil = this.#now() + this.#timeout
-    else this.#unsure.add(key)
+    if (this.#unsure.size >= MOST_UNSURE && !this.#unsure.has(key)) this.#passByUntil = this.#now() + this.#timeout
+    else this.#unsure.set(key, Symbol('doubt'))
     this.#settleLater()
   }
 
   #settleLater(): void {
+    if (this.#closed) return
     this.#retry ??= setTimeout(() => void this.settle(), RETRY).unref()
   }
+}
+
+function isCopy(entry: CacheEntry | undefined): entry is CacheEntry {
+  return entry !== undefined && !entry.version.startsWith(LEASE) && !entry.version.startsWith(BLOCK)
 }
 
 /** A version as a cache can bear it: Django's is the whole text. */

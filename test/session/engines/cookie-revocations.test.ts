@@ -267,7 +267,7 @@ test('a session that has moved to a store leaves a cookie that is over in a mome
   const { session, commit } = await open(moving, cookie)
   session.set('a', 1)
   const key = cookieOf(await commit())
-  t.deepEqual({ ...(await read(house, key)) }, { _auth_user_id: '7', a: 1 })
+  t.like(await read(house, key), { _auth_user_id: '7', a: 1 })
   t.not(await read(moving, cookie), undefined, 'requests that were sent with it are under way')
   bench.clock.now += 60_000
   t.is(await read(moving, cookie), undefined)

@@ -176,6 +176,32 @@ test('what could not be removed is removed once the cache answers', async (t) =>
   t.is(await copies.get('a'), 'miss')
 })
 
+test('a doubt that comes while an older one is being settled is not forgotten with it', async (t) => {
+  const { memory, records } = bench()
+  const steered = steer(memory)
+  const { CachedCopies } = await import('../../../src/session/stores/cached-copies.ts')
+  const copies = new CachedCopies({ cache: steered.steered, now: () => START })
+  const version = await records.create('a', record({ data: 'old' }))
+  steered.out = true
+  await copies.forget('a')
+  steered.out = false
+  const deleting = steered.stopAt('delete')
+  const settling = copies.settle()
+  const goOn = await deleting
+  // A save of this process, and after it the copy that a slow reader elsewhere makes of what was before.
+  await records.save('a', version, record({ data: 'new' }))
+  await copies.replace('a', version, { ...record({ data: 'new' }), version: 2 })
+  goOn()
+  await settling
+  await new CachedCopies({ cache: memory, now: () => START }).fill('a', async () => ({
+    ...record({ data: 'old' }),
+    version,
+  }))
+  t.is(await copies.get('a'), 'unsure')
+  t.is(await copies.settle(), 0)
+  t.is(await copies.get('a'), 'miss')
+})
+
 test('after an outage no reader of this process sees a version older than what it wrote', async (t) => {
   const { store, cache } = bench()
   let version = await store.create('a', record({ data: '0' }))

@@ -1,0 +1,47 @@
+import test, { type ExecutionContext } from 'ava'
+import { readConfig } from '../src/config.ts'
+import { openServices } from '../src/services.ts'
+import { migratedSqlite } from './support/databases.ts'
+import { EXPIRY } from './support/engine.ts'
+import { begun, read } from './support/requests.ts'
+
+const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
+const DATA = { _auth_user_id: '7', n: 1 }
+
+/** Opens the engine of these settings for what `work` does with it. */
+async function on<T>(
+  url: string,
+  env: Record<string, string>,
+  work: (house: Parameters<typeof begun>[0]) => Promise<T>,
+): Promise<T> {
+  const services = await openServices(readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', DATABASE_URL: url, ...env }))
+  try {
+    const { engine } = services
+    return await work({ engine, expiry: EXPIRY, now: Date.now, observe: () => undefined })
+  } finally {
+    await services.close()
+  }
+}
+
+async function moved(t: ExecutionContext, from: Record<string, string>, to: Record<string, string>) {
+  const url = await migratedSqlite(t)
+  const cookie = await on(url, from, (house) => begun(house, DATA))
+  return await on(url, to, (house) => read(house, cookie))
+}
+
+test('out of Django’s format into MessagePack: what Django wrote is JSON, whatever is written now', async (t) => {
+  const from = { SESSION_ENGINE: 'db', SESSION_FORMAT: 'django' }
+  const to = { SESSION_ENGINE: 'db', SESSION_SERIALIZER: 'msgpack', SESSION_MOVING_FROM: 'db,django' }
+  t.like(await moved(t, from, to), DATA)
+})
+
+test('a cookie of signed_cookies is nothing that hybrid takes for its own, nor the other way, but it can be moved', async (t) => {
+  for (const [one, other] of [
+    ['signed_cookies', 'hybrid'],
+    ['hybrid', 'signed_cookies'],
+  ] as const) {
+    t.is(await moved(t, { SESSION_ENGINE: one }, { SESSION_ENGINE: other }), undefined)
+    const moving = { SESSION_ENGINE: other, SESSION_MOVING_FROM: one }
+    t.like(await moved(t, { SESSION_ENGINE: one }, moving), DATA)
+  }
+})

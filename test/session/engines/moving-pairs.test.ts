@@ -1,0 +1,286 @@
+import test from 'ava'
+import { MemoryCache } from '../../../src/session/caches/memory.ts'
+import { Changes } from '../../../src/session/changes.ts'
+import type { Codec, CookieCodec } from '../../../src/session/codec/codec.ts'
+import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
+import { sealedCodec } from '../../../src/session/codec/sealed.ts'
+import { sealedCookieCodec } from '../../../src/session/codec/sealed-cookie.ts'
+import { CookieEngine } from '../../../src/session/engines/cookie.ts'
+import { type Engine, USER_KEY } from '../../../src/session/engines/engine.ts'
+import { HybridEngine } from '../../../src/session/engines/hybrid.ts'
+import { MovingEngine } from '../../../src/session/engines/moving.ts'
+import { MemoryRevocations, type Revocations } from '../../../src/session/engines/revocations.ts'
+import { StoredEngine } from '../../../src/session/engines/stored.ts'
+import { CacheStore } from '../../../src/session/stores/cache.ts'
+import { CachedStore } from '../../../src/session/stores/cached-database.ts'
+import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import type { SessionStore } from '../../../src/session/stores/store.ts'
+import { steer } from '../../support/caches.ts'
+import { EXPIRY, START } from '../../support/engine.ts'
+import { begun, increment, open, read } from '../../support/requests.ts'
+
+const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
+const MINUTE = 60_000
+const DAY = 86_400_000
+
+type Now = () => number
+type Open = (now: Now, revocations: Revocations) => Engine
+
+const sealed = sealedCodec({ secrets: SECRETS, namespace: 'sid' })
+const django = djangoCodec({ secrets: SECRETS })
+
+function stored(codec: Codec, store: (now: Now) => SessionStore): Open {
+  return (now) => new StoredEngine({ store: store(now), codec, expiry: EXPIRY, now })
+}
+
+function cookies(codec: (now: Now) => CookieCodec): Open {
+  return (now, revocations) => new CookieEngine({ codec: codec(now), expiry: EXPIRY, maxSize: 4000, revocations, now })
+}
+
+const sealedCookies = (now: Now, tier = '') => sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', tier, now })
+const memory = (now: Now) => new MemoryStore({ now })
+
+const openHybrid: Open = (now, revocations) => {
+  const half = new StoredEngine({ store: memory(now), codec: sealed, expiry: EXPIRY, now })
+  return new HybridEngine({ codec: sealedCookies(now, 'hybrid'), stored: half, revocations, expiry: EXPIRY, now })
+}
+
+/** What a session moves from, and to. A cookie engine makes no promise to overlapping changes. */
+const ENGINES: Record<string, { open: Open; server: boolean; filler?: number }> = {
+  'db, sealed': { open: stored(sealed, memory), server: true },
+  'db, django': { open: stored(django, memory), server: true },
+  cached_db: {
+    open: stored(sealed, (now) => new CachedStore({ truth: memory(now), cache: new MemoryCache({ now }), now })),
+    server: true,
+  },
+  cache: { open: stored(sealed, (now) => new CacheStore({ cache: new MemoryCache({ now }) })), server: true },
+  'signed_cookies, sealed': { open: cookies(sealedCookies), server: false },
+  'signed_cookies, django': { open: cookies((now) => djangoCookieCodec({ secrets: SECRETS, now })), server: false },
+  'hybrid, in the cookie': { open: openHybrid, server: false },
+  'hybrid, in a record': { open: openHybrid, server: true, filler: 5000 },
+}
+
+const NAMES = Object.keys(ENGINES)
+const PAIRS = NAMES.flatMap((from) => NAMES.map((to) => [from, to] as const)).filter(
+  ([from, to]) =>
+    from !== to &&
+    !(from.startsWith('hybrid') && to.startsWith('hybrid')) &&
+    // What needs a record fits in no cookie.
+    !(`${from} ${to}`.includes('record') && `${from} ${to}`.includes('signed_cookies')),
+)
+
+function bench(from: string, to: string) {
+  const clock = { now: START }
+  const now = () => clock.now
+  const steered = steer(new MemoryRevocations({ now }))
+  const [old, young] = [ENGINES[from], ENGINES[to]].map((kind) => kind?.open(now, steered.steered))
+  if (old === undefined || young === undefined) throw new Error('There is no such engine')
+  const common = { clock, now, expiry: EXPIRY, observe: () => undefined }
+  const filler = noise(Math.max(ENGINES[from]?.filler ?? 0, ENGINES[to]?.filler ?? 0))
+  const house = { ...common, engine: new MovingEngine({ to: young, from: old, now }) as Engine }
+  const before = { ...common, engine: old }
+  const start = () => begun(before, { [USER_KEY]: '7', n: 0, filler })
+  return { house, before, after: { ...common, engine: young }, start, clock }
+}
+
+function noise(length: number): string {
+  let seed = 7
+  return Array.from({ length }, () => {
+    seed = (seed * 48271) % 2147483647
+    return String.fromCharCode(33 + (seed % 90))
+  }).join('')
+}
+
+/** A change; answers its cookie, or undefined for an ended session. */
+async function add(house: ReturnType<typeof bench>['house'], cookie: string): Promise<string | undefined> {
+  const { session, commit } = await open(house, cookie)
+  return await increased(session, commit)
+}
+
+async function increased(
+  session: Awaited<ReturnType<typeof open>>['session'],
+  commit: Awaited<ReturnType<typeof open>>['commit'],
+): Promise<string | undefined> {
+  session.update('n', increment)
+  const committed = await commit()
+  return committed.outcome === 'saved' ? committed.cookie : undefined
+}
+
+for (const [from, to] of PAIRS) {
+  const pair = `${from} to ${to}`
+
+  test(`${pair}: stays signed in and keeps its data, for as long as it is used`, async (t) => {
+    const { house, after, start, clock } = bench(from, to)
+    let cookie = await start()
+    t.like(await read(house, cookie), { [USER_KEY]: '7', n: 0 })
+    for (let n = 1; n <= 5; n++) {
+      cookie = (await add(house, cookie)) ?? ''
+      clock.now += DAY
+      t.like(await read(house, cookie), { [USER_KEY]: '7', n })
+      t.like(await read(after, cookie), { [USER_KEY]: '7', n }, 'it is in the new one')
+    }
+  })
+
+  test(`${pair}: a logout ends every copy, whichever cookie asks for it`, async (t) => {
+    for (const which of ['old', 'first', 'last'] as const) {
+      const { house, start, clock } = bench(from, to)
+      const old = await start()
+      const [one, other, slow] = [await open(house, old), await open(house, old), await open(house, old)]
+      const first = await increased(one.session, one.commit)
+      const last = await increased(other.session, other.commit)
+      const all = { old, first: first ?? '', last: last ?? '' }
+      const leaving = await open(house, all[which])
+      t.true(leaving.live, `${which} is live before`)
+      await leaving.session.flush()
+      const late = await increased(slow.session, slow.commit)
+      clock.now += 1
+      for (const [name, cookie] of Object.entries({ ...all, late: late ?? '' })) {
+        t.is(await read(house, cookie), undefined, `${name}, after a logout by ${which}`)
+      }
+    }
+  })
+
+  test(`${pair}: what was ended before its first change is not moved`, async (t) => {
+    const { house, start } = bench(from, to)
+    const old = await start()
+    const slow = await open(house, old)
+    await (await open(house, old)).session.flush()
+    const late = await increased(slow.session, slow.commit)
+    t.is(await read(house, late ?? ''), undefined)
+    t.is(await read(house, old), undefined)
+  })
+
+  test(`${pair}: ending all sessions of the user ends both sides`, async (t) => {
+    const { house, start } = bench(from, to)
+    const [moved, unmoved] = [await start(), await start()]
+    const slow = await open(house, unmoved)
+    const young = (await add(house, moved)) ?? ''
+    await house.engine.endUser('7')
+    const late = await increased(slow.session, slow.commit)
+    for (const cookie of [moved, unmoved, young, late ?? '']) t.is(await read(house, cookie), undefined)
+  })
+
+  test(`${pair}: a change of key after the move leaves nothing under the old one`, async (t) => {
+    const { house, start, clock } = bench(from, to)
+    const old = await start()
+    const moved = (await add(house, old)) ?? ''
+    const { commit } = await open(house, moved)
+    const cycled = await commit('cycle')
+    clock.now += 1
+    t.like(await read(house, cycled.outcome === 'saved' ? cycled.cookie : ''), { [USER_KEY]: '7', n: 1 })
+    t.is(await read(house, moved), undefined)
+    t.is(await read(house, old), undefined)
+  })
+
+  test(`${pair}: activity alone, beside a change, signs nobody out`, async (t) => {
+    const { house, start, clock } = bench(from, to)
+    const old = await start()
+    clock.now += 5 * DAY
+    const reading = await house.engine.open(old)
+    await add(house, old)
+    if (!reading.live) return t.fail()
+    const touched = await house.engine.touch(reading.loaded)
+    clock.now += 2 * MINUTE
+    if (touched === undefined) return t.pass('the answer sets no cookie')
+    t.like(await read(house, touched.cookie), { [USER_KEY]: '7' })
+  })
+
+  if (ENGINES[from]?.server && ENGINES[to]?.server) {
+    test(`${pair}: 20 overlapping changes lose nothing`, async (t) => {
+      const { house, start } = bench(from, to)
+      const cookie = await start()
+      const requests = await Promise.all(Array.from({ length: 20 }, () => open(house, cookie)))
+      const moved = await Promise.all(requests.map(({ session, commit }) => increased(session, commit)))
+      for (const one of moved) t.like(await read(house, one ?? ''), { n: 20 })
+    })
+  }
+}
+
+for (const from of ['signed_cookies, sealed', 'signed_cookies, django']) {
+  test(`${from} to hybrid: a session that outgrows its cookie with its first change`, async (t) => {
+    const { house, start } = bench(from, 'hybrid, in the cookie')
+    const old = await start()
+    const { session, commit } = await open(house, old)
+    session.set('filler', noise(5000))
+    const committed = await commit()
+    const cookie = committed.outcome === 'saved' ? committed.cookie : ''
+    t.regex(cookie, /^[a-z0-9]{32}$/)
+    t.like(await read(house, cookie), { [USER_KEY]: '7', n: 0 })
+    await (await open(house, cookie)).session.flush()
+    t.is(await read(house, cookie), undefined)
+    t.is(await read(house, old), undefined)
+  })
+}
+
+test('a sign-in beside the change that moves the session takes the change along', async (t) => {
+  const { house, start } = bench('db, sealed', 'db, django')
+  const cookie = await start()
+  const [login, change] = [await open(house, cookie), await open(house, cookie)]
+  login.session.set(USER_KEY, '8')
+  await increased(change.session, change.commit)
+  const signedIn = await login.commit('cycle')
+  t.like(await read(house, signedIn.outcome === 'saved' ? signedIn.cookie : ''), { [USER_KEY]: '8', n: 1 })
+  t.is(await read(house, cookie), undefined)
+})
+
+test('what the new engine knows as ended, the old one does not bring back', async (t) => {
+  const now = () => START
+  const revocations = new MemoryRevocations({ now })
+  const store = new MemoryStore({ now })
+  const half = new StoredEngine({ store, codec: sealed, expiry: EXPIRY, now })
+  // One key for both, as where an application has chosen it so.
+  const codec = sealedCookies(now)
+  const to = new HybridEngine({ codec, stored: half, revocations, expiry: EXPIRY, limit: 1000, now })
+  const from = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4000, revocations, now })
+  const house = { now, expiry: EXPIRY, observe: () => undefined, engine: new MovingEngine({ to, from, now }) as Engine }
+  const key = await begun(house, { [USER_KEY]: '7', filler: noise(2000) })
+  const { session, commit } = await open(house, key)
+  session.delete('filler')
+  const small = await commit()
+  const cookie = small.outcome === 'saved' ? small.cookie : ''
+  t.not(cookie, key, 'the cookie holds the session beside the key of its record')
+  t.true(await house.engine.endOne('7', sealed.storeKey(key)))
+  t.is(await read(house, cookie), undefined)
+})
+
+test('out of a hybrid, over its own table: a logout ends the copies in cookies as well', async (t) => {
+  const now = () => START
+  const revocations = new MemoryRevocations({ now })
+  const stored = new StoredEngine({ store: new MemoryStore({ now }), codec: sealed, expiry: EXPIRY, now })
+  const hybrid = new HybridEngine({ codec: sealedCookies(now), stored, revocations, expiry: EXPIRY, limit: 1000, now })
+  const before = { now, expiry: EXPIRY, observe: () => undefined, engine: hybrid as Engine }
+  const house = { ...before, engine: new MovingEngine({ to: stored, from: hybrid, now }) as Engine }
+  const small = await begun(before, { [USER_KEY]: '7' })
+  const { session, commit } = await open(before, small)
+  session.set('filler', noise(2000))
+  const grown = await commit()
+  const key = grown.outcome === 'saved' ? grown.cookie : ''
+  t.not(await read(house, small), undefined, 'a copy of the cookie from before')
+  await (await open(house, key)).session.flush()
+  t.is(await read(house, small), undefined)
+})
+
+test('what a crash has left in the old engine goes with a change of key', async (t) => {
+  const { house, before, after, start } = bench('db, sealed', 'db, django')
+  const cookie = await start()
+  const { loaded } = await live(house, cookie)
+  await after.engine.adopt({
+    write: 'save',
+    loaded,
+    data: loaded.data,
+    changes: new Changes(),
+    client: { ipAddress: null, userAgent: null },
+    restartClock: false,
+  })
+  const { commit } = await open(house, cookie)
+  const cycled = await commit('cycle')
+  t.like(await read(house, cycled.outcome === 'saved' ? cycled.cookie : ''), { [USER_KEY]: '7' })
+  t.is(await read(house, cookie), undefined)
+  t.is(await read(before, cookie), undefined)
+})
+
+async function live(house: { engine: Engine }, cookie: string) {
+  const opened = await house.engine.open(cookie)
+  if (!opened.live) throw new Error('The session is not live')
+  return opened
+}

@@ -1,0 +1,175 @@
+import test from 'ava'
+import { MemoryCache } from '../../../src/session/caches/memory.ts'
+import { sealedCodec } from '../../../src/session/codec/sealed.ts'
+import { StoredEngine } from '../../../src/session/engines/stored.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import type { SaveOutcome, Version } from '../../../src/session/stores/store.ts'
+import { type WriteBehindOptions, WriteBehindStore } from '../../../src/session/stores/write-behind.ts'
+import { steer } from '../../support/caches.ts'
+import { EXPIRY } from '../../support/engine.ts'
+import { begun, increment, open, read } from '../../support/requests.ts'
+import { HOUR, record, START } from './bench.ts'
+
+const NEVER = 60_000
+const KEY = 'session:1:copy:a'
+
+function bench(options: Partial<WriteBehindOptions> = {}) {
+  const clock = { now: START }
+  const now = () => clock.now
+  const memory = new MemoryCache({ now })
+  const records = new MemoryStore({ now })
+  const [cache, truth] = [steer(memory), steer(records)]
+  const common = { delay: NEVER, now, ...options }
+  const store = new WriteBehindStore({ truth: truth.steered, cache: cache.steered, ...common })
+  const other = new WriteBehindStore({ truth: records, cache: memory, ...common })
+  return { clock, now, memory, records, cache, truth, store, other }
+}
+
+const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
+
+test('one lost reply of the cache while a copy is filled: the session can be saved all the same', async (t) => {
+  const { store, cache, memory, now } = bench()
+  const codec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sid' })
+  const engine = new StoredEngine({ store, codec, expiry: EXPIRY, now })
+  const house = { engine, expiry: EXPIRY, now, observe: () => undefined }
+  for (const write of ['save', 'cycle'] as const) {
+    const cookie = await begun(house)
+    await memory.delete(`session:1:copy:${codec.storeKey(cookie)}`)
+    const filling = cache.stopAt('add')
+    const reading = read(house, cookie)
+    const goOn = await filling
+    cache.deaf = true
+    goOn()
+    await reading
+    cache.deaf = false
+    const { session, commit } = await open(house, cookie)
+    session.update('n', increment)
+    const committed = await commit(write)
+    t.like(await read(house, committed.outcome === 'saved' ? committed.cookie : ''), { n: 1 })
+  }
+})
+
+test('a conditional delete under way keeps its session from a save that would take over a lease', async (t) => {
+  const { store, other, truth } = bench()
+  const version = await store.create('a', record({}))
+  const deleting = truth.stopAt('delete')
+  const ending = store.delete('a', version)
+  const goOn = await deleting
+  t.is((await other.save('a', version, record({ data: 'late' }))).outcome, 'conflict')
+  goOn()
+  t.is(await ending, 'done')
+})
+
+test('a full queue while the database is out: 50 saves ask it once', async (t) => {
+  const { store, truth } = bench({ maxWaiting: 1 })
+  const first = await store.create('a', record({}))
+  const others = await Promise.all(Array.from({ length: 50 }, (_, n) => store.create(`k${n}`, record({}))))
+  await store.save('a', first, record({ data: 'second' }))
+  truth.out = true
+  truth.calls.length = 0
+  const asked = truth.stopAt('load')
+  const saves = Promise.allSettled(others.map((version, n) => store.save(`k${n}`, version, record({ data: 'second' }))))
+  const goOn = await asked
+  goOn()
+  const outcomes = await saves
+  t.true(outcomes.every(({ status }) => status === 'rejected'))
+  t.deepEqual(truth.calls, ['load'])
+})
+
+test('50 readers of a session that waits for a silent database wait for one answer', async (t) => {
+  const { store, truth, memory } = bench()
+  const version = await store.create('a', record({}))
+  await store.save('a', version, record({ data: 'second' }))
+  await memory.delete(KEY)
+  truth.calls.length = 0
+  const asked = truth.stopAt('load')
+  const reads = Promise.allSettled(Array.from({ length: 50 }, () => store.load('a')))
+  const goOn = await asked
+  truth.out = true
+  goOn()
+  const outcomes = await reads
+  t.true(outcomes.every((read) => read.status === 'rejected' && read.reason instanceof StoreUnavailableError))
+  t.deepEqual(truth.calls, ['load'])
+})
+
+test('a change that the database never takes keeps back no other', async (t) => {
+  const memory = new MemoryCache({ now: () => START })
+  const records = new MemoryStore({ now: () => START })
+  const save = records.save.bind(records)
+  records.save = async (key, version, changed) => {
+    if (changed.data === 'poison') throw new StoreUnavailableError()
+    return await save(key, version, changed)
+  }
+  const store = new WriteBehindStore({ truth: records, cache: memory, delay: NEVER, now: () => START })
+  for (let n = 0; n < 40; n++) {
+    const version = await store.create(`k${n}`, record({}))
+    await store.save(`k${n}`, version, record({ data: n === 3 ? 'poison' : 'second' }))
+  }
+  t.is(await store.flush(), 1)
+  for (let n = 0; n < 40; n++) t.is((await records.load(`k${n}`))?.data, n === 3 ? 'data' : 'second')
+  await t.throwsAsync(store.close(), { message: 'The changes of 1 sessions could not be written to the database' })
+})
+
+test('closing while saves go on: each that was acknowledged is in the database', async (t) => {
+  const { store, records, truth } = bench()
+  const keys = Array.from({ length: 40 }, (_, n) => `k${n}`)
+  const versions = await Promise.all(keys.map((key) => store.create(key, record({}))))
+  await store.save('k0', versions[0] ?? '', record({ data: 'second' }))
+  const writing = truth.stopAt('save')
+  const closing = store.close()
+  const goOn = await writing
+  const saves = keys.slice(1).map((key, n) => store.save(key, versions[n + 1] ?? '', record({ data: 'second' })))
+  goOn()
+  await closing
+  t.true((await Promise.all(saves)).every(({ outcome }) => outcome === 'saved'))
+  for (const key of keys) t.is((await records.load(key))?.data, 'second', key)
+})
+
+test('of two processes that wait, the cache having lost the copy, the later change is kept whoever writes first', async (t) => {
+  for (const skew of [0, -500]) {
+    for (const first of ['store', 'other'] as const) {
+      const { store, other, memory, records } = bench()
+      const base = await store.create('a', record({ data: '0', lastActivity: START + 300 }))
+      const saved = await store.save('a', base, record({ data: '1' }))
+      const later = await other.save('a', versionOf(saved), record({ data: '2', lastActivity: START + skew }))
+      t.is(later.outcome, 'saved')
+      await memory.delete(KEY)
+      for (const one of first === 'store' ? [store, other] : [other, store]) await one.flush()
+      t.is((await records.load('a'))?.data, '2', `${first} first, ${skew} ms`)
+    }
+  }
+})
+
+test('a touch by another process does not make a change that waits look old', async (t) => {
+  const { store, other, memory, records } = bench()
+  const base = await store.create('a', record({ data: 'first' }))
+  const saved = await store.save('a', base, record({ data: 'second' }))
+  const times = { expires: START + 3 * HOUR, lastActivity: START + 1000 }
+  t.is(await other.touch('a', versionOf(saved), times), 'done')
+  await memory.delete(KEY)
+  await store.flush()
+  t.is((await records.load('a'))?.data, 'second')
+})
+
+test('a change near the end of the session’s life is in the database before that ends', async (t) => {
+  const { store, records, clock } = bench()
+  await store.create('a', record({ data: '0', expires: START + HOUR }))
+  clock.now = START + HOUR - 50
+  const found = await store.load('a')
+  const saved = await store.save('a', found?.version ?? '', record({ data: '1', expires: START + 2 * HOUR }))
+  t.is(saved.outcome, 'saved')
+  clock.now = START + HOUR + 50
+  t.is(await store.flush(), 0)
+  t.is((await store.load('a'))?.data, '1')
+  t.is((await records.load('a'))?.data, '1')
+})
+
+test('so is one of another process that waits when the end comes near', async (t) => {
+  const { store, other, records, clock } = bench()
+  const base = await store.create('a', record({ data: '0', expires: START + HOUR }))
+  await other.save('a', base, record({ data: '1', expires: START + HOUR }))
+  clock.now = START + HOUR - 50
+  t.is((await store.load('a'))?.data, '1')
+  t.is((await records.load('a'))?.data, '1')
+})

@@ -1,0 +1,18 @@
+import test from 'ava'
+import { startApp } from '../support/app.ts'
+import { migratedSqlite } from '../support/databases.ts'
+
+for (const env of [
+  { SESSION_ENGINE: 'signed_cookies' },
+  { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'db' },
+  { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'signed_cookies' },
+]) {
+  test(`not ready while what sessions depend on is out: ${Object.values(env).join(', moving from ')}`, async (t) => {
+    const app = await startApp({ ...env, SESSION_DATABASE_URL: await migratedSqlite(t) })
+    const ready = async () => (await app.browser().json('GET', '/readyz')).json()
+    t.deepEqual(await ready(), { status: 'ok', database: 'ok', sessions: 'ok' })
+    await app.services.sessionKnex.destroy()
+    t.deepEqual(await ready(), { status: 'unavailable', database: 'ok', sessions: 'unavailable' })
+    await app.close()
+  })
+}
