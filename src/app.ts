@@ -23,14 +23,19 @@ export async function createApp(services: Services): Promise<Koa> {
   const features = await open(services, [
     import('./features/cart/index.ts'),
     import('./features/preferences/index.ts'),
+    import('./features/choosing/index.ts'),
     import('./features/registration/index.ts'),
     import('./features/account/index.ts'),
+    import('./features/devices/index.ts'),
+    import('./features/operations/index.ts'),
+    import('./features/explained/index.ts'),
   ])
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.on('error', (error: unknown) => reportLate(log, error))
   app.use(requestLog(log))
   app.use(securityHeaders(config.production))
+  for (const { outermost } of features) if (outermost !== undefined) app.use(outermost)
   app.use(rendering(config, features, (ctx) => currentUser(ctx, services)))
   app.use(errorPages(log, 'outside the session'))
   app.use(health(services))
@@ -38,7 +43,7 @@ export async function createApp(services: Services): Promise<Koa> {
   app.use(notModified())
   app.use(etag({ weak: true }))
   app.use(staticFiles(config.production))
-  app.use(sessions({ ...config.session, engine, observe }))
+  app.use(sessions({ ...config.session, engine, observe, explain: features.find(({ explain }) => explain)?.explain }))
   app.use(errorPages(log, 'inside the session'))
   app.use(crossOriginProtection(new Set(config.publicOrigin === undefined ? [] : [config.publicOrigin])))
   app.use(koaBody({ multipart: false }))

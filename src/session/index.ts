@@ -2,7 +2,7 @@
 export type { Codec } from './codec/codec.ts'
 export type { CookieSettings } from './cookie.ts'
 export type { Json, SessionData } from './data.ts'
-export type { Client, Engine, Loaded } from './engines/engine.ts'
+export type { Client, Engine, ListedSession, Loaded, UserSessions } from './engines/engine.ts'
 export { USER_KEY } from './engines/engine.ts'
 export { StoredEngine } from './engines/stored.ts'
 export {
@@ -14,6 +14,7 @@ export {
 export type { ExpiryPolicy } from './expiry.ts'
 export { type OpenOptions, type SessionsOptions, sessions } from './middleware.ts'
 export type { Observer, SessionEvent } from './observe/events.ts'
+export type { Explanation } from './observe/explanation.ts'
 export { Session } from './session.ts'
 export { type CarriedSlices, carriedSlices, signIn, signOut } from './sign-in.ts'
 export { defineSlice, type Schema, type Slice, type SliceDefinition } from './slice.ts'

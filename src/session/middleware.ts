@@ -5,6 +5,7 @@ import type { Client, Engine, Loaded, Opened } from './engines/engine.ts'
 import { SessionEndedError } from './errors.ts'
 import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, touchDue } from './expiry.ts'
 import type { Observer } from './observe/events.ts'
+import { type Explanation, Trace } from './observe/explanation.ts'
 import { Session } from './session.ts'
 import { type Decision, settle } from './settle.ts'
 
@@ -32,6 +33,11 @@ export interface SessionsOptions {
    */
   readonly saveEveryRequest?: boolean
   readonly observe?: Observer
+  /**
+   * Handed, as each request begins, what explains its session whenever it is called, and throws where saving would.
+   * For development; without it nothing is recorded.
+   */
+  readonly explain?: ((ctx: Context, explanation: () => Explanation) => void) | undefined
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -65,6 +71,7 @@ class Visit {
   readonly #expiry: ExpiryPolicy
   readonly #observe: Observer
   readonly #now: () => number
+  readonly #trace: Trace | undefined
   #opening: Promise<Session> | undefined
   #hadCookie = false
   #activity = false
@@ -76,6 +83,10 @@ class Visit {
     this.#expiry = options.engine.expiry ?? options.expiry
     this.#observe = options.observe ?? (() => {})
     this.#now = options.now ?? Date.now
+    if (options.explain === undefined) return
+    const trace = new Trace()
+    this.#trace = trace
+    options.explain(ctx, () => this.#explain(trace))
   }
 
   session(options: OpenOptions = {}): Promise<Session> {
@@ -98,7 +109,8 @@ class Visit {
     if (decision.personal && (decision.cookie !== 'none' || !ctx.response.get('Cache-Control'))) {
       ctx.set('Cache-Control', 'private, no-store')
     }
-    await this.#carryOut(decision, session)
+    if (this.#trace === undefined) await this.#carryOut(decision, session)
+    else await this.#trace.carryOut(decision, () => this.#carryOut(decision, session))
   }
 
   /** However it ended: an error page, too, depends on the cookie, and a change that comes even later is an error. */
@@ -113,7 +125,11 @@ class Visit {
   }
 
   async #open(): Promise<Session> {
-    const opened = await this.#follow()
+    const values = this.#values()
+    const trace = this.#trace
+    const opened = await (trace === undefined
+      ? this.#follow(values)
+      : trace.open(values.length, () => this.#follow(values)))
     if (!opened.live && opened.suspicion !== undefined) {
       const { suspicion: kind, detail } = opened
       this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
@@ -124,12 +140,12 @@ class Visit {
       observe: this.#observe,
       end: (loaded) => this.#options.engine.end(loaded),
     })
+    trace?.hold(session)
     if (this.#left) session.close()
     return session
   }
 
-  async #follow(): Promise<Opened> {
-    const values = this.#values()
+  async #follow(values: readonly string[]): Promise<Opened> {
     this.#hadCookie = values.length > 0
     const [value] = values
     if (value === undefined) return { live: false }
@@ -162,6 +178,15 @@ class Visit {
     return (
       this.#options.saveEveryRequest === true || touchDue(this.#expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
     )
+  }
+
+  #explain(trace: Trace): Explanation {
+    return trace.explain({
+      engine: this.#options.engine.name,
+      expiry: this.#expiry,
+      settled: this.#left,
+      decide: (session) => settle(this.#facts(session)),
+    })
   }
 
   async #carryOut(decision: Decision, session: Session): Promise<void> {
@@ -206,6 +231,8 @@ class Visit {
 }
 
 function client(ctx: Context): Client {
-  const userAgent = [...ctx.get('User-Agent').replace(/\p{Cc}/gu, '')].slice(0, USER_AGENT_LENGTH).join('')
+  const text = ctx.get('User-Agent').replace(/\p{Cc}/gu, '')
+  // Between characters, not within one; almost no browser's name is so long.
+  const userAgent = text.length > USER_AGENT_LENGTH ? [...text].slice(0, USER_AGENT_LENGTH).join('') : text
   return { ipAddress: isIP(ctx.ip) ? ctx.ip : null, userAgent: userAgent || null }
 }

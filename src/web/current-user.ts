@@ -1,12 +1,14 @@
 import type { Context } from 'koa'
 import { SavedSlices } from '../saved-slices.ts'
 import type { Services } from '../services.ts'
-import { carriedSlices, signIn, signOut } from '../session/index.ts'
+import { carriedSlices, type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
 
 // As Django names it: the hash of the password that the session was opened with.
 const HASH_KEY = '_auth_user_hash'
+
+const TIME_KEY = '_auth_user_time'
 
 // What Django says beside them, and this application does not.
 const DJANGO_KEY = '_auth_user_backend'
@@ -39,16 +41,22 @@ export async function requireUser(ctx: Context, services: Services, back = ctx.u
 export async function signInUser(ctx: Context, services: Services, user: User): Promise<void> {
   const session = await ctx.session()
   await signIn(session, user.id, await new SavedSlices(services.knex).load(user.id))
-  session.set(HASH_KEY, services.users.authHash(user))
+  prove(session, services, user)
   found.set(ctx.req, Promise.resolve(user))
 }
 
-/** After a new password: this session goes on under a new key, with the new hash. */
+/** After the password has been given again, or a new one: this session goes on under a new key. */
 export async function renewSignIn(ctx: Context, services: Services, user: User): Promise<void> {
   const session = await ctx.session()
-  session.set(HASH_KEY, services.users.authHash(user))
+  prove(session, services, user)
   await session.cycleKey({ restartClock: true })
   found.set(ctx.req, Promise.resolve(user))
+}
+
+/** When the person at this session last gave the password (ms since 1970); undefined where that is not known. */
+export function provedAt(session: Session): number | undefined {
+  const time = session.get(TIME_KEY)
+  return typeof time === 'number' ? time : undefined
 }
 
 /** Ends the session, and keeps what its slices say should be there at the next sign-in. */
@@ -57,6 +65,11 @@ export async function signOutUser(ctx: Context, services: Services): Promise<voi
   if (session.userId !== null) await new SavedSlices(services.knex).save(session.userId, carriedSlices(session))
   await signOut(session)
   found.set(ctx.req, Promise.resolve(null))
+}
+
+function prove(session: Session, services: Services, user: User): void {
+  session.set(HASH_KEY, services.users.authHash(user))
+  session.set(TIME_KEY, Date.now())
 }
 
 async function lookUp(ctx: Context, services: Services): Promise<User | null> {

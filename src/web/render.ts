@@ -65,13 +65,15 @@ export function rendering(
       const page = options.impersonal ? undefined : await pageOf(ctx)
       const display = page?.display ?? DEFAULT_DISPLAY
       const user = page?.user ?? null
+      const t = translator(display.language, german)
       const context: Record<string, unknown> = Object.assign(Object.create(null), {
         display,
-        t: translator(display.language, german),
+        t,
         nav: page?.nav ?? [],
         user: user === null ? null : { name: user.username, isStaff: user.isStaff },
         flashes: page === undefined ? [] : takeFlashes(page.session),
         path: ctx.path,
+        feet: features.flatMap((feature) => feature.foot?.(display, t) ?? []),
         ...locals,
       })
       ctx.type = 'html'

@@ -1,0 +1,178 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { z } from 'zod'
+import { passwordMatches } from '../../passwords.ts'
+import type { Services } from '../../services.ts'
+import type { User } from '../../users.ts'
+import { provedAt, renewSignIn, requireUser, signOutUser } from '../../web/current-user.ts'
+import type { Feature } from '../../web/feature.ts'
+import { flash } from '../../web/flash.ts'
+import { InvalidInputError, readInput, wantsJson } from '../../web/input.ts'
+import { typedPassword } from '../../web/password-field.ts'
+import { Throttle } from '../../web/throttle.ts'
+import { german } from './german.ts'
+import { Handles } from './handles.ts'
+import { type Device, devicesOf } from './list.ts'
+import { deviceKind } from './recognise.ts'
+
+const PAGE = '/account/sessions'
+const RECENT = 10 * 60_000
+const HOUR = 3600
+const GONE = 'This device is not on the list any more.'
+
+const confirmation = z.object({ password: typedPassword.optional() })
+const pageNumber = z
+  .string()
+  .regex(/^\d{1,6}$/)
+  .transform(Number)
+  .catch(1)
+
+/** What is about to be ended: told again where the password is asked for. */
+interface Asked {
+  readonly action: string
+  /** Of one device; absent for all others. */
+  readonly device?: string
+}
+
+/** Where a user is signed in, and an end to one of these sessions or to all the others. */
+export default function devices(services: Services): Feature {
+  const { engine, config, log } = services
+  const handles = new Handles(config.secrets)
+  const perUser = new Throttle({ attempts: 10, within: 300 })
+  const router = new Router()
+
+  router.get(PAGE, async (ctx) => {
+    const user = await requireUser(ctx, services)
+    if (user === null) return
+    const sessions = await engine.listUser(user.id, (await ctx.session()).key)
+    const { current, others } = await devicesOf(ctx, { userId: user.id, sessions, handles })
+    const { complete, endable } = sessions
+    if (wantsJson(ctx)) {
+      ctx.body = { sessions: [current, ...others].map(asJson), complete }
+      return
+    }
+    const { pageLength } = await ctx.display()
+    const pages = Math.max(1, Math.ceil(others.length / pageLength))
+    const page = Math.min(Math.max(1, pageNumber.parse(ctx.query['page'])), pages)
+    const shown = others.slice((page - 1) * pageLength, page * pageLength)
+    const count = others.length
+    await ctx.render('devices/devices.njk', {
+      current,
+      shown,
+      count,
+      page,
+      pages,
+      complete,
+      endable,
+      hours: lag(config),
+    })
+  })
+
+  router.post(`${PAGE}/end-others`, async (ctx) => {
+    const user = await requireUser(ctx, services, PAGE)
+    if (user === null) return
+    const session = await ctx.session()
+    if (!(await engine.listUser(user.id)).endable) ctx.throw(409, 'Devices cannot be signed out from here.')
+    if (!(await isProved(ctx, user, { action: ctx.path }))) return
+    await engine.endUser(user.id, session.key)
+    // A session that the cookie alone holds was ended with the others, and goes on as a sign-in of its own.
+    await session.cycleKey({ restartClock: true })
+    log.info({ user: user.id }, 'other sessions ended')
+    await answer(ctx, (await ctx.translate())('All other devices are signed out.'))
+  })
+
+  router.post(`${PAGE}/:handle/end`, async (ctx) => {
+    const user = await requireUser(ctx, services, PAGE)
+    if (user === null) return
+    const { listed } = await engine.listUser(user.id, (await ctx.session()).key)
+    const chosen = handles.find(user.id, String(ctx['params'].handle), listed)
+    if (chosen === undefined) return ctx.throw(404, GONE)
+    if (chosen.current) return await signOutHere(ctx)
+    const t = await ctx.translate()
+    const device = deviceKind(chosen.userAgent, t).name
+    if (!(await isProved(ctx, user, { action: ctx.path, device }))) return
+    if (!(await engine.endOne(user.id, chosen.key))) ctx.throw(404, GONE)
+    log.info({ user: user.id }, 'one other session ended')
+    await answer(ctx, t('{device} is signed out.', { device }))
+  })
+
+  /** Whether the password was given lately, or is with this request; asks for it where it is not. */
+  async function isProved(ctx: Context, user: User, asked: Asked): Promise<boolean> {
+    // Ending sessions does not count: a thief who came in time would never have to give the password.
+    if (Date.now() - (provedAt(await ctx.session()) ?? 0) < RECENT) return true
+    const input = readInput(ctx, confirmation)
+    if (!input.ok) return await refuse(ctx, asked, input.errors)
+    const { password } = input.values
+    if (password === undefined) return await askForPassword(ctx, asked)
+    await perUser.attempt(ctx, user.id)
+    if (!(await passwordMatches(password, user.passwordHash))) {
+      return await refuse(ctx, asked, { password: 'This is not your password.' })
+    }
+    await perUser.forget(user.id)
+    await renewSignIn(ctx, services, user)
+    return true
+  }
+
+  async function signOutHere(ctx: Context): Promise<void> {
+    await signOutUser(ctx, services)
+    ctx.set('Clear-Site-Data', '"cache", "storage"')
+    if (wantsJson(ctx)) ctx.body = { ok: true }
+    else go(ctx, '/login?signed-out')
+  }
+
+  return {
+    routes: router.routes(),
+    german,
+    page: (_ctx, session) =>
+      session.userId === null ? {} : { nav: [{ href: PAGE, label: 'Devices', place: 'account-page' }] },
+  }
+}
+
+/** Hours by which the last activity may be out of date, because visits that change nothing are rarely written down. */
+function lag({ session: { expiry, saveEveryRequest } }: Services['config']): number {
+  const window = Math.min(expiry.cookieAge, expiry.idleAge ?? Number.POSITIVE_INFINITY)
+  return saveEveryRequest ? 0 : Math.round((expiry.touchAfter * window) / HOUR)
+}
+
+function asJson({ handle, name, address, signedInAt, lastActivity, current }: Device) {
+  return { handle, device: name, address, signedInAt, lastActivity, current }
+}
+
+async function askForPassword(ctx: Context, asked: Asked): Promise<false> {
+  if (wantsJson(ctx)) ctx.throw(403, 'Please send your password as well.')
+  ctx.status = 403
+  return await showForm(ctx, asked, {})
+}
+
+async function refuse(ctx: Context, asked: Asked, errors: Readonly<Record<string, string>>): Promise<false> {
+  if (wantsJson(ctx)) throw new InvalidInputError(errors)
+  ctx.status = 422
+  return await showForm(ctx, asked, errors)
+}
+
+async function showForm(ctx: Context, asked: Asked, errors: Readonly<Record<string, string>>): Promise<false> {
+  const { action, device = null } = asked
+  await ctx.render('devices/confirm.njk', { action, device, errors, page: wantedPage(ctx) })
+  return false
+}
+
+/** The page of the list that the form was on. */
+function wantedPage(ctx: Context): number {
+  const input = readInput(ctx, z.object({ page: pageNumber }))
+  return input.ok ? input.values.page : 1
+}
+
+async function answer(ctx: Context, message: string): Promise<void> {
+  if (wantsJson(ctx)) {
+    ctx.body = { ok: true }
+    return
+  }
+  await flash(ctx, 'done', message)
+  const page = wantedPage(ctx)
+  go(ctx, page > 1 ? `${PAGE}?page=${page}` : PAGE)
+}
+
+function go(ctx: Context, path: string): void {
+  ctx.redirect(path)
+  ctx.status = 303
+}

@@ -1,0 +1,60 @@
+import type { Services } from '../../services.ts'
+import type { SessionEvent } from '../../session/observe/events.ts'
+import type { Translate } from '../../web/i18n.ts'
+import type { Told } from './requests.ts'
+
+/** Where the session came from, or why there is none. */
+export function originText(
+  { explanation: { opening, live, engine }, events }: Told,
+  { movingFrom }: Services['config']['session'],
+  t: Translate,
+): string {
+  if (opening === undefined) return t('Not at all: the page has not asked for the session.')
+  const { cookies, failed, suspicion, detail = '' } = opening
+  if (failed !== undefined) return t('The storage did not answer ({error}).', { error: failed })
+  if (cookies === 0) return t('None: the browser sent no cookie.')
+  if (!opening.live) return nowhere(suspicion, detail, t)
+  const loads = events.filter((event) => event.type === 'operation' && event.operation === 'load')
+  if (movingFrom !== undefined && loads.length > 1) {
+    return t('From {engine}, which sessions are leaving.', { engine: movingFrom.engine })
+  }
+  // Ended by now, it came from wherever the others come from.
+  if (live?.inCookie || engine === 'signed_cookies') return t('From the cookie itself.')
+  return fromCache(events, t) ?? fromStore(engine, t)
+}
+
+function nowhere(suspicion: string | undefined, detail: string, t: Translate): string {
+  switch (suspicion) {
+    case 'duplicate-cookie':
+      return t('None: the browser sent several cookies of that name, so none of them counts.')
+    case 'malformed-cookie':
+      return t('None: the cookie does not look like a session key.')
+    case 'unknown-key':
+      return t('None: no session has this key. It has expired, was ended, or never was.')
+    case 'undecodable':
+      return t('None: what the cookie leads to cannot be read ({detail}).', { detail })
+    case 'revoked':
+      return t('None: the session in the cookie was signed out.')
+    default:
+      return t('None: the session in the cookie is over.')
+  }
+}
+
+/** The first word of the cache counts; what follows belongs to saving. */
+function fromCache(events: readonly SessionEvent[], t: Translate): string | undefined {
+  for (const event of events) {
+    if (event.type !== 'cache') continue
+    if (event.outcome === 'hit') return t('From the copy in the cache.')
+    if (event.outcome === 'miss') return t('From the database: the cache had no copy.')
+    if (event.outcome === 'failed') return t('From the database: the cache did not answer.')
+    if (event.outcome === 'stale') return t('From the database: the copy in the cache could not be trusted.')
+  }
+  return undefined
+}
+
+function fromStore(engine: string, t: Translate): string {
+  if (engine === 'file') return t('From a file.')
+  if (engine === 'cache') return t('From the cache.')
+  if (engine === 'hybrid') return t('From its record in the database, where it went when the cookie was too small.')
+  return t('From the database.')
+}

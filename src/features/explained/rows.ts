@@ -1,0 +1,157 @@
+import type { Services } from '../../services.ts'
+import type { Display } from '../../web/display.ts'
+import type { Translate } from '../../web/i18n.ts'
+import { cookieTexts, headerTexts } from './answer.ts'
+import { type Format, formats } from './formats.ts'
+import { originText } from './origin.ts'
+import type { Masked, Told } from './requests.ts'
+import { changedTexts, noticedTexts, savedTexts } from './saving.ts'
+
+/** What is said of one thing, in one or more lines. */
+export interface Row {
+  readonly label: string
+  readonly texts: readonly string[]
+}
+
+type Pair = readonly [label: string, texts: readonly string[]]
+
+/** Says in words what a request did to its session. */
+export class Explainer {
+  readonly #config: Services['config']
+  readonly #t: Translate
+  readonly #format: Format
+
+  constructor(config: Services['config'], display: Display, t: Translate) {
+    this.#config = config
+    this.#t = t
+    this.#format = formats(display)
+  }
+
+  /** Title of a request in a list. */
+  title({ at, method, path, status }: Told): { time: string; text: string } {
+    return { time: this.#format.clock(at), text: `${method} ${path}${status === undefined ? '' : ` · ${status}`}` }
+  }
+
+  /** Few words for a closed panel. */
+  summary({ explanation: { opening, live, bytes, decision, writing } }: Told): string {
+    if (opening === undefined) return this.#t('not asked for')
+    if (opening.failed !== undefined) return this.#t('the storage is out')
+    const state = live === undefined ? this.#t('none') : this.#format.bytes(bytes)
+    const write = decision === undefined || decision.write === 'none' ? 'nothing to save' : 'will be saved'
+    if (writing?.failed !== undefined) return `${state}, ${this.#t('not saved')}`
+    return `${state}, ${this.#t(write)}`
+  }
+
+  /** What every page says at its foot. */
+  short(told: Told): Row[] {
+    const [sending = ''] = cookieTexts(told, this.#t, this.#format)
+    return this.#request(told, [[this.#t('Cookie'), [sending]]])
+  }
+
+  /** The same of an earlier request, with all that was sent. */
+  earlier(told: Told): Row[] {
+    const t = this.#t
+    return this.#request(told, [
+      [t('Cookie'), [...cookieTexts(told, t, this.#format), ...this.#marks(told)]],
+      [t('Headers'), headerTexts(told, t)],
+    ])
+  }
+
+  /** Everything about the session as it is now. */
+  long(told: Told): Row[] {
+    const { engine, format } = this.#config.session
+    const holds = told.explanation.content.map(({ key, bytes }) => `${key}: ${this.#format.bytes(bytes)}`)
+    return [
+      { label: this.#t('Engine'), texts: [`${engine}, ${format}`] },
+      ...this.earlier(told),
+      ...rows([this.#t('Holds'), holds], ...this.#clocks(told)),
+    ]
+  }
+
+  #request(told: Told, answer: readonly Pair[]): Row[] {
+    const t = this.#t
+    const { session } = this.#config
+    return rows(
+      [t('Loaded'), [originText(told, session, t)]],
+      [t('Changed'), changedTexts(told.explanation, t)],
+      [t(told.explanation.settled ? 'Saved' : 'To be saved'), savedTexts(told, t)],
+      [t('Noticed'), noticedTexts(told, t)],
+      ...answer,
+      [t('Size'), this.#size(told)],
+      [t('Times'), this.#times(told)],
+    )
+  }
+
+  #size({ explanation, received, sent, events }: Told): string[] {
+    const { bytes, live, engine } = explanation
+    const { cookie, maxBytes, hybridLimit } = this.#config.session
+    const of = (size: number, limit: number) => ({
+      size: this.#format.bytes(size),
+      share: this.#format.share(size / limit),
+      limit: this.#format.bytes(limit),
+    })
+    const held = sent ?? received
+    if (live === undefined) return []
+    if (live.inCookie && held !== undefined && !held.cleared) {
+      const limit = engine === 'hybrid' ? hybridLimit : cookie.maxSize
+      return [this.#t('{size} in the cookie, {share} of at most {limit}.', of(held.bytes, limit))]
+    }
+    const written = events.findLast((event) => event.type === 'size')
+    return [
+      this.#t('{size} as JSON, {share} of at most {limit}.', of(bytes, maxBytes)),
+      ...(written === undefined || live.inCookie
+        ? []
+        : [this.#t('Written as {size}.', { size: this.#format.bytes(written.bytes) })]),
+    ]
+  }
+
+  #times({ explanation: { opening, writing }, events, milliseconds, status }: Told): string[] {
+    const time = (value: number) => ({ time: this.#format.milliseconds(value) })
+    const asked = events.flatMap((event) =>
+      event.type === 'operation'
+        ? [`${event.operation} ${this.#format.milliseconds(event.milliseconds)} (${event.outcome})`]
+        : [],
+    )
+    return [
+      ...(opening === undefined ? [] : [this.#t('Loaded in {time}.', time(opening.milliseconds))]),
+      ...(writing === undefined ? [] : [this.#t('Saved in {time}.', time(writing.milliseconds))]),
+      ...(asked.length === 0 ? [] : [this.#t('Of the store: {operations}.', { operations: asked.join(', ') })]),
+      this.#t(status === undefined ? '{time} until here.' : 'Answered in {time}.', time(milliseconds)),
+    ]
+  }
+
+  #marks({ received, sent }: Told): string[] {
+    const mark = (cookie: Masked | undefined) =>
+      cookie === undefined || cookie.cleared ? this.#t('none') : `#${cookie.hash.slice(0, 4)}`
+    const received4 = this.#t('Received: {mark}.', { mark: mark(received) })
+    return sent === undefined ? [received4] : [received4, this.#t('Sent: {mark}.', { mark: mark(sent) })]
+  }
+
+  #clocks({ explanation: { live } }: Told): Pair[] {
+    if (live === undefined) return []
+    const t = this.#t
+    const at = (moment: number) => `${this.#format.moment(moment)}, ${this.#format.distance(moment)}`
+    const { createdAt, lastActivity, touchFrom, ageEnds, ownExpiry, idleEnds, absoluteEnds, expires } = live
+    const seen = lastActivity === 0 ? t('This kind of table does not keep it.') : at(lastActivity)
+    const touch = this.#config.session.saveEveryRequest
+      ? [t('SESSION_SAVE_EVERY_REQUEST: every request is written down.')]
+      : touchFrom === undefined
+        ? []
+        : [t('Reading alone is written down only after {moment}.', { moment: this.#format.moment(touchFrom) })]
+    return [
+      [t('Began'), [at(createdAt)]],
+      [t('Last activity'), [seen, ...touch]],
+      [t('Age is over'), [at(ageEnds), ...(ownExpiry ? [t('By an expiry of its own.')] : [])]],
+      [t('Idle too long'), [idleEnds === undefined ? t('Never: SESSION_IDLE_AGE is not set.') : at(idleEnds)]],
+      [
+        t('Absolute end'),
+        [absoluteEnds === undefined ? t('Never: SESSION_ABSOLUTE_AGE is not set.') : at(absoluteEnds)],
+      ],
+      [t('So it expires'), [at(expires)]],
+    ]
+  }
+}
+
+function rows(...all: Pair[]): Row[] {
+  return all.filter(([, texts]) => texts.length > 0).map(([label, texts]) => ({ label, texts }))
+}

@@ -1,0 +1,161 @@
+import { RESPONSE_BOUNDS, type Tally } from './metrics.ts'
+
+/** What is watched, and when it is time to act. Shares are 0 to 1, times are milliseconds. */
+export interface Figure {
+  readonly id: string
+  readonly label: string
+  readonly unit: 'share' | 'milliseconds'
+  /** On which side of target and alert level it is bad. */
+  readonly bad: 'above' | 'below'
+  readonly target: number
+  readonly alert: number
+  /** One sentence for somebody who has never seen it, and one for when it is red. */
+  readonly what: string
+  readonly mend: string
+  /** Which applications have it: all, those with a store, those with a cache in front of a database. */
+  readonly of: 'all' | 'store' | 'copies'
+  /** The value in a stretch of time, and of how many events it is made. */
+  read(tally: Tally): { value: number; events: number }
+}
+
+/** The thresholds of the dashboard; `ops/prometheus/holdfast.rules.yml` has the same, and a test compares them. */
+export const FIGURES: readonly Figure[] = [
+  {
+    id: 'response',
+    label: 'Response time, P95',
+    unit: 'milliseconds',
+    bad: 'above',
+    target: 100,
+    alert: 200,
+    what: '95 of 100 answers were ready within this time.',
+    mend: 'See in the table of times whether sessions are the slow part; if not, look at the slowest pages in the log.',
+    of: 'all',
+    read: ({ responses }) => ({
+      value: quantile(0.95, responses, RESPONSE_BOUNDS) * 1000,
+      events: responses.at(-1) ?? 0,
+    }),
+  },
+  {
+    id: 'conflicts',
+    label: 'Conflicts',
+    unit: 'share',
+    bad: 'above',
+    target: 0.05,
+    alert: 0.2,
+    what: 'Saves that met a newer state of the session; the change was applied to that one, and nothing was lost.',
+    mend: 'Look for a page that sends several changing requests at once, and for clients that repeat them without end.',
+    of: 'store',
+    read: ({ conflicts, saves }) => share(conflicts, saves),
+  },
+  {
+    id: 'ended',
+    label: 'Ended elsewhere',
+    unit: 'share',
+    bad: 'above',
+    target: 0.01,
+    alert: 0.05,
+    what: 'Changes that came too late: the session had been ended meanwhile, and they were refused.',
+    mend: 'After a wave of sign-outs it passes by itself; otherwise a client goes on sending with sessions that are over.',
+    of: 'store',
+    read: ({ ended, saves }) => share(ended, saves),
+  },
+  {
+    id: 'hits',
+    label: 'Cache hit ratio',
+    unit: 'share',
+    bad: 'below',
+    target: 0.8,
+    alert: 0.7,
+    what: 'Reads that the cache answered, so that the database was not asked.',
+    mend: 'Give the cache more memory if it evicts, raise SESSION_CACHE_TIMEOUT, or warm it with "npm run sessions -- warm".',
+    of: 'copies',
+    read: ({ hits, misses }) => share(hits, hits + misses),
+  },
+  {
+    id: 'writes',
+    label: 'Cache write success',
+    unit: 'share',
+    bad: 'below',
+    target: 0.95,
+    alert: 0.9,
+    what: 'Writes to the cache that it confirmed in time.',
+    mend: 'See that the cache can be reached and has memory left; a slow network may need a longer CACHE_COMMAND_TIMEOUT.',
+    of: 'copies',
+    read: ({ written, writeFailed }) => share(written, written + writeFailed),
+  },
+  {
+    id: 'fallbacks',
+    label: 'Database fallback',
+    unit: 'share',
+    bad: 'above',
+    target: 0.2,
+    alert: 0.3,
+    what: 'Reads that went to the database because the cache was out or could not be believed.',
+    mend: 'Mend the cache. Every page is right meanwhile, but the database bears the whole load.',
+    of: 'copies',
+    read: ({ fallbacks, reads }) => share(fallbacks, reads),
+  },
+]
+
+/** How a figure is doing. `none`: nothing has happened yet; `few`: too little to judge by. */
+export type State = 'good' | 'missed' | 'alert' | 'few' | 'none'
+
+/** Events below which a share says nothing; the alert rules ask for as many. */
+export const FEWEST = 20
+
+/** Judges a value by the target and the alert level of its figure. */
+export function judge({ bad, target, alert }: Figure, { value, events }: { value: number; events: number }): State {
+  if (events === 0) return 'none'
+  if (events < FEWEST) return 'few'
+  const beyond = (level: number) => (bad === 'above' ? value > level : value < level)
+  if (beyond(alert)) return 'alert'
+  return beyond(target) ? 'missed' : 'good'
+}
+
+/** What was counted between two moments. */
+export function between(earlier: Tally, later: Tally): Tally {
+  const less = (name: NumberKey) => later[name] - earlier[name]
+  const lessEach = (name: 'responses' | 'loading' | 'saving') =>
+    later[name].map((count, index) => count - (earlier[name][index] ?? 0))
+  return {
+    reads: less('reads'),
+    saves: less('saves'),
+    conflicts: less('conflicts'),
+    ended: less('ended'),
+    hits: less('hits'),
+    misses: less('misses'),
+    written: less('written'),
+    writeFailed: less('writeFailed'),
+    fallbacks: less('fallbacks'),
+    responses: lessEach('responses'),
+    loading: lessEach('loading'),
+    saving: lessEach('saving'),
+    security: Object.fromEntries(
+      Object.entries(later.security).map(([kind, count]) => [kind, count - (earlier.security[kind] ?? 0)]),
+    ),
+  }
+}
+
+type NumberKey = { [Name in keyof Tally]: Tally[Name] extends number ? Name : never }[keyof Tally]
+
+/**
+ * The value below which this share of the events lies, read between the bounds as Prometheus does it; 0 without events.
+ *
+ * @param cumulative counts up to each bound, and of all
+ */
+export function quantile(part: number, cumulative: readonly number[], bounds: readonly number[]): number {
+  const rank = part * (cumulative.at(-1) ?? 0)
+  if (rank === 0) return 0
+  const bucket = cumulative.findIndex((count) => count >= rank)
+  const upper = bounds[bucket]
+  // Beyond the last bound nobody knows how far.
+  if (upper === undefined) return bounds.at(-1) ?? 0
+  const lower = bounds[bucket - 1] ?? 0
+  const before = cumulative[bucket - 1] ?? 0
+  const inside = (cumulative[bucket] ?? 0) - before
+  return lower + ((upper - lower) * (rank - before)) / inside
+}
+
+function share(part: number, whole: number): { value: number; events: number } {
+  return { value: whole === 0 ? 0 : part / whole, events: whole }
+}

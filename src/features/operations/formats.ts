@@ -1,0 +1,27 @@
+import type { Display } from '../../web/display.ts'
+
+/** Figures as their reader writes them. */
+export interface Format {
+  /** 0 to 1, as per cent. */
+  share(value: number): string
+  milliseconds(value: number): string
+  count(value: number): string
+  bytes(value: number): string
+  /** Milliseconds since 1970, as hours, minutes and seconds. */
+  clock(at: number): string
+}
+
+/** How a reader writes figures: no more digits than anybody needs to act. */
+export function formats({ language, timeZone }: Display): Format {
+  const share = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 })
+  const precise = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 })
+  const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 })
+  const clock = new Intl.DateTimeFormat(language, { timeStyle: 'medium', timeZone })
+  return {
+    share: (value) => share.format(value),
+    milliseconds: (value) => `${(value < 10 ? precise : whole).format(value)}\u00a0ms`,
+    count: (value) => whole.format(value),
+    bytes: (value) => (value < 10_000 ? `${whole.format(value)}\u00a0B` : `${whole.format(value / 1000)}\u00a0kB`),
+    clock: (at) => clock.format(at),
+  }
+}

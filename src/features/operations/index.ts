@@ -1,0 +1,87 @@
+import Router from '@koa/router'
+import type { Context, Middleware } from 'koa'
+import type { Services } from '../../services.ts'
+import { currentUser, requireUser } from '../../web/current-user.ts'
+import type { Feature } from '../../web/feature.ts'
+import { wantsJson } from '../../web/input.ts'
+import { mayReadMetrics } from './access.ts'
+import { Counting } from './counting.ts'
+import { Dashboard } from './dashboard.ts'
+import { german } from './german.ts'
+import { Metrics } from './metrics.ts'
+import { Samples } from './samples.ts'
+
+/** How the sessions are doing: metrics for Prometheus, and a page for the staff. */
+export default function operations(services: Services): Feature {
+  const metrics = new Metrics(services)
+  const samples = new Samples({ tally: () => metrics.tally() })
+  const dashboard = new Dashboard(services, metrics, samples, new Counting(services.store))
+  const router = new Router()
+  services.watch((event) => metrics.observe(event))
+  void samples.start()
+
+  router.get('/operations', async (ctx) => {
+    const repeated = ctx.query['refresh'] !== undefined
+    if (repeated) asOnlooker(ctx)
+    const user = await requireUser(ctx, services, '/operations')
+    if (user === null) return
+    if (!user.isStaff) ctx.throw(403)
+    if (wantsJson(ctx)) ctx.body = await dashboard.figures()
+    else {
+      const view = await dashboard.view(await ctx.display(), await ctx.translate())
+      await ctx.render('operations/operations.njk', { ...view, still: ctx.query['still'] !== undefined })
+    }
+  })
+
+  return {
+    routes: router.routes(),
+    german,
+    outermost: measured(metrics, services.config.metricsToken),
+    page: async (ctx, session) =>
+      session.userId !== null && (await currentUser(ctx, services))?.isStaff
+        ? { nav: [{ href: '/operations', label: 'Operations', place: 'account' }] }
+        : {},
+  }
+}
+
+/** A page that renews itself is no activity of its reader, or a forgotten tab would keep its session for ever. */
+function asOnlooker(ctx: Context): void {
+  const { session } = ctx
+  ctx.session = () => session({ activity: false })
+}
+
+// What machines ask all day says nothing of how long people wait.
+const UNMEASURED = new Set(['/metrics', '/healthz', '/readyz'])
+
+/** Answers /metrics, above the session, and measures everything else. */
+function measured(metrics: Metrics, token: string | undefined): Middleware {
+  return async (ctx, next) => {
+    if (ctx.path === '/metrics') return await answerMetrics(ctx, metrics, token)
+    if (UNMEASURED.has(ctx.path)) return await next()
+    const start = performance.now()
+    let status = 500
+    try {
+      await next()
+      status = ctx.status
+    } finally {
+      metrics.responded(status, performance.now() - start)
+    }
+  }
+}
+
+async function answerMetrics(ctx: Context, metrics: Metrics, token: string | undefined): Promise<void> {
+  ctx.set('Cache-Control', 'no-store')
+  if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
+    ctx.set('Allow', 'GET, HEAD')
+    ctx.status = 405
+    return
+  }
+  if (!mayReadMetrics(ctx, token)) {
+    ctx.status = 403
+    ctx.body = 'Metrics are for this machine itself, and for whoever has the METRICS_TOKEN.\n'
+    return
+  }
+  const { type, body } = await metrics.text()
+  ctx.type = type
+  ctx.body = body
+}

@@ -1,0 +1,248 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { Services } from '../../services.ts'
+import type { SecurityKind, SessionEvent } from '../../session/observe/events.ts'
+import { collectServerFigures } from './cache-servers.ts'
+import { poolUse } from './pool.ts'
+
+/** What was counted since the process began. Buckets are cumulative, one for each bound and one for what is above. */
+export interface Tally {
+  readonly reads: number
+  readonly saves: number
+  readonly conflicts: number
+  readonly ended: number
+  readonly hits: number
+  readonly misses: number
+  readonly written: number
+  readonly writeFailed: number
+  readonly fallbacks: number
+  readonly responses: readonly number[]
+  readonly loading: readonly number[]
+  readonly saving: readonly number[]
+  readonly security: Readonly<Record<string, number>>
+}
+
+type CacheOutcome = (SessionEvent & { type: 'cache' })['outcome']
+
+/** Upper bounds of the response histogram in seconds; both thresholds are bounds, so they are judged exactly. */
+export const RESPONSE_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 10]
+/** Upper bounds of the histogram of operations on the store, in seconds. */
+export const OPERATION_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
+const SIZE_BOUNDS = [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]
+
+// As objects, so that a kind of event that is added without its series does not compile.
+const CACHE_OUTCOMES: Record<CacheOutcome, true> = {
+  hit: true,
+  miss: true,
+  filled: true,
+  stale: true,
+  failed: true,
+  written: true,
+  'write-failed': true,
+}
+const SECURITY_KINDS: Record<SecurityKind, true> = {
+  'duplicate-cookie': true,
+  'malformed-cookie': true,
+  'unknown-key': true,
+  undecodable: true,
+  revoked: true,
+}
+const BREAKER_STATES = ['closed', 'half-open', 'open'] as const
+const OUTCOMES = {
+  load: ['done', 'missing', 'failed'],
+  create: ['done', 'failed'],
+  save: ['saved', 'conflict', 'missing', 'failed'],
+  touch: ['done', 'conflict', 'missing', 'failed'],
+  delete: ['done', 'missing', 'failed'],
+  cycle: ['done', 'conflict', 'missing', 'failed'],
+} as const
+
+/**
+ * The figures of one application, for Prometheus. No label holds anything of a visitor: every value of every label is in
+ * a list above, so the number of series never grows with the traffic.
+ */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #engine: string
+  #waiting = 0
+
+  readonly #operations = this.#histogram(
+    'session_operation_seconds',
+    'What the engine asked of its store, and how long that took.',
+    OPERATION_BOUNDS,
+    ['engine', 'operation', 'outcome'],
+  )
+  readonly #sizes = this.#histogram('session_bytes', 'Sessions as they were written, encoded.', SIZE_BOUNDS, ['engine'])
+  readonly #conflicts = this.#counter('session_conflicts_total', 'Saves that met a newer state and were tried again.')
+  readonly #replays = this.#counter(
+    'session_replays_total',
+    'Saves whose changes were applied to a state newer than read.',
+  )
+  readonly #ended = this.#counter(
+    'session_ended_elsewhere_total',
+    'Changes refused because the session had ended meanwhile.',
+  )
+  readonly #security = this.#counter('session_security_events_total', 'Cookies that led to no session.', 'kind')
+  readonly #cache = this.#counter(
+    'session_cache_total',
+    'What the cache in front of the database did for a request.',
+    'outcome',
+  )
+  readonly #fallbacks = this.#counter(
+    'session_fallbacks_total',
+    'Reads that the database served because the cache was out.',
+  )
+  readonly #overflows = this.#counter(
+    'session_overflows_total',
+    'Sessions that outgrew their cookie and lost keys, as the settings allow.',
+  )
+  readonly #responses = this.#histogram(
+    'http_response_seconds',
+    'Time until an answer was ready, by class of its status.',
+    RESPONSE_BOUNDS,
+    ['status'],
+  )
+
+  constructor(services: Pick<Services, 'engine' | 'cache' | 'knex'>) {
+    this.#engine = services.engine.name
+    this.#startAtZero()
+    this.#addGauges(services)
+  }
+
+  /** Takes part in every request, so it only counts. */
+  observe(event: SessionEvent): void {
+    if (event.type === 'operation') {
+      const { operation, outcome, milliseconds } = event
+      this.#operations.observe(
+        { engine: this.#engine, operation, outcome: known(operation, outcome) },
+        milliseconds / 1000,
+      )
+    } else if (event.type === 'cache') this.#cache.inc({ outcome: event.outcome })
+    else if (event.type === 'size') this.#sizes.observe({ engine: this.#engine }, event.bytes)
+    else if (event.type === 'security') this.#security.inc({ kind: event.kind })
+    else if (event.type === 'conflict') this.#conflicts.inc()
+    else if (event.type === 'replayed') this.#replays.inc()
+    else if (event.type === 'ended') this.#ended.inc()
+    else if (event.type === 'fallback') this.#fallbacks.inc()
+    else if (event.type === 'overflow') this.#overflows.inc()
+    else if (event.type === 'write-behind') this.#waiting = event.waiting
+  }
+
+  /** Counts an answer. */
+  responded(status: number, milliseconds: number): void {
+    this.#responses.observe({ status: `${Math.trunc(status / 100)}xx` }, milliseconds / 1000)
+  }
+
+  /** Everything in the text format of Prometheus. */
+  async text(): Promise<{ type: string; body: string }> {
+    return { type: this.#registry.contentType, body: await this.#registry.metrics() }
+  }
+
+  /** Sessions whose newest state is in the cache only, as yet. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  async tally(): Promise<Tally> {
+    const [operations, responses, cache, security, conflicts, ended, fallbacks] = await Promise.all([
+      this.#operations.get(),
+      this.#responses.get(),
+      this.#cache.get(),
+      this.#security.get(),
+      this.#conflicts.get(),
+      this.#ended.get(),
+      this.#fallbacks.get(),
+    ])
+    const of = (operation: string) => operations.values.filter(({ labels }) => labels['operation'] === operation)
+    const outcome = (name: string) => sum(cache.values.filter(({ labels }) => labels['outcome'] === name))
+    const loading = cumulative(of('load'), OPERATION_BOUNDS)
+    const saving = cumulative(of('save'), OPERATION_BOUNDS)
+    return {
+      reads: loading.at(-1) ?? 0,
+      saves: saving.at(-1) ?? 0,
+      conflicts: sum(conflicts.values),
+      ended: sum(ended.values),
+      hits: outcome('hit'),
+      misses: outcome('miss'),
+      written: outcome('written') + outcome('filled'),
+      writeFailed: outcome('write-failed'),
+      fallbacks: sum(fallbacks.values),
+      responses: cumulative(responses.values, RESPONSE_BOUNDS),
+      loading,
+      saving,
+      security: Object.fromEntries(security.values.map(({ labels, value }) => [String(labels['kind']), value])),
+    }
+  }
+
+  // A rate needs a first value, and an alert on a series that is not there yet never fires.
+  #startAtZero(): void {
+    for (const [operation, outcomes] of Object.entries(OUTCOMES)) {
+      for (const outcome of outcomes) this.#operations.zero({ engine: this.#engine, operation, outcome })
+    }
+    for (const outcome of Object.keys(CACHE_OUTCOMES)) this.#cache.inc({ outcome }, 0)
+    for (const kind of Object.keys(SECURITY_KINDS)) this.#security.inc({ kind }, 0)
+    for (const status of ['2xx', '3xx', '4xx', '5xx']) this.#responses.zero({ status })
+  }
+
+  #addGauges({ cache, knex }: Pick<Services, 'cache' | 'knex'>): void {
+    const registers = [this.#registry]
+    const waiting = () => this.#waiting
+    new Gauge({
+      name: 'holdfast_session_write_behind_waiting',
+      help: 'Sessions whose newest state the database does not have yet.',
+      registers,
+      collect() {
+        this.set(waiting())
+      },
+    })
+    new Gauge({
+      name: 'holdfast_database_connections',
+      help: 'Connections of the pool, by what they do; pending: requests that wait for one.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const [state, count] of Object.entries(poolUse(knex))) this.set({ state }, count)
+      },
+    })
+    // Without a cache there is no breaker, but the series is there for the alert: closed.
+    new Gauge({
+      name: 'holdfast_cache_breaker',
+      help: '1 for the state the breaker is in; open: the cache is out and left alone.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        const now = cache?.state ?? 'closed'
+        for (const state of BREAKER_STATES) this.set({ state }, state === now ? 1 : 0)
+      },
+    })
+    const ask = cache?.serverFigures
+    if (ask !== undefined) collectServerFigures(this.#registry, ask)
+  }
+
+  #counter<Label extends string>(name: string, help: string, ...labelNames: Label[]): Counter<Label> {
+    return new Counter({ name: `holdfast_${name}`, help, labelNames, registers: [this.#registry] })
+  }
+
+  #histogram<Label extends string>(name: string, help: string, buckets: number[], labelNames: Label[]) {
+    return new Histogram({ name: `holdfast_${name}`, help, buckets, labelNames, registers: [this.#registry] })
+  }
+}
+
+/** The outcome if it is one of those there are: a store's own word must not become a label. */
+function known(operation: keyof typeof OUTCOMES, outcome: string): string {
+  const outcomes: readonly string[] = OUTCOMES[operation]
+  return outcomes.includes(outcome) ? outcome : 'done'
+}
+
+interface Value {
+  readonly value: number
+  readonly labels: Readonly<Record<string, string | number | undefined>>
+  readonly metricName?: string | undefined
+}
+
+function sum(values: readonly Value[]): number {
+  return values.reduce((total, { value }) => total + value, 0)
+}
+
+function cumulative(values: readonly Value[], bounds: readonly number[]): number[] {
+  return [...bounds, '+Inf'].map((bound) => sum(values.filter(({ labels }) => labels['le'] === bound)))
+}

@@ -1,0 +1,38 @@
+import type { Counted } from './counting.ts'
+import type { Format } from './formats.ts'
+
+/** What the page says of the sessions there are; a table without metadata knows neither users nor ages. */
+export function sessionsPart(counted: Counted, format: Format, keepsMetadata: boolean) {
+  if (counted.state !== 'known') return { state: counted.state }
+  const { at, statistics } = counted
+  const { live, expired, authenticated, ages, largest } = statistics
+  const bars = keepsMetadata
+    ? ([
+        ['Expired, not yet cleared', expired],
+        ['Under 1 day old', ages.underDay],
+        ['Under 1 week old', ages.underWeek],
+        ['Over 1 week old', ages.overWeek],
+      ] as const)
+    : ([
+        ['Expired, not yet cleared', expired],
+        ['Live', live],
+      ] as const)
+  const most = Math.max(1, ...bars.map(([, count]) => count))
+  return {
+    state: counted.state,
+    at,
+    live: format.count(live),
+    authenticated: keepsMetadata ? format.count(authenticated) : null,
+    ages: bars.map(([label, count]) => ({
+      label,
+      count: format.count(count),
+      width: Math.round((count / most) * 200),
+    })),
+    largest: largest.map(({ bytes, userId, createdAt, lastActivity }) => ({
+      bytes: format.bytes(bytes),
+      userId,
+      createdAt: createdAt || null,
+      lastActivity: lastActivity || null,
+    })),
+  }
+}

@@ -1,0 +1,145 @@
+import test, { type ExecutionContext } from 'ava'
+import { type Answer, startApp, type TestApp, type TestBrowser } from '../support/app.ts'
+
+interface Row {
+  label: string
+  texts: string[]
+}
+
+async function development(t: ExecutionContext, env: Record<string, string> = {}): Promise<TestApp> {
+  const app = await startApp({ NODE_ENV: 'development', ...env })
+  t.teardown(() => app.close())
+  return app
+}
+
+type Said = Record<string, string[]>
+
+/** The requests before, newest first: what was asked, and what is said of it. */
+async function earlier(browser: TestBrowser): Promise<(Said & { text: string })[]> {
+  const body = (await browser.json('GET', '/session')).json<{ earlier: { text: string; rows: Row[] }[] }>()
+  return body.earlier.map(
+    ({ text, rows }) =>
+      Object.assign(Object.fromEntries(rows.map(({ label, texts }) => [label, texts])), { text }) as never,
+  )
+}
+
+const personal = {
+  username: 'newcomer',
+  fullName: 'A Name',
+  email: 'a@example.com',
+  password: 'a-long-password-1',
+  repeat: 'a-long-password-1',
+}
+
+const panelOf = ({ text }: Answer) => /<aside class="explained"[\s\S]*<\/aside>/.exec(text)?.[0] ?? ''
+
+test('a form that stored something is understood after its redirect', async (t) => {
+  const app = await development(t)
+  const browser = app.browser()
+  t.is((await browser.post('/preferences', { theme: 'dark' })).status, 303)
+  const page = panelOf(await browser.get('/preferences'))
+  t.regex(page, /flash \(removed\)/)
+  t.regex(page, /The changes: the session was changed\./)
+  const [shown, post] = await earlier(browser)
+  t.is(shown?.text, 'GET /preferences · 200')
+  t.deepEqual(shown?.['Saved'], ['The changes: the session was changed.'])
+  t.is(post?.text, 'POST /preferences · 303')
+  t.deepEqual(post?.['Loaded'], ['None: the browser sent no cookie.'])
+  t.deepEqual(post?.['Changed'], ['preferences, flash'])
+  t.deepEqual(post?.['Saved'], ['A new session: something was stored for the first time.'])
+  const cookie = post?.['Cookie'] ?? []
+  t.is(cookie[0], 'Sent: the session is new.')
+  for (const part of [
+    /^Max-Age=1209600: .* in 14 days\.$/,
+    /^HttpOnly: /,
+    /^SameSite=Lax: /,
+    /^Path=\/: /,
+    /^No Secure: /,
+  ]) {
+    t.true(
+      cookie.some((text) => part.test(text)),
+      String(part),
+    )
+  }
+  t.regex(post?.['Times']?.join() ?? '', /Saved in .*Of the store: create /)
+})
+
+test('signing in and out: a new key, an end, and nothing of it is lost on the way', async (t) => {
+  const app = await development(t)
+  const browser = app.browser()
+  await browser.post('/preferences', { theme: 'dark' })
+  await browser.signIn('ada')
+  const [signIn, first] = await earlier(browser)
+  t.is(first?.text, 'POST /preferences · 303')
+  t.is(signIn?.text, 'POST /login · 303')
+  t.deepEqual(signIn?.['Saved'], ['The session, under a new key: the session moves to a new key.'])
+  t.regex(signIn?.['Changed']?.join() ?? '', /_auth_user_id, _auth_user_hash/)
+  const marks = signIn?.['Cookie']?.flatMap((text) => /#[0-9a-f]{4}/.exec(text)?.[0] ?? []) ?? []
+  t.is(new Set(marks).size, 2, 'received one key, sent another')
+  const signedIn = await browser.cookie()
+  await browser.post('/logout')
+  // The browser has forgotten the cookie; whoever still has it sees what became of it.
+  const late = await browser.get('/session', { cookie: signedIn })
+  t.regex(late.text, /POST \/logout · 303/)
+  t.regex(late.text, /The session was ended at once\./)
+  t.regex(late.text, /Taken back: the session was ended\./)
+  t.regex(late.text, /Max-Age=0: the browser forgets it\./)
+  t.regex(late.text, /None: no session has this key/)
+})
+
+for (const engine of ['db', 'signed_cookies', 'hybrid']) {
+  test(`${engine}: no cookie, hash, address or other value is ever shown`, async (t) => {
+    const app = await development(t, { SESSION_ENGINE: engine })
+    const browser = app.browser()
+    const cookies = new Set<string>()
+    const note = async () => cookies.add((await browser.cookie()).split('=')[1] ?? '')
+    await browser.post('/register/1', personal)
+    await note()
+    const { engine: sessions } = app.services
+    const registering = await sessions.open([...cookies][0] ?? '')
+    await browser.signIn('ada')
+    await note()
+    const signedIn = await sessions.open((await browser.cookie()).split('=')[1] ?? '')
+    if (!registering.live && engine === 'hybrid') t.fail('The session was not there')
+    const values: unknown[] = [registering, signedIn].map((one) => (one.live ? one.loaded.data : {}))
+    const secrets = (JSON.stringify(values).match(/"[^"]{9,}"/g) ?? [])
+      .map((text) => text.slice(1, -1))
+      .filter((text) => /[$@=]|[0-9A-Za-z+/]{20}/.test(text))
+    t.true(secrets.length >= 2, String(secrets))
+    const shown = [
+      (await browser.get('/')).text,
+      (await browser.get('/preferences')).text,
+      (await browser.get('/session')).text,
+      (await browser.json('GET', '/session')).text,
+    ]
+    await note()
+    for (const secret of [...cookies, ...secrets, 'a-long-password-1', 'ada-demo-password']) {
+      t.true(secret.length > 8)
+      for (const page of shown) t.false(page.includes(secret), secret)
+    }
+    const [page = ''] = shown.slice(2)
+    t.regex(page, /_auth_user_hash: \d+/, 'its name and size are shown')
+  })
+}
+
+test('requests follow a session whose cookie changes with every save', async (t) => {
+  const app = await development(t, { SESSION_ENGINE: 'signed_cookies' })
+  const browser = app.browser()
+  for (const theme of ['dark', 'light', 'system']) await browser.post('/preferences', { theme })
+  const texts = (await earlier(browser)).map(({ text }) => text)
+  t.deepEqual(texts, Array(3).fill('POST /preferences · 303'))
+  const [last] = await earlier(browser)
+  t.is(last?.['Cookie']?.[0], 'Sent: it holds the session.')
+})
+
+test('the panel and the page speak the language of the page', async (t) => {
+  const app = await development(t)
+  const browser = app.browser()
+  await browser.post('/preferences', { language: 'de' })
+  const page = await browser.get('/session')
+  t.regex(page.text, /<h1>Die Sitzung erklärt<\/h1>/)
+  t.regex(page.text, /Eine neue Sitzung: Es wurde zum ersten Mal etwas abgelegt\./)
+  t.regex(page.text, /der Browser vergisst es in 14 Tagen/)
+  t.regex(panelOf(page), /Aus der Datenbank\./)
+  t.notRegex(panelOf(page), /the session|Nothing/)
+})

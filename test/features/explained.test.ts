@@ -1,0 +1,203 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import test, { type ExecutionContext } from 'ava'
+import { german } from '../../src/features/explained/german.ts'
+import { Changes } from '../../src/session/changes.ts'
+import { emptyData } from '../../src/session/data.ts'
+import { settle } from '../../src/session/settle.ts'
+import { type Answer, startApp, type TestApp } from '../support/app.ts'
+
+const PRODUCTION = { NODE_ENV: 'production', SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough' }
+
+interface Row {
+  label: string
+  texts: string[]
+}
+
+async function development(t: ExecutionContext, env: Record<string, string> = {}): Promise<TestApp> {
+  const app = await startApp({ NODE_ENV: 'development', ...env })
+  t.teardown(() => app.close())
+  return app
+}
+
+/** A session that holds this, as a cookie header. */
+async function cookieWith(app: TestApp, data: Record<string, string>): Promise<string> {
+  const committed = await app.services.engine.commit({
+    write: 'create',
+    loaded: undefined,
+    data: Object.assign(emptyData(), data),
+    changes: new Changes(),
+    client: { ipAddress: null, userAgent: null },
+    restartClock: false,
+  })
+  if (committed.outcome !== 'saved') throw new Error('The session was not saved')
+  return `${app.services.config.session.cookie.name}=${committed.cookie}`
+}
+
+/** What /session says of the session now, by label. */
+async function told(app: TestApp, cookie?: string): Promise<Record<string, string[]>> {
+  const accept = { accept: 'application/json' }
+  const answer = await app.browser().get('/session', cookie === undefined ? accept : { ...accept, cookie })
+  const { session } = answer.json<{ session: Row[] }>()
+  return Object.fromEntries(session.map(({ label, texts }) => [label, texts]))
+}
+
+const panelOf = ({ text }: Answer) => /<aside class="explained"[\s\S]*<\/aside>/.exec(text)?.[0] ?? ''
+
+for (const [mode, env] of [
+  ['production', PRODUCTION],
+  ['test', {}],
+] as const) {
+  test(`in ${mode} there is no page, no panel and no time`, async (t) => {
+    const app = await startApp(env)
+    t.teardown(() => app.close())
+    const browser = app.browser()
+    t.is((await browser.get('/session')).status, 404)
+    t.is((await browser.json('GET', '/session')).status, 404)
+    for (const path of ['/', '/nothing-here']) {
+      const page = await browser.get(path)
+      t.is(page.headers.get('server-timing'), null)
+      t.notRegex(page.text, /explained/)
+    }
+  })
+}
+
+test('every page has a closed panel that needs no script, error pages too; JSON has none', async (t) => {
+  const app = await development(t)
+  const browser = app.browser()
+  const page = await browser.get('/')
+  t.regex(panelOf(page), /<details>\s*<summary>The session explained/)
+  t.regex(panelOf(page), /None: the browser sent no cookie\./)
+  t.regex(panelOf(page), /Nothing: there is nothing to keep\./)
+  t.notRegex(page.text, /<script|style="|<details[^>]* open/)
+  const none = await browser.get('/nothing-here')
+  t.is(none.status, 404)
+  t.regex(panelOf(none), /the handler never asked for the session/)
+  t.deepEqual((await browser.json('GET', '/')).json(), { name: 'Holdfast', engine: 'db', format: 'sealed' })
+  t.is((await app.services.knex('sessions').select()).length, 0, 'the panel stores nothing')
+})
+
+test('why there is no session', async (t) => {
+  const app = await development(t)
+  const why = async (cookie?: string) => (await told(app, cookie))['Loaded']?.[0]
+  t.is(await why(), 'None: the browser sent no cookie.')
+  t.is(await why('sessionid=no'), 'None: the cookie does not look like a session key.')
+  t.regex((await why(`sessionid=${'a'.repeat(32)}`)) ?? '', /^None: no session has this key/)
+  t.regex((await why('sessionid=a; sessionid=b')) ?? '', /several cookies/)
+  const cookie = await cookieWith(app, { fruit: 'apple' })
+  await app.services.knex('sessions').update({ data: 'x'.repeat(80) })
+  t.regex((await why(cookie)) ?? '', /cannot be read \(\w+\)/)
+  const kept = await told(app, cookie)
+  t.regex(kept['Cookie']?.[0] ?? '', /^Neither sent nor taken back/)
+})
+
+test('a live session: engine, size, content, and every clock', async (t) => {
+  const app = await development(t, { SESSION_IDLE_AGE: '7200', SESSION_ABSOLUTE_AGE: '86400' })
+  const cookie = await cookieWith(app, { fruit: 'a red apple', _hidden: 'worm' })
+  const rows = await told(app, cookie)
+  t.deepEqual(rows['Engine'], ['db, sealed'])
+  t.deepEqual(rows['Loaded'], ['From the database.'])
+  t.deepEqual(rows['Changed'], ['Nothing.'])
+  t.deepEqual(rows['To be saved'], ['Nothing: the session was only read.'])
+  t.deepEqual(rows['Holds'], ['fruit: 13\u00a0B', '_hidden: 6\u00a0B'])
+  t.deepEqual(rows['Size'], ['40\u00a0B as JSON, 0.1% of at most 65,536\u00a0B.'])
+  t.regex(rows['Age is over']?.[0] ?? '', /in 14 days$/)
+  t.regex(rows['Idle too long']?.[0] ?? '', /in (2 hours|1\d\d minutes)$/)
+  t.regex(rows['Absolute end']?.[0] ?? '', /in 24 hours$/)
+  t.deepEqual(rows['So it expires'], rows['Idle too long'])
+  t.regex(rows['Last activity']?.[1] ?? '', /^Reading alone is written down only after /)
+  t.deepEqual(rows['Headers'], [
+    'Vary: Cookie, because the answer depends on the session.',
+    'Cache-Control: private, no-store, because it is for this visitor alone.',
+  ])
+  t.regex(rows['Times']?.[1] ?? '', /^Of the store: load [\d.]+\u00a0ms \(done\)\.$/)
+})
+
+for (const [engine, from] of [
+  ['file', ['From a file.']],
+  ['cache', ['From the cache.']],
+  ['cached_db', ['From the database: the cache had no copy.', 'From the copy in the cache.']],
+  ['signed_cookies', ['From the cookie itself.']],
+  ['hybrid', ['From the cookie itself.']],
+] as const) {
+  test(`${engine}: where it comes from, and no secret of it`, async (t) => {
+    const app = await development(t, { SESSION_ENGINE: engine, SESSION_CACHE_STRATEGY: 'cache_aside' })
+    const cookie = await cookieWith(app, { fruit: 'a red apple' })
+    for (const expected of from) t.deepEqual((await told(app, cookie))['Loaded'], [expected])
+    const rows = await told(app, cookie)
+    const inCookie = engine === 'signed_cookies' || engine === 'hybrid'
+    const limit = engine === 'hybrid' ? '3,000' : inCookie ? '4,096' : '65,536'
+    t.regex(rows['Size']?.[0] ?? '', inCookie ? /in the cookie/ : /as JSON/)
+    t.true(rows['Size']?.[0]?.endsWith(`of at most ${limit}\u00a0B.`), rows['Size']?.[0])
+    const page = await app.browser().get('/session', { cookie })
+    t.false(page.text.includes(cookie.split('=')[1] ?? ''))
+    t.false(page.text.includes('a red apple'))
+    t.regex(page.text, /Received: #[0-9a-f]{4}\./)
+  })
+}
+
+test('a session too large for its cookie comes from its record', async (t) => {
+  const app = await development(t, { SESSION_ENGINE: 'hybrid' })
+  const cookie = await cookieWith(app, { long: Array.from({ length: 4000 }, (_, n) => n.toString(36)).join('') })
+  t.regex((await told(app, cookie))['Loaded']?.[0] ?? '', /^From its record in the database/)
+})
+
+test('a storage that is out is said to be, on the error page', async (t) => {
+  const app = await development(t)
+  const cookie = await cookieWith(app, { fruit: 'apple' })
+  await app.services.knex.schema.dropTable('sessions')
+  const page = await app.browser().get('/', { cookie })
+  t.is(page.status, 503)
+  t.regex(panelOf(page), /The storage did not answer \(StoreUnavailableError\)\./)
+  t.regex(panelOf(page), /Nothing: the storage could not say what is there\./)
+  t.regex(panelOf(page), /the browser keeps the one it has/)
+})
+
+test('Server-Timing tells the load and the whole, on pages and JSON; the save where there is one', async (t) => {
+  const app = await development(t, { SESSION_SAVE_EVERY_REQUEST: 'true' })
+  const cookie = await cookieWith(app, { fruit: 'apple' })
+  const timing = async (path: string, headers: Record<string, string>) =>
+    (await app.browser().get(path, headers)).headers.get('server-timing') ?? ''
+  t.regex(await timing('/', {}), /^session-load;dur=\d+\.\d;desc="db", total;dur=\d+\.\d$/)
+  const saved = /^session-load;dur=\d+\.\d;desc="db", session-save;dur=\d+\.\d;desc="touch", total;dur=\d+\.\d$/
+  t.regex(await timing('/', { cookie }), saved)
+  t.regex(await timing('/session', { cookie, accept: 'application/json' }), saved)
+  t.regex(await timing('/nothing-here', {}), /^total;dur=\d+\.\d$/)
+})
+
+test('the ten requests before, of this session and of no other', async (t) => {
+  const app = await development(t)
+  const cookie = await cookieWith(app, { fruit: 'apple' })
+  const other = await cookieWith(app, { fruit: 'pear' })
+  const earlier = async (header: string) => {
+    const answer = await app.browser().get('/session', { cookie: header, accept: 'application/json' })
+    return answer.json<{ earlier: { text: string }[] }>().earlier.map(({ text }) => text)
+  }
+  t.deepEqual(await earlier(cookie), [])
+  t.regex((await app.browser().get('/session', { cookie })).text, /None are known of this session/)
+  await app.browser().get('/', { cookie: other })
+  for (let n = 1; n <= 12; n++) await app.browser().get(n % 2 === 0 ? '/' : '/nothing-here', { cookie })
+  const expected = Array.from({ length: 10 }, (_, n) => (n % 2 === 0 ? 'GET / · 200' : 'GET /nothing-here · 404'))
+  t.deepEqual(await earlier(cookie), expected)
+  t.deepEqual(await earlier(other), ['GET / · 200'])
+})
+
+test('everything that can be said can be said in German', (t) => {
+  const sources = readdirSync('src/features/explained').map((file) =>
+    readFileSync(`src/features/explained/${file}`, 'utf8'),
+  )
+  const texts = sources.flatMap((source) =>
+    [...source.matchAll(/\bt\(\s*'((?:[^'\\]|\\.)+)'/g)].map(([, text]) => text ?? ''),
+  )
+  const bits = [...Array(256).keys()]
+  const whys = [200, 500].flatMap((status) =>
+    bits.map((bit) => {
+      const is = (place: number) => (bit & (1 << place)) !== 0
+      const [asked, hadCookie, live, flushed] = [is(0), is(1), is(2), is(3)]
+      const [changed, empty, cycled, touchDue] = [is(4), is(5), is(6), is(7)]
+      return settle({ status, asked, hadCookie, live, flushed, changed, empty, cycled, touchDue }).why
+    }),
+  )
+  t.true(texts.length > 60)
+  const missing = [...new Set([...texts, ...whys])].filter((text) => german[text] === undefined)
+  t.deepEqual(missing, [])
+})
