@@ -39,14 +39,16 @@ export async function openEngine(ground: Ground): Promise<OpenedEngine> {
   const { session } = ground.config
   const to = await openHome(session, ground)
   if (session.movingFrom === undefined) return to
-  if (tableOf(session, ground) === tableOf(session.movingFrom, ground)) {
+  const sharesRecords = tableOf(session, ground) === tableOf(session.movingFrom, ground)
+  // A hybrid has sessions in cookies, too.
+  if (sharesRecords && session.movingFrom.engine !== 'hybrid') {
     ground.warn(`SESSION_MOVING_FROM has nothing to move: both engines keep sessions in the table "${session.table}".`)
     return to
   }
   const from = await openHome(session.movingFrom, ground)
   return {
     ...to,
-    engine: new MovingEngine({ to: to.engine, from: from.engine }),
+    engine: new MovingEngine({ to: to.engine, from: from.engine, sharesRecords }),
     movingFrom: from,
     ready: async () => void (await Promise.all([to.ready(), from.ready()])),
     async close() {
@@ -120,10 +122,10 @@ function warming(store: SessionStore, { session: { cacheWarming } }: Config): Pi
   return { warm: async () => await store.warm({ activeSince: Date.now() - within, authenticated }) }
 }
 
-/** The table that has every session of this home, whatever else stands in front of it. */
+/** The table that has every record of this home, whatever else stands in front of it. */
 function tableOf({ engine, table }: SessionHome, { config }: Ground): string | symbol {
   const mirrored = engine === 'cache' && config.cache.fallback === 'db'
-  return engine === 'db' || engine === 'cached_db' || mirrored ? table : Symbol('none')
+  return ['db', 'cached_db', 'hybrid'].includes(engine) || mirrored ? table : Symbol('none')
 }
 
 function openCodec({ format }: SessionHome, ground: Ground): Codec {

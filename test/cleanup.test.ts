@@ -26,7 +26,7 @@ async function insertExpired({ sessionKnex }: Services, count: number): Promise<
     session_key: `k${n}-${Math.random()}`,
     data: 'x',
     version: 1,
-    expires: Date.now() - 1,
+    expires: Date.now() - HOUR,
     created_at: 1,
     last_activity: 1,
   }))

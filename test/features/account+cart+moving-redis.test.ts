@@ -72,6 +72,18 @@ if (redis !== undefined) {
     await end({ SESSION_ENGINE: 'db', SESSION_MOVING_FROM: 'signed_cookies' })
   })
 
+  test('between hybrid and the database whose table it shares, a new key takes the session along', async (t) => {
+    const { visit, quantities, end } = await site(t, redis)
+    const large = { SESSION_HYBRID_LIMIT: '256' }
+    await visit({ SESSION_ENGINE: 'db' }, true)
+    await visit({ ...large, SESSION_ENGINE: 'hybrid', SESSION_MOVING_FROM: 'db' }, true)
+    await visit({ ...large, SESSION_ENGINE: 'hybrid' })
+    await visit({ ...large, SESSION_ENGINE: 'db', SESSION_MOVING_FROM: 'hybrid' }, true)
+    await visit({ SESSION_ENGINE: 'cached_db' })
+    t.deepEqual(quantities, [1, 2, 3, 4, 5])
+    await end({ SESSION_ENGINE: 'cached_db' })
+  })
+
   test('stats tells what is left to move', async (t) => {
     const { visit, stats } = await site(t, redis)
     await visit({ SESSION_ENGINE: 'db' }, true)

@@ -120,23 +120,44 @@ test("db with Django's table, which has no column for users: the same", (t) =>
     t.regex((await here.get('/account/sessions')).text, /cannot tell whose they are/)
   }))
 
-test('while sessions move, both engines are listed and ended, each session once', async (t) => {
-  for (const [to, from] of [
-    ['hybrid', 'db'],
-    ['db', 'signed_cookies'],
-  ] as const) {
-    await withApp({ SESSION_ENGINE: from }, async (old) => {
-      const there = await signedIn(old, IPHONE)
-      const cookie = await there.cookie()
+test('one table of two engines: each of its sessions is listed once, and all others are ended', (t) =>
+  withApp({ SESSION_ENGINE: 'db' }, async (old) => {
+    const phone = await signedIn(old, IPHONE)
+    const env = { SESSION_ENGINE: 'hybrid', SESSION_MOVING_FROM: 'db' }
+    await withApp({ ...env, DATABASE_URL: old.services.config.databaseUrl }, async (app) => {
+      const here = await signedIn(app)
+      const { sessions } = await list(here)
+      t.deepEqual(
+        sessions.map(({ device }) => device.includes('iPhone')),
+        [false, true],
+      )
+      t.is((await endOthers(here)).status, 303)
+      t.deepEqual([await opens(app, await phone.cookie()), await isSignedIn(here)], [false, true])
+    })
+  }))
+
+for (const [to, from] of [
+  ['signed_cookies', 'db'],
+  ['db', 'signed_cookies'],
+] as const) {
+  test(`${from} on the way to ${to}: all others are ended from either`, (t) =>
+    withApp({ SESSION_ENGINE: from }, async (old) => {
+      const [phone, laptop] = [await signedIn(old, IPHONE), await signedIn(old)]
       const env = { SESSION_ENGINE: to, SESSION_MOVING_FROM: from, DATABASE_URL: old.services.config.databaseUrl }
       await withApp(env, async (app) => {
         const here = await signedIn(app)
         const { sessions } = await list(here)
         t.is(sessions.filter(({ device }) => device.includes('iPhone')).length, from === 'db' ? 1 : 0)
-        t.true(await opens(app, cookie))
-        t.is((await endOthers(here)).status, 303)
-        t.deepEqual([await opens(app, cookie), await isSignedIn(here)], [false, true])
+        const moving = app.browser()
+        await moving.jar.setCookie(`${await laptop.cookie()}; Path=/`, app.origin)
+        t.true(await opens(app, await phone.cookie()))
+        t.is((await endOthers(moving)).status, 303)
+        const cookies = [await phone.cookie(), await here.cookie(), await laptop.cookie()]
+        t.deepEqual(await Promise.all(cookies.map((cookie) => opens(app, cookie))), [false, false, false])
+        t.true(await isSignedIn(moving))
+        const again = await signedIn(app)
+        t.is((await endOthers(again)).status, 303)
+        t.deepEqual([await isSignedIn(moving), await isSignedIn(again)], [false, true])
       })
-    })
-  }
-})
+    }))
+}

@@ -7,6 +7,7 @@ import { projectRoot } from '../../src/paths.ts'
 const PARTS = [
   'src',
   'views',
+  'docs',
   'public',
   'migrations',
   'scripts',

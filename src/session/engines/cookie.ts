@@ -133,11 +133,12 @@ export class CookieEngine implements Engine {
     return adopted === undefined ? { outcome: 'ended' } : await this.commit(adopted)
   }
 
-  async leave(loaded: Loaded, grace = 0): Promise<'done' | 'missing'> {
+  async leave(loaded: Loaded, grace = 0, anew = false): Promise<'done' | 'missing'> {
     const { signIn } = loaded as Held
-    if (signIn === undefined) return 'done'
-    if (await this.#isRevoked(signIn)) return 'missing'
-    await this.#revocations?.endSession(signIn.id, this.#lastDeath(), this.#now() + grace)
+    if (signIn === undefined || this.#revocations === undefined) return 'done'
+    const standing = await this.#revocations.check(signIn.userId, signIn.id)
+    if (anew ? standing.ended : isRevoked(standing, signIn.epoch)) return 'missing'
+    await this.#revocations.endSession(signIn.id, this.#lastDeath(), this.#now() + grace)
     return 'done'
   }
 

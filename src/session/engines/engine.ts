@@ -92,8 +92,9 @@ export interface Engine {
    * Forgets a session that another engine has taken over, unless somebody has saved or ended it since it was read.
    *
    * @param grace milliseconds for which requests under way may still find it
+   * @param anew whether it was taken over as a sign-in, which the end of all the user's sessions does not reach
    */
-  leave(loaded: Loaded, grace?: number): Promise<Outcome>
+  leave(loaded: Loaded, grace?: number, anew?: boolean): Promise<Outcome>
   /** Ends the session at once, whatever other requests still hold it. */
   end(loaded: Loaded): Promise<void>
   /**

@@ -129,9 +129,9 @@ export class HybridEngine implements Engine {
     return adopted === undefined ? { outcome: 'ended' } : await this.#commitCookie(adopted, true)
   }
 
-  async leave(loaded: Loaded, grace?: number): Promise<Outcome> {
+  async leave(loaded: Loaded, grace?: number, anew?: boolean): Promise<Outcome> {
     const left = loaded.key === null ? 'done' : await this.#stored.leave(loaded, grace)
-    return left === 'done' ? await this.#cookie.leave(loaded, grace) : left
+    return left === 'done' ? await this.#cookie.leave(loaded, grace, anew) : left
   }
 
   async endUser(userId: string, except: string | null = null): Promise<number | undefined> {

@@ -19,6 +19,8 @@ import { StoredEngine } from './stored.ts'
 export interface MovingEngineOptions {
   readonly to: Engine
   readonly from: Engine
+  /** Whether both keep their records in one place, so that only what is in cookies has to move. */
+  readonly sharesRecords?: boolean
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -46,15 +48,17 @@ export class MovingEngine implements Engine {
   readonly expiry: ExpiryPolicy | undefined
   readonly #to: Engine
   readonly #from: Engine
+  readonly #sharesRecords: boolean
   readonly #now: () => number
   /** What was read from the old engine, and what the new one will know or knows it by. */
   readonly #old = new WeakMap<Loaded, Held>()
 
-  constructor({ to, from, now = Date.now }: MovingEngineOptions) {
+  constructor({ to, from, sharesRecords = false, now = Date.now }: MovingEngineOptions) {
     this.name = to.name
     this.expiry = to.expiry
     this.#to = to
     this.#from = from
+    this.#sharesRecords = sharesRecords
     this.#now = now
   }
 
@@ -73,7 +77,8 @@ export class MovingEngine implements Engine {
     const { loaded } = commit
     if (loaded !== undefined && this.#old.has(loaded)) return await this.#move({ ...commit, loaded })
     // First, for what a crash has left under the old key would be found again once the new engine has another.
-    if (loaded !== undefined && commit.write === 'cycle') await this.#endOld(loaded)
+    const mayBeLeft = loaded !== undefined && !(this.#sharesRecords && loaded.key !== null)
+    if (mayBeLeft && commit.write === 'cycle') await this.#endOld(loaded)
     return await this.#to.commit(commit)
   }
 
@@ -102,8 +107,8 @@ export class MovingEngine implements Engine {
     return await this.#to.adopt(commit)
   }
 
-  async leave(loaded: Loaded, grace?: number) {
-    return await (this.#old.has(loaded) ? this.#from : this.#to).leave(loaded, grace)
+  async leave(loaded: Loaded, grace?: number, anew?: boolean) {
+    return await (this.#old.has(loaded) ? this.#from : this.#to).leave(loaded, grace, anew)
   }
 
   async endUser(userId: string, except?: string | null): Promise<number | undefined> {
@@ -158,7 +163,7 @@ export class MovingEngine implements Engine {
       if (adopted === undefined) return await this.#follow(move)
       if (adopted.outcome === 'ended') return await this.#ended(move)
       const grace = move.write === 'cycle' || this.#keepsKey(move.loaded) ? 0 : GRACE
-      const left = await this.#from.leave(move.loaded, grace)
+      const left = await this.#from.leave(move.loaded, grace, move.write === 'cycle' && move.restartClock)
       if (left === 'done') return adopted
       // Somebody has saved to the old one, or ended it there: what was taken over is worth nothing.
       await this.#to.end(adopted.loaded)
