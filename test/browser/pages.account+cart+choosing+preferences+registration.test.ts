@@ -183,7 +183,7 @@ test('the keyboard alone: skip link, menu, form, and where one is can be seen', 
     outline: getComputedStyle(document.activeElement).outlineStyle,
   })`) as Promise<{ text: string; outline: string }>
   const order: string[] = []
-  for (let press = 0; press < 9; press++) {
+  for (let press = 0; press < 10; press++) {
     await page.keyboard.press('Tab')
     const { text, outline } = await focused()
     order.push(text)
