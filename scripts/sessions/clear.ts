@@ -21,12 +21,15 @@ interface Options {
 interface Cleared {
   readonly sessions: number
   readonly revocations?: number
+  /** Ended as well: what the user's cookies hold, which nobody can count. */
+  readonly cookies?: true
   /** Why not all of it was done. */
   readonly halted?: 'busy' | 'stopped'
 }
 
 // How often a run that nobody watches says how far it is.
 const NEWS_EVERY = 10_000
+const OWN_COPIES = 'CACHE_URL is memory: the application may go on with copies of its own. Restart it to end them now.'
 
 /** `sessions clear`: deletes the expired, or the sessions that the options name. */
 export function clearCommand(run: Run): Command {
@@ -48,9 +51,10 @@ export function clearCommand(run: Run): Command {
           const counts = await Promise.all(clearableStores(services).map((store) => store.countClearable(which)))
           return report({ sessions: counts.reduce((sum, count) => sum + count, 0) }, which, options)
         }
-        // Copies of what is not expired must go too, and those that cannot are gone with this process's memory of them.
+        // Copies of what is not expired must go too.
         if (which.kind !== 'expired') await requireCache(services, 'It may hold copies of them: nothing was deleted.')
         report(await clear(services, which, options), which, options)
+        if (which.kind !== 'expired' && services.cache?.name === 'memory') console.error(OWN_COPIES)
       })
     })
 }
@@ -71,7 +75,7 @@ function requireClearable(services: Services, which: ClearWhich): void {
   if (clearableStores(services).length > 0) return
   const { engine, store, cache } = services
   if (store === undefined) {
-    if (services.revocations !== undefined && which.kind === 'expired') return
+    if (services.revocations !== undefined && (which.kind === 'expired' || which.kind === 'user')) return
     throw new WrongUse(`The ${engine.name} engine keeps no records that could be cleared: a cookie expires by itself.`)
   }
   throw new WrongUse(`There is nothing to clear in a cache: ${cache?.name ?? 'it'} forgets expired sessions by itself.`)
@@ -114,7 +118,12 @@ async function clearEach(services: Services, which: ClearWhich, options: ClearOp
     const onProgress = (deleted: number) => options.onProgress?.(before + deleted)
     sessions += await clearSessions(store, which, { ...options, onProgress })
   }
-  return { sessions }
+  if (which.kind !== 'user' || (services.revocations ?? services.movingFrom?.revocations) === undefined) {
+    return { sessions }
+  }
+  // What cookies hold is no record, and a user whose account was stolen must be out of all of it.
+  await services.engine.endUser(which.userId)
+  return { sessions, cookies: true }
 }
 
 async function withProgress<T>(
@@ -145,12 +154,18 @@ async function withProgress<T>(
   }
 }
 
-function report({ sessions, revocations, halted }: Cleared, { kind }: ClearWhich, { json, dryRun }: Options): void {
+function report(
+  { sessions, revocations, cookies, halted }: Cleared,
+  { kind }: ClearWhich,
+  { json, dryRun }: Options,
+): void {
   if (halted === 'stopped') process.exitCode = 1
   if (json) {
     const counts = dryRun ? { wouldDelete: sessions } : { deleted: sessions }
-    const more = { ...(revocations ? { revocations } : {}), ...(halted === undefined ? {} : { [halted]: true }) }
-    console.log(JSON.stringify({ kind, ...counts, ...more }))
+    const why = halted === undefined ? {} : { [halted]: true }
+    console.log(
+      JSON.stringify({ kind, ...counts, ...(revocations ? { revocations } : {}), ...(cookies && { cookies }), ...why }),
+    )
     return
   }
   if (halted === 'busy') {
@@ -160,6 +175,7 @@ function report({ sessions, revocations, halted }: Cleared, { kind }: ClearWhich
   const ended = halted === 'stopped' ? ' before it was stopped' : ''
   const verb = dryRun ? 'would be deleted' : 'deleted'
   console.log(`${counted(sessions, 'session')} ${verb}${ended} (${kind})`)
+  if (cookies) console.log('What the cookies of this user hold has ended, too')
   if (revocations)
     console.log(`${counted(revocations, 'entry of ended sign-ins', 'entries of ended sign-ins')} deleted`)
 }

@@ -6,7 +6,8 @@ const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_0
 export function duration(text: string): number {
   const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
   const factor = UNITS[unit ?? '']
-  if (amount === undefined || factor === undefined) {
+  // Nothing would mean everybody, and is more likely a slip.
+  if (amount === undefined || factor === undefined || Number(amount) === 0) {
     throw new InvalidArgumentError('Write a number and a unit: 45s, 15m, 12h, 30d or 2w.')
   }
   return Number(amount) * factor

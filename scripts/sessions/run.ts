@@ -41,7 +41,8 @@ export function recordsOf({ store, engine }: OpenedEngine): SessionStore {
 /** @throws Error with a sentence when the cache in front of the sessions does not answer */
 export async function requireCache({ cache }: OpenedEngine, consequence: string): Promise<void> {
   await cache?.ping().catch((error: unknown) => {
-    throw new Error(`The cache does not answer: ${messageOf(causeOf(error))}. ${consequence}`)
+    // Some of these are whole sentences, and some are not.
+    throw new Error(`The cache does not answer: ${messageOf(causeOf(error)).replace(/\.$/, '')}. ${consequence}`)
   })
 }
 

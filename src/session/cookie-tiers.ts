@@ -30,6 +30,7 @@ export interface CookieTier {
 }
 
 const MAX_SIZE = 4096
+const MOST_NAMES = 100
 
 /**
  * Encrypted cookies outside the session, in tiers with a key and an age of their own. A value is good for the name and
@@ -40,7 +41,7 @@ const MAX_SIZE = 4096
  * tiers.preferences.set(ctx, 'theme', 'dark')
  * ```
  *
- * @throws RangeError for an age that is no positive number
+ * @throws RangeError for an age that is no positive number, or a name that is taken
  */
 export function cookieTiers<Name extends string>(
   definitions: Readonly<Record<Name, TierDefinition>>,
@@ -54,10 +55,14 @@ export function cookieTiers<Name extends string>(
 function openTier(tier: string, { maxAge }: TierDefinition, options: CookieTiersOptions): CookieTier {
   if (!(maxAge > 0 && Number.isFinite(maxAge))) throw new RangeError(`The age of tier "${tier}" must be over 0 seconds`)
   const { secrets, cookie, now = Date.now } = options
+  // An empty name is that of sessions themselves, and `hybrid` that of sessions with a record beside them.
+  if (tier === '' || tier === 'hybrid') throw new RangeError(`A tier cannot be named "${tier}"`)
   const codecs = new Map<string, CookieCodec>()
 
   function codecFor(cookieName: string): CookieCodec {
     const codec = codecs.get(cookieName) ?? sealedCookieCodec({ secrets, cookieName, tier, now })
+    // Names may come from a client: they are not remembered for ever.
+    if (codecs.size >= MOST_NAMES) codecs.clear()
     codecs.set(cookieName, codec)
     return codec
   }

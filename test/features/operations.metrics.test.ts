@@ -66,6 +66,7 @@ test('elsewhere the token opens them, and nothing else does', async (t) => {
   t.is(await status(app, { ...away, authorization: `Bearer ${token}` }), 200)
   t.is(await status(app, { ...away, authorization: `bearer  ${token}` }), 200, 'the scheme is of any case (RFC 9110)')
   t.is(await status(app, away), 403)
+  t.is(await status(app), 403, 'a proxy on this machine may not say for whom it asks')
   const wrong = ['', token.slice(1), `${token}x`, token.toUpperCase(), `${token} x`, 'é'.repeat(20), 'x'.repeat(5_000)]
   for (const given of wrong) {
     t.is(

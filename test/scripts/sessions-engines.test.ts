@@ -15,7 +15,7 @@ test('what an engine cannot do it says in a sentence, and exits with 2', async (
     [['clear'], { SESSION_ENGINE: 'cache' }, /memory forgets expired sessions by itself/],
     [['stats'], { SESSION_ENGINE: 'cache' }, /cannot be counted/],
     [['stats'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
-    [['clear', '--user', '1'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
+    [['clear', '--inactive', '7d'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
     [['clear', '--inactive', '7d'], { SESSION_FORMAT: 'django' }, /Django's table cannot tell/],
     [['warm'], {}, /no cache in front of a database/],
     [['warm'], { SESSION_ENGINE: 'cached_db' }, /CACHE_URL is memory/],
@@ -46,6 +46,33 @@ test('clear leaves expired sessions to whoever is at it, and a user to nobody', 
     'also right after the application has',
   )
   t.true(await other.take(), 'it has given its own back')
+})
+
+test('clear --user ends what the cookies of the user hold as well', async (t) => {
+  const { run, knex } = await sessionsCli(t)
+  const revocations = new DatabaseRevocations({ knex })
+  const epoch = async (userId: string) => (await revocations.check(userId, 'any')).epoch
+  const before = await epoch('7')
+  const row = { data: 'x', version: 1, created_at: 1, last_activity: 1, expires: Date.now() + 1e9 }
+  await knex('sessions').insert({ ...row, session_key: 'a', user_id: '7' })
+  const clear = (engine: string, ...args: string[]) =>
+    run(['clear', '--user', '7', ...args], { SESSION_ENGINE: engine })
+  t.is((await clear('hybrid', '--dry-run', '--json')).output, '{"kind":"user","wouldDelete":1}')
+  t.is(await epoch('7'), before)
+  t.is((await clear('hybrid', '--json')).output, '{"kind":"user","deleted":1,"cookies":true}')
+  const after = await epoch('7')
+  t.true(after > before)
+  const ended = '0 sessions deleted (user)\nWhat the cookies of this user hold has ended, too'
+  t.deepEqual(await clear('signed_cookies'), { code: 0, output: ended })
+  t.true((await epoch('7')) > after)
+  t.is(await epoch('8'), before, 'nobody else is signed out')
+})
+
+test('clear says where the application has copies that only a restart ends', async (t) => {
+  const { run } = await sessionsCli(t)
+  const env = { SESSION_ENGINE: 'cached_db' }
+  t.regex((await run(['clear', '--user', '7'], env)).output, /CACHE_URL is memory: .* Restart it/)
+  t.notRegex((await run(['clear'], env)).output, /CACHE_URL/, 'what has expired is no session in a copy either')
 })
 
 test('clear removes the expired entries of ended sign-ins', async (t) => {
@@ -110,6 +137,7 @@ test('without its cache, cached_db says so, and removes nobody whose copy it can
     const { code, output } = await run(args, env)
     t.is(code, 1)
     t.regex(output, /^The cache does not answer: .*127\.0\.0\.1:1.*\. /)
+    t.notRegex(output, /\.\. /)
   }
   t.is((await knex('sessions')).length, 1)
   t.is((await run(['clear'], env)).code, 0, 'copies of the expired have expired as well')

@@ -97,4 +97,7 @@ test("secrets rotate, attributes are the application's, and what no cookie can b
   const long = Array.from({ length: 1500 }, (_, n) => (n * 7919) % 100_003).join()
   t.is((await old.get(`/set/critical/a?${long}`)).status, 413)
   t.throws(() => cookieTiers({ never: { maxAge: 0 } }, { secrets: [SECRET] }), { instanceOf: RangeError })
+  for (const taken of ['', 'hybrid']) {
+    t.throws(() => cookieTiers({ [taken]: { maxAge: 1 } }, { secrets: [SECRET] }), { instanceOf: RangeError })
+  }
 })

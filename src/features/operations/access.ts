@@ -6,9 +6,12 @@ const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8, 'ipv4')
 loopback.addAddress('::1', 'ipv6')
 
-/** Whether the request may read the metrics: it comes from this machine, or bears the token. */
+/**
+ * Whether the request may read the metrics: it bears the token or, where none is set, comes from this machine. With a token
+ * even this machine needs it, for there may be a proxy on it that does not say for whom it asks.
+ */
 export function mayReadMetrics(ctx: Context, token: string | undefined): boolean {
-  return (token !== undefined && bears(ctx, token)) || isLocal(ctx)
+  return token === undefined ? isLocal(ctx) : bears(ctx, token)
 }
 
 /**

@@ -78,7 +78,7 @@ async function answerMetrics(ctx: Context, metrics: Metrics, token: string | und
   }
   if (!mayReadMetrics(ctx, token)) {
     ctx.status = 403
-    ctx.body = 'Metrics are for this machine itself, and for whoever has the METRICS_TOKEN.\n'
+    ctx.body = 'Metrics are for whoever has the METRICS_TOKEN or, where none is set, for this machine itself.\n'
     return
   }
   const { type, body } = await metrics.text()

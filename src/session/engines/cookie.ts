@@ -98,7 +98,9 @@ export class CookieEngine implements Engine {
     if (isRevoked(standing, held.epoch) && !anew) return { outcome: 'ended' }
     if (write !== 'cycle' && userIdOf(data) === held.userId) return this.#issue(data, held, createdAt)
     const own = standing.ended ? changes.replayOn(emptyData()) : data
-    const signIn = await this.#signIn(userIdOf(own))
+    const userId = userIdOf(own)
+    // By the epoch that was judged: if it rises meanwhile, this session ends with the user's others.
+    const signIn = await this.#signIn(userId, anew || userId !== held.userId ? undefined : standing.epoch)
     if (standing.ended && signIn === undefined) return { outcome: 'ended' }
     const issued = this.#issue(own, signIn, createdAt)
     // Last, so that a session too large for its cookie goes on as it was.
@@ -158,12 +160,11 @@ export class CookieEngine implements Engine {
     return false
   }
 
-  /** A new sign-in of this user under the present epoch. */
-  async #signIn(userId: string | null): Promise<SignIn | undefined> {
+  /** A new sign-in of this user, under the present epoch unless another is given. */
+  async #signIn(userId: string | null, epoch?: number): Promise<SignIn | undefined> {
     if (userId === null || this.#revocations === undefined) return undefined
     const id = randomBytes(ID_BYTES).toString('base64url')
-    const { epoch } = await this.#revocations.check(userId, id)
-    return { userId, id, epoch }
+    return { userId, id, epoch: epoch ?? (await this.#revocations.check(userId, id)).epoch }
   }
 
   async #isRevoked({ userId, id, epoch }: SignIn): Promise<boolean> {

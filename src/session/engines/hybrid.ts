@@ -217,15 +217,17 @@ export class HybridEngine implements Engine {
     const anew = write === 'cycle' && restartClock
     if (held && standing && isRevoked(standing, held.epoch) && !anew) return undefined
     const data = standing?.ended ? commit.changes.replayOn(emptyData()) : commit.data
-    const signIn = await this.#signIn(userIdOf(data))
+    const userId = userIdOf(data)
+    // By the epoch that was judged: if it rises meanwhile, this session ends with the user's others.
+    const signIn = await this.#signIn(userId, anew || userId !== held?.userId ? undefined : standing?.epoch)
     return withSignIn(standing?.ended ? { ...commit, write: 'create', loaded: undefined, data } : commit, signIn)
   }
 
-  async #signIn(userId: string | null): Promise<SignIn | undefined> {
+  /** A new sign-in of this user, under the present epoch unless another is given. */
+  async #signIn(userId: string | null, epoch?: number): Promise<SignIn | undefined> {
     if (userId === null) return undefined
     const id = randomBytes(ID_BYTES).toString('base64url')
-    const { epoch } = await this.#revocations.check(userId, id)
-    return { userId, id, epoch }
+    return { userId, id, epoch: epoch ?? (await this.#revocations.check(userId, id)).epoch }
   }
 
   /** The record's key, beside the session itself where that is small again. */

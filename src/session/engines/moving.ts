@@ -112,7 +112,14 @@ export class MovingEngine implements Engine {
   }
 
   async endUser(userId: string, except?: string | null): Promise<number | undefined> {
-    const [to, from] = await Promise.all([this.#to.endUser(userId, except), this.#from.endUser(userId, except)])
+    let to: number | undefined
+    let from: number | undefined
+    try {
+      // The old one first, as in endOne; and the new one in any case.
+      from = await this.#from.endUser(userId, except)
+    } finally {
+      to = await this.#to.endUser(userId, except)
+    }
     return to === undefined || from === undefined ? undefined : to + from
   }
 

@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto'
 import { readlinkSync } from 'node:fs'
 import { lstat, readlink, symlink, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { KeyedQueue } from '../engines/queue.ts'
 import { StoreUnavailableError } from '../errors.ts'
@@ -39,7 +40,7 @@ export async function withFileLock<T>(path: string, work: (confirm: () => Promis
     const holds = async () => performance.now() < heldUntil && (await textOf(path)) === text
     try {
       return await work(async () => {
-        if (!(await holds())) throw new StoreUnavailableError(new Error(`The lock ${path} was lost`))
+        if (!(await holds())) throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} was lost`))
       })
     } finally {
       // What cannot be released goes stale.
@@ -96,7 +97,7 @@ async function take(path: string, giveUpAt: number): Promise<string> {
     if (text !== undefined) return text
     if (await removeStaleLock(path)) continue
     if (performance.now() >= giveUpAt) {
-      throw new StoreUnavailableError(new Error(`The lock ${path} is held by another process`))
+      throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} is held by another process`))
     }
     await sleep(1 + Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE))
   }

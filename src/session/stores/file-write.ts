@@ -158,8 +158,16 @@ export async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw error instanceof Error && 'syscall' in error ? new StoreUnavailableError(error) : error
+    throw error instanceof Error && 'syscall' in error ? new StoreUnavailableError(namelessly(error)) : error
   }
+}
+
+/** The same error with the folder in place of the file: Django's file names hold session keys, and causes are logged. */
+function namelessly(error: Error): Error {
+  const { code, syscall, path, dest = path } = error as NodeJS.ErrnoException & { dest?: string }
+  const what = error.message.split(', ', 1)[0] ?? ''
+  const where = dest === undefined ? '' : ` in '${dirname(dest)}'`
+  return Object.assign(new Error(`${what}, ${syscall}${where}`), { code, syscall })
 }
 
 async function readAll(handle: FileHandle): Promise<Buffer> {

@@ -179,6 +179,24 @@ test('a change of key gives a new id and ends the old one', async (t) => {
   t.is((await read(bench, next))?.['_auth_user_id'], '7')
 })
 
+test('a change of key that overlaps the end of all sessions, wherever it stops, keeps nobody signed in', async (t) => {
+  for (const ended of [0, 1, 2]) {
+    const bench = cookieBench()
+    const cookie = await signedIn(bench)
+    const { session, commit } = await open(bench, cookie)
+    const { check } = bench.revocations
+    let asked = 0
+    bench.revocations.check = async (userId, sessionId) => {
+      if (asked++ === ended) await bench.engine.endUser('7')
+      return await check.call(bench.revocations, userId, sessionId)
+    }
+    await session.cycleKey()
+    const cycled = cookieOf(await commit('cycle'))
+    if (asked <= ended) await bench.engine.endUser('7')
+    t.is(await read(bench, cycled), undefined, `after ${ended} questions`)
+  }
+})
+
 test('a change of the user alone, without a sign-in, still ends the old cookie', async (t) => {
   for (const next of ['8', '']) {
     const bench = cookieBench()

@@ -76,6 +76,25 @@ for (const [state, path] of Object.entries(STATES)) {
   })
 }
 
+test('a change of key that overlaps the end of all sessions, wherever it stops, keeps nobody signed in', async (t) => {
+  for (const ended of [0, 1, 2, 3, 4]) {
+    const shared = ground()
+    const { revocations } = shared
+    const site = await hybridSite(t, shared)
+    const browser = new Browser(site)
+    for (const path of ['/in', '/fill?2000']) await browser.visit(path)
+    const check = revocations.check.bind(revocations)
+    let asked = 0
+    revocations.check = async (userId, sessionId) => {
+      if (asked++ === ended) await revocations.endUser('ada', shared.now() + 1e12)
+      return await check(userId, sessionId)
+    }
+    await browser.visit('/cycle')
+    if (asked <= ended) await site.engine.endUser('ada')
+    t.is((await browser.read())['_auth_user_id'], undefined, `after ${ended} questions`)
+  }
+})
+
 test('the record with the excepted key lives on, through its way back to the cookie', async (t) => {
   const shared = ground()
   const site = await hybridSite(t, shared)

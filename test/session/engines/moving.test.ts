@@ -1,11 +1,13 @@
 import test from 'ava'
 import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
 import { CookieEngine } from '../../../src/session/engines/cookie.ts'
-import type { Engine } from '../../../src/session/engines/engine.ts'
+import { type Engine, USER_KEY } from '../../../src/session/engines/engine.ts'
 import { MovingEngine } from '../../../src/session/engines/moving.ts'
+import { MemoryRevocations } from '../../../src/session/engines/revocations.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import { NotSupportedError } from '../../../src/session/stores/store.ts'
 import { steer } from '../../support/caches.ts'
 import { EXPIRY, START, testEngine } from '../../support/engine.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'
@@ -170,6 +172,34 @@ test('out of a cookie: the session gets a key', async (t) => {
   session.update('n', increment)
   const committed = await commit()
   t.deepEqual({ ...(await read(house, committed.outcome === 'saved' ? committed.cookie : '')) }, { n: 1 })
+})
+
+test('the end of all sessions reaches one that moves into a cookie meanwhile', async (t) => {
+  const move = bench()
+  const codec = djangoCookieCodec({ secrets: SECRETS, now: move.now })
+  const revocations = new MemoryRevocations({ now: move.now })
+  const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, revocations, now: move.now })
+  const house = { ...move, engine: new MovingEngine({ to: cookies, from: move.oldBench.engine }) as Engine }
+  const key = await begun(move.oldBench, { [USER_KEY]: '7' })
+  const { session, commit } = await open(house, key)
+  session.set('moved', true)
+  const arrived = move.old.stopAt('endByUser')
+  const ending = house.engine.endUser('7')
+  const goOn = await arrived
+  const committed = await commit()
+  goOn()
+  await ending
+  t.is(await read(house, committed.outcome === 'saved' ? committed.cookie : ''), undefined)
+})
+
+test('the end of all sessions reaches the new engine where the old one cannot tell whose are whose', async (t) => {
+  const move = bench()
+  const codec = djangoCookieCodec({ secrets: SECRETS, now: move.now })
+  const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, now: move.now })
+  const house = { ...move, engine: new MovingEngine({ to: move.newBench.engine, from: cookies }) as Engine }
+  const cookie = await begun(move.newBench, { [USER_KEY]: '7' })
+  await t.throwsAsync(house.engine.endUser('7'), { instanceOf: NotSupportedError })
+  t.is(await read(house, cookie), undefined)
 })
 
 test('a cookie that leads nowhere in either is an unknown key, and one that fits neither is malformed', async (t) => {

@@ -1,6 +1,8 @@
-import { readFile, stat, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { inspect } from 'node:util'
 import test from 'ava'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { DjangoFileStore } from '../../../src/session/stores/django-file.ts'
 import { DAY, EVERYTHING, HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'
@@ -76,6 +78,16 @@ test("keys that Django refuses become no file names, and only a session's files 
     await writeFile(join(folder, name), 'text')
   }
   t.is((await store.statistics()).total, 1)
+})
+
+test('what the file system refuses is told without the key that the file is named by', async (t) => {
+  const folder = await testFolder(t)
+  const store = new DjangoFileStore({ folder, cookieName: 'sessionid', cookieAge: 3600 })
+  await store.prepare()
+  await mkdir(join(folder, `sessionid${KEY}`))
+  const error = await t.throwsAsync(store.create(KEY, record({})), { instanceOf: StoreUnavailableError })
+  t.like(error.cause, { code: 'EISDIR', message: `EISDIR: illegal operation on a directory, rename in '${folder}'` })
+  t.false(inspect(error).includes(KEY))
 })
 
 test('a cookie name that would lead out of the folder is refused', (t) => {
