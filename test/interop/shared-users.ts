@@ -81,7 +81,6 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     t.is((await visitor.at(here, 'read')).user, null)
   })
 
-  // What Django cannot verify it takes for a format of old, and its clearsessions may fail on that: so these go.
   test.serial('a session under a secret that the other side does not know is none', async (t) => {
     const { django, ours } = bench()
     const stranger = await ours(t, { secrets: [NEW_SECRET] })
@@ -91,7 +90,6 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     ] as const) {
       const visitor = new Visitor()
       await visitor.at(writer, 'write', { values: { n: 1 } })
-      t.teardown(() => visitor.at(writer, 'flush'))
       t.deepEqual(await visitor.read(reader), {})
     }
   })
@@ -111,7 +109,6 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     t.deepEqual(await early.read(rotated), rotated.since(4, 1) ? { n: 2 } : {})
     const late = new Visitor()
     await late.at(rotated, 'write', { values: { n: 10 } })
-    t.teardown(() => late.at(cautious, 'flush'))
     t.deepEqual(await late.read(cautious), { n: 10 })
 
     // And then we do: our next change signs anew what was signed before.
@@ -119,7 +116,6 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     const between = new Visitor()
     await between.at(cautious, 'write', { values: { n: 5 } })
     await between.at(done, 'increment', { name: 'n' })
-    t.teardown(() => between.at(done, 'flush'))
     t.deepEqual(await between.read(rotated), { n: 6 })
   })
 
@@ -133,7 +129,6 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     await visitor.at(django, 'signIn', user)
     t.is((await visitor.at(here, 'read')).user, user.username)
     await visitor.at(here, 'increment', { name: 'n' })
-    t.teardown(() => visitor.at(here, 'flush'))
     t.is((await visitor.at(rotated, 'read')).user, rotated.since(4, 1) ? user.username : null)
   })
 }
