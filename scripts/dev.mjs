@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { checkMachine } from './lib/checks.mjs'
-import { loadEnv } from './lib/env.mjs'
+import { loadEnv, setMode } from './lib/env.mjs'
 import { runAndWatch } from './lib/watch.mjs'
 
 checkMachine()
 loadEnv()
-process.env.NODE_ENV ||= 'development'
+setMode('development', 'npm run dev')
 const typescript = ['--import=tsx']
 
 const prepared = spawnSync(process.execPath, [...typescript, 'scripts/prepare.ts'], { stdio: 'inherit' })

@@ -1,5 +1,6 @@
 import { ConfigError } from '../src/config.ts'
 import { migrate, openDatabase } from '../src/database.ts'
+import { errorSentence } from '../src/log-error.ts'
 import { seed } from './seed.ts'
 
 /** Before the development server starts: the database is made, brought up to date and filled. */
@@ -18,7 +19,7 @@ try {
   if (seeded.products > 0) console.log(`Seeded: ${seeded.products} products, ${seeded.users} demo users.`)
   await knex.destroy()
 } catch (error) {
-  const sentence = error instanceof Error ? error.message : String(error)
-  console.error(error instanceof ConfigError ? sentence : `The database could not be prepared: ${sentence}`)
+  const known = error instanceof ConfigError
+  console.error(known ? error.message : `The database could not be prepared: ${errorSentence(error)}`)
   process.exit(1)
 }

@@ -41,15 +41,3 @@ export const products: readonly SeedProduct[] = MATERIALS.flatMap((material, row
     active: true,
   })),
 )
-
-/** Their passwords are in the README: never seeded in production. */
-export const demoUsers = [
-  { username: 'ada', password: 'ada-demo-password', email: 'ada@example.com', fullName: 'Ada Lovelace', isStaff: true },
-  {
-    username: 'grace',
-    password: 'grace-demo-password',
-    email: 'grace@example.com',
-    fullName: 'Grace Hopper',
-    isStaff: false,
-  },
-] as const

@@ -1,9 +1,8 @@
 import etag from '@koa/etag'
 import Koa from 'koa'
-import { koaBody } from 'koa-body'
-import compress from 'koa-compress'
 import type { Services } from './services.ts'
 import { sessions } from './session/index.ts'
+import { compression } from './web/compression.ts'
 import { crossOriginProtection } from './web/cross-origin.ts'
 import { currentUser } from './web/current-user.ts'
 import { errorPages } from './web/errors.ts'
@@ -11,7 +10,9 @@ import type { Feature } from './web/feature.ts'
 import { health } from './web/health.ts'
 import { home } from './web/home.ts'
 import { notModified } from './web/not-modified.ts'
+import { readableAddress } from './web/readable-address.ts'
 import { rendering } from './web/render.ts'
+import { requestBody } from './web/request-body.ts'
 import { reportLate, requestLog } from './web/request-log.ts'
 import { securityHeaders } from './web/security-headers.ts'
 import { staticFiles } from './web/static-files.ts'
@@ -33,20 +34,21 @@ export async function createApp(services: Services): Promise<Koa> {
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.on('error', (error: unknown) => reportLate(log, error))
+  app.use(readableAddress())
   app.use(requestLog(log))
   app.use(securityHeaders(config.production))
   for (const { outermost } of features) if (outermost !== undefined) app.use(outermost)
   app.use(rendering(config, features, (ctx) => currentUser(ctx, services)))
   app.use(errorPages(log, 'outside the session'))
   app.use(health(services))
-  app.use(compress())
+  app.use(compression())
   app.use(notModified())
   app.use(etag({ weak: true }))
   app.use(staticFiles(config.production))
   app.use(sessions({ ...config.session, engine, observe, explain: features.find(({ explain }) => explain)?.explain }))
   app.use(errorPages(log, 'inside the session'))
   app.use(crossOriginProtection(new Set(config.publicOrigin === undefined ? [] : [config.publicOrigin])))
-  app.use(koaBody({ multipart: false }))
+  app.use(requestBody())
   app.use(home(services))
   for (const feature of features) app.use(feature.routes)
   return app

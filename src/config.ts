@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MIN_SECRET_BYTES, type Secrets } from './session/codec/secrets.ts'
 
 /**
  * Every environment variable, its type, default and meaning. Nothing else in the project reads the
@@ -14,10 +15,15 @@ const list = z.string().transform((value) => value.split(',').filter((item) => i
 
 const ENGINES = ['db', 'cache', 'cached_db', 'file', 'signed_cookies', 'hybrid'] as const
 const FORMATS = ['sealed', 'django'] as const
+const CHECK_INTERVAL = 'must be 1 to 3600 seconds'
 const MOVING_FROM = new RegExp(`^(${ENGINES.join('|')})(,(${FORMATS.join('|')}))?$`)
 
 const variables = z.object({
-  NODE_ENV: z.enum(['development', 'test', 'production']).default('development'),
+  // A variable that nobody has set must not bring a development server to the world.
+  NODE_ENV: z.preprocess(
+    (value) => value || undefined,
+    z.enum(['development', 'test', 'production']).default('production'),
+  ),
   HOST: z.string().min(1).default('localhost'),
   PORT: z.coerce.number().int().min(0).max(65_535).default(3000),
   PUBLIC_ORIGIN: z.preprocess((value) => (value === '' ? undefined : value), z.url().optional()),
@@ -54,7 +60,7 @@ const variables = z.object({
   CACHE_COMPRESSION: z.enum(['none', 'zlib', 'lz4']).default('none'),
   CACHE_FALLBACK: z.enum(['none', 'db']).default('none'),
   CACHE_MAX_FAILURES: z.coerce.number().int().min(1).default(3),
-  CACHE_CHECK_INTERVAL: seconds.min(1).default(60),
+  CACHE_CHECK_INTERVAL: seconds.min(1, CHECK_INTERVAL).max(3600, CHECK_INTERVAL).default(60),
   CACHE_LOCAL_ENTRIES: z.coerce.number().int().min(0).max(1_000_000).default(0),
   SESSION_ENGINE: z.enum(ENGINES).default('db'),
   SESSION_FORMAT: z.enum(FORMATS).default('sealed'),
@@ -109,7 +115,6 @@ export class ConfigError extends Error {
 export const variableNames: readonly string[] = Object.keys(variables.shape)
 
 const EXAMPLE_SECRETS = ['change-me', 'changeme', 'secret', 'example', 'insecure', 'your-secret']
-const SECRET_BYTES = 32
 
 /**
  * Reads and checks the settings.
@@ -238,8 +243,6 @@ function checkedMove(text: string | undefined, to: SessionHome): SessionHome | u
   return checkedHome({ ...from, table: from.format === to.format ? to.table : TABLES[from.format] }, 'json')
 }
 
-type Secrets = readonly [string, ...string[]]
-
 function checkedSecrets([primary, ...fallbacks]: readonly (string | undefined)[], production: boolean): Secrets {
   if (primary === undefined) {
     throw new ConfigError(
@@ -249,10 +252,10 @@ function checkedSecrets([primary, ...fallbacks]: readonly (string | undefined)[]
   const secrets: Secrets = [primary, ...fallbacks.filter((secret) => secret !== undefined)]
   for (const [index, secret] of secrets.entries()) {
     const name = index === 0 ? 'SECRET_KEY' : 'SECRET_KEY_FALLBACKS'
-    if (!production) continue
-    if (Buffer.byteLength(secret) < SECRET_BYTES)
-      throw new ConfigError(`${name} is too short: use at least 32 random bytes.`)
-    if (looksLikeExample(secret))
+    // The first one the codecs would refuse in every mode.
+    if ((production || index === 0) && Buffer.byteLength(secret) < MIN_SECRET_BYTES)
+      throw new ConfigError(`${name} is too short: use at least ${MIN_SECRET_BYTES} random bytes.`)
+    if (production && looksLikeExample(secret))
       throw new ConfigError(`${name} is an example: use at least 32 random bytes of your own.`)
   }
   return secrets

@@ -1,9 +1,10 @@
-import { accessSync, constants, mkdirSync, readdirSync } from 'node:fs'
+import { accessSync, constants, readdirSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import createKnex, { type Knex } from 'knex'
 import { ConfigError } from './config.ts'
 import { projectRoot } from './paths.ts'
+import { makePrivateDatabase, makePrivateFolder } from './private-files.ts'
 
 const ACQUIRE_TIMEOUT = 5000
 const STATEMENT_TIMEOUT = 10_000
@@ -19,12 +20,21 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
  * @throws ConfigError when SQLite's folder cannot be written
  */
 export function openDatabase(url: string): Knex {
-  return createKnex(databaseConfig(url))
+  const knex = createKnex(databaseConfig(url))
+  // The text with its placeholders: the driver's own property may have the values in it.
+  knex.on('query-error', (error: Error, { sql }: { sql: string }) => void Object.assign(error, { statement: sql }))
+  return knex
 }
 
 /** The same, as Knex's own command line wants it. */
 export function databaseConfig(url: string): Knex.Config {
-  const common = { acquireConnectionTimeout: ACQUIRE_TIMEOUT, migrations: { migrationSource }, log: SILENT }
+  const common = {
+    acquireConnectionTimeout: ACQUIRE_TIMEOUT,
+    migrations: { migrationSource },
+    log: SILENT,
+    // Otherwise the message of an error repeats every value of the statement: hashes, addresses, carts.
+    compileSqlOnError: false,
+  }
   if (url.startsWith('sqlite:')) return { ...common, ...sqlite(url.slice('sqlite:'.length)) }
   if (url.startsWith('mysql:')) {
     // Dates are UTC on both sides; never the zone of whoever runs the server.
@@ -41,7 +51,10 @@ export function databaseConfig(url: string): Knex.Config {
 
 function sqlite(path: string): Knex.Config {
   const filename = path === ':memory:' ? path : resolve(projectRoot, path)
-  if (filename !== ':memory:') requireWritable(dirname(filename))
+  if (filename !== ':memory:') {
+    requireWritable(dirname(filename))
+    makePrivateDatabase(filename)
+  }
   return {
     client: 'sqlite3',
     connection: { filename },
@@ -50,10 +63,8 @@ function sqlite(path: string): Knex.Config {
     pool: {
       min: 1,
       max: 1,
-      afterCreate(
-        connection: { exec(sql: string, done: (error: Error | null) => void): void },
-        done: (error: Error | null) => void,
-      ) {
+      afterCreate(connection: SqliteConnection, done: Done) {
+        rollBackFailedCommits(connection)
         connection.exec(
           'PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;',
           done,
@@ -63,9 +74,30 @@ function sqlite(path: string): Knex.Config {
   }
 }
 
+type Done = (error: Error | null, rows?: unknown) => void
+interface SqliteConnection {
+  exec(sql: string, done: Done): void
+  all(sql: string, bindings: unknown, done: Done): void
+}
+
+/**
+ * A COMMIT that meets a lock leaves its transaction open. Knex would give the connection back all the same, and
+ * whatever anybody writes on it would be part of a transaction that nobody ends.
+ */
+function rollBackFailedCommits(connection: SqliteConnection): void {
+  const all = connection.all.bind(connection)
+  connection.all = (sql, bindings, done) => {
+    if (!/^COMMIT\b/i.test(sql)) return all(sql, bindings, done)
+    all(sql, bindings, (error, rows) => {
+      if (error === null) done(null, rows)
+      else connection.exec('ROLLBACK', () => done(error))
+    })
+  }
+}
+
 function requireWritable(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true })
+    makePrivateFolder(folder)
     accessSync(folder, constants.W_OK)
   } catch {
     throw new ConfigError(`The folder "${folder}" is not writable: DATABASE_URL puts the database there.`)

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { ConfigError } from './config.ts'
+import { makePrivateFile, makePrivateFolder } from './private-files.ts'
 
 /**
  * The SECRET_KEY of a development machine: made once, kept in a file that only its owner can read, so that restarts
@@ -11,16 +12,13 @@ import { ConfigError } from './config.ts'
  */
 export function developmentSecret(file: string): string {
   try {
-    return readFileSync(file, 'utf8').trim()
-  } catch {
-    // Not there yet.
-  }
-  const secret = randomBytes(48).toString('base64url')
-  try {
-    mkdirSync(dirname(file), { recursive: true })
+    makePrivateFolder(dirname(file))
+    makePrivateFile(file)
+    if (existsSync(file)) return readFileSync(file, 'utf8').trim()
+    const secret = randomBytes(48).toString('base64url')
     writeFileSync(file, `${secret}\n`, { mode: 0o600, flag: 'wx' })
+    return secret
   } catch {
     throw new ConfigError(`The folder "${dirname(file)}" is not writable: it must hold the development SECRET_KEY.`)
   }
-  return secret
 }

@@ -3,7 +3,9 @@ import { join } from 'node:path'
 import { createApp } from './app.ts'
 import { startCleanup } from './cleanup.ts'
 import { ConfigError, readConfig } from './config.ts'
+import { DELETE_DEMO_USERS, openDemoAccounts } from './demo-users.ts'
 import { developmentSecret } from './development-secret.ts'
+import { errorSentence, loggedError } from './log-error.ts'
 import { projectRoot } from './paths.ts'
 import { openServices, type Services } from './services.ts'
 
@@ -19,17 +21,40 @@ try {
   await start()
 } catch (error) {
   // What the person who starts it can mend is one sentence; anything else is a bug and shows its stack.
-  console.error(error instanceof ConfigError ? error.message : error)
+  console.error(error instanceof ConfigError ? error.message : `${errorSentence(error)}\n${loggedError(error).stack}`)
   process.exit(1)
 }
 
 async function start(): Promise<void> {
-  if ((process.env['NODE_ENV'] ?? 'development') === 'development') {
+  if (process.env['NODE_ENV'] === 'development') {
     process.env['SECRET_KEY'] ||= developmentSecret(join(projectRoot, 'data', 'secret-key'))
   }
   const services = await openServices(readConfig(process.env))
+  // Node itself would print every property of the error, and so what a driver put there.
+  process.on('uncaughtException', (error) => {
+    services.log.fatal({ err: error }, 'stopped by an error that nobody handled')
+    process.exit(1)
+  })
   await services.ready()
+  if (services.config.production) await refuseDemoPasswords(services)
   await listen(services)
+}
+
+/** @throws ConfigError where an account accepts a password that everybody can read */
+async function refuseDemoPasswords({ knex, log }: Services): Promise<void> {
+  const open = await openDemoAccounts(knex).catch((error: unknown) => {
+    // Where sessions are elsewhere the database may be out at the start, which is no reason not to serve.
+    log.warn(
+      { err: error },
+      'the table of users cannot be read, so nobody knows whether an account has a demo password',
+    )
+    return []
+  })
+  if (open.length === 0) return
+  throw new ConfigError(
+    `Anybody can sign in as ${open.map(({ username }) => username).join(' and ')} with a published demo password: ` +
+      `delete every such account with "${DELETE_DEMO_USERS}", or change its password on /account/password under "npm run dev".`,
+  )
 }
 
 async function listen(services: Services): Promise<void> {

@@ -1,7 +1,8 @@
 import type { Knex } from 'knex'
-import { type Logger, pino } from 'pino'
+import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './database.ts'
+import { openLog } from './log.ts'
 import type { Observer, SessionEvent } from './session/observe/events.ts'
 import { type OpenedEngine, openEngine } from './session-engine.ts'
 import { Users } from './users.ts'
@@ -57,18 +58,7 @@ export async function openServices(config: Config): Promise<Services> {
   }
 }
 
-function openLog(config: Config): Logger {
-  // Cookies, keys and passwords are never passed to the log; redaction is the second lock.
-  const redact = { paths: ['*.cookie', '*.authorization', '*.password', '*.key'], censor: '[redacted]' }
-  const pretty = config.mode === 'development' && process.stdout.isTTY
-  return pino({
-    level: config.logLevel,
-    redact,
-    ...(pretty ? { transport: { target: 'pino-pretty', options: { singleLine: true, ignore: 'pid,hostname' } } } : {}),
-  })
-}
-
-// Part of every day, or told of by the breaker already: these are for counting.
+// Part of every day, or told of by cache-down already: these are for counting.
 const COUNTED: ReadonlySet<SessionEvent['type']> = new Set([
   'operation',
   'size',

@@ -1,5 +1,5 @@
 import type { Config, SessionHome } from './config.ts'
-import type { BreakerCache } from './session/caches/breaker.ts'
+import type { CheckedCache } from './session/caches/checked.ts'
 import type { Codec, CookieCodec } from './session/codec/codec.ts'
 import { djangoCodec, djangoCookieCodec } from './session/codec/django.ts'
 import { msgpackSerializer } from './session/codec/msgpack.ts'
@@ -22,7 +22,7 @@ export interface OpenedEngine {
   readonly engine: Engine
   /** Where its records are; absent where the cookie is all there is. */
   readonly store?: SessionStore
-  readonly cache?: BreakerCache
+  readonly cache?: CheckedCache
   /** What ends sessions that are in cookies. */
   readonly revocations?: Revocations
   /** Where older sessions still are, while they move here. */

@@ -2,8 +2,8 @@ import { resolve } from 'node:path'
 import type { Knex } from 'knex'
 import { type Config, ConfigError, type SessionHome } from './config.ts'
 import { projectRoot } from './paths.ts'
-import { BreakerCache } from './session/caches/breaker.ts'
 import type { Cache } from './session/caches/cache.ts'
+import { CheckedCache } from './session/caches/checked.ts'
 import { type Compression, lz4Compression, zlibCompression } from './session/caches/compression.ts'
 import { MemoryCache } from './session/caches/memory.ts'
 import type { Codec } from './session/codec/codec.ts'
@@ -33,7 +33,7 @@ export interface Ground {
 /** A store, and what to look at before it is used. */
 export interface OpenedStore {
   readonly store: SessionStore
-  readonly cache?: BreakerCache
+  readonly cache?: CheckedCache
   /** @throws ConfigError saying what to do about what is missing */
   ready(): Promise<void>
 }
@@ -75,7 +75,7 @@ async function openCached(home: SessionHome, ground: Ground): Promise<OpenedStor
   const { cacheStrategy: strategy, cacheTimeout: timeout } = config.session
   const { maxFailures, checkInterval, fallback, prefix, version: generation } = config.cache
   const { cache: server, connect } = await openCache(config.cache)
-  const cache = new BreakerCache(server, { maxFailures, checkInterval, observe })
+  const cache = new CheckedCache(server, { maxFailures, checkInterval, observe })
   const compression = await openCompression(config.cache.compression)
   const options = { cache, prefix, generation, observe, ...(compression === undefined ? {} : { compression }) }
   const cacheReady = () =>

@@ -6,7 +6,7 @@ const SECRET = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const read = (env: Record<string, string>) => readConfig({ SECRET_KEY: SECRET, ...env })
 
 test('the defaults are those of Django and the documents', (t) => {
-  const { session, port, production } = read({})
+  const { session, port, mode } = read({})
   t.like(session, {
     engine: 'db',
     format: 'sealed',
@@ -16,10 +16,10 @@ test('the defaults are those of Django and the documents', (t) => {
     saveEveryRequest: false,
   })
   t.deepEqual(session.cookie, {
-    name: 'sessionid',
+    name: '__Host-sessionid',
     path: '/',
     domain: undefined,
-    secure: false,
+    secure: true,
     httpOnly: true,
     sameSite: 'Lax',
     maxSize: 4096,
@@ -31,7 +31,7 @@ test('the defaults are those of Django and the documents', (t) => {
     atBrowserClose: false,
     touchAfter: 0.1,
   })
-  t.deepEqual([port, production], [3000, false])
+  t.deepEqual([port, mode], [3000, 'production'])
 })
 
 test('in production the cookie is Secure and __Host-, where path and domain allow it', (t) => {
@@ -47,6 +47,7 @@ test('a wrong variable is one sentence with its name', (t) => {
     [{ PORT: 'http' }, /^PORT is wrong/],
     [{ PORT: '70000' }, /^PORT is wrong/],
     [{ NODE_ENV: 'prod' }, /^NODE_ENV is wrong/],
+    [{ NODE_ENV: 'Development' }, /^NODE_ENV is wrong/],
     [{ DATABASE_URL: 'mongodb://x' }, /^DATABASE_URL is wrong: must start with sqlite:/],
     [{ SESSION_ENGINE: 'redis' }, /^SESSION_ENGINE is wrong/],
     [{ SESSION_COOKIE_SAMESITE: 'lax' }, /^SESSION_COOKIE_SAMESITE is wrong/],
@@ -54,8 +55,13 @@ test('a wrong variable is one sentence with its name', (t) => {
     [{ SESSION_TOUCH_AFTER: '2' }, /^SESSION_TOUCH_AFTER is wrong/],
     [{ SESSION_TABLE: 'a;b' }, /^SESSION_TABLE is wrong/],
     [{ SESSION_COOKIE_MAX_SIZE: '9999' }, /^SESSION_COOKIE_MAX_SIZE is wrong/],
-    [{ SESSION_COOKIE_SAMESITE: 'None' }, /^SESSION_COOKIE_SAMESITE=None needs SESSION_COOKIE_SECURE=true/],
+    [
+      { NODE_ENV: 'test', SESSION_COOKIE_SAMESITE: 'None' },
+      /^SESSION_COOKIE_SAMESITE=None needs SESSION_COOKIE_SECURE=true/,
+    ],
     [{ CACHE_URL: 'http://cache' }, /^CACHE_URL is wrong: must be memory:/],
+    [{ CACHE_CHECK_INTERVAL: '0' }, /^CACHE_CHECK_INTERVAL is wrong: must be 1 to 3600 seconds\.$/],
+    [{ CACHE_CHECK_INTERVAL: '2592000' }, /^CACHE_CHECK_INTERVAL is wrong: must be 1 to 3600 seconds\.$/],
     [{ CACHE_KEY_PREFIX: 'a b' }, /^CACHE_KEY_PREFIX is wrong/],
     [{ SESSION_MOVING_FROM: 'attic' }, /^SESSION_MOVING_FROM is wrong: must be an engine/],
     [{ SESSION_MOVING_FROM: 'db' }, /^SESSION_MOVING_FROM is wrong: sessions are in db already/],
@@ -79,6 +85,13 @@ test('production refuses missing, short and example secrets, fallbacks too (13.3
     `${SECRET}2`,
     `${SECRET}3`,
   ])
+})
+
+test('no mode takes a short secret, which the codecs would refuse, and development takes an older one', (t) => {
+  for (const NODE_ENV of ['development', 'test', 'production']) {
+    t.throws(() => readConfig({ NODE_ENV, SECRET_KEY: 'x7#kQ' }), { instanceOf: ConfigError, message: /too short/ })
+  }
+  t.deepEqual(read({ NODE_ENV: 'development', SECRET_KEY_FALLBACKS: 'x7#kQ,' }).secrets, [SECRET, 'x7#kQ'])
 })
 
 test('.env.example names every variable, with its default', (t) => {

@@ -4,3 +4,10 @@ import { existsSync } from 'node:fs'
 export function loadEnv() {
   if (existsSync('.env')) process.loadEnvFile('.env')
 }
+
+/** Sets NODE_ENV, which one command always runs in, and says so where somebody has set another. */
+export function setMode(mode, command) {
+  const asked = process.env.NODE_ENV
+  if (asked && asked !== mode) console.error(`NODE_ENV=${asked} is ignored: "${command}" is always ${mode}.`)
+  process.env.NODE_ENV = mode
+}

@@ -33,7 +33,8 @@ export function doctorCommand(): Command {
 /** Everything that is found with these settings. */
 export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const settings = readSettings(env)
-  const { engine, movingFrom } = settings.config.session
+  const { mode, session } = settings.config
+  const { engine, movingFrom } = session
   const findings: Finding[] = [...settings.findings]
   const looks: [item: string, look: (settings: Settings) => Finding[] | Promise<Finding[]>][] = [
     ['keys', (all) => keyFindings(all, env)],
@@ -53,7 +54,10 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     }
   }
   const moving = movingFrom === undefined ? '' : `, moving from ${movingFrom.engine}`
-  return [{ item: 'engine', state: 'ok', says: `SESSION_ENGINE is ${engine}${moving}.` }, ...findings]
+  return [
+    { item: 'engine', state: 'ok', says: `SESSION_ENGINE is ${engine}${moving}; the settings are those of ${mode}.` },
+    ...findings,
+  ]
 }
 
 /** Replaces every secret, and every password in an address, whatever text it has come into. */

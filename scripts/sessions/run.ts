@@ -15,8 +15,12 @@ export type Run = (work: (services: Services) => Promise<void>) => Promise<void>
 
 /** Opens what the settings name, as the application does. */
 export const runWithEngine: Run = async (work) => {
-  if ((process.env['NODE_ENV'] ?? 'development') === 'development') {
+  if (process.env['NODE_ENV'] === 'development') {
     process.env['SECRET_KEY'] ||= developmentSecret(join(projectRoot, 'data', 'secret-key'))
+  } else if (!process.env['SECRET_KEY']) {
+    throw new ConfigError(
+      'SECRET_KEY is missing: set the one of the application, or NODE_ENV=development for the sessions of "npm run dev".',
+    )
   }
   const services = await openServices(quiet(readConfig(process.env)))
   try {

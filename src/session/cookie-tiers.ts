@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import type { CookieCodec } from './codec/codec.ts'
 import { sealedCookieCodec } from './codec/sealed-cookie.ts'
+import { checkSecrets, type Secrets } from './codec/secrets.ts'
 import { type CookieSettings, checkCookieSettings, clearCookie, cookieValues, setCookie } from './cookie.ts'
 import { emptyData, type Json, plainJson } from './data.ts'
 
@@ -13,7 +14,7 @@ export interface TierDefinition {
 /** What {@link cookieTiers} needs. */
 export interface CookieTiersOptions {
   /** The application's secrets: the first seals, all of them open. */
-  readonly secrets: readonly [string, ...string[]]
+  readonly secrets: Secrets
   /** Attributes of the cookies; path `/`, HttpOnly and SameSite=Lax by default, Secure where the request was. */
   readonly cookie?: Partial<Omit<CookieSettings, 'name'>>
   /** Milliseconds since 1970. */
@@ -41,12 +42,14 @@ const MOST_NAMES = 100
  * tiers.preferences.set(ctx, 'theme', 'dark')
  * ```
  *
- * @throws RangeError for an age that is no positive number, or a name that is taken
+ * @throws RangeError for an age that is no positive number, a name that is taken, or secrets that are missing or too short
  */
 export function cookieTiers<Name extends string>(
   definitions: Readonly<Record<Name, TierDefinition>>,
   options: CookieTiersOptions,
 ): Readonly<Record<Name, CookieTier>> {
+  // The codecs are made as names of cookies come up.
+  checkSecrets(options.secrets)
   const names = Object.keys(definitions) as Name[]
   const tiers = names.map((name) => [name, openTier(name, definitions[name], options)] as const)
   return Object.fromEntries(tiers) as Record<Name, CookieTier>

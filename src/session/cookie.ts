@@ -45,11 +45,25 @@ export function cookieValues(header: string | undefined, name: string): string[]
   if (header === undefined) return []
   const values: string[] = []
   for (const pair of header.split(';')) {
-    // Only spaces are trimmed: a tab before the name must not make it ours (CVE-2022-31629).
-    const text = pair.replace(/^ +/, '')
-    if (text.startsWith(name) && text[name.length] === '=') values.push(text.slice(name.length + 1).replace(/ +$/, ''))
+    const start = spacesBefore(pair)
+    const end = start + name.length
+    if (pair.startsWith(name, start) && pair[end] === '=') values.push(withoutSpacesAfter(pair.slice(end + 1)))
   }
   return values
+}
+
+// Only spaces are trimmed: a tab before the name must not make it ours (CVE-2022-31629). And not by an expression such
+// as / +$/, which takes time quadratic in the spaces of a value.
+function spacesBefore(text: string): number {
+  let start = 0
+  while (text[start] === ' ') start++
+  return start
+}
+
+function withoutSpacesAfter(text: string): string {
+  let end = text.length
+  while (text[end - 1] === ' ') end--
+  return text.slice(0, end)
 }
 
 /**

@@ -25,9 +25,12 @@ export class SessionEndedError extends SessionError {
 /** The storage cannot answer now. Never to be read as "no such session". 503. */
 export class StoreUnavailableError extends SessionError {
   override readonly headers = { 'Retry-After': '5' }
+  /** Whether the server did answer, with an error: full, loading, read-only. It is up then. */
+  readonly answered: boolean
 
-  constructor(cause?: unknown) {
+  constructor(cause?: unknown, { answered = false }: { answered?: boolean } = {}) {
     super('Sessions are unavailable for a moment. Please try again.', 503, { cause })
+    this.answered = answered
   }
 }
 

@@ -49,6 +49,8 @@ export type SliceRead<T> =
   | { state: 'ok'; value: T }
   | { state: 'invalid' | 'newer-version'; detail: string }
 
+class MisfitError extends TypeError {}
+
 const declared = new Map<string, Slice<unknown>>()
 
 /**
@@ -94,7 +96,9 @@ export function readSlice<T>(slice: Slice<T>, stored: Json | undefined, now: num
   try {
     return { state: 'ok', value: validated(slice, upgraded(slice, stored['v'], stored['d'] ?? null)) }
   } catch (error) {
-    return { state: 'invalid', detail: error instanceof Error ? error.message : String(error) }
+    // What schemas and upgrades say may quote the data, and this is logged.
+    const kind = error instanceof Error ? error.constructor.name : typeof error
+    return { state: 'invalid', detail: error instanceof MisfitError ? 'does not fit the schema' : `failed: ${kind}` }
   }
 }
 
@@ -122,7 +126,7 @@ function validated<T>(slice: Slice<T>, value: unknown): T {
   const result = slice.schema['~standard'].validate(value)
   if (result instanceof Promise) throw new TypeError(`The schema of slice "${slice.name}" must not be asynchronous`)
   if (result.issues !== undefined) {
-    throw new TypeError(`Slice "${slice.name}": ${result.issues.map((issue) => issue.message).join('; ')}`)
+    throw new MisfitError(`Slice "${slice.name}": ${result.issues.map((issue) => issue.message).join('; ')}`)
   }
   return result.value
 }

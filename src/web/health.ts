@@ -5,7 +5,7 @@ const PROBE = 'readiness'
 // Whoever asks has a timeout of a few seconds, and no answer would tell less than "no".
 const SOON = 2000
 
-/** /healthz: the process answers. /readyz: it can do its work; degraded while only a cache is out that it can do without. */
+/** /healthz: the process answers. /readyz: it can do its work; degraded while only a cache is down that it can do without. */
 export function health({ knex, store, cache, log, movingFrom, revocations }: Services): Middleware {
   const ended = revocations ?? movingFrom?.revocations
   const home = () => Promise.all([store?.load(PROBE), movingFrom?.store?.load(PROBE), ended?.check(PROBE, PROBE)])

@@ -1,4 +1,5 @@
 import type { Middleware } from 'koa'
+import { demoUsers } from '../demo-users.ts'
 import type { Services } from '../services.ts'
 import { wantsJson } from './input.ts'
 
@@ -8,6 +9,6 @@ export function home({ config, engine }: Services): Middleware {
     if (ctx.path !== '/' || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return await next()
     const facts = { name: 'Holdfast', engine: engine.name, format: config.session.format }
     if (wantsJson(ctx)) ctx.body = facts
-    else await ctx.render('home.njk', { facts, demo: config.mode !== 'production' })
+    else await ctx.render('home.njk', { facts, demoUsers: config.mode === 'development' ? demoUsers : [] })
   }
 }

@@ -1,6 +1,8 @@
 import type { Context } from 'koa'
 import type { z } from 'zod'
 
+const MAX_ACCEPT = 4096
+
 /** Fields that cannot be accepted, each with a message for its person. 422. */
 export class InvalidInputError extends Error {
   readonly status = 422
@@ -40,9 +42,20 @@ export function requireInput<T>(ctx: Context, schema: z.ZodType<T>): T {
   return input.values
 }
 
+/**
+ * What the address says under this name; undefined unless it is there exactly once. Not by `ctx.query`, which takes time
+ * quadratic in how often a name is repeated.
+ */
+export function inQuery(ctx: Context, name: string): string | undefined {
+  const [value, ...more] = new URLSearchParams(ctx.querystring).getAll(name)
+  return more.length === 0 ? value : undefined
+}
+
 /** Whether the client asked for JSON rather than a page, or sent JSON without asking for a page. */
 export function wantsJson(ctx: Context): boolean {
   ctx.vary('Accept')
+  // No client says so much, and reading it takes time quadratic in the commas after a quotation mark.
+  if (ctx.get('Accept').length > MAX_ACCEPT) return false
   if (ctx.accepts('html', 'json') === 'json') return true
   return ctx.request.is('json') === 'json' && !ctx.get('Accept').includes('text/html')
 }

@@ -1,8 +1,11 @@
 import { z } from 'zod'
+import { demoUsers } from '../demo-users.ts'
 import { PASSWORD_BYTES } from '../passwords.ts'
 
 const TOO_LONG = 'A password may be at most 1024 bytes long.'
 
+// Production does not start with a demo password: nobody may choose one.
+const DEMO = demoUsers.map(({ password }): string => password)
 // The guesses that attackers try first; length keeps out the rest of the usual lists (ASVS 6.2.4).
 const COMMON = new Set(
   `password password1 password12 password123 passw0rd p@ssword p@ssw0rd 12345678 123456789 1234567890 87654321 11111111
@@ -30,6 +33,6 @@ export const newPassword = z
   .min(8, 'A password needs at least 8 characters.')
   .refine((password) => Buffer.byteLength(password) <= PASSWORD_BYTES, TOO_LONG)
   .refine(
-    (password) => !COMMON.has(password.toLowerCase()),
+    (password) => !COMMON.has(password.toLowerCase()) && !DEMO.includes(password),
     'This password is among the first that others would guess.',
   )

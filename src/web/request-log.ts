@@ -23,6 +23,7 @@ const GONE = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
 /** Logs what went wrong after the answer had begun, when there is nobody left to tell. */
 export function reportLate(log: Logger, error: unknown): void {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  if (GONE.has(code)) log.debug({ code }, 'the visitor went away')
+  // Nor is what is no HTTP (HPE_): Node itself answers 400. Its error holds the bytes that were sent, cookies among them.
+  if (GONE.has(code) || code.startsWith('HPE_')) log.debug({ code }, 'the request broke off')
   else log.error({ err: error }, 'failed while answering')
 }

@@ -65,7 +65,7 @@ test('the column of the handbook is made, filled, queried and taken back', async
 
 test('sessions in a database of their own are counted and examined there', async (t) => {
   const [DATABASE_URL, SESSION_DATABASE_URL] = [await migratedSqlite(t), await migratedSqlite(t)]
-  const env = { DATABASE_URL, SESSION_DATABASE_URL, SECRET_KEY, LOG_LEVEL: 'silent' }
+  const env = { NODE_ENV: 'test', DATABASE_URL, SESSION_DATABASE_URL, SECRET_KEY, LOG_LEVEL: 'silent' }
   const knex = openDatabase(SESSION_DATABASE_URL)
   t.teardown(() => knex.destroy())
   const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }

@@ -33,7 +33,7 @@ async function site(t: ExecutionContext, CACHE_URL: string) {
     },
     async stats(env: Record<string, string>) {
       const cli = startProcess(['--import=tsx', 'scripts/sessions.ts', 'stats', '--json'], {
-        env: { ...settings, ...env, SECRET_KEY: TEST_SECRET, LOG_LEVEL: 'silent' },
+        env: { ...settings, ...env, NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, LOG_LEVEL: 'silent' },
       })
       t.is(await cli.ended(), 0, cli.output())
       return JSON.parse(cli.output()) as { live: number; movingFrom?: { engine: string; left: number | null } }

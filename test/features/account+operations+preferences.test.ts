@@ -11,7 +11,7 @@ interface Figures {
     alert: number
     state: string
   }[]
-  readonly breaker: string | null
+  readonly cache: string | null
   readonly waiting: number
 }
 
@@ -57,7 +57,7 @@ test('every figure stands beside its target and alert level, in words', async (t
     hits: /Target: at least 80%\. Alert: below 70%/,
     writes: /Target: at least 95%\. Alert: below 90%/,
     fallbacks: /Target: at most 20%\. Alert: above 30%/,
-    breaker: /Target: closed\. Alert: open/,
+    cache: /Target: up\. Alert: down/,
   }
   for (const [id, level] of Object.entries(levels)) {
     t.regex(card(text, id), level, id)

@@ -26,6 +26,7 @@ test.serial('it takes the current one, and one that is worth changing to', async
     [{ repeat: 'y' }, 'repeat'],
     [both('short'), 'password'],
     [both('Password123'), 'password'],
+    [both('grace-demo-password'), 'password'],
     [both('Ada-Lovelace'), 'password'],
     [both('x'.repeat(1025)), 'password'],
     [both('ä'.repeat(513)), 'password'],

@@ -74,7 +74,7 @@ test('the settings of each are accepted, and choose it', (t) => {
     const pairs = settings
       .split('\n')
       .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)])
-    const config = readConfig({ SECRET_KEY: TEST_SECRET, ...Object.fromEntries(pairs) })
+    const config = readConfig({ NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, ...Object.fromEntries(pairs) })
     t.is(variantOf(config), id)
     t.is(config.session.engine, engine)
   }

@@ -22,6 +22,17 @@ test('an address loses what names one line: IPv4 keeps 24 bits, IPv6 keeps 48', 
   for (const [whole, cut] of addresses) t.is(truncated(whole), cut, String(whole))
 })
 
+test('an address that another has written takes no quadratic time', (t) => {
+  const took = (address: string) => {
+    const start = performance.now()
+    truncated(address)
+    return performance.now() - start
+  }
+  const long = 100_000
+  const [usual, ...slow] = ['1'.repeat(long), `${'%'.repeat(long)}\n`, `::ffff:${'1.'.repeat(long / 2)}x`].map(took)
+  for (const time of slow) t.true(time < (usual ?? 0) * 20 + 200, String(time))
+})
+
 test('a device is named by its browser and system, as far as it says', (t) => {
   const t9n = translator('en', new Map())
   const agents: [string | null, string, DeviceKind['form']][] = [

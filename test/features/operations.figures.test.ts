@@ -159,7 +159,7 @@ test('the whole dashboard is in German, with figures as Germans write them', asy
   )
 })
 
-test('a queue and a breaker are judged as well', async (t) => {
+test('a queue and the state of the cache are judged as well', async (t) => {
   const { services } = await appFor(t, { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' })
   const metrics = new Metrics(services)
   const samples = new Samples({ tally: () => metrics.tally() })
@@ -175,10 +175,18 @@ test('a queue and a breaker are judged as well', async (t) => {
     const { cards } = await dashboard.view(DEFAULT_DISPLAY, english)
     t.is(cards.find(({ id }) => id === 'waiting')?.state, state, String(waiting))
     t.like(
-      cards.find(({ id }) => id === 'breaker'),
-      { state: 'good', value: 'closed' },
+      cards.find(({ id }) => id === 'cache'),
+      { state: 'good', value: 'up' },
     )
   }
+  await services.cache?.close()
+  for (let n = 0; n < 3; n++) await t.throwsAsync(async () => await services.cache?.ping())
+  const { cards, overall } = await dashboard.view(DEFAULT_DISPLAY, english)
+  t.like(
+    cards.find(({ id }) => id === 'cache'),
+    { state: 'alert', value: 'down' },
+  )
+  t.regex(overall.text, /State of the cache/)
 })
 
 test('sessions are counted once for all who look, rarely where that is slow, and again after a failure', async (t) => {

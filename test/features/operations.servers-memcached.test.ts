@@ -13,7 +13,7 @@ if (memcached !== undefined) {
     )
     t.true(figures.size > 5, [...figures].join(' '))
     for (const figure of ['up', 'items', 'evictions', 'hits']) t.true(figures.has(figure), figure)
-    t.is(value('holdfast_cache_breaker', { state: 'closed' }), 1)
+    t.is(value('holdfast_cache_up'), 1)
     t.notRegex(series.map(({ labels }) => Object.values(labels).join(' ')).join('\n'), /127\.0\.0\.1|localhost/)
   })
 }

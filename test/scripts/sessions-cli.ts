@@ -11,7 +11,7 @@ export async function sessionsCli(t: ExecutionContext) {
   const knex = openDatabase(url)
   t.teardown(() => knex.destroy())
   const run = async (args: readonly string[], env: Record<string, string> = {}) => {
-    const settings = { DATABASE_URL: url, SECRET_KEY, LOG_LEVEL: 'silent', ...env }
+    const settings = { NODE_ENV: 'test', DATABASE_URL: url, SECRET_KEY, LOG_LEVEL: 'silent', ...env }
     const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env: settings })
     return { code: await process.ended(), output: process.output().trim() }
   }

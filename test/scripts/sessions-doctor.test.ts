@@ -2,8 +2,10 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { seed } from '../../scripts/seed.ts'
 import { clockFinding } from '../../scripts/sessions/doctor/finding.ts'
 import { examine } from '../../scripts/sessions/doctor.ts'
+import { openDatabase } from '../../src/database.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
@@ -125,6 +127,27 @@ test('doctor looks at proxy, cookie, keys and folder', async (t) => {
       `${pattern} in ${JSON.stringify(findings)}`,
     )
   }
+})
+
+test('doctor names the accounts that a published password opens, and the command that mends it', async (t) => {
+  const url = await migratedSqlite(t)
+  const sessionUrl = await migratedSqlite(t)
+  const knex = openDatabase(url)
+  t.teardown(() => knex.destroy())
+  const accounts = async (env: Record<string, string>) => {
+    const findings = await examine({ SECRET_KEY, DATABASE_URL: url, ...env })
+    return findings.filter(({ item }) => item === 'accounts')
+  }
+  t.like(await accounts({}), [{ state: 'ok' }])
+  await seed(knex, { demoUsers: true })
+  const says =
+    'Anybody can sign in as ada and grace with a published demo password: production does not start with these accounts.'
+  const open = { item: 'accounts', state: 'wrong', says, mend: 'npm run seed -- --delete-demo-users' }
+  t.deepEqual(await accounts({}), [open])
+  t.deepEqual(await accounts({ SESSION_DATABASE_URL: sessionUrl }), [open], 'users are in the first database')
+  t.like(await accounts({ NODE_ENV: 'development' }), [{ state: 'ok', says }])
+  await knex.schema.dropTable('users')
+  t.deepEqual(await accounts({}), [])
 })
 
 test('clocks that are apart are found, whichever is ahead', async (t) => {

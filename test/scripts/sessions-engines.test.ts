@@ -9,6 +9,8 @@ import { DatabaseLease } from '../../src/session/stores/lease.ts'
 import { record } from '../session/stores/bench.ts'
 import { sessionsCli } from './sessions-cli.ts'
 
+const TOO_SHORT = 'SECRET_KEY is too short: use at least 32 random bytes.'
+
 test('what an engine cannot do it says in a sentence, and exits with 2', async (t) => {
   const { run } = await sessionsCli(t)
   const cases: [args: string[], env: Record<string, string>, pattern: RegExp][] = [
@@ -27,6 +29,17 @@ test('what an engine cannot do it says in a sentence, and exits with 2', async (
     t.regex(output, pattern)
     t.is(output.split('\n').length, 1)
   }
+})
+
+test('without a secret it says which one it needs, and how to ask about development instead', async (t) => {
+  const { run } = await sessionsCli(t)
+  t.deepEqual(await run(['stats'], { NODE_ENV: '', SECRET_KEY: '' }), {
+    code: 1,
+    output:
+      'SECRET_KEY is missing: set the one of the application, or NODE_ENV=development for the sessions of "npm run dev".',
+  })
+  t.is((await run(['stats'], { NODE_ENV: '', SECRET_KEY: 'too-short' })).output, TOO_SHORT)
+  t.is((await run(['stats'], { NODE_ENV: 'development', SECRET_KEY: 'too-short' })).code, 0)
 })
 
 test('clear leaves expired sessions to whoever is at it, and a user to nobody', async (t) => {

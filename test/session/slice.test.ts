@@ -5,7 +5,7 @@ import { SessionTooLargeError } from '../../src/session/errors.ts'
 import type { SessionEvent } from '../../src/session/observe/events.ts'
 import { Session } from '../../src/session/session.ts'
 import { carriedSlices, signIn, signOut } from '../../src/session/sign-in.ts'
-import { defineSlice } from '../../src/session/slice.ts'
+import { defineSlice, type Schema } from '../../src/session/slice.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
 const list = z.array(z.number())
@@ -140,6 +140,26 @@ test('data that no longer fit become the default, and are reported', (t) => {
     t.is(events[0]?.type, 'slice')
     t.false(s.modified)
   }
+})
+
+test('a report of data that do not fit repeats none of them, whatever the schema or an upgrade says', (t) => {
+  const validate = (value: unknown) => ({ issues: [{ message: `${value} is no number` }] })
+  const schema: Schema<number> = { '~standard': { validate } }
+  const upgrades = {
+    1: (value: unknown) => {
+      throw new Error(`cannot upgrade ${value}`)
+    },
+  }
+  const make = () => 0
+  const strict = defineSlice({ name: 'strict', version: 1, schema, budget: 100, default: make })
+  const newer = defineSlice({ name: 'newer', version: 2, schema, budget: 100, default: make, upgrades })
+  const { s, events } = session({ strict: stored('PRIVATE'), newer: stored('PRIVATE') })
+  t.is(s.get(strict), 0)
+  t.is(s.get(newer), 0)
+  t.deepEqual(events.slice(0, 2), [
+    { type: 'slice', slice: 'strict', problem: 'invalid', detail: 'does not fit the schema' },
+    { type: 'slice', slice: 'newer', problem: 'invalid', detail: 'failed: Error' },
+  ])
 })
 
 test('a value that does not fit is refused where it is stored', (t) => {

@@ -7,7 +7,7 @@ import { cloneProject } from '../support/project.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 
-test('dev on a taken port ends with one sentence and exit 1', async (t) => {
+test('dev is development whatever NODE_ENV says; on a taken port it ends with one sentence and exit 1', async (t) => {
   const folder = await cloneProject(t)
   const taken = createServer().listen(0, '127.0.0.1')
   t.teardown(() => void taken.close())
@@ -15,9 +15,10 @@ test('dev on a taken port ends with one sentence and exit 1', async (t) => {
   const { port } = taken.address() as AddressInfo
   const dev = startProcess(['scripts/dev.mjs'], {
     cwd: folder,
-    env: { PORT: String(port), HOST: '127.0.0.1', LOG_LEVEL: 'silent' },
+    env: { NODE_ENV: 'production', PORT: String(port), HOST: '127.0.0.1', LOG_LEVEL: 'silent' },
   })
   t.is(await dev.ended(), 1)
+  t.regex(dev.output(), /^NODE_ENV=production is ignored: "npm run dev" is always development\.\n/)
   t.regex(dev.output(), /is taken by another program: stop that, or set PORT to another one\.\n$/)
   t.notRegex(dev.output(), /\n\s+at /)
 })

@@ -14,6 +14,7 @@ test('dev on a clean clone: data, secret, migrations, products, users, and reloa
   const [, origin = ''] = await dev.printed(/Holdfast is on (http:\S+)/)
   t.regex(dev.output(), /Migrated: \d+ steps\.\nSeeded: 72 products, 2 demo users\./)
   t.is((await stat(join(folder, 'data/secret-key'))).mode & 0o777, 0o600)
+  t.regex(await (await fetch(origin)).text(), /<dt>ada<\/dt><dd><code>ada-demo-password</)
   const shop = await fetch(`${origin}/shop`, { headers: { accept: 'application/json' } })
   t.is(((await shop.json()) as { pages: number }).pages, 4)
   const signIn = await fetch(`${origin}/login`, {

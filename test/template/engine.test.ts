@@ -34,7 +34,6 @@ test('src/session copied into an empty Koa project compiles with its own package
     'koa',
     '@types/koa',
     '@types/node',
-    'cockatiel',
     'knex',
     'lru-cache',
     'msgpackr',

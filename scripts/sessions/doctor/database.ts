@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import createKnex, { type Knex } from 'knex'
 import type { Config, SessionHome } from '../../../src/config.ts'
 import { databaseConfig } from '../../../src/database.ts'
+import { DELETE_DEMO_USERS, openDemoAccounts } from '../../../src/demo-users.ts'
 import { projectRoot } from '../../../src/paths.ts'
 import { DatabaseStore } from '../../../src/session/stores/database.ts'
 import { dialectOf, PreparedStatements } from '../../../src/session/stores/database-statements.ts'
@@ -28,7 +29,7 @@ const INDEXES = {
   django: [['expire_date']],
 } as const
 
-/** The databases: whether they answer, are migrated, have tables and indexes, and keep the same time. */
+/** The databases: whether they answer, are migrated, have tables and indexes, keep the same time, and have no demo users. */
 export async function databaseFindings({ config, meant }: Settings): Promise<Finding[]> {
   if (!meant('DATABASE_URL')) return []
   const { databaseUrl, session } = config
@@ -37,8 +38,11 @@ export async function databaseFindings({ config, meant }: Settings): Promise<Fin
     ? tablesOf(config)
     : []
   if (!own)
-    return await look('database', databaseUrl, 'npm run migrate', (knex) => sessionFindings(knex, config, tables))
-  const first = await look('database', databaseUrl, 'npm run migrate', async () => [])
+    return await look('database', databaseUrl, 'npm run migrate', async (knex) => [
+      ...(await accountFindings(knex, config)),
+      ...(await sessionFindings(knex, config, tables)),
+    ])
+  const first = await look('database', databaseUrl, 'npm run migrate', (knex) => accountFindings(knex, config))
   if (!meant('SESSION_DATABASE_URL')) return first
   const migrateOwn = 'DATABASE_URL="$SESSION_DATABASE_URL" npm run migrate'
   const second = await look('session database', session.databaseUrl, migrateOwn, (knex) =>
@@ -109,6 +113,15 @@ function tablesOf({ session, cache }: Config): Table[] {
     ...(revoked ? [{ name: 'session_revocations', indexes: [['expires']] }] : []),
     { name: 'session_leases', indexes: [] },
   ]
+}
+
+async function accountFindings(knex: Knex, { production }: Config): Promise<Finding[]> {
+  if (!(await knex.schema.hasTable('users'))) return []
+  const open = await openDemoAccounts(knex)
+  if (open.length === 0) return [ok('accounts', 'None accepts a demo password.')]
+  const names = open.map(({ username }) => username).join(' and ')
+  const says = `Anybody can sign in as ${names} with a published demo password: production does not start with these accounts.`
+  return [production ? wrong('accounts', says, DELETE_DEMO_USERS) : ok('accounts', says)]
 }
 
 async function sessionFindings(knex: Knex, config: Config, tables: readonly Table[]): Promise<Finding[]> {

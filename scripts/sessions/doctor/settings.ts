@@ -32,7 +32,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const usable = { ...env }
   const replaced = new Set<string>()
   const findings: Finding[] = []
-  if ((env['NODE_ENV'] || 'development') === 'development') usable['SECRET_KEY'] ||= placeholder()
+  if (env['NODE_ENV'] === 'development') usable['SECRET_KEY'] ||= placeholder()
   for (;;) {
     try {
       const config = readConfig(usable)

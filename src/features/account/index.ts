@@ -10,7 +10,7 @@ import type { User } from '../../users.ts'
 import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
-import { InvalidInputError, readInput, wantsJson } from '../../web/input.ts'
+import { InvalidInputError, inQuery, readInput, wantsJson } from '../../web/input.ts'
 import { ownPath } from '../../web/next-path.ts'
 import { newPassword, typedPassword } from '../../web/password-field.ts'
 import { Throttle } from '../../web/throttle.ts'
@@ -42,8 +42,11 @@ export default function account(services: Services): Feature {
   const router = new Router()
 
   router.get('/login', async (ctx) => {
-    if ((await currentUser(ctx, services)) !== null) return go(ctx, ownPath(ctx.query['next'], '/account'))
-    await showSignIn(ctx, { next: ownPath(ctx.query['next'], ''), signedOut: ctx.query['signed-out'] !== undefined })
+    if ((await currentUser(ctx, services)) !== null) return go(ctx, ownPath(inQuery(ctx, 'next'), '/account'))
+    await showSignIn(ctx, {
+      next: ownPath(inQuery(ctx, 'next'), ''),
+      signedOut: inQuery(ctx, 'signed-out') !== undefined,
+    })
   })
 
   router.post('/login', async (ctx) => {

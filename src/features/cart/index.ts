@@ -5,7 +5,7 @@ import type { Services } from '../../services.ts'
 import { requireUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
-import { InvalidInputError, readInput, requireInput, wantsJson } from '../../web/input.ts'
+import { InvalidInputError, inQuery, readInput, requireInput, wantsJson } from '../../web/input.ts'
 import { addToCart, type Cart, CartFullError, cartSlice, newCheckoutToken, removeFromCart, setInCart } from './cart.ts'
 import { Catalog } from './catalog.ts'
 import { german } from './german.ts'
@@ -72,8 +72,8 @@ export default function cart(services: Services): Feature {
 
   router.get('/shop', async (ctx) => {
     const { pageLength } = await ctx.display()
-    const wanted = /^\d{1,6}$/.test(String(ctx.query['page'] ?? '')) ? Number(ctx.query['page']) : 1
-    const shelf = await catalog.page(wanted, pageLength)
+    const wanted = /^\d{1,6}$/.exec(inQuery(ctx, 'page') ?? '')
+    const shelf = await catalog.page(wanted === null ? 1 : Number(wanted[0]), pageLength)
     if (wantsJson(ctx)) ctx.body = shelf
     else await ctx.render('cart/shop.njk', shelf)
   })

@@ -127,7 +127,7 @@ export const germanVariants: Readonly<Record<string, string>> = {
     'Der Wechsel auf ein Replikat, das hinterherhinkt, versetzt die Sitzungen zurück wie alle anderen Daten.',
   'While one process cannot reach the cache and another can, the other may read a copy that is up to SESSION_CACHE_TIMEOUT old, of an ended session too. Nothing is ever saved on it.':
     'Solange ein Prozess den Cache nicht erreicht und ein anderer schon, kann dieser eine bis zu SESSION_CACHE_TIMEOUT alte Kopie lesen, auch die einer beendeten Sitzung. Gespeichert wird darauf nie.',
-  'write_behind: a change waits about 100 milliseconds for the database, longer while that is out. It is lost if the cache loses the entry meanwhile and the process dies or another one serves the session first, or if processes disagree on whether the cache is out.':
+  'write_behind: a change waits about 100 milliseconds for the database, longer while that is out. It is lost if the cache loses the entry meanwhile and the process dies or another one serves the session first, or if processes disagree on whether the cache is down.':
     'write_behind: Eine Änderung wartet etwa 100 Millisekunden auf die Datenbank, bei deren Ausfall länger. Sie geht verloren, wenn währenddessen der Cache den Eintrag verliert und der Prozess stirbt oder ein anderer die Sitzung vorher bedient, oder wenn Prozesse uneins sind, ob der Cache ausgefallen ist.',
   'With CACHE_URL=memory: it is for a single process, since no other would notice a change.':
     'Mit CACHE_URL=memory: ist er für einen einzigen Prozess, denn kein anderer bemerkte eine Änderung.',

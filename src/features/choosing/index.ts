@@ -4,7 +4,7 @@ import type { Services } from '../../services.ts'
 import { DEFAULT_DISPLAY, LANGUAGES, type Language } from '../../web/display.ts'
 import type { Feature } from '../../web/feature.ts'
 import { LAYOUT_GERMAN, translator } from '../../web/i18n.ts'
-import { wantsJson } from '../../web/input.ts'
+import { inQuery, wantsJson } from '../../web/input.ts'
 import { german } from './german.ts'
 import { GUIDE } from './guide.ts'
 import { type Figures, figuresOf, type Measured, readMeasured } from './measured.ts'
@@ -75,7 +75,7 @@ async function show(ctx: Context, running: string, measured: Measured | undefine
 /** By the address, or else as the browser asks: what a visitor has chosen here is in the session. */
 function languageOf(ctx: Context): Language {
   ctx.vary('Accept-Language')
-  const wanted = ctx.query['language'] ?? ctx.acceptsLanguages(...LANGUAGES)
+  const wanted = inQuery(ctx, 'language') ?? ctx.acceptsLanguages(...LANGUAGES)
   return LANGUAGES.find((known) => known === wanted) ?? DEFAULT_DISPLAY.language
 }
 

@@ -86,7 +86,7 @@ export const storedVariants: readonly Variant[] = [
     avoidWhen: 'One database is quick enough alone, or there is nobody to look after two servers.',
     exceptions: [
       'While one process cannot reach the cache and another can, the other may read a copy that is up to SESSION_CACHE_TIMEOUT old, of an ended session too. Nothing is ever saved on it.',
-      'write_behind: a change waits about 100 milliseconds for the database, longer while that is out. It is lost if the cache loses the entry meanwhile and the process dies or another one serves the session first, or if processes disagree on whether the cache is out.',
+      'write_behind: a change waits about 100 milliseconds for the database, longer while that is out. It is lost if the cache loses the entry meanwhile and the process dies or another one serves the session first, or if processes disagree on whether the cache is down.',
       'With CACHE_URL=memory: it is for a single process, since no other would notice a change.',
     ],
     settings:

@@ -7,7 +7,7 @@ import type { User } from '../../users.ts'
 import { provedAt, renewSignIn, requireUser, signOutUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
-import { InvalidInputError, readInput, wantsJson } from '../../web/input.ts'
+import { InvalidInputError, inQuery, readInput, wantsJson } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
 import { Throttle } from '../../web/throttle.ts'
 import { german } from './german.ts'
@@ -53,7 +53,7 @@ export default function devices(services: Services): Feature {
     }
     const { pageLength } = await ctx.display()
     const pages = Math.max(1, Math.ceil(others.length / pageLength))
-    const page = Math.min(Math.max(1, pageNumber.parse(ctx.query['page'])), pages)
+    const page = Math.min(Math.max(1, pageNumber.parse(inQuery(ctx, 'page'))), pages)
     const shown = others.slice((page - 1) * pageLength, page * pageLength)
     const count = others.length
     await ctx.render('devices/devices.njk', {

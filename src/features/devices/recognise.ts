@@ -32,7 +32,11 @@ export function deviceKind(userAgent: string | null, t: Translate): DeviceKind {
 
 /** An address without the part that names one line: IPv4 to /24, IPv6 to /48; null for what is no address. */
 export function truncated(address: string | null): string | null {
-  const plain = (address ?? '').replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, '')
+  const plain = (address ?? '')
+    .replace(/^::ffff:(?=[\d.]+$)/i, '')
+    // Not by /%.*$/, which takes time quadratic in the signs.
+    .split('%', 1)
+    .join()
   const family = isIP(plain)
   if (family === 0) return null
   if (family === 4) return `${plain.split('.').slice(0, 3).join('.')}.x`

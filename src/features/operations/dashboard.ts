@@ -72,7 +72,7 @@ export class Dashboard {
         const reading = figure.read(tally)
         return { id: figure.id, ...reading, target, alert, state: judge(figure, reading) }
       }),
-      breaker: this.#services.cache?.state ?? null,
+      cache: this.#services.cache?.state ?? null,
       waiting: this.#metrics.waiting,
       sessions: await this.#counting.get(),
       connections: poolUse(this.#services.knex),
@@ -167,18 +167,18 @@ export class Dashboard {
     const cards: Card[] = []
     if (cache !== undefined) {
       const { state } = cache
-      const own = ({ closed: 'good', 'half-open': 'missed', open: 'alert' } as const)[state]
+      const own = ({ up: 'good', down: 'alert' } as const)[state]
       cards.push({
-        id: 'breaker',
-        label: t('Breaker of the cache'),
+        id: 'cache',
+        label: t('State of the cache'),
         state: own,
         word: t(WORDS[own]),
         value: t(state),
-        levels: t('Target: closed. Alert: open.'),
-        what: t('Closed: the cache is in use. Open: it failed several times in a row, and is left alone.'),
-        mend: t('See why the cache does not answer. It is tried again every {seconds} s by itself.', {
-          seconds: config.cache.checkInterval,
+        levels: t('Target: up. Alert: down.'),
+        what: t('Down: it did not answer {count} times in a row, and no request asks it until it does.', {
+          count: config.cache.maxFailures,
         }),
+        mend: t('See why the cache does not answer. Within five seconds of its return it is used again.'),
       })
     }
     if (this.#hasCopies() && (config.session.cacheStrategy === 'write_behind' || config.session.engine === 'cache')) {
@@ -222,7 +222,7 @@ function overall(cards: readonly Card[], red: readonly string[], t: Translate): 
   if (red.length > 0) return { state: 'alert', text: t('Act now: {names}.', { names: red.join(', ') }) }
   const missed = cards.filter(({ state }) => state === 'missed').map(({ label }) => label)
   if (missed.length > 0) return { state: 'missed', text: t('Keep an eye on: {names}.', { names: missed.join(', ') }) }
-  if (cards.some(({ id, state }) => state === 'good' && id !== 'breaker' && id !== 'waiting')) {
+  if (cards.some(({ id, state }) => state === 'good' && id !== 'cache' && id !== 'waiting')) {
     return { state: 'good', text: t('All is well.') }
   }
   return {

@@ -90,7 +90,7 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.2,
     alert: 0.3,
-    what: 'Reads that went to the database because the cache was out or could not be believed.',
+    what: 'Reads that went to the database because the cache was down or could not be believed.',
     mend: 'Mend the cache. Every page is right meanwhile, but the database bears the whole load.',
     of: 'copies',
     read: ({ fallbacks, reads }) => share(fallbacks, reads),

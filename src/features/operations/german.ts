@@ -52,19 +52,18 @@ export const german: Readonly<Record<string, string>> = {
   'See that the cache can be reached and has memory left; a slow network may need a longer CACHE_COMMAND_TIMEOUT.':
     'Prüfen Sie, ob der Cache erreichbar ist und Speicher frei hat; ein langsames Netz braucht vielleicht ein längeres CACHE_COMMAND_TIMEOUT.',
   'Database fallback': 'Ausweichen auf die Datenbank',
-  'Reads that went to the database because the cache was out or could not be believed.':
+  'Reads that went to the database because the cache was down or could not be believed.':
     'Lesezugriffe, die zur Datenbank gingen, weil der Cache ausgefallen oder nicht verlässlich war.',
   'Mend the cache. Every page is right meanwhile, but the database bears the whole load.':
     'Bringen Sie den Cache in Ordnung. Alle Seiten stimmen derweil, aber die Datenbank trägt die ganze Last.',
-  'Breaker of the cache': 'Sicherung des Caches',
-  closed: 'zu',
-  open: 'offen',
-  'half-open': 'halb offen',
-  'Target: closed. Alert: open.': 'Ziel: zu. Alarm: offen.',
-  'Closed: the cache is in use. Open: it failed several times in a row, and is left alone.':
-    'Zu: Der Cache ist in Gebrauch. Offen: Er fiel mehrmals hintereinander aus und wird in Ruhe gelassen.',
-  'See why the cache does not answer. It is tried again every {seconds} s by itself.':
-    'Sehen Sie nach, warum der Cache nicht antwortet. Von selbst wird er alle {seconds} s wieder versucht.',
+  'State of the cache': 'Zustand des Caches',
+  up: 'in Betrieb',
+  down: 'ausgefallen',
+  'Target: up. Alert: down.': 'Ziel: in Betrieb. Alarm: ausgefallen.',
+  'Down: it did not answer {count} times in a row, and no request asks it until it does.':
+    'Ausgefallen: Er antwortete {count}-mal hintereinander nicht, und keine Anfrage fragt ihn, bis er es tut.',
+  'See why the cache does not answer. Within five seconds of its return it is used again.':
+    'Sehen Sie nach, warum der Cache nicht antwortet. Binnen fünf Sekunden nach seiner Rückkehr wird er wieder benutzt.',
   'Waiting for the database': 'Warten auf die Datenbank',
   'Sessions whose newest state is in the cache, and in the database a moment later.':
     'Sitzungen, deren neuester Stand im Cache ist und einen Moment später in der Datenbank.',

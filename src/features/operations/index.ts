@@ -3,7 +3,7 @@ import type { Context, Middleware } from 'koa'
 import type { Services } from '../../services.ts'
 import { currentUser, requireUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
-import { wantsJson } from '../../web/input.ts'
+import { inQuery, wantsJson } from '../../web/input.ts'
 import { mayReadMetrics } from './access.ts'
 import { Counting } from './counting.ts'
 import { Dashboard } from './dashboard.ts'
@@ -21,7 +21,7 @@ export default function operations(services: Services): Feature {
   void samples.start()
 
   router.get('/operations', async (ctx) => {
-    const repeated = ctx.query['refresh'] !== undefined
+    const repeated = inQuery(ctx, 'refresh') !== undefined
     if (repeated) asOnlooker(ctx)
     const user = await requireUser(ctx, services, '/operations')
     if (user === null) return
@@ -29,7 +29,7 @@ export default function operations(services: Services): Feature {
     if (wantsJson(ctx)) ctx.body = await dashboard.figures()
     else {
       const view = await dashboard.view(await ctx.display(), await ctx.translate())
-      await ctx.render('operations/operations.njk', { ...view, still: ctx.query['still'] !== undefined })
+      await ctx.render('operations/operations.njk', { ...view, still: inQuery(ctx, 'still') !== undefined })
     }
   })
 

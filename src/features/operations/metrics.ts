@@ -46,7 +46,6 @@ const SECURITY_KINDS: Record<SecurityKind, true> = {
   undecodable: true,
   revoked: true,
 }
-const BREAKER_STATES = ['closed', 'half-open', 'open'] as const
 const OUTCOMES = {
   load: ['done', 'missing', 'failed'],
   create: ['done', 'failed'],
@@ -89,7 +88,7 @@ export class Metrics {
   )
   readonly #fallbacks = this.#counter(
     'session_fallbacks_total',
-    'Reads that the database served because the cache was out.',
+    'Reads that the database served because the cache was down.',
   )
   readonly #overflows = this.#counter(
     'session_overflows_total',
@@ -203,15 +202,13 @@ export class Metrics {
         for (const [state, count] of Object.entries(poolUse(knex))) this.set({ state }, count)
       },
     })
-    // Without a cache there is no breaker, but the series is there for the alert: closed.
+    // Without a cache none is down, but the series is there for the alert.
     new Gauge({
-      name: 'holdfast_cache_breaker',
-      help: '1 for the state the breaker is in; open: the cache is out and left alone.',
-      labelNames: ['state'],
+      name: 'holdfast_cache_up',
+      help: '0 while the cache is down, otherwise 1.',
       registers,
       collect() {
-        const now = cache?.state ?? 'closed'
-        for (const state of BREAKER_STATES) this.set({ state }, state === now ? 1 : 0)
+        this.set(cache?.state === 'down' ? 0 : 1)
       },
     })
     const ask = cache?.serverFigures

@@ -32,6 +32,8 @@ export interface Cache {
   readonly users?: UserIndex
   /** What each server tells of itself, where there are servers: figures by name. */
   serverFigures?(): Promise<readonly object[]>
+  /** Has the listener called whenever the connection to a server works again, where there are servers. */
+  onConnect?(listener: () => void): void
   close(): Promise<void>
 }
 

@@ -61,6 +61,7 @@ export class MemcachedConnection {
   #timer: NodeJS.Timeout | undefined
   #itemLimit: Promise<number> | undefined
   #closed = false
+  #onConnect: () => void = () => {}
 
   constructor({ host, port }: MemcachedAddress, patience: MemcachedPatience = {}) {
     this.name = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
@@ -105,6 +106,11 @@ export class MemcachedConnection {
     }
   }
 
+  /** Has the listener called at the first answer on every new connection: a stopped server's machine accepts them, too. */
+  onConnect(listener: () => void): void {
+    this.#onConnect = listener
+  }
+
   close(): void {
     this.#closed = true
     this.#drop('the connection was closed')
@@ -145,11 +151,13 @@ export class MemcachedConnection {
     if (!failed && pending?.command.isAnswer(reply) !== true) {
       throw new Error(`${reply.code} ${reply.words.join(' ').slice(0, 80)}`.trim())
     }
+    const isNew = !this.#answered
     this.#answered = true
     this.#failures = 0
     this.#pending.shift()
-    if (failed) pending.reject(this.#unavailable(reply.words.join(' ')))
+    if (failed) pending.reject(this.#unavailable(reply.words.join(' '), true))
     else pending.resolve(reply)
+    if (isNew) this.#onConnect()
   }
 
   #drop(problem: string): void {
@@ -189,7 +197,7 @@ export class MemcachedConnection {
     this.#watch()
   }
 
-  #unavailable(problem: string): StoreUnavailableError {
-    return new StoreUnavailableError(new Error(`memcached ${this.name}: ${problem}`))
+  #unavailable(problem: string, answered = false): StoreUnavailableError {
+    return new StoreUnavailableError(new Error(`memcached ${this.name}: ${problem}`), { answered })
   }
 }

@@ -80,6 +80,10 @@ export class MemcachedCache implements Cache {
     return await this.#servers.figures()
   }
 
+  onConnect(listener: () => void): void {
+    for (const server of this.#servers.all) server.onConnect(listener)
+  }
+
   async close(): Promise<void> {
     for (const server of this.#servers.all) server.close()
   }

@@ -81,6 +81,7 @@ export class MemoryCache implements Cache {
     if (bytes > this.#maxBytes) {
       throw new StoreUnavailableError(
         new RangeError(`An entry of ${bytes} bytes is more than the whole cache may hold`),
+        { answered: true },
       )
     }
     this.#entries.set(key, entry)

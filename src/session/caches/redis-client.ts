@@ -1,3 +1,4 @@
+import { ErrorReply } from 'redis'
 import { StoreUnavailableError } from '../errors.ts'
 import { type Argument, backoff, type Connection, type DialOptions, dial, SilenceError, within } from './redis-dial.ts'
 import type { RedisScript } from './redis-scripts.ts'
@@ -31,6 +32,7 @@ export class RedisClient {
   #reason: unknown = new Error('Redis was not connected yet')
   #retry: NodeJS.Timeout | undefined
   #health: NodeJS.Timeout | undefined
+  #onConnect: () => void = () => {}
   #closed = false
 
   constructor(place: RedisPlace, options: RedisClientOptions) {
@@ -55,7 +57,7 @@ export class RedisClient {
       return await within(connection.send(args, key), this.#options.commandTimeout)
     } catch (error) {
       this.#judge(connection, error)
-      throw new StoreUnavailableError(error)
+      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
     }
   }
 
@@ -76,7 +78,7 @@ export class RedisClient {
       await within(connection.ping(), this.#options.commandTimeout)
     } catch (error) {
       this.#judge(connection, error)
-      throw new StoreUnavailableError(error)
+      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
     }
   }
 
@@ -93,6 +95,11 @@ export class RedisClient {
     return await within(asked, this.#options.commandTimeout).catch((error: unknown) => {
       throw new StoreUnavailableError(error)
     })
+  }
+
+  /** Has the listener called whenever there is a connection again. */
+  onConnect(listener: () => void): void {
+    this.#onConnect = listener
   }
 
   close(): void {
@@ -175,6 +182,8 @@ export class RedisClient {
     this.#failures = 0
     this.#options.invalidated?.()
     this.#checkLater(connection)
+    // One that only replaces another says nothing new: a node of the cluster may be silent still.
+    if (old === undefined) this.#onConnect()
   }
 
   #checkLater(connection: Connection): void {

@@ -19,7 +19,7 @@ export interface RedisCacheOptions {
   readonly connectTimeout?: number
   /** Milliseconds that a command has from its call to its answer; 500 by default. */
   readonly commandTimeout?: number
-  /** Seconds between two looks at a connection that may be idle; 60 by default. */
+  /** Seconds between two looks at a connection that may be idle, 3600 at most; 60 by default. */
   readonly healthCheckInterval?: number
   /** Longest pause between two attempts to connect, in milliseconds; 2000 by default. They begin at 50 and double. */
   readonly longestPause?: number
@@ -46,10 +46,13 @@ export class RedisCache implements Cache {
   readonly #local: LocalCopies | undefined
   readonly #now: () => number
 
-  /** Does not connect yet. @throws Error with a sentence that says what is wrong with the URL */
+  /** Does not connect yet. @throws Error with a sentence that says what is wrong with the URL, or the interval */
   constructor(options: RedisCacheOptions) {
     const { connectTimeout = 1000, commandTimeout = 500, healthCheckInterval = 60, longestPause = 2000 } = options
     const { url, localEntries = 0, indexPrefix = 'session:users:', now = Date.now } = options
+    if (!(healthCheckInterval > 0 && healthCheckInterval <= 3600)) {
+      throw new RangeError('healthCheckInterval must be above 0 and at most 3600 seconds')
+    }
     const local = localEntries > 0 ? new LocalCopies(localEntries) : undefined
     this.#local = local
     this.#now = now
@@ -104,6 +107,10 @@ export class RedisCache implements Cache {
     return servers.map(({ address, answers }) => readFigures(address, answers))
   }
 
+  onConnect(listener: () => void): void {
+    this.#client.onConnect(listener)
+  }
+
   async close(): Promise<void> {
     this.#client.close()
   }
@@ -131,7 +138,7 @@ export class RedisCache implements Cache {
   async #run(script: typeof SWAP, key: string, args: (string | Buffer)[]): Promise<Outcome> {
     const answer = String(await this.#client.run(script, key, [String(this.#now()), ...args]))
     if (answer === 'done' || answer === 'missing' || answer === 'conflict') return answer
-    throw new StoreUnavailableError(new TypeError('A script on Redis gave an answer that it does not have'))
+    throw nonsense('A script on Redis gave an answer that it does not have')
   }
 
   #packed(entry: CacheEntry): [bytes: Buffer, milliseconds: string] {
@@ -150,9 +157,13 @@ export class RedisCache implements Cache {
       keys: async (userId) => {
         const range = ['ZRANGEBYSCORE', prefix + userId, `(${this.#now()}`, '+inf']
         const members = await this.#client.send(range, prefix + userId)
-        if (!Array.isArray(members)) throw new StoreUnavailableError(new TypeError('Redis gave no list of members'))
+        if (!Array.isArray(members)) throw nonsense('Redis gave no list of members')
         return members.map(String)
       },
     }
   }
+}
+
+function nonsense(problem: string): StoreUnavailableError {
+  return new StoreUnavailableError(new TypeError(problem), { answered: true })
 }

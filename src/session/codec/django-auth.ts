@@ -1,4 +1,5 @@
 import { USER_KEY } from '../engines/engine.ts'
+import { checkSecrets, type Secrets } from './secrets.ts'
 import { saltedHmac, sameText } from './signing.ts'
 
 const BACKEND_KEY = '_auth_user_backend'
@@ -17,7 +18,7 @@ export interface DjangoUser {
 /** What a sign-in is made and verified with. */
 export interface DjangoAuthOptions {
   /** SECRET_KEY and SECRET_KEY_FALLBACKS: the first signs, all of them verify. */
-  readonly secrets: readonly [string, ...string[]]
+  readonly secrets: Secrets
   /** AUTHENTICATION_BACKENDS; the first is written, all of them are accepted. Django's default without it. */
   readonly backends?: readonly [string, ...string[]]
   /** Also accept hashes made before Django 3.1, as Django 3.1 and 3.2 do; no by default. */
@@ -29,8 +30,13 @@ export function djangoAuthHash(password: string, secret: string, algorithm: 'sha
   return saltedHmac(SALT, password, secret, algorithm).toString('hex')
 }
 
-/** Whether this text, whatever it is, is the hash of this password under any of the secrets. Constant time. */
+/**
+ * Whether this text, whatever it is, is the hash of this password under any of the secrets. Constant time.
+ *
+ * @throws RangeError for secrets that are missing or too short
+ */
 export function verifyDjangoAuthHash(password: string, given: unknown, options: DjangoAuthOptions): boolean {
+  checkSecrets(options.secrets)
   if (typeof given !== 'string') return false
   const algorithms = options.acceptSha1 ? (['sha256', 'sha1'] as const) : (['sha256'] as const)
   return algorithms.some((algorithm) =>
@@ -43,12 +49,14 @@ export function verifyDjangoAuthHash(password: string, given: unknown, options: 
  * `get_user` asks. Whether the account is active is for the caller to ask of the table.
  *
  * @param session the session, or anything else that has its values
+ * @throws RangeError for secrets that are missing or too short
  */
 export function isDjangoSignIn(
   session: { get(key: string): unknown },
   user: DjangoUser,
   options: DjangoAuthOptions,
 ): boolean {
+  checkSecrets(options.secrets)
   const backend = session.get(BACKEND_KEY)
   return (
     session.get(USER_KEY) === user.id &&
@@ -58,8 +66,13 @@ export function isDjangoSignIn(
   )
 }
 
-/** The three values by which Django knows its user: set beside a new session key, they sign the user in there too. */
+/**
+ * The three values by which Django knows its user: set beside a new session key, they sign the user in there too.
+ *
+ * @throws RangeError for secrets that are missing or too short
+ */
 export function djangoSignIn(user: DjangoUser, options: DjangoAuthOptions): Record<string, string> {
+  checkSecrets(options.secrets)
   return {
     [USER_KEY]: user.id,
     [BACKEND_KEY]: backendsOf(options)[0],

@@ -2,6 +2,7 @@ import type { SessionData } from '../data.ts'
 import { EXPIRY_KEY, fixedDate } from '../expiry.ts'
 import type { Codec, CookieCodec, Decoded } from './codec.ts'
 import { isTooLarge } from './sealed.ts'
+import { checkSecrets, type Secrets } from './secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from './serializer.ts'
 import { BadSignature, dumps, fromBase62, loads, pythonJson, SignatureExpired } from './signing.ts'
 
@@ -11,14 +12,18 @@ const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
 
 /** What the codecs of Django's format are made of. */
 export interface DjangoOptions extends SizeLimit {
-  /** SECRET_KEY and SECRET_KEY_FALLBACKS. */
-  readonly secrets: readonly [string, ...string[]]
+  /** SECRET_KEY and SECRET_KEY_FALLBACKS: the first signs, all of them verify. */
+  readonly secrets: Secrets
   readonly serializer?: Serializer
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
 
-/** Django's stored sessions, byte for byte: signed, not encrypted, under the raw session key (behaviours 21 to 25). */
+/**
+ * Django's stored sessions, byte for byte: signed, not encrypted, under the raw session key (behaviours 21 to 25).
+ *
+ * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
+ */
 export function djangoCodec(options: DjangoOptions): Codec {
   const text = signedText(options, STORE_SALT)
   return {
@@ -29,7 +34,11 @@ export function djangoCodec(options: DjangoOptions): Codec {
   }
 }
 
-/** Django's signed_cookies: the cookie is the session (behaviours 80, 81). */
+/**
+ * Django's signed_cookies: the cookie is the session (behaviours 80, 81).
+ *
+ * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
+ */
 export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
   const { encode, decode } = signedText(options, COOKIE_SALT)
   return {
@@ -59,6 +68,7 @@ export function djangoOwnExpiry(codec: Codec): (text: string) => number | Date |
 
 function signedText(options: DjangoOptions, salt: string) {
   const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
+  checkSecrets(secrets)
   // Python's JSON differs in how it escapes, and equal bytes are the point of this format.
   const serialize = serializer === jsonSerializer ? pythonJson : serializer.dumps
   return {

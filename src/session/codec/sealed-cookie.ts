@@ -3,12 +3,13 @@ import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { fromBase64url } from './base64url.ts'
 import type { CookieCodec, DecodedCookie } from './codec.ts'
 import { hkdf, isTooLarge } from './sealed.ts'
+import { checkSecrets, type Secrets } from './secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from './serializer.ts'
 
 /** What {@link sealedCookieCodec} is made of. */
 export interface SealedCookieOptions extends SizeLimit {
   /** The application's secrets: the first seals, all of them open. */
-  readonly secrets: readonly [string, ...string[]]
+  readonly secrets: Secrets
   /** The cookie's name: what was sealed for one cookie is nothing in another. */
   readonly cookieName: string
   /** Told apart from other uses of the same name, each with a key of its own; for sessions, leave it out. */
@@ -35,9 +36,12 @@ const CIPHER = 'aes-256-gcm'
  * Text: base64url of version (1 byte), time of sealing in ms (6), salt (12), nonce (12), tag (16), ciphertext. Version
  * and time are authenticated. The salt gives each cookie its own key, because random nonces under one key are safe for
  * only 2^32 cookies (NIST SP 800-38D, 8.3).
+ *
+ * @throws RangeError for secrets that are missing or too short
  */
 export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
   const { secrets, cookieName, tier = '', serializer = jsonSerializer, maxBytes = MAX_BYTES, now = Date.now } = options
+  checkSecrets(secrets)
   // Lengths first, so that no two pairs of name and tier read the same.
   const purpose = `holdfast sealed cookie\0${cookieName.length}:${cookieName}\0${tier.length}:${tier}`
   const keyFrom = (secret: string) => hkdf(secret, undefined, Buffer.from(purpose))

@@ -10,12 +10,13 @@ import {
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { fromBase64url } from './base64url.ts'
 import type { Codec, Decoded } from './codec.ts'
+import { checkSecrets, type Secrets } from './secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from './serializer.ts'
 
 /** What {@link sealedCodec} is made of. */
 export interface SealedOptions extends SizeLimit {
   /** The application's secrets: the first seals, all of them open. */
-  readonly secrets: readonly [string, ...string[]]
+  readonly secrets: Secrets
   /** Binds records to one purpose, the cookie's name: a session of another area of the site opens nothing here. */
   readonly namespace: string
   readonly serializer?: Serializer
@@ -38,9 +39,12 @@ const NONCES = 256
  * session key and secret. Neither a copy of the storage nor the secret alone opens a session (ASVS 11.3, 13.3).
  *
  * Text: base64url of version (1 byte), nonce (12), tag (16), ciphertext.
+ *
+ * @throws RangeError for secrets that are missing or too short
  */
 export function sealedCodec(options: SealedOptions): Codec {
   const { secrets, namespace, serializer = jsonSerializer, maxBytes = MAX_BYTES, compressAbove = 1024 } = options
+  checkSecrets(secrets)
   const info = Buffer.from(`holdfast session data ${namespace}`)
   const derive = (secret: string) =>
     keptKeys(createSecretKey(hash('sha256', `holdfast sealed secret\0${secret}`, 'buffer')), info)

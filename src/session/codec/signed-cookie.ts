@@ -1,16 +1,21 @@
+import { checkSecrets, type Secrets } from './secrets.ts'
 import { BadSignature, TimestampSigner } from './signing.ts'
 
 /** How cookies of one's own are signed. */
 export interface SignedCookieOptions {
   /** SECRET_KEY and SECRET_KEY_FALLBACKS: the first signs, all of them verify. */
-  readonly secrets: readonly [string, ...string[]]
+  readonly secrets: Secrets
   /** Told apart from other uses of the same name. */
   readonly salt?: string
   /** Milliseconds since 1970. */
   readonly now?: number
 }
 
-/** The value for a cookie outside the session, signed as Django's set_signed_cookie does (behaviour 113). */
+/**
+ * The value for a cookie outside the session, signed as Django's set_signed_cookie does (behaviour 113).
+ *
+ * @throws RangeError for secrets that are missing or too short
+ */
 export function signCookie(name: string, value: string, options: SignedCookieOptions): string {
   return signerFor(saltFor(name, options.salt), options).sign(value, options.now)
 }
@@ -25,7 +30,11 @@ export interface ReadSignedCookieOptions<Default> extends SignedCookieOptions {
   readonly default?: Default
 }
 
-/** The value that {@link signCookie} signed, or the default for anything else. Never throws on any text. */
+/**
+ * The value that {@link signCookie} signed, or the default for anything else. Never throws on any text.
+ *
+ * @throws RangeError for secrets that are missing or too short
+ */
 export function readSignedCookie<Default = undefined>(
   name: string,
   text: string,
@@ -48,7 +57,9 @@ function saltFor(name: string, salt = ''): string {
   return `django.http.cookies.v2:${[...salt].length}:${salt}${name}`
 }
 
-function signerFor(salt: string, { secrets: [first, ...older] }: SignedCookieOptions): TimestampSigner {
+function signerFor(salt: string, { secrets }: SignedCookieOptions): TimestampSigner {
+  checkSecrets(secrets)
+  const [first, ...older] = secrets
   const prefixed = (secret: string) => `django.http.cookies${secret}`
   return new TimestampSigner({ salt, secrets: [prefixed(first), ...older.map(prefixed)] })
 }

@@ -1,6 +1,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { deflateSync, inflateSync } from 'node:zlib'
 import { fromBase64url } from './base64url.ts'
+import type { Secrets } from './secrets.ts'
 
 /** Django's separator between value, time and signature. */
 const SEPARATOR = ':'
@@ -47,17 +48,17 @@ export function saltedHmac(
   return createHmac(algorithm, key).update(value).digest()
 }
 
-/** What a signature is made with. */
+/** What a signature is made with. Secrets of any length, as in Django: the codecs and signed cookies check them. */
 export interface SigningOptions {
   /** The first signs, all of them verify (behaviour 111). */
-  readonly secrets: readonly [string, ...string[]]
+  readonly secrets: Secrets
   readonly salt: string
   readonly separator?: string
 }
 
 /** Signs text as Django's Signer does (behaviours 105 to 107). */
 export class Signer {
-  readonly #secrets: readonly [string, ...string[]]
+  readonly #secrets: Secrets
   readonly #salt: string
   readonly #separator: string
 

@@ -144,6 +144,15 @@ export class CookieEngine implements Engine {
     return 'done'
   }
 
+  async claim(loaded: Loaded): Promise<'done' | 'missing'> {
+    const { signIn } = loaded as Held
+    return signIn !== undefined && (await this.#isRevoked(signIn)) ? 'missing' : 'done'
+  }
+
+  async claimed(): Promise<undefined> {
+    return undefined
+  }
+
   /** All of them, for no cookie can be told from another: the caller's goes on by `cycleKey({ restartClock: true })`. */
   async endUser(userId: string): Promise<undefined> {
     if (this.#revocations === undefined) {

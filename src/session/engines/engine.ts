@@ -95,6 +95,13 @@ export interface Engine {
    * @param anew whether it was taken over as a sign-in, which the end of all the user's sessions does not reach
    */
   leave(loaded: Loaded, grace?: number, anew?: boolean): Promise<Outcome>
+  /**
+   * The step that decides a move into a record: puts a mark in the session's place, which leads nobody anywhere, unless
+   * somebody has saved or ended it since it was read. A session in a cookie has no place: it only has to be live still.
+   */
+  claim(loaded: Loaded, mark: string): Promise<Outcome>
+  /** The text in place of the session with this key, to be compared with a mark; undefined where there is none. */
+  claimed(key: string): Promise<string | undefined>
   /** Ends the session at once, whatever other requests still hold it. */
   end(loaded: Loaded): Promise<void>
   /**

@@ -96,6 +96,8 @@ export class HybridEngine implements Engine {
       const beside: Held = { ...recorded.loaded, beside: JSON.stringify(recorded.loaded.data) === JSON.stringify(data) }
       return { live: true, loaded: beside }
     }
+    // There is a record, although it cannot be read: so it has not gone, and the cookie must not stand in for it.
+    if (recorded.suspicion === 'undecodable') return recorded
     if (recorded.suspicion === 'revoked' || (await this.#isEnded(opened.loaded, key))) {
       return { live: false, suspicion: 'revoked' }
     }
@@ -132,6 +134,19 @@ export class HybridEngine implements Engine {
   async leave(loaded: Loaded, grace?: number, anew?: boolean): Promise<Outcome> {
     const left = loaded.key === null ? 'done' : await this.#stored.leave(loaded, grace)
     return left === 'done' ? await this.#cookie.leave(loaded, grace, anew) : left
+  }
+
+  async claim(loaded: Loaded, mark: string): Promise<Outcome> {
+    if (loaded.key === null) return await this.#cookie.claim(loaded)
+    const claimed = await this.#stored.claim(loaded, mark)
+    if (claimed !== 'done' || (await this.#cookie.leave(loaded)) === 'done') return claimed
+    // A copy in a cookie has been signed out.
+    await this.#stored.end(loaded)
+    return 'missing'
+  }
+
+  async claimed(key: string): Promise<string | undefined> {
+    return await this.#stored.claimed(key)
   }
 
   async endUser(userId: string, except: string | null = null): Promise<number | undefined> {

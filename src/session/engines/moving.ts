@@ -3,8 +3,12 @@ import { Changes } from '../changes.ts'
 import { emptyData } from '../data.ts'
 import { KeyTakenError, SessionContendedError, SessionTooLargeError } from '../errors.ts'
 import type { ExpiryPolicy } from '../expiry.ts'
+import { newSessionKey } from '../key.ts'
+import type { Outcome } from '../stores/store.ts'
+import { CookieEngine } from './cookie.ts'
 import type { SignIn } from './cookie-sign-in.ts'
 import {
+  type Client,
   type Commit,
   type Committed,
   type Engine,
@@ -34,14 +38,24 @@ const ATTEMPTS = 10
 const GRACE = 60_000
 // Names what stays for them, so that a logout ends it too.
 const MOVED_KEY = '_session_moved_from'
+// Holds the mark of a move that is not decided yet.
+const MARK_KEY = '_session_moving'
+const UNDECIDED: Opened = { live: false, suspicion: 'unknown-key' }
+const NOBODY: Client = { ipAddress: null, userAgent: null }
 
 /**
  * Two engines while sessions move from one to the other, without signing anybody out.
  *
- * Reads ask the new one, then the old one. A session moves with its first change: the new engine has it before the old
- * one forgets it, so a crash in between loses nothing. Into a store it moves under its own key, or one that follows from
- * its sign-in, and overlapping requests meet there; into a cookie under one sign-in, so that all of its copies end
- * together. Ending ends in both.
+ * Reads ask the new one, then the old one. A session moves with its first change. Into a store it moves under its own
+ * key, or one that follows from its sign-in, and overlapping requests meet there; into a cookie under one sign-in, so
+ * that all of its copies end together.
+ *
+ * One step decides a move, in the old engine and at the version that was read. Before it, the new engine has a record
+ * that names a mark and counts for nobody; the step puts this mark in the place of the old one; after it the old one
+ * counts for nobody, and the new one loses the name. So a crash anywhere loses nothing, and whoever comes next finishes
+ * the move. Ending goes the same way, first in the old engine, where it prevents the step, and then in the new one,
+ * where it prevents the rest. A new cookie, or a new key, counts for nobody until it is given out: there, leaving the
+ * old engine decides.
  */
 export class MovingEngine implements Engine {
   readonly name: string
@@ -63,13 +77,13 @@ export class MovingEngine implements Engine {
   }
 
   async open(cookie: string): Promise<Opened> {
-    const opened = await this.#to.open(cookie)
+    const opened = await this.#openNew(cookie)
     // What the new one knows as ended, the old one must not bring back.
     if (opened.live || opened.suspicion === 'revoked') return opened
     const older = await this.#openOld(cookie)
     if (older.live) return older
     // It may have moved between the two questions.
-    const again = await this.#to.open(cookie)
+    const again = await this.#openNew(cookie)
     return again.live || again.suspicion !== 'malformed-cookie' ? again : older
   }
 
@@ -87,7 +101,7 @@ export class MovingEngine implements Engine {
     if (this.#keepsKey(loaded)) return await this.#touchOld(loaded)
     // It may have moved already, and the answer must not bring its old cookie back.
     if (loaded.key !== null && loaded.expires - this.#now() <= GRACE) return undefined
-    const [data, changes, client] = [loaded.data, new Changes(), { ipAddress: null, userAgent: null }]
+    const [data, changes, client] = [loaded.data, new Changes(), NOBODY]
     try {
       // A new cookie of the old engine would end with the old one, if another request is moving the session now.
       const moved = await this.#move({ write: 'save', loaded, data, changes, client, restartClock: false })
@@ -99,8 +113,9 @@ export class MovingEngine implements Engine {
   }
 
   async end(loaded: Loaded): Promise<void> {
-    await this.#to.end(this.#old.get(loaded) ?? loaded)
+    // The old one first: a move that is not decided yet never will be, and one that is has its record to be ended.
     await this.#endOld(loaded)
+    await this.#to.end(this.#old.get(loaded) ?? loaded)
   }
 
   async adopt(commit: Move): Promise<Committed> {
@@ -109,6 +124,14 @@ export class MovingEngine implements Engine {
 
   async leave(loaded: Loaded, grace?: number, anew?: boolean) {
     return await (this.#old.has(loaded) ? this.#from : this.#to).leave(loaded, grace, anew)
+  }
+
+  async claim(loaded: Loaded, mark: string): Promise<Outcome> {
+    return await (this.#old.has(loaded) ? this.#from : this.#to).claim(loaded, mark)
+  }
+
+  async claimed(key: string): Promise<string | undefined> {
+    return (await this.#to.claimed(key)) ?? (await this.#from.claimed(key))
   }
 
   async endUser(userId: string, except?: string | null): Promise<number | undefined> {
@@ -124,7 +147,7 @@ export class MovingEngine implements Engine {
   }
 
   async listUser(userId: string, current?: string | null): Promise<UserSessions> {
-    const both = await Promise.all([this.#from.listUser(userId, current), this.#to.listUser(userId, current)])
+    const both = await Promise.all([this.#listOld(userId, current), this.#to.listUser(userId, current)])
     // A session on its way may be in both under one name, and the new engine knows it better.
     const listed = new Map(both.flatMap((part) => part.listed).map((session) => [session.key, session]))
     return {
@@ -135,13 +158,44 @@ export class MovingEngine implements Engine {
   }
 
   async endOne(userId: string, id: string): Promise<boolean> {
+    const { leaving } = await this.#listOld(userId)
+    // What only waits for its last requests has moved into a cookie, and its end would not be the session's.
+    if (leaving.has(id)) return false
     // The old one first: a session that moves meanwhile is found missing there, or is in the new one by then.
     const left = await this.#from.endOne(userId, id)
     return (await this.#to.endOne(userId, id)) || left
   }
 
+  /** What is in the old engine, and apart from it what may have moved into a cookie, and waits for its last requests. */
+  async #listOld(userId: string, current?: string | null): Promise<UserSessions & { leaving: ReadonlySet<string> }> {
+    const old = await this.#from.listUser(userId, current)
+    const leaving = old.listed.filter(({ expires }) => this.#mayBeLeaving(expires))
+    return {
+      ...old,
+      listed: old.listed.filter((one) => !leaving.includes(one)),
+      leaving: new Set(leaving.map(({ key }) => key)),
+    }
+  }
+
+  #mayBeLeaving(expires: number): boolean {
+    return !(this.#to instanceof StoredEngine) && expires - this.#now() <= GRACE
+  }
+
+  /** What counts in the new engine. */
+  async #openNew(cookie: string): Promise<Opened> {
+    const opened = await this.#to.open(cookie)
+    if (!opened.live || markOf(opened.loaded) === undefined) return opened
+    const decided = await this.#decided(opened.loaded)
+    if (decided !== undefined) return { live: true, loaded: decided }
+    // It may have been finished between the two questions.
+    const again = await this.#to.open(cookie)
+    return again.live && markOf(again.loaded) !== undefined ? UNDECIDED : again
+  }
+
   async #openOld(cookie: string): Promise<Opened> {
     const older = await this.#from.open(cookie)
+    // Where both share a table, this is what the new engine has just found to count for nobody.
+    if (older.live && markOf(older.loaded) !== undefined) return UNDECIDED
     if (older.live) this.#old.set(older.loaded, asMoved(older.loaded))
     return older
   }
@@ -166,28 +220,80 @@ export class MovingEngine implements Engine {
   async #move(commit: Move): Promise<Committed> {
     let move = commit
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const adopted = await this.#adopt(move)
-      if (adopted === undefined) return await this.#follow(move)
-      if (adopted.outcome === 'ended') return await this.#ended(move)
-      const grace = move.write === 'cycle' || this.#keepsKey(move.loaded) ? 0 : GRACE
-      const left = await this.#from.leave(move.loaded, grace, move.write === 'cycle' && move.restartClock)
-      if (left === 'done') return adopted
-      // Somebody has saved to the old one, or ended it there: what was taken over is worth nothing.
-      await this.#to.end(adopted.loaded)
-      const reloaded = left === 'conflict' ? await this.#reload(move) : undefined
+      const mark = `${prefixOf(move.loaded)}${newSessionKey()}`
+      const adopted = await this.#adopt(move, mark)
+      if (adopted?.outcome === 'ended') return await this.#ended(move)
+      const left = adopted && (await this.#leaveOld(move, adopted.loaded, mark))
+      if (adopted && left === 'done') return await this.#finished(move, adopted)
+      if (adopted) await this.#undo(adopted.loaded)
+      const other = await this.#to.open(this.#old.get(move.loaded)?.key ?? '')
+      const loaded = other.live ? await this.#decided(other.loaded, move.loaded) : undefined
+      if (loaded !== undefined) return await this.#onTop(move, loaded)
+      const reloaded = left === 'missing' ? undefined : await this.#reload(move)
       if (reloaded === undefined) return await this.#follow(move)
+      // Left by a crash in a move of an older state, which nobody can finish.
+      if (other.live && !markOf(other.loaded)?.startsWith(prefixOf(reloaded.loaded))) await this.#undo(other.loaded)
       move = reloaded
     }
     throw new SessionContendedError()
   }
 
+  /** The step that decides. */
+  async #leaveOld({ loaded, write, restartClock }: Move, young: Loaded, mark: string): Promise<Outcome> {
+    if (write === 'cycle') return await this.#from.leave(loaded, 0, restartClock)
+    if (young.key === null) return await this.#from.leave(loaded, GRACE)
+    const claimed = await this.#from.claim(loaded, mark)
+    // Another request may have taken the step for this one.
+    return claimed === 'done' || (await this.#from.claimed(young.key)) !== mark ? claimed : 'done'
+  }
+
+  /** The rest of a move that is decided. */
+  async #finished({ loaded, write, client }: Move, adopted: Committed & { outcome: 'saved' }): Promise<Committed> {
+    if (write === 'cycle') return adopted
+    if (adopted.loaded.key === null) {
+      // A cookie needs no mark, and this one has not been given out yet.
+      const unmarked = markOf(adopted.loaded) && (await this.#to.touch(withoutMark(adopted.loaded)))
+      return unmarked ? { ...adopted, ...unmarked } : adopted
+    }
+    const finished = await this.#finish(adopted.loaded, client)
+    if (loaded.key === null) await this.#from.leave(loaded, GRACE)
+    else await this.#from.end(loaded)
+    return finished
+  }
+
+  /** Never writes over a newer state, and finds nothing when the session has been ended. */
+  async #finish(young: Loaded, client: Client = NOBODY): Promise<Committed> {
+    const { data } = withoutMark(young)
+    const commit = { write: 'save', loaded: young, data, changes: new Changes(), client, restartClock: false } as const
+    return await this.#to.commit(commit)
+  }
+
+  /** What the new engine has, finished if that is all that was missing; undefined while it counts for nobody. */
+  async #decided(young: Loaded, old?: Loaded): Promise<Loaded | undefined> {
+    const mark = markOf(young)
+    if (mark === undefined || young.key === null) return young
+    const claims = old !== undefined && mark.startsWith(prefixOf(old))
+    const claimed = claims && (await this.#from.claim(old, mark)) === 'done'
+    if (!claimed && (await this.#from.claimed(young.key)) !== mark) return undefined
+    // The mark stays for whoever else is about to finish the same move.
+    const finished = await this.#finish(young)
+    return finished.outcome === 'saved' ? finished.loaded : undefined
+  }
+
+  /** What was taken over and is worth nothing, for somebody has saved or ended it in the old engine. */
+  async #undo(young: Loaded): Promise<void> {
+    if (markOf(young) === undefined || young.key === null) await this.#to.end(young)
+    else await this.#to.leave(young)
+  }
+
   /** Undefined when the new engine has it already. */
-  async #adopt(move: Move): Promise<Committed | undefined> {
+  async #adopt(move: Move, mark: string): Promise<Committed | undefined> {
     const { loaded } = move
     // A sign-in is a session of its own; it takes the data along, and nothing that it goes by.
     if (move.write === 'cycle') return await this.#to.adopt(move)
     const trace = this.#keepsKey(loaded) ? null : ((loaded as Held).signIn?.id ?? loaded.key)
     const data = Object.assign(emptyData(), move.data, trace === null ? {} : { [MOVED_KEY]: trace })
+    if (!(this.#to instanceof CookieEngine)) data[MARK_KEY] = mark
     try {
       return await this.#to.adopt({ ...move, loaded: this.#old.get(loaded) ?? loaded, data })
     } catch (error) {
@@ -196,15 +302,19 @@ export class MovingEngine implements Engine {
     }
   }
 
-  /** Another request has moved it first: this one's changes go on top. */
+  /** Another request has moved it first, or it has been ended. */
   async #follow(move: Move): Promise<Committed> {
-    const opened = await this.#to.open(this.#old.get(move.loaded)?.key ?? '')
-    if (!opened.live) return await this.#ended(move)
-    const { loaded } = opened
+    const opened = await this.#openNew(this.#old.get(move.loaded)?.key ?? '')
+    return opened.live ? await this.#onTop(move, opened.loaded) : await this.#ended(move)
+  }
+
+  async #onTop(move: Move, loaded: Loaded): Promise<Committed> {
     return await this.#to.commit({ ...move, loaded, data: move.changes.replayOn(loaded.data) })
   }
 
   async #reload(move: Move): Promise<Move | undefined> {
+    // A cookie is as it was, unless it has been ended.
+    if (move.loaded.key === null) return (await this.#from.claim(move.loaded, '')) === 'done' ? move : undefined
     const opened = await this.#openOld(move.loaded.key ?? '')
     return opened.live ? { ...move, loaded: opened.loaded, data: move.changes.replayOn(opened.loaded.data) } : undefined
   }
@@ -215,6 +325,23 @@ export class MovingEngine implements Engine {
     const data = commit.changes.replayOn(emptyData())
     return await this.#to.commit({ ...commit, write: 'create', loaded: undefined, data })
   }
+}
+
+/** What a session is marked with in the new engine while its move is not decided; what a cookie alone holds needs none. */
+function markOf({ data }: Loaded): string | undefined {
+  const mark = data[MARK_KEY]
+  return typeof mark === 'string' ? mark : undefined
+}
+
+function withoutMark(loaded: Loaded): Loaded {
+  const data = Object.assign(emptyData(), loaded.data)
+  delete data[MARK_KEY]
+  return { ...loaded, data }
+}
+
+/** How marks begin that stand for this state of a session: text that no codec takes for data. */
+function prefixOf({ version }: Loaded): string {
+  return `moving ${hash('sha256', String(version), 'base64url')} `
 }
 
 /** A session as the new engine is to know it: whoever moves the same state of it gives it the same key and sign-in. */

@@ -125,6 +125,22 @@ export class StoredEngine implements Engine {
     return await this.#timed('touch', () => this.store.touch(key, version, { expires, lastActivity }))
   }
 
+  async claim(loaded: Loaded, mark: string): Promise<Outcome> {
+    if (!hasKey(loaded)) return 'missing'
+    const { createdAt, lastActivity, expires, version } = loaded
+    // Nobody's: what is listed and ended by its user is the session in the other engine.
+    const owner = { userId: null, ipAddress: null, userAgent: null }
+    const extra = this.#columns === undefined ? {} : { extra: this.#columns(emptyData()) }
+    const record = { data: mark, expires, createdAt, lastActivity, ...owner, ...extra }
+    const save = () => this.store.save(this.codec.storeKey(loaded.key), version, record)
+    const { outcome } = await this.#timed('save', save)
+    return outcome === 'saved' ? 'done' : outcome
+  }
+
+  async claimed(key: string): Promise<string | undefined> {
+    return (await this.#timed('load', () => this.store.load(this.codec.storeKey(key))))?.data
+  }
+
   async endUser(userId: string, except: string | null = null): Promise<number> {
     return await this.#users().endByUser(userId, except === null ? undefined : this.codec.storeKey(except))
   }

@@ -11,9 +11,12 @@ export type SessionEvent =
   | { type: 'budget'; slice: string | null; bytes: number; limit: number }
   /** What the cache in front of a database did for a request; `failed` and `write-failed`: it did not answer. */
   | { type: 'cache'; outcome: 'hit' | 'miss' | 'filled' | 'stale' | 'failed' | 'written' | 'write-failed' }
-  /** A read was served by the database because the cache is out. */
+  /** A read was served by the database because the cache is down. */
   | { type: 'fallback' }
-  | { type: 'breaker'; state: 'open' | 'half-open' | 'closed' }
+  /** The cache has failed several times in a row: no request asks it until it answers again. */
+  | { type: 'cache-down' }
+  /** The cache that was down answers again. */
+  | { type: 'cache-up' }
   /** Sessions of which the cache knows more than the database (write_behind). */
   | { type: 'write-behind'; waiting: number }
   /** A session outgrew its cookie, and these keys were dropped, as its settings allow. */

@@ -163,7 +163,7 @@ export class CachedCopies {
         if (this.#unsure.get(key) === doubt) this.#unsure.delete(key)
       }
     } catch {
-      // The cache is still out.
+      // The cache is still down.
     }
     if (this.#unsure.size > 0) this.#settleLater()
     return this.#unsure.size

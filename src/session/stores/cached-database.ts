@@ -33,7 +33,7 @@ const AT_ONCE = 16
 
 /**
  * A database with a cache in front of it. The database is the truth: it is written first, and a save that it refuses
- * changes nothing. While the cache is out everything goes to the database.
+ * changes nothing. While the cache is down everything goes to the database.
  */
 export class CachedStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
   readonly name = 'cached_db'

@@ -23,6 +23,7 @@ type Done<T> = (error: Error | null, value: T) => void
 interface SqliteStatement {
   all(bindings: readonly Binding[], done: Done<Row[]>): void
   run(bindings: readonly Binding[], done: (this: { changes: number }, error: Error | null) => void): void
+  reset(done: () => void): void
   finalize(): void
 }
 interface SqliteConnection {
@@ -97,10 +98,14 @@ export class PreparedStatements {
   /** The same for a statement that is made when the connection is there, out of what has gathered until then. */
   async compose(make: () => Statement, timeout = this.#timeout): Promise<Result> {
     const connection: unknown = await this.#knex.client.acquireConnection()
+    let statement: string | undefined
     try {
       const { sql, bindings } = make()
+      statement = sql
       const running = this.#driver.run(connection, sql, bindings)
       return await (Number.isFinite(timeout) ? this.#inTime(connection, running, timeout) : running)
+    } catch (error) {
+      throw error instanceof Error ? Object.assign(error, { statement }) : error
     } finally {
       await this.#knex.client.releaseConnection(connection)
     }
@@ -139,12 +144,16 @@ function runOnSqlite(connection: unknown, sql: string, bindings: readonly Bindin
       })
       known.set(sql, statement)
     }
+    const prepared = statement
+    // A statement that met a lock stays under way. Until it is reset, SQLite commits nothing that others write on this
+    // connection, says that it did, and undoes all of it in the end; so nobody gets the connection before that.
+    const fail = (error: Error) => prepared.reset(() => reject(error))
     if (sql.startsWith('SELECT') || sql.includes(' RETURNING ')) {
-      statement.all(bindings, (error, rows) => (error === null ? resolve({ rows, changes: 0 }) : reject(error)))
+      prepared.all(bindings, (error, rows) => (error === null ? resolve({ rows, changes: 0 }) : fail(error)))
     } else {
-      statement.run(bindings, function (error) {
+      prepared.run(bindings, function (error) {
         if (error === null) resolve({ rows: [], changes: this.changes })
-        else reject(error)
+        else fail(error)
       })
     }
   })

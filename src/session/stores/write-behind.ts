@@ -24,11 +24,11 @@ const LAST = 60_000
  * A cache that is written first, and a database that follows a moment later.
  *
  * Every save is a swap in the cache, so overlapping ones collide there; the database gets the newest state by a versioned
- * save of its own. Sessions begin and end in the database at once. While the cache is out, everything is written to the
+ * save of its own. Sessions begin and end in the database at once. While the cache is down, everything is written to the
  * database directly.
  *
  * What waits is lost if the cache loses the entry and then another process serves the session, or this one dies, before
- * it is written; if processes disagree meanwhile on whether the cache is out; or if the database is out until the session
+ * it is written; if processes disagree meanwhile on whether the cache is down; or if the database is out until the session
  * as it knows it has expired. What a process that died has not written stays in the cache alone until the next change.
  */
 export class WriteBehindStore extends CachedStore {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
-import { BreakerCache } from '../../../src/session/caches/breaker.ts'
+import { CheckedCache } from '../../../src/session/caches/checked.ts'
 import { MemcachedCache, type MemcachedOptions } from '../../../src/session/caches/memcached.ts'
 import type { MemcachedAddress } from '../../../src/session/caches/memcached-connection.ts'
 import { addressesIn } from '../../../src/session/caches/memcached-servers.ts'
@@ -42,6 +42,36 @@ function suite(server: MemcachedAddress): void {
     t.true(await cache.add(key, entry({ body })))
     const found = await Promise.all([cache.get(key), cache.get(freshKey()), cache.get(key)])
     t.deepEqual(found, [entry({ body }), undefined, entry({ body })])
+  })
+
+  test.serial('an error of the server is no silence: it is up, and goes on being asked', async (t) => {
+    const tap = await wiretap(t, server)
+    const cache = open(t, tap.address)
+    const checked = new CheckedCache(cache, { maxFailures: 1 })
+    t.teardown(() => checked.close())
+    await checked.ping()
+    tap.answer = () => [Buffer.from('SERVER_ERROR out of memory storing object\r\n')]
+    await t.throwsAsync(checked.get(freshKey()), unavailable)
+    t.is(checked.state, 'up')
+    tap.answer = (bytes) => [bytes]
+    t.is(await checked.get(freshKey()), undefined)
+  })
+
+  test.serial('an answer on a new connection is told, so that nobody waits for the next ping', async (t) => {
+    const proxy = await tcpProxy(server.host, server.port)
+    const cache = open(t, { host: '127.0.0.1', port: proxy.port })
+    t.teardown(() => proxy.close())
+    let told = 0
+    cache.onConnect(() => told++)
+    await cache.ping()
+    await cache.ping()
+    t.is(told, 1)
+    proxy.cut()
+    await t.throwsAsync(cache.ping(), unavailable)
+    t.is(told, 1, 'a connection that brings no answer is none')
+    proxy.mend()
+    while ((await cache.serverFigures()).some(({ up }) => !up)) await new Promise((resolve) => setTimeout(resolve, 5))
+    t.is(told, 2)
   })
 
   test.serial('keys that could break out of a command are refused before a byte is sent', async (t) => {
@@ -249,9 +279,9 @@ function suite(server: MemcachedAddress): void {
       ],
     )
     t.true(up.slabs.every(({ itemBytes, free }) => itemBytes > 100 && free > 0))
-    const guarded = new BreakerCache(cache, { maxFailures: 1 })
+    const guarded = new CheckedCache(cache, { maxFailures: 1 })
     await t.throwsAsync(guarded.ping(), unavailable)
-    t.is((await guarded.serverFigures?.())?.length, 2, 'also behind a breaker, and while it is open')
+    t.is((await guarded.serverFigures?.())?.length, 2, 'also while the cache is down')
     if (down?.up !== false) return t.fail()
     t.regex(down.problem, new RegExp(`127\\.0\\.0\\.1:${proxy.port}.*ECONNREFUSED`))
   })

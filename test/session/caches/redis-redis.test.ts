@@ -4,6 +4,7 @@ import { type AddressInfo, createServer } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { createClient } from 'redis'
 import { DAMAGED } from '../../../src/session/caches/cache.ts'
+import { CheckedCache } from '../../../src/session/caches/checked.ts'
 import { RedisCache, type RedisCacheOptions } from '../../../src/session/caches/redis.ts'
 import { StoreUnavailableError } from '../../../src/session/errors.ts'
 import { eventually } from '../../support/redis-servers.ts'
@@ -265,6 +266,27 @@ if (url !== undefined) {
     const refused = await t.throwsAsync(cache.add(unique(), live()), UNAVAILABLE)
     t.regex(String(refused?.cause), /NOPERM/)
     t.is(await cache.get(unique()), undefined)
+    const checked = new CheckedCache(cache, { maxFailures: 1 })
+    t.teardown(() => checked.close())
+    await t.throwsAsync(checked.add(unique(), live()), UNAVAILABLE)
+    t.is(checked.state, 'up', 'a server that refuses is not silent')
+    t.is(await checked.get(unique()), undefined)
+  })
+
+  test.serial('redis: a new connection is told, so that nobody waits for the next ping', async (t) => {
+    const { cache, proxy } = await through(t)
+    proxy.cut()
+    await t.throwsAsync(cache.ping(), UNAVAILABLE)
+    const connected = new Promise<void>((resolve) => cache.onConnect(resolve))
+    proxy.mend()
+    await connected
+    await t.notThrowsAsync(cache.ping())
+  })
+
+  test('redis: an interval that no timer can follow is refused', (t) => {
+    for (const healthCheckInterval of [0, 3601, 2_592_000, Number.NaN]) {
+      t.throws(() => new RedisCache({ url, healthCheckInterval }), { instanceOf: RangeError })
+    }
   })
 
   test.serial('redis: the server tells its figures', async (t) => {

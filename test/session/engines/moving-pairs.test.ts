@@ -1,95 +1,18 @@
 import test from 'ava'
-import { MemoryCache } from '../../../src/session/caches/memory.ts'
 import { Changes } from '../../../src/session/changes.ts'
-import type { Codec, CookieCodec } from '../../../src/session/codec/codec.ts'
-import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
-import { sealedCodec } from '../../../src/session/codec/sealed.ts'
-import { sealedCookieCodec } from '../../../src/session/codec/sealed-cookie.ts'
 import { CookieEngine } from '../../../src/session/engines/cookie.ts'
 import { type Engine, USER_KEY } from '../../../src/session/engines/engine.ts'
 import { HybridEngine } from '../../../src/session/engines/hybrid.ts'
 import { MovingEngine } from '../../../src/session/engines/moving.ts'
-import { MemoryRevocations, type Revocations } from '../../../src/session/engines/revocations.ts'
+import { MemoryRevocations } from '../../../src/session/engines/revocations.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
-import { CacheStore } from '../../../src/session/stores/cache.ts'
-import { CachedStore } from '../../../src/session/stores/cached-database.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
-import type { SessionStore } from '../../../src/session/stores/store.ts'
-import { steer } from '../../support/caches.ts'
 import { EXPIRY, START } from '../../support/engine.ts'
+import { bench, ENGINES, noise, PAIRS, sealed, sealedCookies } from '../../support/moving.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'
 
-const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
 const MINUTE = 60_000
 const DAY = 86_400_000
-
-type Now = () => number
-type Open = (now: Now, revocations: Revocations) => Engine
-
-const sealed = sealedCodec({ secrets: SECRETS, namespace: 'sid' })
-const django = djangoCodec({ secrets: SECRETS })
-
-function stored(codec: Codec, store: (now: Now) => SessionStore): Open {
-  return (now) => new StoredEngine({ store: store(now), codec, expiry: EXPIRY, now })
-}
-
-function cookies(codec: (now: Now) => CookieCodec): Open {
-  return (now, revocations) => new CookieEngine({ codec: codec(now), expiry: EXPIRY, maxSize: 4000, revocations, now })
-}
-
-const sealedCookies = (now: Now, tier = '') => sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', tier, now })
-const memory = (now: Now) => new MemoryStore({ now })
-
-const openHybrid: Open = (now, revocations) => {
-  const half = new StoredEngine({ store: memory(now), codec: sealed, expiry: EXPIRY, now })
-  return new HybridEngine({ codec: sealedCookies(now, 'hybrid'), stored: half, revocations, expiry: EXPIRY, now })
-}
-
-/** What a session moves from, and to. A cookie engine makes no promise to overlapping changes. */
-const ENGINES: Record<string, { open: Open; server: boolean; filler?: number }> = {
-  'db, sealed': { open: stored(sealed, memory), server: true },
-  'db, django': { open: stored(django, memory), server: true },
-  cached_db: {
-    open: stored(sealed, (now) => new CachedStore({ truth: memory(now), cache: new MemoryCache({ now }), now })),
-    server: true,
-  },
-  cache: { open: stored(sealed, (now) => new CacheStore({ cache: new MemoryCache({ now }) })), server: true },
-  'signed_cookies, sealed': { open: cookies(sealedCookies), server: false },
-  'signed_cookies, django': { open: cookies((now) => djangoCookieCodec({ secrets: SECRETS, now })), server: false },
-  'hybrid, in the cookie': { open: openHybrid, server: false },
-  'hybrid, in a record': { open: openHybrid, server: true, filler: 5000 },
-}
-
-const NAMES = Object.keys(ENGINES)
-const PAIRS = NAMES.flatMap((from) => NAMES.map((to) => [from, to] as const)).filter(
-  ([from, to]) =>
-    from !== to &&
-    !(from.startsWith('hybrid') && to.startsWith('hybrid')) &&
-    // What needs a record fits in no cookie.
-    !(`${from} ${to}`.includes('record') && `${from} ${to}`.includes('signed_cookies')),
-)
-
-function bench(from: string, to: string) {
-  const clock = { now: START }
-  const now = () => clock.now
-  const steered = steer(new MemoryRevocations({ now }))
-  const [old, young] = [ENGINES[from], ENGINES[to]].map((kind) => kind?.open(now, steered.steered))
-  if (old === undefined || young === undefined) throw new Error('There is no such engine')
-  const common = { clock, now, expiry: EXPIRY, observe: () => undefined }
-  const filler = noise(Math.max(ENGINES[from]?.filler ?? 0, ENGINES[to]?.filler ?? 0))
-  const house = { ...common, engine: new MovingEngine({ to: young, from: old, now }) as Engine }
-  const before = { ...common, engine: old }
-  const start = () => begun(before, { [USER_KEY]: '7', n: 0, filler })
-  return { house, before, after: { ...common, engine: young }, start, clock }
-}
-
-function noise(length: number): string {
-  let seed = 7
-  return Array.from({ length }, () => {
-    seed = (seed * 48271) % 2147483647
-    return String.fromCharCode(33 + (seed % 90))
-  }).join('')
-}
 
 /** A change; answers its cookie, or undefined for an ended session. */
 async function add(house: ReturnType<typeof bench>['house'], cookie: string): Promise<string | undefined> {
@@ -241,6 +164,22 @@ test('what the new engine knows as ended, the old one does not bring back', asyn
   t.not(cookie, key, 'the cookie holds the session beside the key of its record')
   t.true(await house.engine.endOne('7', sealed.storeKey(key)))
   t.is(await read(house, cookie), undefined)
+})
+
+test('out of a hybrid: a copy in a cookie does not stand in for a record whose move is decided', async (t) => {
+  const now = () => START
+  const revocations = new MemoryRevocations({ now })
+  const stored = new StoredEngine({ store: new MemoryStore({ now }), codec: sealed, expiry: EXPIRY, now })
+  const hybrid = new HybridEngine({ codec: sealedCookies(now), stored, revocations, expiry: EXPIRY, limit: 1000, now })
+  const before = { now, expiry: EXPIRY, observe: () => undefined, engine: hybrid as Engine }
+  const key = await begun(before, { filler: noise(2000) })
+  const { session, commit } = await open(before, key)
+  session.set('filler', 'small')
+  const shrunk = await commit()
+  if (shrunk.outcome !== 'saved') return t.fail()
+  t.not(shrunk.cookie, key, 'the cookie holds the session beside the key of its record')
+  t.is(await hybrid.claim(shrunk.loaded, 'a mark'), 'done')
+  t.is(await read(before, shrunk.cookie), undefined)
 })
 
 test('out of a hybrid, over its own table: a logout ends the copies in cookies as well', async (t) => {

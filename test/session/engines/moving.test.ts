@@ -103,7 +103,7 @@ test('a logout ends it in both, also for a request that still holds it from the 
   t.is(await read(move, unmoved), undefined)
 })
 
-test('a crash between the two leaves the session in both, and the new one has the say', async (t) => {
+test('a crash after the step that decides leaves the session in the new engine, and a logout ends it in both', async (t) => {
   const move = bench()
   const cookie = await begun(move.oldBench)
   const { session, commit } = await open(move, cookie)

@@ -1,0 +1,55 @@
+import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import createKnex from 'knex'
+import { openDatabase } from '../src/database.ts'
+import { migratedSqlite } from './support/databases.ts'
+
+// Where there is no shared memory, such as on a network drive, SQLite has no write-ahead log, and readers block writers.
+test('a transaction whose COMMIT meets a lock is rolled back, and what follows is written', async (t) => {
+  const url = await migratedSqlite(t)
+  const knex = openDatabase(url)
+  await knex.raw('PRAGMA journal_mode = DELETE')
+  await knex.raw('PRAGMA busy_timeout = 1')
+  const filename = url.slice('sqlite:'.length)
+  const reader = createKnex({ client: 'sqlite3', connection: { filename }, useNullAsDefault: true })
+  t.teardown(async () => void (await Promise.all([knex.destroy(), reader.destroy()])))
+  const lease = (name: string) => ({ name, owner: '', expires: 0, finished: 0 })
+  await reader.raw('BEGIN')
+  await reader('session_leases').select()
+  const refused = knex.transaction(async (trx) => void (await trx('session_leases').insert(lease('refused'))))
+  await t.throwsAsync(refused, { code: 'SQLITE_BUSY', message: /^COMMIT/ })
+  await reader.raw('ROLLBACK')
+
+  await knex('session_leases').insert(lease('first'))
+  t.deepEqual(await reader('session_leases').pluck('name'), ['first'])
+  await knex.transaction(async (trx) => void (await trx('session_leases').insert(lease('second'))))
+  t.deepEqual(await reader('session_leases').orderBy('name').pluck('name'), ['first', 'second'])
+})
+
+const onPosix = process.platform === 'win32' ? test.skip : test
+
+onPosix('a database is for its owner alone, and a folder that was there keeps its mode', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-modes-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  await chmod(folder, 0o755)
+  const modeOf = async (name: string) => (await stat(join(folder, name))).mode & 0o777
+  for (const name of ['new', 'old']) {
+    if (name === 'old') {
+      await writeFile(join(folder, name), '')
+      await chmod(join(folder, name), 0o664)
+    }
+    const knex = openDatabase(`sqlite:${join(folder, name)}`)
+    t.teardown(() => knex.destroy())
+    await knex.raw('CREATE TABLE one (id INTEGER)')
+    for (const suffix of ['', '-wal', '-shm']) t.is(await modeOf(`${name}${suffix}`), 0o600, `${name}${suffix}`)
+    await chmod(join(folder, `${name}-wal`), 0o644)
+    openDatabase(`sqlite:${join(folder, name)}`)
+    t.is(await modeOf(`${name}-wal`), 0o600, 'a journal that was there')
+  }
+  openDatabase(`sqlite:${folder}`)
+  t.is(await modeOf('.'), 0o755)
+  openDatabase(`sqlite:${join(folder, 'made', 'database')}`)
+  t.is(await modeOf('made'), 0o700)
+})

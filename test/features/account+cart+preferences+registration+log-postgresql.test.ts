@@ -1,0 +1,4 @@
+import { revealsNothing } from '../support/revealing-log.account+cart+preferences+registration.ts'
+
+revealsNothing('PostgreSQL')
+revealsNothing('PostgreSQL', { SESSION_FORMAT: 'django' })

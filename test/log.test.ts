@@ -1,0 +1,148 @@
+import { existsSync } from 'node:fs'
+import test from 'ava'
+import { z } from 'zod'
+import { openLog } from '../src/log.ts'
+import { errorSentence } from '../src/log-error.ts'
+import { StoreUnavailableError } from '../src/session/errors.ts'
+import { TEST_SECRET } from './support/app.ts'
+import { migratedSqlite } from './support/databases.ts'
+import { startProcess } from './support/processes.ts'
+
+const SECRET = 'very.private@inbox.example'
+
+/** What the log writes for one call. */
+function written(write: (log: ReturnType<typeof openLog>) => void): string {
+  const lines: string[] = []
+  write(openLog({ mode: 'test', logLevel: 'trace' }, { write: (line) => void lines.push(line) }))
+  return lines.join('')
+}
+
+/** As mysql2 has it after Knex. */
+const duplicate = () =>
+  Object.assign(new Error(`insert into users values (?) - Duplicate entry '${SECRET}' for key 'users.one_address'`), {
+    code: 'ER_DUP_ENTRY',
+    errno: 1062,
+    sql: `insert into users values ('${SECRET}')`,
+    sqlMessage: `Duplicate entry '${SECRET}' for key 'users.one_address'`,
+    parameters: [SECRET],
+    statement: 'insert into users values (?)',
+  })
+
+/** As pg has it. */
+const failingRow = () =>
+  Object.assign(new Error('new row for relation "users" violates check constraint "adult"'), {
+    code: '23514',
+    detail: `Failing row contains (${SECRET}).`,
+    where: SECRET,
+    internalQuery: SECRET,
+    hint: SECRET,
+    table: 'users',
+    constraint: 'adult',
+    column: SECRET,
+  })
+
+function thrown(work: () => unknown): unknown {
+  try {
+    work()
+  } catch (error) {
+    return error
+  }
+  throw new Error('it did not throw')
+}
+
+const changed = () => {
+  const error = new Error(SECRET)
+  error.message = 'something else'
+  return error
+}
+
+const circular = () => {
+  const error = duplicate()
+  return Object.assign(error, { cause: error })
+}
+
+const UNSAFE: Record<string, () => unknown> = {
+  'what mysql2 says': duplicate,
+  'what pg says': failingRow,
+  'a cause': () => new StoreUnavailableError(duplicate()),
+  'the cause of a cause': () => new Error('outer', { cause: new Error('middle', { cause: failingRow() }) }),
+  'several errors': () => new AggregateError([duplicate(), failingRow()], 'all of them'),
+  'a stack with an older message': changed,
+  'an error that is its own cause': circular,
+  'a property': () =>
+    Object.assign(new Error('refused'), { body: SECRET, inner: duplicate(), user: { email: SECRET } }),
+  'text that is no JSON': () => thrown(() => JSON.parse(SECRET)),
+  'a TypeError of JavaScript': () => thrown(() => Reflect.apply(Map.prototype.get, SECRET, [])),
+  'a RangeError of JavaScript': () => thrown(() => new Intl.DateTimeFormat('en', { timeZone: SECRET })),
+  'an argument that Node refuses': () => thrown(() => Buffer.alloc(SECRET as unknown as number)),
+  'the name of a file': () => thrown(() => existsSync(SECRET) || process.chdir(`/nowhere/${SECRET}`)),
+  'a schema': () => thrown(() => z.strictObject({}).parse({ [SECRET]: 1 })),
+  'a text that is thrown': () => SECRET,
+  'an object that is thrown': () => ({ message: SECRET, stack: SECRET }),
+  'a code that is none': () => Object.assign(new Error(SECRET), { code: SECRET, statement: { SECRET } }),
+}
+
+for (const [name, make] of Object.entries(UNSAFE)) {
+  test(`the log leaves out the values in ${name}`, (t) => {
+    const error = make()
+    const calls = [
+      written((log) => log.error({ err: error }, 'failed')),
+      written((log) => log.error({ error }, 'failed')),
+      written((log) => log.child({ part: 'x' }).error({ err: error })),
+      ...(error instanceof Error
+        ? [written((log) => log.error(error)), written((log) => log.error(error, 'failed'))]
+        : []),
+      errorSentence(error),
+    ]
+    for (const text of calls) t.false(text.includes(SECRET), text)
+    for (const text of calls.slice(0, -1)) t.regex(text, /"type":"\w+".*"msg":"failed"/)
+  })
+}
+
+test('what is left says what happened, and where', (t) => {
+  const log = (err: unknown) => JSON.parse(written((one) => one.error({ err }, 'failed'))).err
+  t.like(log(new StoreUnavailableError(duplicate())), {
+    type: 'StoreUnavailableError',
+    status: 503,
+    cause: {
+      message: "for key 'users.one_address'",
+      code: 'ER_DUP_ENTRY',
+      statement: 'insert into users values (?)',
+    },
+  })
+  t.like(log(failingRow()), { code: '23514', table: 'users', constraint: 'adult', column: undefined })
+  t.like(log(thrown(() => (undefined as unknown as { name: string }).name)), {
+    type: 'TypeError',
+    message: "Cannot read properties of undefined (reading 'name')",
+  })
+  t.regex(
+    log(new Error('The order was not written')).stack,
+    /^Error: The order was not written\n {4}at .*log\.test\.ts:\d+/,
+  )
+  t.is(log(thrown(() => process.chdir('/nowhere/x'))).code, 'ENOENT')
+  t.is(errorSentence(duplicate()), "for key 'users.one_address' (ER_DUP_ENTRY; insert into users values (?))")
+})
+
+test('an error that nobody handles ends the process with one line of the log', async (t) => {
+  const fault = `import { once } from 'node:events'
+    once(process, 'SIGUSR2').then(() => { throw Object.assign(new Error('Duplicate entry ${SECRET}'), { code: 'ER_DUP_ENTRY', sql: '${SECRET}' }) })`
+  const server = startProcess(
+    ['--import=tsx', `--import=data:text/javascript,${encodeURIComponent(fault)}`, 'src/server.ts'],
+    {
+      env: {
+        NODE_ENV: 'test',
+        HOST: 'localhost',
+        PORT: '0',
+        SECRET_KEY: TEST_SECRET,
+        LOG_LEVEL: 'info',
+        DATABASE_URL: await migratedSqlite(t),
+      },
+    },
+  )
+  t.teardown(() => void server.child.kill('SIGKILL'))
+  await server.printed(/on http/)
+  server.child.kill('SIGUSR2')
+  t.is(await server.ended(), 1)
+  t.regex(server.output(), /"level":60.*"code":"ER_DUP_ENTRY"/)
+  t.false(server.output().includes(SECRET), server.output())
+})

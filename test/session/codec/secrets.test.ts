@@ -1,0 +1,51 @@
+import test from 'ava'
+import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
+import { djangoSignIn, isDjangoSignIn, verifyDjangoAuthHash } from '../../../src/session/codec/django-auth.ts'
+import { sealedCodec } from '../../../src/session/codec/sealed.ts'
+import { sealedCookieCodec } from '../../../src/session/codec/sealed-cookie.ts'
+import { readSignedCookie, signCookie } from '../../../src/session/codec/signed-cookie.ts'
+import { cookieTiers } from '../../../src/session/cookie-tiers.ts'
+
+type Secrets = readonly [string, ...string[]]
+
+const user = { id: '7', password: 'as the table has it' }
+const nobody = { get: () => undefined }
+
+/** Everything of the engine that takes secrets. */
+const USES: Record<string, (secrets: Secrets) => unknown> = {
+  sealedCodec: (secrets) => sealedCodec({ secrets, namespace: 's' }),
+  sealedCookieCodec: (secrets) => sealedCookieCodec({ secrets, cookieName: 's' }),
+  djangoCodec: (secrets) => djangoCodec({ secrets }),
+  djangoCookieCodec: (secrets) => djangoCookieCodec({ secrets }),
+  signCookie: (secrets) => signCookie('seen', 'banner', { secrets }),
+  readSignedCookie: (secrets) => readSignedCookie('seen', '', { secrets }),
+  cookieTiers: (secrets) => cookieTiers({ critical: { maxAge: 60 } }, { secrets }),
+  djangoSignIn: (secrets) => djangoSignIn(user, { secrets }),
+  isDjangoSignIn: (secrets) => isDjangoSignIn(nobody, user, { secrets }),
+  verifyDjangoAuthHash: (secrets) => verifyDjangoAuthHash(user.password, undefined, { secrets }),
+}
+
+const SOUND = 'thirty-two bytes, and not one mo'
+const SHORT = 'thirty-one bytes, and one is mi'
+
+for (const [name, use] of Object.entries(USES)) {
+  test(`${name} refuses an empty or short secret at once, and says how to make one, and not which it was`, (t) => {
+    const wrong: unknown[] = [[], [''], ['', SOUND], [undefined], ['x'], [SHORT], [SHORT, SOUND], 'x', SOUND, undefined]
+    for (const secrets of wrong) {
+      const error = t.throws(() => use(secrets as Secrets), { instanceOf: RangeError }, JSON.stringify(secrets))
+      t.regex(error.message, /32 random bytes.*openssl rand -base64 48/)
+      t.false(error.message.includes(SHORT))
+    }
+    t.notThrows(() => use([SOUND]))
+    // Bytes, not characters.
+    t.notThrows(() => use(['é'.repeat(16)]))
+  })
+
+  test(`${name}: a secret of before may be short, so that one can leave it, but not empty`, (t) => {
+    t.notThrows(() => use([SOUND, SHORT, 'x']))
+    for (const older of [[''], [SHORT, ''], [undefined]]) {
+      const error = t.throws(() => use([SOUND, ...(older as string[])]), { instanceOf: RangeError })
+      t.regex(error.message, /older secret is empty/)
+    }
+  })
+}

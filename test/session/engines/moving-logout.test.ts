@@ -1,0 +1,177 @@
+import test from 'ava'
+import { USER_KEY } from '../../../src/session/engines/engine.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { bench, ENGINES, PAIRS } from '../../support/moving.ts'
+import { increment, open, read } from '../../support/requests.ts'
+
+type Site = ReturnType<typeof bench>
+type House = Site['house']
+type Request = Awaited<ReturnType<typeof open>>
+type Saved = string | undefined
+
+async function add({ session, commit }: Request): Promise<Saved> {
+  session.update('n', increment)
+  return cookieOf(await commit())
+}
+
+/** What a request does whose session ends meanwhile. Returns the cookie that it leaves in the browser for the session. */
+const CHANGES: Record<string, (request: Request, house: House) => Promise<Saved>> = {
+  change: add,
+  touch: async ({ session }, { engine }) => {
+    const { loaded } = session.state()
+    return loaded && (await engine.touch(loaded))?.cookie
+  },
+  // A logout that began before does not know the new key, here as in every engine.
+  'key change': async ({ commit }) => void (await commit('cycle')),
+  'sign-in of another user': async ({ session, commit }) => {
+    session.set(USER_KEY, '8')
+    await session.cycleKey({ restartClock: true })
+    return cookieOf(await commit('cycle'))
+  },
+}
+
+/** How a session ends: by a request that began earlier, or by one that begins now. Returns whether it was ended. */
+const ENDINGS: Record<string, (house: House, earlier: Request, cookie: string) => Promise<boolean>> = {
+  'logout that began before': async (_house, earlier) => {
+    await earlier.session.flush()
+    return true
+  },
+  logout: async (house, _earlier, cookie) => {
+    const { session, live } = await open(house, cookie)
+    await session.flush()
+    return live
+  },
+  'end of all sessions': async ({ engine }) => {
+    await engine.endUser('7')
+    return true
+  },
+  'end by another device': async ({ engine }) => {
+    const { listed } = await engine.listUser('7')
+    const ended = await Promise.all(listed.map(({ key }) => engine.endOne('7', key)))
+    return ended.includes(true)
+  },
+}
+
+const LISTED = /db|cache|record/
+
+function cookieOf(committed: Awaited<ReturnType<Request['commit']>>): Saved {
+  return committed.outcome === 'saved' ? committed.cookie : undefined
+}
+
+/** Which of these cookies open the session that they were given out for. */
+async function opening(house: House, cookies: Iterable<Saved>): Promise<string[]> {
+  const found: string[] = []
+  for (const cookie of cookies) if (cookie && (await read(house, cookie))?.[USER_KEY] === '7') found.push(cookie)
+  return found
+}
+
+/** Whether any does, also on either side alone. */
+async function anyLeft({ other, before, after }: Site, cookies: Set<Saved>): Promise<boolean> {
+  for (const house of [other, before, after]) if ((await opening(house, cookies)).length > 0) return true
+  return false
+}
+
+function refused(error: unknown): undefined {
+  if (!(error instanceof StoreUnavailableError)) throw error
+}
+
+/** Again for each step of what the run interrupts; it returns how many there were. */
+async function forEachStep(run: (at: number) => Promise<number>): Promise<void> {
+  for (let at = 1; at <= (await run(at)); at++);
+}
+
+const ONE_TABLE = ['hybrid, in the cookie', 'hybrid, in a record'].map((from) => [from, 'db, sealed', true] as const)
+
+for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
+  const pair = `${from} to ${to}${shares ? ', in one table' : ''}`
+
+  for (const [name, change] of Object.entries(CHANGES)) {
+    for (const [ending, end] of Object.entries(ENDINGS)) {
+      // No list has what is in a cookie, nor which record it moves into.
+      if (ending === 'end by another device' && !LISTED.test(from)) continue
+      test(`${pair}: ${ending}, at any step of a ${name}, is final from then on`, async (t) => {
+        const revived: string[] = []
+        for (const others of [false, true]) {
+          await forEachStep(async (at) => {
+            const site = bench(from, to, shares)
+            const { house, other } = site
+            const old = await site.start()
+            const slow = await open(house, old)
+            const [earlier, second, late] = [await open(other, old), await open(other, old), await open(other, old)]
+            const given = new Set<Saved>([old])
+            let ended = false
+            const steps = await site.steps.during(
+              async () => given.add(await change(slow, house).catch(refused)),
+              async (step) => {
+                if (step === at) {
+                  if (others) given.add(await add(second))
+                  ended = await end(other, earlier, [...given].findLast(Boolean) ?? '')
+                  if (others) given.add(await add(late))
+                }
+                const found = ended ? await opening(other, given) : []
+                if (found.length > 0)
+                  revived.push(`ended at step ${at}${others ? ' beside others' : ''}, open at ${step}`)
+              },
+            )
+            if (ended && (await anyLeft(site, given)))
+              revived.push(`ended at step ${at}${others ? ' beside others' : ''}`)
+            return steps
+          })
+        }
+        t.deepEqual(revived, [])
+      })
+    }
+
+    test(`${pair}: a ${name} at any step of a logout does not undo it, nor a second one after a crash`, async (t) => {
+      const revived: string[] = []
+      for (const crash of [false, true]) {
+        await forEachStep(async (at) => {
+          const site = bench(from, to, shares)
+          const { house, other } = site
+          const old = await site.start()
+          const [leaving, slow] = [await open(house, old), await open(other, old)]
+          const given = new Set<Saved>([old])
+          const steps = await site.steps.during(
+            () => leaving.session.flush().catch(refused),
+            async (step) => {
+              if (step !== at) return
+              given.add(await change(slow, other))
+              if (crash) throw new StoreUnavailableError()
+            },
+          )
+          for (const cookie of crash ? await opening(house, given) : [])
+            await (await open(house, cookie)).session.flush()
+          if (await anyLeft(site, given)) revived.push(`${crash ? 'crashed' : 'paused'} at step ${at}`)
+          return steps
+        })
+      }
+      t.deepEqual(revived, [])
+    })
+  }
+
+  test(`${pair}: a crash at any step of a move loses nothing, and a logout ends what it left`, async (t) => {
+    const wrong: string[] = []
+    await forEachStep(async (at) => {
+      const site = bench(from, to, shares)
+      const { house, other } = site
+      const old = await site.start()
+      const slow = await open(house, old)
+      const steps = await site.steps.during(
+        () => add(slow).catch(refused),
+        async (step) => {
+          if (step >= at) throw new StoreUnavailableError()
+        },
+      )
+      const n = Number((await read(other, old))?.['n'])
+      const next = await add(await open(other, old))
+      const sum = Number((await read(other, next ?? ''))?.['n'])
+      const merged = ENGINES[from]?.server && ENGINES[to]?.server
+      // The change that was cut off may take effect until somebody saves, as after any answer that never came.
+      if (!(sum >= (merged ? n + 1 : 1) && sum <= 2)) wrong.push(`crashed at step ${at}: ${n}, then ${sum}`)
+      await (await open(other, next ?? '')).session.flush()
+      if (await anyLeft(site, new Set([old, next]))) wrong.push(`crashed at step ${at}: open after a logout`)
+      return steps
+    })
+    t.deepEqual(wrong, [])
+  })
+}

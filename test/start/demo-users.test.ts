@@ -1,0 +1,102 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { seed } from '../../scripts/seed.ts'
+import { openDatabase } from '../../src/database.ts'
+import { hashPassword } from '../../src/passwords.ts'
+import { migratedSqlite } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+
+const REMEDY =
+  'delete every such account with "npm run seed -- --delete-demo-users", or change its password on /account/password under "npm run dev".'
+
+/** A migrated database, what may be done to it, and a server on it that nobody has told its mode. */
+async function place(t: ExecutionContext) {
+  const url = await migratedSqlite(t)
+  const knex = openDatabase(url)
+  t.teardown(() => knex.destroy())
+  const env = {
+    SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
+    HOST: '127.0.0.1',
+    PORT: '0',
+    DATABASE_URL: url,
+    LOG_LEVEL: 'warn',
+  }
+  const run = (args: readonly string[], more: Record<string, string> = {}) => {
+    const process = startProcess(['--import=tsx', ...args], { env: { ...env, ...more } })
+    t.teardown(() => void process.child.kill('SIGKILL'))
+    return process
+  }
+  return {
+    knex,
+    setPassword: async (name: string, password: string) =>
+      await knex('users')
+        .where({ username_key: name })
+        .update({ password_hash: await hashPassword(password) }),
+    async seeded(...args: string[]) {
+      const process = run(['scripts/seed.ts', ...args], { NODE_ENV: 'development' })
+      return [await process.ended(), process.output()]
+    },
+    async refusal() {
+      const server = run(['src/server.ts'])
+      server.printed(/Holdfast is on/).then(
+        () => server.stop(),
+        () => {},
+      )
+      return [await server.ended(), server.output()]
+    },
+    async starts(more: Record<string, string> = {}) {
+      const server = run(['src/server.ts'], more)
+      await server.printed(/Holdfast is on http/)
+      await server.stop()
+      return server.output()
+    },
+  }
+}
+
+test('seed makes products, and demo users in no mode at all', async (t) => {
+  const { knex, seeded } = await place(t)
+  t.deepEqual(await seeded(), [0, 'Seeded 72 products. Demo users are made by "npm run dev" only.\n'])
+  t.deepEqual(await knex('users').select(), [])
+  const [code, output] = await seeded('--delete-everything')
+  t.is(code, 2)
+  t.regex(String(output), /^Unknown option '--delete-everything'/)
+})
+
+test('production does not start while a published password opens an account', async (t) => {
+  const { knex, refusal, starts, setPassword, seeded } = await place(t)
+  await seed(knex, { demoUsers: true })
+  await starts({ NODE_ENV: 'development' })
+  t.deepEqual(await refusal(), [1, `Anybody can sign in as ada and grace with a published demo password: ${REMEDY}\n`])
+  await setPassword('grace', 'a password of her own')
+  t.deepEqual(await refusal(), [1, `Anybody can sign in as ada with a published demo password: ${REMEDY}\n`])
+  await setPassword('ada', 'grace-demo-password')
+  t.deepEqual(await refusal(), [1, `Anybody can sign in as ada with a published demo password: ${REMEDY}\n`])
+
+  // What the sentence says is what mends it.
+  t.deepEqual(await seeded('--delete-demo-users'), [0, 'Deleted ada.\n'])
+  t.deepEqual(await knex('users').pluck('username'), ['grace'], 'who has a password of their own stays')
+  await starts()
+  await seed(knex, { demoUsers: true })
+  await knex.raw(/```sql\n(DELETE FROM users .*);\n```/.exec(await readFile('docs/operating.md', 'utf8'))?.[1] ?? '')
+  t.deepEqual(await knex('users').select(), [])
+  t.deepEqual(await seeded('--delete-demo-users'), [0, 'No account accepts a demo password: nothing is deleted.\n'])
+})
+
+test('what is no hash, and an account that is disabled, accepts nothing', async (t) => {
+  const { knex, starts } = await place(t)
+  await seed(knex, { demoUsers: true })
+  await knex('users').where({ username_key: 'ada' }).update({ disabled_at: 1 })
+  await knex('users').where({ username_key: 'grace' }).update({ password_hash: 'md5$1234' })
+  t.is((await starts()).split('\n').length, 2, 'nothing but where it is')
+})
+
+test('without a table of users it starts where sessions are elsewhere, and says so in the log', async (t) => {
+  const { knex, starts } = await place(t)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-start-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  for (const table of ['order_lines', 'orders', 'saved_slices', 'users']) await knex.schema.dropTable(table)
+  const output = await starts({ SESSION_ENGINE: 'file', SESSION_FILE_PATH: join(folder, 'sessions') })
+  t.regex(output, /no such table: users.*whether an account has a demo password/)
+})

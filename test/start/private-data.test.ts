@@ -1,0 +1,92 @@
+import { chmod, mkdir, readdir, stat, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { openDatabase } from '../../src/database.ts'
+import { startProcess } from '../support/processes.ts'
+import { cloneProject } from '../support/project.ts'
+
+const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
+const SERVER = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' }
+const COMMANDS: Record<string, string[]> = {
+  migrate: ['scripts/run.mjs', 'node_modules/knex/bin/cli.js', '--knexfile', 'knexfile.ts', 'migrate:latest'],
+  seed: ['scripts/run.mjs', 'scripts/seed.ts'],
+  sessions: ['scripts/run.mjs', 'scripts/sessions.ts', 'stats'],
+}
+const onPosix = process.platform === 'win32' ? test.skip : test
+
+test.before(() => void process.umask(0o022))
+
+/** Asserts that nobody else gets into the folder, nor into any of its files, and that these are among them. */
+async function isPrivate(t: ExecutionContext, folder: string, among: string[], message: string): Promise<void> {
+  const names = await readdir(folder)
+  const modeOf = async (name: string) => (await stat(join(folder, name))).mode & 0o777
+  t.is(await modeOf('.'), 0o700, message)
+  for (const name of names) t.is(await modeOf(name), 0o600, `${message}: ${name}`)
+  t.deepEqual(
+    among.filter((name) => !names.includes(name)),
+    [],
+    message,
+  )
+}
+
+async function widen(folder: string): Promise<void> {
+  await chmod(folder, 0o755)
+  for (const name of await readdir(folder)) await chmod(join(folder, name), 0o644)
+}
+
+async function running(t: ExecutionContext, cwd: string, args: string[], env: Record<string, string>) {
+  const server = startProcess(args, { cwd, env: { ...SERVER, ...env } })
+  t.teardown(() => void server.child.kill('SIGKILL'))
+  await server.printed(/Holdfast is on http/)
+  return server
+}
+
+const DATABASE = ['app.sqlite3']
+const OPEN = ['app.sqlite3', 'app.sqlite3-shm', 'app.sqlite3-wal']
+
+onPosix('data/ is for its owner alone, whichever command makes it or finds it open to others', async (t) => {
+  const project = await cloneProject(t)
+  const data = join(project, 'data')
+  for (const [name, args] of Object.entries(COMMANDS)) {
+    const command = startProcess(args, { cwd: project, env: { SECRET_KEY } })
+    t.is(await command.ended(), 0, command.output())
+    await isPrivate(t, data, DATABASE, name)
+    await widen(data)
+  }
+  const build = startProcess(['scripts/build.mjs'], { cwd: project })
+  t.is(await build.ended(), 0, build.output())
+  const started = await running(t, project, ['scripts/start.mjs'], { SECRET_KEY })
+  await isPrivate(t, data, OPEN, 'start')
+  await widen(data)
+  t.is(await started.stop(), 0)
+
+  const first = await running(t, project, ['scripts/dev.mjs'], {})
+  await isPrivate(t, data, [...OPEN, 'secret-key'], 'dev makes a secret')
+  await widen(data)
+  t.is(await first.stop('SIGINT'), 0)
+  const second = await running(t, project, ['scripts/dev.mjs'], {})
+  await isPrivate(t, data, [...OPEN, 'secret-key'], 'dev finds a secret')
+  t.is(await second.stop('SIGINT'), 0)
+})
+
+onPosix('what dev makes on a clean clone is for its owner alone', async (t) => {
+  const project = await cloneProject(t)
+  const dev = await running(t, project, ['scripts/dev.mjs'], {})
+  await isPrivate(t, join(project, 'data'), [...OPEN, 'secret-key'], 'dev')
+  t.is(await dev.stop('SIGINT'), 0)
+})
+
+onPosix('a database behind a link is for its owner alone, and so are the journals beside it', async (t) => {
+  const project = await cloneProject(t)
+  const [elsewhere, link] = [join(project, 'elsewhere'), join(project, 'link.sqlite3')]
+  await mkdir(elsewhere, { mode: 0o700 })
+  await symlink(join(elsewhere, 'app.sqlite3'), link)
+  const first = openDatabase(`sqlite:${link}`)
+  t.teardown(() => first.destroy())
+  await first.schema.createTable('some', (table) => table.integer('id'))
+  await isPrivate(t, elsewhere, OPEN, 'a link to nothing yet')
+  for (const name of OPEN) await chmod(join(elsewhere, name), 0o644)
+  const second = openDatabase(`sqlite:${link}`)
+  t.teardown(() => second.destroy())
+  await isPrivate(t, elsewhere, OPEN, 'a link to files that others may read')
+})

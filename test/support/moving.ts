@@ -1,0 +1,149 @@
+import type { Cache } from '../../src/session/caches/cache.ts'
+import { MemoryCache } from '../../src/session/caches/memory.ts'
+import type { Codec, CookieCodec } from '../../src/session/codec/codec.ts'
+import { djangoCodec, djangoCookieCodec } from '../../src/session/codec/django.ts'
+import { sealedCodec } from '../../src/session/codec/sealed.ts'
+import { sealedCookieCodec } from '../../src/session/codec/sealed-cookie.ts'
+import { CookieEngine } from '../../src/session/engines/cookie.ts'
+import { type Engine, USER_KEY } from '../../src/session/engines/engine.ts'
+import { HybridEngine } from '../../src/session/engines/hybrid.ts'
+import { MovingEngine } from '../../src/session/engines/moving.ts'
+import { MemoryRevocations, type Revocations } from '../../src/session/engines/revocations.ts'
+import { StoredEngine } from '../../src/session/engines/stored.ts'
+import { CacheStore } from '../../src/session/stores/cache.ts'
+import { CachedStore } from '../../src/session/stores/cached-database.ts'
+import { MemoryStore } from '../../src/session/stores/memory.ts'
+import type { SessionStore } from '../../src/session/stores/store.ts'
+import { EXPIRY, START } from './engine.ts'
+import { begun } from './requests.ts'
+
+const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
+type Now = () => number
+type Home = { now: Now; revocations: Revocations; store: SessionStore; cached: SessionStore; cache: Cache }
+type Open = (home: Home) => Engine
+
+/** Every call of a store, a cache or revocations, before and after it, as one row of steps. */
+export class Steps {
+  #step = async () => {}
+
+  /** The same thing, whose calls are steps. */
+  watch<T extends object>(real: T): T {
+    return new Proxy(real, {
+      get: (target, name) => {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function') return member
+        return async (...args: unknown[]) => {
+          await this.#step()
+          const answer: unknown = await member.apply(target, args)
+          await this.#step()
+          return answer
+        }
+      },
+    })
+  }
+
+  /** Does the work, with something else at each of its steps; what that calls itself counts as none. Returns how many. */
+  async during(work: () => Promise<unknown>, each: (step: number) => Promise<void>): Promise<number> {
+    let steps = 0
+    let within = false
+    this.#step = async () => {
+      if (within) return
+      within = true
+      try {
+        await each(++steps)
+      } finally {
+        within = false
+      }
+    }
+    try {
+      await work()
+    } finally {
+      this.#step = async () => {}
+    }
+    return steps
+  }
+}
+
+export const sealed = sealedCodec({ secrets: SECRETS, namespace: 'sid' })
+const django = djangoCodec({ secrets: SECRETS })
+
+function stored(codec: Codec, store: (home: Home) => SessionStore): Open {
+  return (home) => new StoredEngine({ store: store(home), codec, expiry: EXPIRY, now: home.now })
+}
+
+function cookies(codec: (now: Now) => CookieCodec): Open {
+  return ({ now, revocations }) =>
+    new CookieEngine({ codec: codec(now), expiry: EXPIRY, maxSize: 4000, revocations, now })
+}
+
+/** As an application's configuration makes them. */
+export const sealedCookies = (now: Now, tier = '') =>
+  sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', tier, now })
+const openHybrid: Open = ({ now, revocations, store }) => {
+  const half = new StoredEngine({ store, codec: sealed, expiry: EXPIRY, now })
+  return new HybridEngine({ codec: sealedCookies(now, 'hybrid'), stored: half, revocations, expiry: EXPIRY, now })
+}
+
+/** What a session moves from, and to. A cookie engine makes no promise to overlapping changes. */
+export const ENGINES: Record<string, { open: Open; server: boolean; filler?: number }> = {
+  'db, sealed': { open: stored(sealed, ({ store }) => store), server: true },
+  'db, django': { open: stored(django, ({ store }) => store), server: true },
+  cached_db: { open: stored(sealed, ({ cached }) => cached), server: true },
+  cache: { open: stored(sealed, ({ cache }) => new CacheStore({ cache })), server: true },
+  'signed_cookies, sealed': { open: cookies(sealedCookies), server: false },
+  'signed_cookies, django': { open: cookies((now) => djangoCookieCodec({ secrets: SECRETS, now })), server: false },
+  'hybrid, in the cookie': { open: openHybrid, server: false },
+  'hybrid, in a record': { open: openHybrid, server: true, filler: 5000 },
+}
+
+const NAMES = Object.keys(ENGINES)
+export const PAIRS = NAMES.flatMap((from) => NAMES.map((to) => [from, to] as const)).filter(
+  ([from, to]) =>
+    from !== to &&
+    !(from.startsWith('hybrid') && to.startsWith('hybrid')) &&
+    // What needs a record fits in no cookie.
+    !(`${from} ${to}`.includes('record') && `${from} ${to}`.includes('signed_cookies')),
+)
+
+/** A site while its sessions move, and how it was before and will be after. */
+export function bench(from: string, to: string, sharesRecords = false) {
+  const clock = { now: START }
+  const now = () => clock.now
+  const steps = new Steps()
+  const revocations = steps.watch(new MemoryRevocations({ now }))
+  const home = () => ({
+    now,
+    revocations,
+    store: steps.watch(new MemoryStore({ now })),
+    // As one thing: what its copies do while their row goes is for its own tests.
+    cached: steps.watch(new CachedStore({ truth: new MemoryStore({ now }), cache: new MemoryCache({ now }), now })),
+    cache: steps.watch(new MemoryCache({ now })),
+  })
+  const there = home()
+  const here = sharesRecords ? there : home()
+  const engines = () => {
+    const [old, young] = [ENGINES[from]?.open(there), ENGINES[to]?.open(here)]
+    if (old === undefined || young === undefined) throw new Error('There is no such engine')
+    return { old, young, moving: new MovingEngine({ to: young, from: old, sharesRecords, now }) as Engine }
+  }
+  const { old, young, moving } = engines()
+  const common = { clock, now, expiry: EXPIRY, observe: () => undefined }
+  const filler = FILLER.slice(0, Math.max(ENGINES[from]?.filler ?? 0, ENGINES[to]?.filler ?? 0))
+  const house = { ...common, engine: moving }
+  // Another process, for requests of one process wait for each other.
+  const other = { ...common, engine: engines().moving }
+  const before = { ...common, engine: old }
+  const start = () => begun(before, { [USER_KEY]: '7', n: 0, filler })
+  return { house, other, before, after: { ...common, engine: young }, start, clock, steps }
+}
+
+const FILLER = noise(5000)
+
+/** Text that does not deflate. */
+export function noise(length: number): string {
+  let seed = 7
+  return Array.from({ length }, () => {
+    seed = (seed * 48271) % 2147483647
+    return String.fromCharCode(33 + (seed % 90))
+  }).join('')
+}
