@@ -35,6 +35,10 @@ async function start(): Promise<void> {
     services.log.fatal({ err: error }, 'stopped by an error that nobody handled')
     process.exit(1)
   })
+  // Work that a handler left running has failed: its visitor has been answered, and the others are none of its business.
+  process.on('unhandledRejection', (error) => {
+    services.log.error({ err: error }, 'background work failed')
+  })
   await services.ready()
   if (services.config.production) await refuseDemoPasswords(services)
   await listen(services)
@@ -58,8 +62,9 @@ async function refuseDemoPasswords({ knex, log }: Services): Promise<void> {
 }
 
 async function listen(services: Services): Promise<void> {
-  const { host, port } = services.config
+  const { host, port, requestTimeout } = services.config
   const server = createServer((await createApp(services)).callback())
+  server.requestTimeout = requestTimeout * 1000
   // Longer than the usual proxy's idle time, so that it never writes into a connection we have just closed.
   server.keepAliveTimeout = 65_000
   await new Promise<void>((resolve, reject) => {

@@ -12,7 +12,7 @@ export interface Services extends OpenedEngine {
   readonly config: Config
   readonly log: Logger
   readonly knex: Knex
-  /** The database for sessions; the same one unless SESSION_DATABASE_URL says otherwise. */
+  /** For sessions: the same unless SESSION_DATABASE_URL says otherwise, but on SQLite a connection apart. */
   readonly sessionKnex: Knex
   readonly users: Users
   observe(event: SessionEvent): void
@@ -29,11 +29,14 @@ export async function openServices(config: Config): Promise<Services> {
   }
   const knex = openDatabase(config.databaseUrl)
   const { databaseUrl } = config.session
-  const sessionKnex = databaseUrl === config.databaseUrl ? knex : openDatabase(databaseUrl)
+  const same = databaseUrl === config.databaseUrl
+  // A SQLite file has one connection in each pool: with one pool for both, a session that is opened within a transaction
+  // would wait for the end of that very transaction.
+  const sessionKnex = same && !isSqliteFile(databaseUrl) ? knex : openDatabase(databaseUrl)
   const ground = {
     config,
     knex: sessionKnex,
-    withUsers: sessionKnex === knex,
+    withUsers: same,
     observe,
     warn: (sentence: string) => log.warn(sentence),
   }
@@ -58,11 +61,16 @@ export async function openServices(config: Config): Promise<Services> {
   }
 }
 
+function isSqliteFile(url: string): boolean {
+  return url.startsWith('sqlite:') && url !== 'sqlite::memory:'
+}
+
 // Part of every day, or told of by cache-down already: these are for counting.
 const COUNTED: ReadonlySet<SessionEvent['type']> = new Set([
   'operation',
   'size',
   'replayed',
+  'forward',
   'cache',
   'fallback',
   'write-behind',

@@ -71,7 +71,14 @@ async function openHome(home: SessionHome, ground: Ground): Promise<OpenedEngine
   const { store } = opened
   return {
     ...opened,
-    engine: new StoredEngine({ name: home.engine, store, codec, expiry: config.session.expiry, observe }),
+    engine: new StoredEngine({
+      name: home.engine,
+      store,
+      codec,
+      expiry: config.session.expiry,
+      forwardFor: config.requestTimeout,
+      observe,
+    }),
     ...warming(store, config),
     close: async () => await store.close?.(),
   }
@@ -85,7 +92,17 @@ function openCookies(home: SessionHome, ground: Ground): OpenedEngine {
   // The limit counts the name and the sign between as well.
   const maxSize = cookie.maxSize - cookie.name.length - 1
   return {
-    engine: new CookieEngine({ codec, expiry, maxSize, revocations, overflow, dropOrder, maxReplay, observe }),
+    engine: new CookieEngine({
+      codec,
+      expiry,
+      maxSize,
+      revocations,
+      overflow,
+      dropOrder,
+      maxReplay,
+      forwardFor: config.requestTimeout,
+      observe,
+    }),
     revocations,
     ready: () => databaseReady(revocations),
     close: async () => {},
@@ -95,14 +112,22 @@ function openCookies(home: SessionHome, ground: Ground): OpenedEngine {
 async function openHybrid(home: SessionHome, ground: Ground): Promise<OpenedEngine> {
   const { observe, config } = ground
   const { expiry, hybridLimit: limit, replayWindow: maxReplay } = config.session
+  const forwardFor = config.requestTimeout
   const codec = openCodec(home, ground)
   const { store, ready } = await openStore(home, codec, ground)
-  const stored = new StoredEngine({ name: home.engine, store, codec, expiry, observe })
+  const stored = new StoredEngine({
+    name: home.engine,
+    store,
+    codec,
+    expiry,
+    forwardFor: config.requestTimeout,
+    observe,
+  })
   const revocations = openRevocations(ground)
   // What is far too large for the cookie is not deflated and sealed in vain.
   const cookies = openCookieCodec(home, ground, limit * 4)
   return {
-    engine: new HybridEngine({ codec: cookies, stored, revocations, expiry, limit, maxReplay }),
+    engine: new HybridEngine({ codec: cookies, stored, revocations, expiry, limit, maxReplay, forwardFor }),
     store,
     revocations,
     ready: async () => void (await Promise.all([ready(), databaseReady(revocations)])),

@@ -89,6 +89,31 @@ export function clearCookie(settings: CookieSettings): string {
   return `${settings.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${place(settings, secure)}`
 }
 
+const MAX_LEFTOVER_PATHS = 6
+
+/**
+ * Set-Cookie headers that remove cookies of our name from where we do not set them: other paths that this request's path
+ * is under, and domains above this host. Such a leftover is sent beside ours, and hides it from a server that must not
+ * guess which of the two counts.
+ *
+ * @param path the request's path
+ * @param host the request's host name, without a port
+ */
+export function leftoverCookies(settings: CookieSettings, path: string, host: string): string[] {
+  // A browser keeps no cookie of such a name anywhere else.
+  if (settings.name.startsWith('__Host-')) return []
+  const steps = path.split('/').slice(1, 1 + MAX_LEFTOVER_PATHS)
+  const above = steps.map((_step, index) => `/${steps.slice(0, index + 1).join('/')}`)
+  const paths = ['/', ...above.flatMap((one) => [one, `${one}/`])].filter((one) => ATTRIBUTE.test(one))
+  const labels = /^[a-z0-9.-]+\.[a-z][a-z0-9-]*$/i.test(host) ? host.split('.') : []
+  const domains = labels.slice(0, -1).map((_label, index) => labels.slice(index).join('.'))
+  return [undefined, ...domains].flatMap((domain) =>
+    paths
+      .filter((one) => one !== settings.path || domain !== settings.domain)
+      .map((one) => clearCookie({ ...settings, path: one, domain })),
+  )
+}
+
 function place({ path, domain, sameSite }: CookieSettings, secure: boolean): string {
   return `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}${
     sameSite === false ? '' : `; SameSite=${sameSite}`

@@ -1,6 +1,15 @@
 /** What JSON can hold: the only values a session keeps, as in Django. */
 export type Json = string | number | boolean | null | Json[] | { [key: string]: Json }
 
+/** What the compiler can tell that JSON cannot hold; the rest is a TypeError when it is stored. */
+export type NotJson =
+  | bigint
+  | symbol
+  | ((...args: never[]) => unknown)
+  | PromiseLike<unknown>
+  | ReadonlyMap<unknown, unknown>
+  | ReadonlySet<unknown>
+
 /**
  * A session's data: a null-prototype object, so that `__proto__` and `constructor` are ordinary
  * keys that reach no prototype.
@@ -13,39 +22,68 @@ export function emptyData(): SessionData {
 }
 
 /**
- * Copies any plain JSON value into fresh objects without prototypes.
+ * Copies any plain JSON value into fresh objects without prototypes. A value with `toJSON` is what that gives.
  *
- * @throws TypeError for what JSON cannot hold: functions, symbols, bigints, cycles, NaN.
+ * @param name stands before the path to the value in an error: the key it is stored under
+ * @throws TypeError naming the path of what JSON cannot hold: functions, symbols, bigints, maps, sets, promises and
+ *   other class instances, cycles, NaN
  */
-export function plainJson(value: unknown): Json {
-  return copy(value, new Set())
+export function plainJson(value: unknown, name = ''): Json {
+  return copy(value, { name, path: [], above: new Set() })
 }
 
-function copy(value: unknown, above: Set<object>): Json {
+interface Place {
+  readonly name: string
+  readonly path: (string | number)[]
+  readonly above: Set<object>
+}
+
+function copy(value: unknown, place: Place): Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError(`A session cannot hold ${value}`)
-    return value
-  }
-  if (typeof value !== 'object') throw new TypeError(`A session cannot hold a ${typeof value}`)
-  if (above.has(value)) throw new TypeError('A session cannot hold a value that contains itself')
-  above.add(value)
-  const copied = copyObject(value, above)
-  above.delete(value)
+  if (typeof value === 'number') return Number.isFinite(value) ? value : refuse(String(value), place)
+  if (typeof value !== 'object') return refuse(value === undefined ? 'undefined' : `a ${typeof value}`, place)
+  if (place.above.has(value)) return refuse('a value that contains itself', place)
+  place.above.add(value)
+  const copied = copyObject(value, place)
+  place.above.delete(value)
   return copied
 }
 
-function copyObject(value: object, above: Set<object>): Json {
-  if (Array.isArray(value)) return value.map((item) => copy(item, above))
-  if ('toJSON' in value && typeof value.toJSON === 'function') return copy(value.toJSON(), above)
+function copyObject(value: object, place: Place): Json {
+  if (Array.isArray(value)) {
+    const list: Json[] = []
+    for (const [index, item] of value.entries()) list.push(copyAt(index, item, place))
+    return list
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return copy(value.toJSON(), place)
+  if (!isPlain(value)) return refuse(`a ${value.constructor?.name || 'class instance'}`, place)
   const result = emptyData()
   // Twice as fast as by entries, and this goes through every session that is read.
   for (const key of Object.keys(value)) {
     const item = (value as Record<string, unknown>)[key]
     // As JSON.stringify does: an undefined property is an absent one.
-    if (item !== undefined) result[key] = copy(item, above)
+    if (item !== undefined) result[key] = copyAt(key, item, place)
   }
   return result
+}
+
+function copyAt(step: string | number, item: unknown, place: Place): Json {
+  place.path.push(step)
+  const copied = copy(item, place)
+  place.path.pop()
+  return copied
+}
+
+// By the prototype's prototype, so that plain objects of another realm count as well.
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+function refuse(what: string, { name, path }: Place): never {
+  const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')
+  const at = `${name}${steps}`.replace(/^\./, '')
+  throw new TypeError(`A session cannot hold ${what}${at === '' ? '' : ` (at "${at}")`}`)
 }
 
 /** True for a value that is a JSON object, whatever its prototype. */

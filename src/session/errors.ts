@@ -22,6 +22,16 @@ export class SessionEndedError extends SessionError {
   }
 }
 
+/**
+ * A newer version of the application has stored this slice in a form that this one cannot write; its data are kept as
+ * they are. 409. See docs/sessions.md on changing the shape of a slice.
+ */
+export class SliceNewerError extends SessionError {
+  constructor(slice: string) {
+    super(`"${slice}" was stored by a newer version of this site. Please try again in a moment.`, 409)
+  }
+}
+
 /** The storage cannot answer now. Never to be read as "no such session". 503. */
 export class StoreUnavailableError extends SessionError {
   override readonly headers = { 'Retry-After': '5' }

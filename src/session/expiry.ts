@@ -14,6 +14,8 @@ export interface ExpiryPolicy {
   readonly touchAfter: number
 }
 
+// Clocks of several machines differ by less; more means that a clock was wrong.
+const CLOCK_TOLERANCE = 60_000
 // The last moment that a Date can hold; a later expiry would be no number to a database.
 const LAST_MOMENT = 8.64e15
 
@@ -65,7 +67,8 @@ export function deadline(policy: ExpiryPolicy, stored: Json | undefined, created
 /**
  * Whether a read at `now` is worth a touch: only after a share of the sliding window has passed, so
  * that sliding expiry does not cost a write per request. Tables without a last activity (0) go by how
- * far the expiry would move.
+ * far the expiry would move. What was written while a clock was ahead is corrected at once, or the idle age would not
+ * count for as long.
  */
 export function touchDue(
   policy: ExpiryPolicy,
@@ -73,6 +76,7 @@ export function touchDue(
   record: { createdAt: number; expires: number; lastActivity: number },
   now: number,
 ): boolean {
+  if (record.lastActivity > now + CLOCK_TOLERANCE) return true
   const age = fixedDate(stored) === undefined ? expiryAge(policy, stored, now) : policy.cookieAge
   const window = Math.min(age, policy.idleAge ?? Number.POSITIVE_INFINITY) * 1000
   const moved = deadline(policy, stored, record.createdAt, now) - record.expires

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
 const LENGTH = 32
@@ -20,4 +20,20 @@ export function newSessionKey(): string {
 /** Whether text has the shape of a session key; nothing else ever reaches a store. */
 export function isSessionKey(text: string): boolean {
   return KEY.test(text)
+}
+
+const ID_BYTES = 16
+
+/** A new public session id: 16 random bytes in base64url. It names a session and opens nothing. */
+export function newSessionId(): string {
+  return randomBytes(ID_BYTES).toString('base64url')
+}
+
+/**
+ * The public id of a record that keeps none: one that an older version wrote, or one in Django's format.
+ *
+ * @param storeKey the name of the record in its store, from which nobody can go back from the id
+ */
+export function derivedSessionId(storeKey: string): string {
+  return hash('sha256', `holdfast session id\0${storeKey}`, 'base64url').slice(0, 22)
 }

@@ -1,13 +1,11 @@
 import { isIP } from 'node:net'
 import type { Context, Middleware } from 'koa'
-import { type CookieSettings, checkCookieSettings, clearCookie, cookieValues, setCookie } from './cookie.ts'
-import type { Client, Engine, Loaded, Opened } from './engines/engine.ts'
-import { SessionEndedError } from './errors.ts'
-import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, touchDue } from './expiry.ts'
-import type { Observer } from './observe/events.ts'
+import { checkCookieSettings, clearCookie, cookieValues, leftoverCookies } from './cookie.ts'
+import type { Client, Opened } from './engines/engine.ts'
 import { type Explanation, Trace } from './observe/explanation.ts'
-import { Session } from './session.ts'
-import { type Decision, settle } from './settle.ts'
+import { OpenedSession, openCookies, type SessionSettings } from './opened-session.ts'
+import type { Session } from './session.ts'
+import type { Decision } from './settle.ts'
 
 /** How `ctx.session()` opens the session. */
 export interface OpenOptions {
@@ -22,24 +20,18 @@ declare module 'koa' {
   }
 }
 
-/** What {@link sessions} needs. */
-export interface SessionsOptions {
-  readonly engine: Engine
-  readonly cookie: CookieSettings
-  readonly expiry: ExpiryPolicy
+/** Options for {@link sessions}. */
+export interface SessionsOptions extends SessionSettings {
   /**
    * Treat every request that carries the cookie as activity, even if the handler never asks (Django's setting). What is
    * marked as none, by a handler or a prefetching browser, stays none.
    */
   readonly saveEveryRequest?: boolean
-  readonly observe?: Observer
   /**
    * Handed, as each request begins, what explains its session whenever it is called, and throws where saving would.
    * For development; without it nothing is recorded.
    */
   readonly explain?: ((ctx: Context, explanation: () => Explanation) => void) | undefined
-  /** Milliseconds since 1970. */
-  readonly now?: () => number
 }
 
 const USER_AGENT_LENGTH = 256
@@ -53,36 +45,35 @@ const USER_AGENT_LENGTH = 256
 export function sessions(options: SessionsOptions): Middleware {
   checkCookieSettings(options.cookie)
   return async function session(ctx, next) {
-    const visit = new Visit(ctx, options)
-    ctx.session = (open) => visit.session(open)
+    const request = new RequestSession(ctx, options)
+    ctx.session = (open) => request.session(open)
     try {
       await next()
-      await visit.settle()
+      request.restoreCookies()
+      await request.settle()
+    } catch (error) {
+      request.keepCookies(error)
+      throw error
     } finally {
-      visit.leave()
+      request.close()
     }
   }
 }
 
-/** One request's dealings with its session. */
-class Visit {
+/** One request and its session. */
+class RequestSession {
   readonly #ctx: Context
   readonly #options: SessionsOptions
-  readonly #expiry: ExpiryPolicy
-  readonly #observe: Observer
-  readonly #now: () => number
   readonly #trace: Trace | undefined
+  readonly #cookies: string[] = []
   #opening: Promise<Session> | undefined
-  #hadCookie = false
-  #activity = false
-  #left = false
+  #opened: OpenedSession | undefined
+  #active = false
+  #closed = false
 
   constructor(ctx: Context, options: SessionsOptions) {
     this.#ctx = ctx
     this.#options = options
-    this.#expiry = options.engine.expiry ?? options.expiry
-    this.#observe = options.observe ?? (() => {})
-    this.#now = options.now ?? Date.now
     if (options.explain === undefined) return
     const trace = new Trace()
     this.#trace = trace
@@ -91,31 +82,32 @@ class Visit {
 
   session(options: OpenOptions = {}): Promise<Session> {
     // A browser that fetches ahead is not its user (Sec-Purpose, from the Fetch standard).
-    if (options.activity !== false && !this.#ctx.get('Sec-Purpose').startsWith('prefetch')) this.#activity = true
+    if (options.activity !== false && !this.#ctx.get('Sec-Purpose').startsWith('prefetch')) this.#active = true
     this.#opening ??= this.#open()
     return this.#opening
   }
 
   async settle(): Promise<void> {
     const ctx = this.#ctx
-    const { saveEveryRequest } = this.#options
-    // A page that did not ask for the session must not fail because its store is out.
     const unasked = this.#opening === undefined && ctx.status < 500 && this.#values().length > 0
-    if (saveEveryRequest && unasked) await this.session().catch(() => {})
-    const session = await this.#opening?.catch(() => undefined)
-    // Nobody asked, or the handler has answered without it (the store was out): there is nothing to save.
-    if (session === undefined) return
-    const decision = settle(this.#facts(session))
+    // A page that did not ask for the session must not fail because its store is down.
+    if (this.#options.saveEveryRequest && unasked) await this.session().catch(() => {})
+    await this.#opening?.catch(() => {})
+    const opened = this.#opened
+    // Nobody asked, or the handler has answered without it (the store was down): there is nothing to save.
+    if (opened === undefined) return
+    await opened.session.idle()
+    const decision = opened.decide(ctx.status, this.#active)
     if (decision.personal && (decision.cookie !== 'none' || !ctx.response.get('Cache-Control'))) {
       ctx.set('Cache-Control', 'private, no-store')
     }
-    if (this.#trace === undefined) await this.#carryOut(decision, session)
-    else await this.#trace.carryOut(decision, () => this.#carryOut(decision, session))
+    if (this.#trace === undefined) await this.#carryOut(decision, opened)
+    else await this.#trace.carryOut(decision, () => this.#carryOut(decision, opened))
   }
 
   /** However it ended: an error page, too, depends on the cookie, and a change that comes even later is an error. */
-  leave(): void {
-    this.#left = true
+  close(): void {
+    this.#closed = true
     if (this.#opening === undefined) return
     this.#ctx.vary('Cookie')
     this.#opening.then(
@@ -124,109 +116,61 @@ class Visit {
     )
   }
 
-  async #open(): Promise<Session> {
-    const values = this.#values()
-    const trace = this.#trace
-    const opened = await (trace === undefined
-      ? this.#follow(values)
-      : trace.open(values.length, () => this.#follow(values)))
-    if (!opened.live && opened.suspicion !== undefined) {
-      const { suspicion: kind, detail } = opened
-      this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
-    }
-    const session = new Session(opened.live ? opened.loaded : undefined, {
-      expiry: this.#options.expiry,
-      now: this.#now,
-      observe: this.#observe,
-      end: (loaded) => this.#options.engine.end(loaded),
-    })
-    trace?.hold(session)
-    if (this.#left) session.close()
-    return session
+  /** What turns an error into a page within this middleware drops the headers that were set before it, too. */
+  restoreCookies(): void {
+    const sent = new Set([this.#ctx.response.get('Set-Cookie')].flat())
+    for (const header of this.#cookies) if (!sent.has(header)) this.#ctx.append('Set-Cookie', header)
   }
 
-  async #follow(values: readonly string[]): Promise<Opened> {
-    this.#hadCookie = values.length > 0
-    const [value] = values
-    if (value === undefined) return { live: false }
-    // The order of cookies of one name is the attacker's choice, so none of them counts.
-    if (values.length > 1) return { live: false, suspicion: 'duplicate-cookie' }
-    return await this.#options.engine.open(value)
+  /** Koa answers an error without the headers that were set before; the cookie of an early save must not be lost. */
+  keepCookies(error: unknown): void {
+    if (this.#cookies.length === 0 || !(error instanceof Error)) return
+    const headers = 'headers' in error && typeof error.headers === 'object' ? error.headers : {}
+    Object.assign(error, { headers: { ...headers, 'Set-Cookie': this.#cookies } })
+  }
+
+  async #open(): Promise<Session> {
+    const ctx = this.#ctx
+    const values = this.#values()
+    const { engine, cookie } = this.#options
+    const work = (): Promise<Opened & { value?: string }> => openCookies(engine, values)
+    const found = await (this.#trace === undefined ? work() : this.#trace.open(values.length, work))
+    if (values.length > 1) for (const header of leftoverCookies(cookie, ctx.path, ctx.hostname)) this.#send(header)
+    const opened = new OpenedSession(found, this.#options, {
+      client: client(ctx),
+      cookies: values.length,
+      canSendCookie: () => !ctx.headerSent,
+      sendCookie: (header) => this.#send(header),
+      dropped: (keys) => {
+        ctx.state['sessionDropped'] = keys
+      },
+    })
+    this.#trace?.hold(opened.session, () => opened.decide(ctx.status, this.#active))
+    if (this.#closed) opened.session.close()
+    this.#opened = opened
+    return opened.session
+  }
+
+  async #carryOut(decision: Decision, opened: OpenedSession): Promise<void> {
+    if (decision.cookie === 'clear') this.#send(clearCookie(this.#options.cookie))
+    const done = opened.carryOut(decision)
+    // What the handler left running may go on reading; a change from now on would be in no save.
+    opened.session.close()
+    await done
+  }
+
+  #send(header: string): void {
+    this.#cookies.push(header)
+    this.#ctx.append('Set-Cookie', header)
   }
 
   #values(): string[] {
     return cookieValues(this.#ctx.req.headers.cookie, this.#options.cookie.name)
   }
 
-  #facts(session: Session) {
-    const { loaded, changed, empty, flushed, cycled } = session.state()
-    return {
-      status: this.#ctx.status,
-      asked: true,
-      hadCookie: this.#hadCookie,
-      live: loaded !== undefined,
-      flushed,
-      changed,
-      empty,
-      cycled,
-      touchDue: loaded !== undefined && this.#touchDue(loaded),
-    }
-  }
-
-  #touchDue(loaded: Loaded): boolean {
-    if (!this.#activity) return false
-    return (
-      this.#options.saveEveryRequest === true || touchDue(this.#expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
-    )
-  }
-
   #explain(trace: Trace): Explanation {
-    return trace.explain({
-      engine: this.#options.engine.name,
-      expiry: this.#expiry,
-      settled: this.#left,
-      decide: (session) => settle(this.#facts(session)),
-    })
-  }
-
-  async #carryOut(decision: Decision, session: Session): Promise<void> {
-    const { loaded, data, changes, restartClock } = session.state()
-    const { engine, cookie } = this.#options
-    if (decision.cookie === 'clear') this.#ctx.append('Set-Cookie', clearCookie(cookie))
-    if (decision.write === 'none') return
-    if (decision.write === 'touch') {
-      const touched = loaded && (await engine.touch(loaded))
-      if (touched) this.#sendCookie(touched.cookie, touched.loaded)
-      return
-    }
-    const committed = await engine.commit({
-      write: decision.write,
-      loaded,
-      data,
-      changes,
-      client: client(this.#ctx),
-      restartClock,
-    })
-    if (committed.outcome === 'ended') {
-      this.#observe({ type: 'ended' })
-      throw new SessionEndedError()
-    }
-    session.close(committed.loaded)
-    if (committed.replayed) this.#observe({ type: 'replayed' })
-    // A store tells of what it keeps by itself.
-    if (committed.loaded.key === null) this.#observe({ type: 'size', bytes: committed.cookie.length })
-    if (committed.dropped !== undefined) this.#ctx.state['sessionDropped'] = committed.dropped
-    this.#sendCookie(committed.cookie, committed.loaded)
-  }
-
-  #sendCookie(value: string, loaded: Loaded): void {
-    const { cookie } = this.#options
-    const expiry = this.#expiry
-    const now = this.#now()
-    const stored = loaded.data[EXPIRY_KEY]
-    const left = deadline(expiry, stored, loaded.createdAt, now) - now
-    const maxAge = closesWithBrowser(expiry, stored) ? undefined : Math.trunc(left / 1000)
-    this.#ctx.append('Set-Cookie', setCookie(cookie, value, maxAge, now))
+    const { engine, expiry } = this.#options
+    return trace.explain({ engine: engine.name, expiry: engine.expiry ?? expiry, settled: this.#closed })
   }
 }
 

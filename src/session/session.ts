@@ -1,127 +1,163 @@
-import { type Apply, Changes } from './changes.ts'
-import { emptyData, type Json, plainJson, type SessionData } from './data.ts'
+import { type Json, type NotJson, plainJson, type SessionData } from './data.ts'
+import { Document } from './document.ts'
 import { type Loaded, userIdOf } from './engines/engine.ts'
 import { closesWithBrowser, EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, storedExpiry } from './expiry.ts'
-import { HandedOut } from './handed-out.ts'
 import type { Observer } from './observe/events.ts'
-import { readSlice, type Slice, writeSlice } from './slice.ts'
+import type { Operations } from './operations.ts'
+import { isSliceName, type Slice } from './slice.ts'
+import { SliceValues } from './slice-values.ts'
 
-/** What a session needs to know of the application around it. */
+/** What a session needs to know of whoever opened it. */
 export interface SessionContext {
   readonly expiry: ExpiryPolicy
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly observe: Observer
+  /** Whether a change of a session that is stored already needs a new cookie: it does where the cookie holds the data. */
+  readonly cookieHoldsData: boolean
+  /** Whether a cookie can still be sent. */
+  readonly canSendCookie: () => boolean
+  /** Writes what was changed, and returns what is stored then. */
+  readonly save: (session: Session) => Promise<void>
   readonly end: (loaded: Loaded) => Promise<void>
+}
+
+/** A batch of changes on its way to the storage. */
+export interface Batch {
+  readonly operations: Operations
+  /** The data with them, right unless another request has saved meanwhile. */
+  readonly data: SessionData
+  readonly loaded: Loaded | undefined
+  readonly cycled: boolean
+  readonly restartClock: boolean
 }
 
 /** A key by its name, or the slice kept under it. */
 type Key = string | { readonly name: string }
 
+type Storable<T> = T extends NotJson ? never : T
+
 const TEST_KEY = 'testcookie'
 const TEST_VALUE = 'worked'
-const NEARLY = 0.8
 
 /**
- * A visitor's session during one request: a dictionary of JSON values, and typed slices of it.
+ * A visitor's session while a request, a socket or a job works with it: a dictionary of JSON values, and typed slices.
  *
- * Nothing is written until the request is answered, except by {@link Session.flush}. The counterpart of
- * Django's SessionBase; where the two differ is listed in docs/django.md.
+ * Changes are written when the request is answered, or by {@link Session.save}. The counterpart of Django's SessionBase;
+ * where the two differ is listed in docs/django.md.
  */
 export class Session {
   readonly #context: SessionContext
+  readonly #document: Document
+  readonly #slices: SliceValues
   #loaded: Loaded | undefined
-  #data: SessionData
-  #changes = new Changes()
-  readonly #handedOut = new HandedOut()
+  /** `failed`: nobody knows whether the last changes were stored, so nothing is stored after them. */
+  #state: 'open' | 'failed' | 'closed' = 'open'
+  #saving: Promise<void> | undefined
+  #inFunction = false
   #accessed = false
   #forced = false
   #flushed = false
   #cycled = false
   #restartClock = false
-  #settled = false
 
   constructor(loaded: Loaded | undefined, context: SessionContext) {
     this.#loaded = loaded
-    this.#data = loaded?.data ?? emptyData()
     this.#context = context
+    this.#document = new Document(loaded?.data)
+    this.#slices = new SliceValues(this.#document, context.now, context.observe)
   }
 
-  /** The value under a key, or a slice's value or default. Objects may be changed in place. */
+  /**
+   * The value under a key, or a slice's value or default. Objects may be changed in place.
+   *
+   * @throws TypeError for the name of a slice: pass the slice
+   */
   get<T>(slice: Slice<T>): T
   get(key: string): Json | undefined
   get(key: string, fallback: Json): Json
   get<T>(key: string | Slice<T>, fallback?: Json): Json | T | undefined {
-    this.#accessed = true
-    if (typeof key !== 'string') return this.#getSlice(key)
-    const value = this.#data[key]
-    if (value === undefined) return fallback
-    this.#handedOut.add(key, value)
-    return value
+    this.#read()
+    if (typeof key !== 'string') return this.#slices.get(key, this.#state !== 'open')
+    const value = this.#document.get(plainKey(key))
+    return value === undefined ? fallback : value
   }
 
   /**
-   * Stores a value under a key; the last writer wins, unless a slice has a merge rule.
+   * Stores a value under a key. Of two requests that set one key at once, the later one counts, and a slice with a merge
+   * rule joins both; where the change depends on the value that is there, use {@link Session.update}.
    *
-   * @throws TypeError for what JSON cannot hold or the slice's schema refuses; SessionTooLargeError over its budget.
+   * @throws TypeError for what JSON cannot hold or the slice's schema refuses; SessionTooLargeError over its budget;
+   *   SliceNewerError; Error when the session is closed, or needs a cookie after the headers were sent
    */
   set<T>(slice: Slice<T>, value: T): void
-  set(key: string, value: unknown): void
+  set<T>(key: string, value: Storable<T>): void
   set<T>(key: string | Slice<T>, value: unknown): void {
     this.#mayChange()
-    if (typeof key !== 'string') this.#setSlice(key, value as T)
-    else {
-      plainJson(value)
-      this.#data[key] = value as Json
-      this.#handedOut.forget(key)
-      this.#changes.set(key, value)
-    }
+    if (typeof key === 'string') this.#document.set(plainKey(key), value)
+    else this.#slices.set(key, value as T)
   }
 
   /**
-   * Changes a value by a pure function of the current one. Where another request saved first, the function
-   * is applied again to the newer value, so that neither change is lost.
+   * Changes a value by a pure function of the current one. Where another request saved first, the function is applied
+   * again to the newer value, so that neither change is lost. It may not use the session, and must not be asynchronous.
    *
-   * @throws TypeError, SessionTooLargeError as {@link Session.set}, and whatever `change` throws.
+   * @throws TypeError, SessionTooLargeError, SliceNewerError as {@link Session.set}, and whatever `change` throws
    */
   update<T>(slice: Slice<T>, change: (current: T) => T): void
-  update(key: string, change: (current: Json | undefined) => unknown): void
+  update<T>(key: string, change: (current: Json | undefined) => Storable<T>): void
   update<T>(key: string | Slice<T>, change: ((current: T) => T) | ((current: Json | undefined) => unknown)): void {
     this.#mayChange()
     if (typeof key === 'string') {
       const apply = change as (current: Json | undefined) => unknown
-      this.#apply(key, (current) => plainJson(apply(current)))
+      this.#document.apply(plainKey(key), (current) => plainJson(this.#call(key, apply, current), key))
     } else {
       const apply = change as (current: T) => T
-      this.#apply(key.name, (current) => this.#written(key, apply(this.#read(key, current).value)))
+      this.#slices.update(key, (current) => this.#call(key.name, apply, current))
     }
   }
 
-  has(key: Key): boolean {
-    this.#accessed = true
-    return this.#data[nameOf(key)] !== undefined
+  /**
+   * Changes several plain keys by one pure function of all data, which changes them in place; it is applied again to
+   * newer data, like that of {@link Session.update}.
+   *
+   * @throws TypeError for what JSON cannot hold, and whatever `change` throws
+   */
+  updateAll(change: (data: SessionData) => void): void {
+    this.#mayChange()
+    this.#document.applyToAll((data) => {
+      this.#call('*', change, data)
+      Object.assign(data, plainJson(data))
+    })
   }
 
-  /** Removes a key; answers whether it was there. Removing nothing is no change. */
+  has(key: Key): boolean {
+    this.#read()
+    return this.#document.data[nameOf(key)] !== undefined
+  }
+
+  /** Removes a key; returns whether it was there. Removing nothing is no change; see {@link Session.drop}. */
   delete(key: Key): boolean {
     this.#mayChange()
-    const name = nameOf(key)
-    if (this.#data[name] === undefined) return false
-    delete this.#data[name]
-    this.#handedOut.forget(name)
-    this.#changes.delete(name)
-    return true
+    return this.#document.data[nameOf(key)] !== undefined && this.#document.delete(nameOf(key), fateOf(key))
   }
 
-  /** Removes a key and answers its value; the fallback, and no change, where there is none. */
+  /** Removes a key, and also what another request stores under it before this one is saved. */
+  drop(key: Key): void {
+    this.#mayChange()
+    this.#document.delete(nameOf(key), fateOf(key))
+  }
+
+  /** Removes a key and returns its value; the fallback, and no change, where there is none. */
   pop(key: string, fallback?: Json): Json | undefined {
-    const value = this.#data[key]
+    const value = this.get(key)
     return this.delete(key) ? value : fallback
   }
 
-  /** The value under a key, stored first if there is none (Django behaviour 14). */
+  /** The value under a key, stored first if there is none by then. */
   setDefault(key: string, value: Json): Json {
-    if (!this.has(key)) this.set(key, value)
+    this.#mayChange()
+    this.#document.setDefault(plainKey(key), value)
     return this.get(key, value)
   }
 
@@ -131,66 +167,89 @@ export class Session {
   }
 
   keys(): string[] {
-    this.#accessed = true
-    return Object.keys(this.#data)
+    this.#read()
+    return Object.keys(this.#document.data)
   }
 
   values(): Json[] {
     return this.entries().map(([, value]) => value)
   }
 
+  /** All keys with their values; those of slices in their stored form, as frozen copies. */
   entries(): [string, Json][] {
-    this.#accessed = true
-    this.#noticeNestedChanges()
-    const entries = Object.entries(this.#data)
-    for (const [key, value] of entries) this.#handedOut.add(key, value)
-    return entries
+    this.#read()
+    this.#document.notice()
+    return this.keys().map((key) => {
+      const value = isSliceName(key) ? frozen(plainJson(this.#document.data[key])) : this.#document.get(key)
+      return [key, value ?? null]
+    })
   }
 
-  /** Forgets all data and keeps the session (behaviour 16). To end it, use {@link Session.flush}. */
+  /** Forgets all data and keeps the session. To end it, use {@link Session.flush}. */
   clear(): void {
     this.#mayChange()
-    this.#data = emptyData()
-    this.#handedOut.clear()
-    this.#changes.clear()
+    this.#document.clear()
   }
 
   /**
-   * Ends the session at once, in the store too; later changes begin a new one. For logout (behaviour 50).
+   * Ends the session at once, in the store too, whatever keys it has had; later changes begin a new one. For logout.
    *
-   * @throws StoreUnavailableError when the store cannot say that it is ended.
+   * @param options.keep what the new one begins with; slices go along in their stored form, whoever wrote it
+   * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended
    */
-  async flush(): Promise<void> {
+  async flush(options: { keep?: readonly Key[] } = {}): Promise<void> {
     this.#mayChange()
+    if (this.#saving !== undefined) await this.idle()
     if (this.#loaded !== undefined) await this.#context.end(this.#loaded)
     this.#loaded = undefined
-    this.#data = emptyData()
-    this.#handedOut.clear()
-    this.#changes = new Changes()
+    this.#document.notice()
+    const kept = (options.keep ?? []).map((key) => [nameOf(key), this.#document.data[nameOf(key)]] as const)
+    this.#document.clear()
+    this.#document.take()
+    for (const [name, value] of kept) if (value !== undefined) this.#document.setDefault(name, value)
     this.#forced = this.#cycled = this.#restartClock = false
     this.#flushed = true
   }
 
   /**
-   * Gives the session a new key when the request is answered, and ends the old one. For every change
-   * of privilege (behaviour 49, ASVS 7.2.4).
+   * Gives the session a new key when it is saved; requests under way with the old one are still answered. For every
+   * change of privilege (ASVS 7.2.4).
    *
    * @param options.restartClock whether the absolute age counts from now: at sign-in, not at a mere change of key
+   * @throws Error after the headers were sent
    */
   async cycleKey(options: { restartClock?: boolean } = {}): Promise<void> {
-    this.#mayChange()
+    this.#mayChange(true)
     this.#cycled = true
     this.#restartClock ||= options.restartClock ?? false
   }
 
+  /**
+   * Stores what was changed so far, without waiting for the answer: before a stream begins, or to have the key. What
+   * changes meanwhile is stored by the next save.
+   *
+   * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
+   */
+  async save(): Promise<void> {
+    this.#mayChange()
+    const before = this.#saving ?? Promise.resolve()
+    const turn = before.catch(() => {}).then(() => this.#context.save(this))
+    this.#saving = turn
+    try {
+      await turn
+    } finally {
+      if (this.#saving === turn) this.#saving = undefined
+    }
+  }
+
   /** The signed-in user's id, or null. */
   get userId(): string | null {
-    this.#accessed = true
-    return userIdOf(this.#data)
+    this.#read()
+    return userIdOf(this.#document.data)
   }
 
   /**
-   * Gives this session an expiry of its own (behaviours 29, 35, 36).
+   * Gives this session an expiry different from the setting's.
    *
    * @param value seconds from each save, a fixed date, 0 for "until the browser closes", null for the global setting
    * @throws RangeError for a number that is not finite or an invalid date
@@ -200,20 +259,20 @@ export class Session {
     else this.set(EXPIRY_KEY, storedExpiry(value))
   }
 
-  /** Seconds until the session expires if it is saved now (behaviour 31). */
+  /** Seconds until the session expires if it is saved now. */
   getExpiryAge(): number {
-    return expiryAge(this.#context.expiry, this.#data[EXPIRY_KEY], this.#context.now())
+    return expiryAge(this.#context.expiry, this.#document.data[EXPIRY_KEY], this.#context.now())
   }
 
   getExpiryDate(): Date {
-    return expiryDate(this.#context.expiry, this.#data[EXPIRY_KEY], this.#context.now())
+    return expiryDate(this.#context.expiry, this.#document.data[EXPIRY_KEY], this.#context.now())
   }
 
   expiresAtBrowserClose(): boolean {
-    return closesWithBrowser(this.#context.expiry, this.#data[EXPIRY_KEY])
+    return closesWithBrowser(this.#context.expiry, this.#document.data[EXPIRY_KEY])
   }
 
-  /** Stores a marker, to learn on the next request whether the browser keeps cookies (behaviour 20). */
+  /** Stores a marker, to learn on the next request whether the browser keeps cookies. */
   setTestCookie(): void {
     this.set(TEST_KEY, TEST_VALUE)
   }
@@ -231,9 +290,19 @@ export class Session {
     return this.#loaded?.key ?? null
   }
 
-  /** True with neither a key nor data (behaviour 9). */
+  /** The public id, which names the session and opens nothing; null until it is first saved, or where it has none. */
+  get id(): string | null {
+    return this.#loaded?.id ?? null
+  }
+
+  /** Whether this is a late request with the key from before a change of key: it sees the data as they were then. */
+  get forwarded(): boolean {
+    return this.#loaded?.forwarded === true
+  }
+
+  /** True with neither a key nor data. */
   get isEmpty(): boolean {
-    return this.#loaded === undefined && Object.keys(this.#data).length === 0
+    return this.#loaded === undefined && Object.keys(this.#document.data).length === 0
   }
 
   /** Whether data were read. */
@@ -243,8 +312,8 @@ export class Session {
 
   /** Whether the answer will save: something changed, nested values included, or it was set to true. */
   get modified(): boolean {
-    if (!this.#settled) this.#noticeNestedChanges()
-    return this.#forced || !this.#changes.empty
+    if (this.#state === 'open') this.#document.notice()
+    return this.#forced || !this.#document.operations.empty
   }
 
   set modified(value: true) {
@@ -252,98 +321,114 @@ export class Session {
     this.#forced = value
   }
 
-  /** What the engine has stored or read last, and what happened since: for the middleware alone. */
+  /** What was stored or read last, and what happened since: for whoever opened the session. */
   state() {
     return {
       changed: this.modified,
       loaded: this.#loaded,
-      data: this.#data,
-      changes: this.#changes,
-      empty: Object.keys(this.#data).length === 0,
+      data: this.#document.data,
+      operations: this.#document.operations,
+      empty: Object.keys(this.#document.data).length === 0,
       flushed: this.#flushed,
       cycled: this.#cycled,
       restartClock: this.#restartClock,
     }
   }
 
-  /** Called once, when the answer is about to leave; a later change would be lost, so it throws. */
-  close(loaded: Loaded | undefined = this.#loaded): void {
-    this.#settled = true
+  /** Waits for a save under way, however it ends. */
+  async idle(): Promise<void> {
+    await this.#saving?.catch(() => {})
+  }
+
+  /** Hands over the changes so far, for whoever stores them; what comes from now on is the next batch. */
+  take(): Batch {
+    const operations = this.#document.take()
+    const batch = {
+      operations,
+      data: plainJson(this.#document.data) as SessionData,
+      loaded: this.#loaded,
+      cycled: this.#cycled,
+      restartClock: this.#restartClock,
+    }
+    this.#forced = this.#cycled = this.#restartClock = false
+    return batch
+  }
+
+  /** Goes on from what was stored. `isNewer`: another request's changes are among it. */
+  stored(loaded: Loaded, isNewer: boolean): void {
     this.#loaded = loaded
+    this.#document.rebase(loaded.data, isNewer)
   }
 
-  #getSlice<T>(slice: Slice<T>): T {
-    const held = this.#handedOut.of(slice as Slice<unknown>)
-    if (held !== undefined) return held as T
-    const stored = this.#data[slice.name]
-    // A copy: what the handler does to it must not reach the base that a merge compares with.
-    const { value, state } = this.#read(slice, stored === undefined ? stored : plainJson(stored))
-    if (this.#settled) return value
-    // Judged again at replay: what another request has stored anew meanwhile is not expired.
-    if (state === 'expired') this.#apply(slice.name, (it) => (this.#read(slice, it).state === state ? undefined : it))
-    this.#handedOut.add(slice.name, value, slice as Slice<unknown>)
-    return value
+  /** Takes back a batch of which nothing was stored. */
+  restore({ operations, cycled, restartClock }: Batch): void {
+    this.#document.restore(operations)
+    this.#cycled ||= cycled
+    this.#restartClock ||= restartClock
   }
 
-  #setSlice<T>(slice: Slice<T>, value: T): void {
-    const { merge, name } = slice
-    if (merge === undefined) {
-      this.set(name, this.#written(slice, value))
-      return
-    }
-    const base = this.#read(slice, this.#data[name]).value
-    const unchanged = JSON.stringify(base)
-    // As it is now: the handler may go on changing its object, which is a change of its own.
-    const mine = structuredClone(value)
-    this.#apply(name, (current) => {
-      const theirs = this.#read(slice, current).value
-      return this.#written(slice, JSON.stringify(theirs) === unchanged ? mine : merge(mine, theirs, base))
-    })
+  /** After a save of which nobody knows whether it happened: nothing may be stored a second time. */
+  fail(): void {
+    this.#state = 'failed'
   }
 
-  #read<T>(slice: Slice<T>, stored: Json | undefined): { value: T; state: string } {
-    const read = readSlice(slice, stored, this.#context.now())
-    if (read.state === 'ok') return read
-    if (read.state === 'invalid' || read.state === 'newer-version') {
-      this.#context.observe({ type: 'slice', slice: slice.name, problem: read.state, detail: read.detail })
-    }
-    // A copy, or a default that is one object for all would carry changes from visitor to visitor.
-    return { value: structuredClone(slice.default()), state: read.state }
+  /** From now on it can be read, and changing it throws. */
+  close(): void {
+    if (this.#state === 'open') this.#state = 'closed'
   }
 
-  #written<T>(slice: Slice<T>, value: T): Json {
-    const { stored, bytes } = writeSlice(slice, value, this.#context.now())
-    if (bytes > slice.budget * NEARLY) {
-      this.#context.observe({ type: 'budget', slice: slice.name, bytes, limit: slice.budget })
-    }
-    return stored
+  /** What `work` changes belongs to a sign-in: it is left out where another request signed the same user in first. */
+  signingIn(work: () => void): void {
+    this.#document.operations.signingIn(work)
   }
 
-  #apply(key: string, apply: Apply): void {
-    this.#noticeNestedChanges(key)
-    const current = this.#data[key]
-    // A copy, so that an update that throws half-way has changed nothing.
-    const next = apply(current === undefined ? undefined : plainJson(current))
-    this.#handedOut.forget(key)
-    if (next === undefined) delete this.#data[key]
-    else this.#data[key] = next
-    this.#changes.update(key, apply)
-  }
-
-  #noticeNestedChanges(only?: string): void {
-    for (const { key, value, slice } of this.#handedOut.takeChanged(only)) {
-      if (slice === undefined) this.set(key, value)
-      else this.#setSlice(slice, value)
-      this.#handedOut.add(key, value, slice)
+  #call<A extends readonly unknown[], R>(key: string, change: (...args: A) => R, ...args: A): R {
+    this.#inFunction = true
+    try {
+      const result = change(...args)
+      if (isThenable(result)) throw new TypeError(`The function that updates "${key}" must not be asynchronous`)
+      return result
+    } finally {
+      this.#inFunction = false
     }
   }
 
-  #mayChange(): void {
+  #read(): void {
+    if (this.#inFunction) throw new TypeError('A function that updates the session must not use the session')
     this.#accessed = true
-    if (this.#settled) throw new Error('The session was saved with the answer; a change after that would be lost')
+  }
+
+  #mayChange(needsCookie = this.#context.cookieHoldsData || this.#loaded === undefined): void {
+    this.#read()
+    if (this.#state === 'failed') throw new Error('The last save failed, so nothing more can be stored')
+    if (this.#state === 'closed')
+      throw new Error('The session was saved with the answer; a change after that would be lost')
+    if (needsCookie && !this.#context.canSendCookie()) {
+      throw new Error('The headers were sent already: await session.save() before them, so that a cookie can be sent')
+    }
   }
 }
 
 function nameOf(key: Key): string {
-  return typeof key === 'string' ? key : key.name
+  return typeof key === 'string' ? plainKey(key) : key.name
+}
+
+function plainKey(key: string): string {
+  if (isSliceName(key)) throw new TypeError(`"${key}" is a slice: pass the slice instead of its name`)
+  return key
+}
+
+function fateOf(key: Key) {
+  return { survivesSignIn: typeof key !== 'string' && 'login' in key && key.login !== 'drop' }
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+function frozen(value: Json): Json {
+  if (typeof value !== 'object' || value === null) return value
+  for (const item of Object.values(value)) frozen(item)
+  Object.freeze(value)
+  return value
 }

@@ -21,6 +21,7 @@ export interface Facts {
 /** What to do about it. */
 export interface Decision {
   readonly write: 'none' | 'create' | 'save' | 'cycle' | 'touch'
+  /** `set`: it is sent if the browser does not have it. */
   readonly cookie: 'none' | 'set' | 'clear'
   /** `Vary: Cookie`: the answer depends on the cookie, or sets it. */
   readonly vary: boolean

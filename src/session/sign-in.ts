@@ -14,24 +14,22 @@ export type CarriedSlices = ReadonlyMap<string, Json>
  */
 export async function signIn(session: Session, userId: string, carried: CarriedSlices = new Map()): Promise<void> {
   if (session.userId !== null && session.userId !== userId) await session.flush()
-  for (const slice of declaredSlices()) {
-    if (slice.login === 'drop') session.delete(slice)
-    if (slice.login !== 'merge') continue
-    const theirs = readSlice(slice, carried.get(slice.name), Date.now())
-    if (theirs.state !== 'ok') continue
-    session.update(slice, (mine) => (slice.merge ? slice.merge(mine, theirs.value, slice.default()) : theirs.value))
-  }
-  session.set(USER_KEY, userId)
+  session.signingIn(() => {
+    for (const slice of declaredSlices()) {
+      if (slice.login === 'drop') session.drop(slice)
+      if (slice.login !== 'merge') continue
+      const theirs = readSlice(slice, carried.get(slice.name), Date.now())
+      if (theirs.state !== 'ok') continue
+      session.update(slice, (mine) => (slice.merge ? slice.merge(mine, theirs.value, slice.default()) : theirs.value))
+    }
+    session.set(USER_KEY, userId)
+  })
   await session.cycleKey({ restartClock: true })
 }
 
 /** Ends a session; slices whose logout rule is `keep` begin a new, anonymous one. */
 export async function signOut(session: Session): Promise<void> {
-  const kept = [...declaredSlices()]
-    .filter((slice) => slice.logout === 'keep' && session.has(slice))
-    .map((slice) => ({ slice, value: session.get(slice) }))
-  await session.flush()
-  for (const { slice, value } of kept) session.set(slice, value)
+  await session.flush({ keep: [...declaredSlices()].filter(({ logout }) => logout === 'keep') })
 }
 
 /** The slices whose login rule is `merge`, as the account should keep them. */

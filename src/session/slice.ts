@@ -69,6 +69,9 @@ export function defineSlice<T>(definition: SliceDefinition<T>): Slice<T> {
     lifetime: definition.lifetime,
     merge: definition.merge,
   }
+  if (slice.login === 'merge' && slice.merge === undefined) {
+    throw new Error(`Slice "${slice.name}" merges at sign-in, so it needs a merge rule`)
+  }
   if (declared.has(slice.name)) throw new Error(`A slice named "${slice.name}" is declared already`)
   if (slice.name.startsWith('_')) throw new Error('Slice names starting with "_" are reserved')
   for (let version = 1; version < slice.version; version++) {
@@ -83,6 +86,11 @@ export function defineSlice<T>(definition: SliceDefinition<T>): Slice<T> {
 /** Every slice declared in this process, for sign-in and sign-out. */
 export function declaredSlices(): Iterable<Slice<unknown>> {
   return declared.values()
+}
+
+/** Whether a slice has this name, so that it is no plain key. */
+export function isSliceName(name: string): boolean {
+  return declared.has(name)
 }
 
 /** Reads the stored form `{v, t, d}`: version, seconds of the last change, data. `now` is milliseconds. */
@@ -108,7 +116,11 @@ export function readSlice<T>(slice: Slice<T>, stored: Json | undefined, now: num
  * @throws TypeError when the value does not fit the schema; SessionTooLargeError when it exceeds the budget.
  */
 export function writeSlice<T>(slice: Slice<T>, value: T, now: number): { stored: Json; bytes: number } {
-  const data = plainJson(validated(slice, value))
+  const data = plainJson(validated(slice, value), slice.name)
+  const again = slice.schema['~standard'].validate(plainJson(data))
+  if ('issues' in again && again.issues !== undefined) {
+    throw new TypeError(`Slice "${slice.name}" would not be read again: its schema refuses its own values as JSON`)
+  }
   const bytes = Buffer.byteLength(JSON.stringify(data))
   if (bytes > slice.budget) throw new SessionTooLargeError(bytes, slice.budget, slice.name)
   return { stored: { v: slice.version, t: Math.floor(now / 1000), d: data }, bytes }
@@ -122,7 +134,8 @@ function upgraded<T>(slice: Slice<T>, from: number, data: Json): unknown {
   return value
 }
 
-function validated<T>(slice: Slice<T>, value: unknown): T {
+/** @throws TypeError when the schema refuses the value */
+export function validated<T>(slice: Slice<T>, value: unknown): T {
   const result = slice.schema['~standard'].validate(value)
   if (result instanceof Promise) throw new TypeError(`The schema of slice "${slice.name}" must not be asynchronous`)
   if (result.issues !== undefined) {

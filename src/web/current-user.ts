@@ -79,6 +79,8 @@ async function lookUp(ctx: Context, services: Services): Promise<User | null> {
   if (user !== undefined && services.users.authHashMatches(user, session.get(HASH_KEY))) return user
   // Signed in by a Django application that shares this session: not ours to judge, and not ours to end.
   if (session.has(DJANGO_KEY)) return null
+  // A late request with the key from before a new password must not end the session that has just been renewed.
+  if (session.forwarded) return null
   // The account is gone or disabled, or has another password since: nothing of this session may live on.
   await session.flush()
   return null

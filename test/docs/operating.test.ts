@@ -7,10 +7,10 @@ import type { Knex } from 'knex'
 import { examine } from '../../scripts/sessions/doctor.ts'
 import { openDatabase } from '../../src/database.ts'
 import { projectRoot } from '../../src/paths.ts'
-import { Changes } from '../../src/session/changes.ts'
 import { sealedCodec } from '../../src/session/codec/sealed.ts'
 import { emptyData, type SessionData } from '../../src/session/data.ts'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
+import { Operations } from '../../src/session/operations.ts'
 import { DatabaseStore } from '../../src/session/stores/database.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { startProcess } from '../support/processes.ts'
@@ -49,7 +49,7 @@ test('the column of the handbook is made, filled, queried and taken back', async
   const begin = async (values: SessionData) => {
     const client = { ipAddress: null, userAgent: null }
     const data = Object.assign(emptyData(), values)
-    const changes = new Changes()
+    const changes = new Operations()
     return await engine.commit({ write: 'create', loaded: undefined, data, changes, client, restartClock: false })
   }
   await begin({ account: 'acme' })

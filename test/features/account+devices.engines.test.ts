@@ -6,8 +6,8 @@ import {
   end,
   endOthers,
   endsAllOthers,
-  handleOf,
   IPHONE,
+  idOf,
   isSignedIn,
   list,
   listsAndEndsOne,
@@ -57,7 +57,7 @@ test('signed_cookies: nothing is listed but this device, and all others are ende
   withApp({ SESSION_ENGINE: 'signed_cookies' }, async (app) => {
     const [here, there] = [await signedIn(app), await signedIn(app)]
     const { sessions, complete } = await list(here)
-    t.like({ sessions, complete }, { sessions: [{ handle: null, current: true }], complete: false })
+    t.like({ sessions, complete }, { sessions: [{ id: null, current: true }], complete: false })
     t.is(sessions.length, 1)
     t.regex((await here.get('/account/sessions')).text, /Not every device is on this list/)
     await endsAllOthers(t, app, [there])
@@ -98,7 +98,7 @@ test('hybrid: a cookie that holds the same session as its record is ended with t
     const beside = await there.cookie()
     t.true(beside.length > byKey.length * 2, 'the cookie holds the session')
     t.deepEqual([await opens(app, byKey), await opens(app, beside)], [true, true])
-    t.is((await end(here, await handleOf(here, /Firefox/))).status, 303)
+    t.is((await end(here, await idOf(here, /Firefox/))).status, 303)
     t.deepEqual([await opens(app, byKey), await opens(app, beside)], [false, false])
     t.true(await isSignedIn(here))
   }))
@@ -116,7 +116,7 @@ test('file: it cannot tell whose sessions it keeps, and says what ends them', (t
 test("db with Django's table, which has no column for users: the same", (t) =>
   withApp({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'django', SESSION_TABLE: 'django_session' }, async (app) => {
     const here = await signedIn(app)
-    t.like(await list(here), { sessions: [{ handle: null, current: true }], complete: false })
+    t.like(await list(here), { sessions: [{ id: null, current: true }], complete: false })
     t.regex((await here.get('/account/sessions')).text, /cannot tell whose they are/)
   }))
 

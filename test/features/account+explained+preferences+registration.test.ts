@@ -53,7 +53,7 @@ test('a form that stored something is understood after its redirect', async (t) 
   const cookie = post?.rows['Cookie'] ?? []
   t.is(cookie[0], 'Sent: the session is new.')
   for (const part of [
-    /^Max-Age=1209600: .* in 14 days\.$/,
+    /^Max-Age=34560000: .* in 400 days\.$/,
     /^HttpOnly: /,
     /^SameSite=Lax: /,
     /^Path=\/: /,
@@ -142,7 +142,7 @@ test('the panel and the page speak the language of the page', async (t) => {
   const page = await browser.get('/session')
   t.regex(page.text, /<h1>Die Sitzung erklärt<\/h1>/)
   t.regex(page.text, /Eine neue Sitzung: Es wurde zum ersten Mal etwas abgelegt\./)
-  t.regex(page.text, /der Browser vergisst es in 14 Tagen/)
+  t.regex(page.text, /der Browser vergisst es in 400 Tagen/)
   t.regex(panelOf(page), /Aus der Datenbank\./)
   t.notRegex(panelOf(page), /the session|Nothing/)
 })

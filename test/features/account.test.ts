@@ -81,7 +81,7 @@ test('fields of another kind are 422, never 500 (15.3.5)', async (t) => {
 test('a name that no account can have never reaches the database, which may choke on it', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
-  const counted = await statementCounter(own.services.knex)
+  const counted = await statementCounter(own.services.knex, own.services.sessionKnex)
   const signIn = (username: string) => own.browser().json('POST', '/login', { username, password: 'x' })
   t.is(await counted(() => signIn('nobody')), 1)
   for (const username of ['ada\u0000', 'a\u0007da', 'ada\n', '\u009fada']) {

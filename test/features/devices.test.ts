@@ -1,5 +1,4 @@
 import test from 'ava'
-import { Handles } from '../../src/features/devices/handles.ts'
 import { type DeviceKind, deviceKind, truncated } from '../../src/features/devices/recognise.ts'
 import { translator } from '../../src/web/i18n.ts'
 
@@ -46,17 +45,4 @@ test('a device is named by its browser and system, as far as it says', (t) => {
     [null, 'Unknown browser', 'unknown'],
   ]
   for (const [agent, name, form] of agents) t.deepEqual(deviceKind(agent, t9n), { name, form }, String(agent))
-})
-
-test('a handle is of one user and one secret, and an older secret still reads its own', (t) => {
-  const sessions = [{ key: 'one' }, { key: 'two' }]
-  const [handles, renewed, other] = [new Handles(['a']), new Handles(['b', 'a']), new Handles(['c'])]
-  const handle = handles.of('7', 'two')
-  t.deepEqual(handles.find('7', handle, sessions), { key: 'two' })
-  t.deepEqual(renewed.find('7', handle, sessions), { key: 'two' })
-  t.not(renewed.of('7', 'two'), handle)
-  t.is(handles.find('8', handle, sessions), undefined)
-  t.is(other.find('7', handle, sessions), undefined)
-  t.is(handles.find('7', `${handle}AA`, sessions), undefined)
-  t.not(handles.of('7', '1one'), handles.of('71', 'one'))
 })

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { german } from '../../src/features/explained/german.ts'
-import { Changes } from '../../src/session/changes.ts'
 import { emptyData } from '../../src/session/data.ts'
+import { Operations } from '../../src/session/operations.ts'
 import { settle } from '../../src/session/settle.ts'
 import { type Answer, startApp, type TestApp } from '../support/app.ts'
 
@@ -25,7 +25,7 @@ async function cookieWith(app: TestApp, data: Record<string, string>): Promise<s
     write: 'create',
     loaded: undefined,
     data: Object.assign(emptyData(), data),
-    changes: new Changes(),
+    changes: new Operations(),
     client: { ipAddress: null, userAgent: null },
     restartClock: false,
   })

@@ -13,8 +13,17 @@ const wizard = new FormWizard({ name: 'sign-painter', steps: [shape, colour, lab
 /** A request's session, empty or with what an earlier one left. */
 function visit(clock = { now: START }, earlier?: Session): Session {
   const data = Object.assign(emptyData(), Object.fromEntries(earlier?.entries() ?? []))
-  const loaded = { key: 'k'.repeat(32), data, version: 1, createdAt: START, lastActivity: START, expires: START + 1e6 }
-  return new Session(loaded, { expiry: EXPIRY, now: () => clock.now, observe() {}, end: async () => {} })
+  const times = { createdAt: START, lastActivity: START, expires: START + 1e6 }
+  const loaded = { id: 'i', key: 'k'.repeat(32), data, version: 1, ...times }
+  return new Session(loaded, {
+    expiry: EXPIRY,
+    now: () => clock.now,
+    observe() {},
+    cookieHoldsData: false,
+    canSendCookie: () => true,
+    save: async () => {},
+    end: async () => {},
+  })
 }
 
 test('it knows what is filled in, what comes next, and when it is done', (t) => {

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from 'ava'
 import type { Engine } from '../../src/session/engines/engine.ts'
 import { type ExpiryPolicy, type SessionEvent, sessions, signIn } from '../../src/session/index.ts'
+import { NotSupportedError } from '../../src/session/stores/store.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 import { COOKIE, deferred } from '../support/handlers.ts'
 import { serve } from '../support/koa.ts'
@@ -25,10 +26,15 @@ export interface Ground {
 
 /** What this engine cannot promise, each with a test that shows it. */
 export interface Exceptions {
-  /** The session is in the cookie: overlapping changes are last-writer-wins, and an anonymous copy works till its age is over. */
+  /**
+   * The session is in the cookie: overlapping changes are last-writer-wins, an anonymous copy works till its age is over,
+   * and after a change of key a change with the old cookie is refused.
+   */
   readonly cookieAlone?: true
   /** Beside the cookie: a session has to be this large to be where the engine's promises hold. */
   readonly ballast?: number
+  /** The format has no forwards: a change of key ends the old one at once. */
+  readonly oldKeyEnds?: true
   /** An outage of the storage is bridged: no request fails. */
   readonly bridgesOutages?: true
 }
@@ -64,7 +70,14 @@ export async function applicationOn(
       if (ctx.path === '/sign-in') await signIn(session, String(ctx.query['user'] ?? '7'))
       if (ctx.path === '/rotate') await session.cycleKey()
       if (ctx.path === '/end') await session.flush()
-      if (ctx.path === '/end-user') await engine.endUser(session.userId ?? '')
+      if (ctx.path === '/end-user' || ctx.path === '/end-others') {
+        try {
+          await engine.endUser(session.userId ?? '', ctx.path === '/end-others' ? session.id : null)
+        } catch (error) {
+          if (!(error instanceof NotSupportedError)) throw error
+          ctx.status = 501
+        }
+      }
       if (ctx.path === '/read') ctx.body = { n: session.get('n') ?? null, user: session.userId }
     })
     t.teardown(close)

@@ -8,7 +8,7 @@ import { httpLaws } from './laws.ts'
 import { storedOn } from './stored.ts'
 
 for (const layout of ['flat', 'hashed', 'dated', 'django'] as const) {
-  httpLaws(`file, ${layout}`, {}, async (now) => {
+  httpLaws(`file, ${layout}`, layout === 'django' ? { oldKeyEnds: true } : {}, async (now) => {
     const parent = await mkdtemp(join(tmpdir(), 'holdfast-laws-'))
     const folder = join(parent, 'sessions')
     const theOnly = async () => {

@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { applicationOn, type Exceptions, type Ground } from './bench.ts'
 import { damageLaws } from './damage.ts'
+import { keyLaws } from './keys.ts'
 
 export type RegisterLaw = (
   title: string,
@@ -10,7 +11,8 @@ export type RegisterLaw = (
 export type Application = Awaited<ReturnType<typeof applicationOn>>
 
 const HOUR = 3_600_000
-const ANONYMOUS = '{"n":null,"user":null}'
+/** What a visitor without a session reads. */
+export const ANONYMOUS = '{"n":null,"user":null}'
 
 /** The promises of the session engine as a browser sees them. What an engine excepts is asserted to be so. */
 export function httpLaws(name: string, exceptions: Exceptions, fresh: (now: () => number) => Promise<Ground>): void {
@@ -20,6 +22,7 @@ export function httpLaws(name: string, exceptions: Exceptions, fresh: (now: () =
 
   lifeLaws(law, begin, exceptions)
   concurrencyLaws(law, begin, exceptions)
+  keyLaws(law, begin, exceptions)
   signedInLaws(law, begin)
   expiryLaws(law, begin)
   damageLaws(law, begin)
@@ -55,14 +58,6 @@ function lifeLaws(law: RegisterLaw, begin: string, { cookieAlone }: Exceptions):
     const refused = await get('/grow?bytes=2000000', cookie)
     t.deepEqual([refused.status, refused.setCookie], [413, ''])
     t.is((await get('/read', cookie)).text, '{"n":0,"user":null}')
-  })
-
-  law('a change of key ends the old one', async (t, { get }) => {
-    const { cookie } = await get(begin)
-    const rotated = await get('/rotate', cookie)
-    if (!cookieAlone) t.not(rotated.cookie, cookie)
-    t.is((await get('/read', rotated.cookie)).text, '{"n":0,"user":null}')
-    t.is((await get('/read', cookie)).text, cookieAlone ? '{"n":0,"user":null}' : ANONYMOUS)
   })
 }
 
@@ -117,15 +112,6 @@ function concurrencyLaws(law: RegisterLaw, begin: string, { cookieAlone }: Excep
       t.is((await get('/read', cookie)).text, ANONYMOUS, `race ${race}`)
       t.is((await elsewhere('/read', cookie)).text, ANONYMOUS, `race ${race}`)
     }
-  })
-
-  law('20 changes of key at once leave one that is alive', async (t, { get }) => {
-    const { cookie } = await get(begin)
-    const answers = await Promise.all(Array.from({ length: 20 }, () => get('/rotate', cookie)))
-    const cookies = new Set(answers.filter(({ setCookie }) => setCookie !== '').map((answer) => answer.cookie))
-    const reads = await Promise.all([...cookies].map((each) => get('/read', each)))
-    const alive = reads.filter(({ text }) => text === '{"n":0,"user":null}')
-    t.is(alive.length, 1)
   })
 }
 

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
 import { readConfig } from '../../src/config.ts'
 import { openServices } from '../../src/services.ts'
-import { Changes } from '../../src/session/changes.ts'
 import { emptyData, type Json } from '../../src/session/data.ts'
+import { Operations } from '../../src/session/operations.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
 /** Begins a session as the application would, and answers its cookie. */
@@ -16,12 +16,12 @@ async function begin(t: ExecutionContext, env: Record<string, string>, values: R
     write: 'create',
     loaded: undefined,
     data,
-    changes: new Changes(),
+    changes: new Operations(),
     client,
     restartClock: true,
   } as const
   const committed = await services.engine.commit(commit)
-  if (committed.outcome !== 'saved') throw new Error('the session was not begun')
+  if (committed.outcome !== 'saved' || committed.cookie === undefined) throw new Error('the session was not begun')
   return committed.cookie
 }
 

@@ -120,6 +120,7 @@ async function play(scenario: Scenario) {
       createdAt: now(),
       lastActivity: now(),
       userId: null,
+      sessionId: null,
       ipAddress: null,
       userAgent: null,
     }

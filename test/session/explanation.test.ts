@@ -192,7 +192,7 @@ test.serial('without the option nothing is followed, and with it nothing is buil
   }
   const silent = await application(t, {})
   await silent.begin()
-  t.deepEqual(calls.splice(0), ['state', 'state'])
+  t.deepEqual(calls.splice(0), ['state'])
   const { explain, now } = explaining()
   const told = await application(t, {}, { explain })
   await told.begin()

@@ -45,3 +45,14 @@ test('whatever its person can mend is one sentence and exit 1', async (t) => {
     'The table "sessions" is missing or has other columns: run "npm run migrate".',
   ])
 })
+
+test('work in the background that fails is logged, and ends neither the process nor a request', async (t) => {
+  const fails = 'process.on("SIGUSR2", () => void Promise.reject(new RangeError("late")))'
+  const env = { SECRET_KEY, HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'test', DATABASE_URL: await migratedSqlite(t) }
+  const server = startProcess(['--import', `data:text/javascript,${encodeURIComponent(fails)}`, ...SERVER], { env })
+  t.teardown(() => server.stop('SIGKILL'))
+  const [, origin = ''] = await server.printed(/(http:\S+)/)
+  server.child.kill('SIGUSR2')
+  await server.printed(/"msg":"background work failed"/)
+  t.is((await fetch(`${origin}/healthz`)).status, 200)
+})

@@ -65,10 +65,10 @@ export interface Answer {
 /** A browser as far as HTTP goes: it keeps cookies, and follows no redirect by itself. */
 export class TestBrowser {
   readonly jar: CookieJar
-  readonly #origin: string
+  readonly origin: string
 
   constructor(origin: string, jar = new CookieJar()) {
-    this.#origin = origin
+    this.origin = origin
     this.jar = jar
   }
 
@@ -78,7 +78,7 @@ export class TestBrowser {
 
   /** Sends a form, as a page of the application would. */
   async post(path: string, form: Record<string, string> = {}, headers: Record<string, string> = {}): Promise<Answer> {
-    const own = { accept: 'text/html', 'sec-fetch-site': 'same-origin', origin: this.#origin, ...headers }
+    const own = { accept: 'text/html', 'sec-fetch-site': 'same-origin', origin: this.origin, ...headers }
     return await this.#send(path, { method: 'POST', body: new URLSearchParams(form), headers: own })
   }
 
@@ -93,14 +93,14 @@ export class TestBrowser {
 
   /** The session cookie as `name=value`, or an empty string. */
   async cookie(): Promise<string> {
-    return await this.jar.getCookieString(this.#origin)
+    return await this.jar.getCookieString(this.origin)
   }
 
   async #send(path: string, init: RequestInit & { headers: Record<string, string> }): Promise<Answer> {
-    const cookie = init.headers['cookie'] ?? (await this.cookie())
+    const cookie = init.headers['cookie'] ?? (await this.jar.getCookieString(this.origin + path))
     const headers = { ...init.headers, ...(cookie === '' ? {} : { cookie }) }
-    const response = await fetch(this.#origin + path, { ...init, headers, redirect: 'manual' })
-    for (const line of response.headers.getSetCookie()) await this.jar.setCookie(line, this.#origin)
+    const response = await fetch(this.origin + path, { ...init, headers, redirect: 'manual' })
+    for (const line of response.headers.getSetCookie()) await this.jar.setCookie(line, this.origin + path)
     const text = await response.text()
     return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) }
   }

@@ -1,4 +1,4 @@
-import type { Commit, Engine, Loaded } from '../../src/session/engines/engine.ts'
+import type { Commit, Committed, Engine, Loaded } from '../../src/session/engines/engine.ts'
 import type { ExpiryPolicy } from '../../src/session/expiry.ts'
 import type { Observer } from '../../src/session/observe/events.ts'
 import { Session } from '../../src/session/session.ts'
@@ -19,18 +19,14 @@ export async function open({ engine, expiry, now, observe }: Bench, cookie?: str
     expiry,
     now,
     observe,
+    cookieHoldsData: false,
+    canSendCookie: () => true,
+    save: async () => {},
     end: (one) => engine.end(one),
   })
   const commit = async (write: Commit['write'] = 'save') => {
-    const { loaded, data, changes, restartClock } = session.state()
-    return await engine.commit({
-      write: loaded === undefined ? 'create' : write,
-      loaded,
-      data,
-      changes,
-      client,
-      restartClock,
-    })
+    const { operations: changes, ...rest } = session.take()
+    return await engine.commit({ write: rest.loaded === undefined ? 'create' : write, changes, client, ...rest })
   }
   return { session, commit, live: opened.live }
 }
@@ -40,7 +36,12 @@ export async function begun(bench: Bench, data: Record<string, unknown> = { n: 0
   const { session, commit } = await open(bench)
   session.assign(data)
   const committed = await commit()
-  return committed.outcome === 'saved' ? committed.cookie : ''
+  return cookieOf(committed)
+}
+
+/** The cookie that a commit gives out; empty for none. */
+export function cookieOf(committed: Committed): string {
+  return committed.outcome === 'saved' ? (committed.cookie ?? '') : ''
 }
 
 /** What the cookie leads to, if anything. */

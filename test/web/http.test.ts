@@ -75,7 +75,7 @@ test('safe methods change nothing, whatever they pretend (3.5.3, A-47)', async (
 test('a page that never asks for the session: no statement, no Vary: Cookie, no cookie', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
-  const counted = await statementCounter(own.services.knex)
+  const counted = await statementCounter(own.services.knex, own.services.sessionKnex)
   const cookie = `sessionid=${'a'.repeat(32)}`
   for (const path of ['/healthz', '/assets/style.css', '/assets/favicon.svg', '/assets/none', '/nothing-here']) {
     let response: Response | undefined
@@ -202,7 +202,7 @@ test('what a visitor has already is not sent again', async (t) => {
 test('liveness and readiness', async (t) => {
   const own = await startApp()
   t.deepEqual((await own.browser().json('GET', '/readyz')).json(), { status: 'ok', database: 'ok', sessions: 'ok' })
-  await own.services.knex.destroy()
+  await Promise.all([own.services.knex.destroy(), own.services.sessionKnex.destroy()])
   const out = await own.browser().json('GET', '/readyz')
   t.deepEqual(
     [out.status, out.json(), out.headers.get('retry-after')],

@@ -107,7 +107,7 @@ export default function account(services: Services): Feature {
     const changed = await users.setPassword(user.id, input.values.password)
     if (changed === undefined) return ctx.throw(409, 'This account is gone.')
     const session = await ctx.session()
-    await endOthers(engine, user.id, session.key)
+    await endOthers(engine, user.id, session.id)
     await renewSignIn(ctx, services, changed)
     services.log.info({ user: user.id }, 'password changed, other sessions ended')
     if (wantsJson(ctx)) {
@@ -150,8 +150,8 @@ async function memberSince(knex: Knex, user: User): Promise<number> {
 }
 
 /** Ends what the new hash has made worthless already, so that it vanishes from lists, where the engine can tell whose it is. */
-async function endOthers(engine: Engine, userId: string, except: string | null): Promise<void> {
-  await engine.endUser(userId, except).catch((error: unknown) => {
+async function endOthers(engine: Engine, userId: string, exceptId: string | null): Promise<void> {
+  await engine.endUser(userId, exceptId).catch((error: unknown) => {
     if (!(error instanceof NotSupportedError)) throw error
   })
 }

@@ -4,6 +4,9 @@ const LAST_WINS = 'Of two changes that overlap, the one whose answer comes last 
 const COPIES =
   'A logout ends every copy of a signed-in cookie. A copy of an anonymous one, and an older one of any live session, counts until its age or SESSION_COOKIE_REPLAY is over.'
 
+const LATE =
+  'After a change of key, a request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.'
+
 /** Engines that leave sessions with the browser. */
 export const cookieVariants: readonly Variant[] = [
   {
@@ -35,7 +38,7 @@ export const cookieVariants: readonly Variant[] = [
     },
     bestFor: 'Small sessions of mostly anonymous visitors, and nothing of theirs kept on the server.',
     avoidWhen: 'Changes overlap (carts, counters), sessions grow beyond 4096 bytes, or a replay would do harm.',
-    exceptions: [LAST_WINS, COPIES],
+    exceptions: [LAST_WINS, COPIES, LATE],
     settings:
       'SESSION_ENGINE=signed_cookies\nSESSION_FORMAT=sealed\nSESSION_COOKIE_OVERFLOW=error\nSESSION_COOKIE_REPLAY=86400',
   },
@@ -69,6 +72,7 @@ export const cookieVariants: readonly Variant[] = [
       'Above SESSION_HYBRID_LIMIT a session is in the database, and both promises hold. In the cookie they do not:',
       LAST_WINS,
       COPIES,
+      LATE,
     ],
     settings: 'SESSION_ENGINE=hybrid\nSESSION_HYBRID_LIMIT=3000\nDATABASE_URL=postgres://app:password@localhost/app',
   },

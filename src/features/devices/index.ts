@@ -11,7 +11,6 @@ import { InvalidInputError, inQuery, readInput, wantsJson } from '../../web/inpu
 import { typedPassword } from '../../web/password-field.ts'
 import { Throttle } from '../../web/throttle.ts'
 import { german } from './german.ts'
-import { Handles } from './handles.ts'
 import { type Device, devicesOf } from './list.ts'
 import { deviceKind } from './recognise.ts'
 
@@ -37,15 +36,14 @@ interface Asked {
 /** Where a user is signed in, and an end to one of these sessions or to all the others. */
 export default function devices(services: Services): Feature {
   const { engine, config, log } = services
-  const handles = new Handles(config.secrets)
   const perUser = new Throttle({ attempts: 10, within: 300 })
   const router = new Router()
 
   router.get(PAGE, async (ctx) => {
     const user = await requireUser(ctx, services)
     if (user === null) return
-    const sessions = await engine.listUser(user.id, (await ctx.session()).key)
-    const { current, others } = await devicesOf(ctx, { userId: user.id, sessions, handles })
+    const sessions = await engine.listUser(user.id, (await ctx.session()).id)
+    const { current, others } = await devicesOf(ctx, sessions)
     const { complete, endable } = sessions
     if (wantsJson(ctx)) {
       ctx.body = { sessions: [current, ...others].map(asJson), complete }
@@ -74,24 +72,24 @@ export default function devices(services: Services): Feature {
     const session = await ctx.session()
     if (!(await engine.listUser(user.id)).endable) ctx.throw(409, 'Devices cannot be signed out from here.')
     if (!(await isProved(ctx, user, { action: ctx.path }))) return
-    await engine.endUser(user.id, session.key)
+    await engine.endUser(user.id, session.id)
     // A session that the cookie alone holds was ended with the others, and goes on as a sign-in of its own.
     await session.cycleKey({ restartClock: true })
     log.info({ user: user.id }, 'other sessions ended')
     await answer(ctx, (await ctx.translate())('All other devices are signed out.'))
   })
 
-  router.post(`${PAGE}/:handle/end`, async (ctx) => {
+  router.post(`${PAGE}/:id/end`, async (ctx) => {
     const user = await requireUser(ctx, services, PAGE)
     if (user === null) return
-    const { listed } = await engine.listUser(user.id, (await ctx.session()).key)
-    const chosen = handles.find(user.id, String(ctx['params'].handle), listed)
+    const { listed } = await engine.listUser(user.id, (await ctx.session()).id)
+    const chosen = listed.find(({ id }) => id === ctx['params'].id)
     if (chosen === undefined) return ctx.throw(404, GONE)
     if (chosen.current) return await signOutHere(ctx)
     const t = await ctx.translate()
     const device = deviceKind(chosen.userAgent, t).name
     if (!(await isProved(ctx, user, { action: ctx.path, device }))) return
-    if (!(await engine.endOne(user.id, chosen.key))) ctx.throw(404, GONE)
+    if (!(await engine.endOne(user.id, chosen.id))) ctx.throw(404, GONE)
     log.info({ user: user.id }, 'one other session ended')
     await answer(ctx, t('{device} is signed out.', { device }))
   })
@@ -134,8 +132,8 @@ function lag({ session: { expiry, saveEveryRequest } }: Services['config']): num
   return saveEveryRequest ? 0 : Math.round((expiry.touchAfter * window) / HOUR)
 }
 
-function asJson({ handle, name, address, signedInAt, lastActivity, current }: Device) {
-  return { handle, device: name, address, signedInAt, lastActivity, current }
+function asJson({ id, name, address, signedInAt, lastActivity, current }: Device) {
+  return { id, device: name, address, signedInAt, lastActivity, current }
 }
 
 async function askForPassword(ctx: Context, asked: Asked): Promise<false> {

@@ -51,7 +51,7 @@ const OUTCOMES = {
   create: ['done', 'failed'],
   save: ['saved', 'conflict', 'missing', 'failed'],
   touch: ['done', 'conflict', 'missing', 'failed'],
-  delete: ['done', 'missing', 'failed'],
+  delete: ['done', 'conflict', 'missing', 'failed'],
   cycle: ['done', 'conflict', 'missing', 'failed'],
 } as const
 
@@ -75,6 +75,10 @@ export class Metrics {
   readonly #replays = this.#counter(
     'session_replays_total',
     'Saves whose changes were applied to a state newer than read.',
+  )
+  readonly #forwards = this.#counter(
+    'session_forwards_total',
+    'Late requests that came with the key from before a change of key.',
   )
   readonly #ended = this.#counter(
     'session_ended_elsewhere_total',
@@ -120,6 +124,7 @@ export class Metrics {
     else if (event.type === 'security') this.#security.inc({ kind: event.kind })
     else if (event.type === 'conflict') this.#conflicts.inc()
     else if (event.type === 'replayed') this.#replays.inc()
+    else if (event.type === 'forward') this.#forwards.inc()
     else if (event.type === 'ended') this.#ended.inc()
     else if (event.type === 'fallback') this.#fallbacks.inc()
     else if (event.type === 'overflow') this.#overflows.inc()

@@ -6,7 +6,9 @@ import type { SessionData } from '../data.ts'
 export type RefusedReason = 'malformed' | 'unauthentic' | 'expired' | 'too-large' | 'not-an-object'
 
 /** What a codec made of stored text. */
-export type Decoded = { ok: true; data: SessionData } | { ok: false; reason: RefusedReason }
+export type Decoded =
+  /** With a successor it is a forward: the key that the session has gone on under, and the data as they were. */
+  { ok: true; data: SessionData; successor?: string } | { ok: false; reason: RefusedReason }
 
 /**
  * Turns session data into the text that a store keeps, and back.
@@ -16,10 +18,15 @@ export type Decoded = { ok: true; data: SessionData } | { ok: false; reason: Ref
  */
 export interface Codec {
   readonly name: 'sealed' | 'django'
+  /** Whether the format has a place for a session's id, and for records that lead to its next key. */
+  readonly forwards: boolean
   /** The name under which a store keeps the record of this session key. */
   storeKey(sessionKey: string): string
-  /** @throws SessionTooLargeError when the serialized data exceed the limit in bytes. */
-  encode(sessionKey: string, data: SessionData): string
+  /**
+   * @param successorKey makes it a forward, where the codec has them
+   * @throws SessionTooLargeError when the serialized data exceed the limit in bytes.
+   */
+  encode(sessionKey: string, data: SessionData, successorKey?: string): string
   /** Never throws on any text. */
   decode(sessionKey: string, text: string): Decoded
 }

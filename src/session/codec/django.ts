@@ -28,6 +28,7 @@ export function djangoCodec(options: DjangoOptions): Codec {
   const text = signedText(options, STORE_SALT)
   return {
     name: 'django',
+    forwards: false,
     storeKey: (sessionKey) => sessionKey,
     encode: (_sessionKey, data) => text.encode(data),
     decode: (_sessionKey, stored) => text.decode(stored),

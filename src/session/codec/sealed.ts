@@ -25,6 +25,10 @@ export interface SealedOptions extends SizeLimit {
 }
 
 const VERSION = 1
+// A version of its own, because older processes know nothing of forwards: to them it is malformed.
+const FORWARD = 2
+// Every session key has this length.
+const KEY_LENGTH = 32
 const NONCE = 12
 const TAG = 16
 const HEADER = 1 + NONCE + TAG
@@ -38,7 +42,8 @@ const NONCES = 256
  * The default format: the store's key is a hash of the session key, and the data are encrypted under a key derived from
  * session key and secret. Neither a copy of the storage nor the secret alone opens a session (ASVS 11.3, 13.3).
  *
- * Text: base64url of version (1 byte), nonce (12), tag (16), ciphertext.
+ * Text: base64url of version (1 byte), nonce (12), tag (16), ciphertext. A forward has a version of its own, which is
+ * authenticated, so that no data can be taken for one; its plaintext begins with the successor's key.
  *
  * @throws RangeError for secrets that are missing or too short
  */
@@ -53,7 +58,8 @@ export function sealedCodec(options: SealedOptions): Codec {
 
   const storeKey = (sessionKey: string) =>
     hash('sha256', `holdfast store key\0${namespace}\0${sessionKey}`, 'base64url')
-  const boundTo = (name: string) => Buffer.from(`${VERSION}\0${namespace}\0${name}`)
+  const boundTo = (name: string, version: number) =>
+    Buffer.from(`${version}\0${namespace}\0${name}${version === FORWARD ? '\0forward' : ''}`)
 
   function open(sessionKey: string, bytes: Buffer): Buffer | undefined {
     const nonce = bytes.subarray(1, 1 + NONCE)
@@ -62,7 +68,7 @@ export function sealedCodec(options: SealedOptions): Codec {
     for (const keyOf of keys) {
       // Without authTagLength Node would accept a tag of 4 bytes.
       const decipher = createDecipheriv(CIPHER, keyOf(name, sessionKey), nonce, { authTagLength: TAG })
-      decipher.setAAD(boundTo(name)).setAuthTag(tag)
+      decipher.setAAD(boundTo(name, bytes.readUInt8(0))).setAuthTag(tag)
       const plain = decipher.update(bytes.subarray(HEADER))
       try {
         // It checks the tag; GCM keeps no bytes back for the end.
@@ -77,32 +83,38 @@ export function sealedCodec(options: SealedOptions): Codec {
 
   return {
     name: 'sealed',
+    forwards: true,
     storeKey,
-    encode(sessionKey, data) {
+    encode(sessionKey, data, successorKey) {
       const serialized = serializer.dumps(data)
-      checkSize(serialized.length, options)
+      // What a forward holds was measured when it was saved.
+      if (successorKey === undefined) checkSize(serialized.length, options)
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
       const name = storeKey(sessionKey)
       const nonce = newNonce()
       const cipher = createCipheriv(CIPHER, first(name, sessionKey), nonce, { authTagLength: TAG })
-      cipher.setAAD(boundTo(name))
-      const sealed = cipher.update(Buffer.concat([Buffer.of(deflate ? DEFLATED : PLAIN), body]))
+      const version = successorKey === undefined ? VERSION : FORWARD
+      const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
+      cipher.setAAD(boundTo(name, version))
+      const sealed = cipher.update(Buffer.concat([flag, Buffer.from(successorKey ?? ''), body]))
       cipher.final()
-      return Buffer.concat([Buffer.of(VERSION), nonce, cipher.getAuthTag(), sealed]).toString('base64url')
+      return Buffer.concat([Buffer.of(version), nonce, cipher.getAuthTag(), sealed]).toString('base64url')
     },
     decode(sessionKey, text): Decoded {
       const bytes = fromBase64url(text)
-      if (bytes === undefined || bytes.length <= HEADER || bytes[0] !== VERSION)
-        return { ok: false, reason: 'malformed' }
+      if (bytes === undefined || bytes.length <= HEADER) return { ok: false, reason: 'malformed' }
+      const forward = bytes[0] === FORWARD
+      if (bytes[0] !== VERSION && !forward) return { ok: false, reason: 'malformed' }
       const opened = open(sessionKey, bytes)
       if (opened === undefined) return { ok: false, reason: 'unauthentic' }
       const [flag] = opened
       if (flag !== PLAIN && flag !== DEFLATED) return { ok: false, reason: 'malformed' }
       try {
-        const body = opened.subarray(1)
+        const successor = forward ? opened.toString('latin1', 1, 1 + KEY_LENGTH) : undefined
+        const body = opened.subarray(forward ? 1 + KEY_LENGTH : 1)
         const inflated = flag === DEFLATED ? inflateRawSync(body, { maxOutputLength: maxBytes }) : body
-        return { ok: true, data: serializer.loads(inflated) }
+        return { ok: true, data: serializer.loads(inflated), ...(successor === undefined ? {} : { successor }) }
       } catch (error) {
         return { ok: false, reason: isTooLarge(error) ? 'too-large' : 'malformed' }
       }

@@ -1,13 +1,14 @@
-import { hash } from 'node:crypto'
+import { hash, randomBytes } from 'node:crypto'
 import type { DecodedCookie } from '../codec/codec.ts'
 import { emptyData, type SessionData } from '../data.ts'
+import { derivedSessionId, newSessionId } from '../key.ts'
 import { type Commit, type Loaded, userIdOf } from './engine.ts'
 import type { Revocations } from './revocations.ts'
 
 /** Who a cookie says is signed in, and by what it can be refused. */
 export interface SignIn {
   readonly userId: string
-  /** Random, and new at every sign-in and change of key. */
+  /** The session's public id, a dot, and random text that is new at every sign-in and change of key. */
   readonly id: string
   /** The user's epoch at sign-in. */
   readonly epoch: number
@@ -18,6 +19,24 @@ export interface Reserved {
   readonly signIn: SignIn | undefined
   /** Milliseconds since 1970; undefined where the engine keeps no absolute age. */
   readonly createdAt: number | undefined
+}
+
+const SECRET_BYTES = 12
+
+/**
+ * An id for a new sign-in.
+ *
+ * @param sessionId the public id of the session that goes on, or null for one that begins
+ */
+export function newSignInId(sessionId: string | null): string {
+  return `${sessionId ?? newSessionId()}.${randomBytes(SECRET_BYTES).toString('base64url')}`
+}
+
+/** The public id of the session that a sign-in belongs to. */
+export function sessionIdOfSignIn(id: string): string {
+  const dot = id.indexOf('.')
+  // Older cookies, and Django's, have a random id alone, which is not to be told.
+  return dot === -1 ? derivedSessionId(id) : id.slice(0, dot)
 }
 
 const ID_KEY = '_session_id'

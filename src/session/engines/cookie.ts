@@ -1,12 +1,11 @@
-import { randomBytes } from 'node:crypto'
 import type { CookieCodec } from '../codec/codec.ts'
 import { LONGEST } from '../cookie.ts'
 import { emptyData, type SessionData } from '../data.ts'
-import { SessionTooLargeError } from '../errors.ts'
+import { SessionContendedError, SessionTooLargeError } from '../errors.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate } from '../expiry.ts'
 import type { Observer } from '../observe/events.ts'
 import { NotSupportedError } from '../stores/store.ts'
-import { adopting, type SignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
+import { adopting, newSignInId, type SignIn, sessionIdOfSignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
 import {
   type Commit,
   type Committed,
@@ -17,9 +16,9 @@ import {
   userIdOf,
 } from './engine.ts'
 import { checkDropOrder, fitted, type OverflowPolicy } from './overflow.ts'
-import { isRevoked, type Revocations } from './revocations.ts'
+import { isRevoked, type Revocations, sessionSubject, stateOf } from './revocations.ts'
 
-/** What a {@link CookieEngine} is made of. */
+/** Options for {@link CookieEngine}. */
 export interface CookieEngineOptions {
   readonly codec: CookieCodec
   readonly expiry: ExpiryPolicy
@@ -33,31 +32,40 @@ export interface CookieEngineOptions {
   readonly dropOrder?: readonly string[]
   /** Seconds after which a cookie is refused whatever its session's age; activity gives out a new one in time. */
   readonly maxReplay?: number | undefined
+  /** Seconds for which a signed-in cookie from before a change of key may still be read; 60 by default. */
+  readonly forwardFor?: number | undefined
   readonly observe?: Observer
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
 
 type Held = Loaded & { readonly signIn?: SignIn | undefined }
-type Saved = Committed & { outcome: 'saved' }
+type Saved = Committed & { outcome: 'saved'; cookie: string }
 
 // Entries outlive the cookies they refuse by a day, because the clocks of several servers differ.
 const SPARE = 86_400_000
-const ID_BYTES = 16
+const FORWARD_FOR = 60
+const ATTEMPTS = 100
 
 /**
  * Sessions that live in the cookie alone. Overlapping changes are last-writer-wins (Django behaviours 80 to 84).
  *
  * With revocations, a signed-in session can be ended: each of its requests costs one statement, and an ended cookie is
  * refused everywhere. An anonymous session costs none, and a copy of its cookie works until its age is over.
+ *
+ * After a change of key the former cookie of a signed-in session may be read for as long as a request may take. A change
+ * that comes with it is refused: its data could only replace newer ones. Anonymous cookies get no such promise.
  */
 export class CookieEngine implements Engine {
   readonly name = 'signed_cookies'
+  readonly cookieHoldsData = true
+  readonly refreshesCookie: boolean
   /** A cookie that was made longer ago than the replay window is over, just as one without activity. */
   readonly expiry: ExpiryPolicy
   readonly #codec: CookieCodec
   readonly #policy: OverflowPolicy
   readonly #revocations: Revocations | undefined
+  readonly #forwardFor: number
   readonly #observe: Observer
   readonly #now: () => number
 
@@ -66,9 +74,11 @@ export class CookieEngine implements Engine {
     const { codec, expiry, maxSize, revocations, overflow = 'error', dropOrder = [], maxReplay = LONGEST } = options
     checkDropOrder(dropOrder)
     this.expiry = { ...expiry, idleAge: Math.min(expiry.idleAge ?? LONGEST, maxReplay, LONGEST) }
+    this.refreshesCookie = codec.name === 'django'
     this.#codec = codec
     this.#policy = { maxSize, overflow, dropOrder }
     this.#revocations = revocations
+    this.#forwardFor = (options.forwardFor ?? FORWARD_FOR) * 1000
     this.#observe = options.observe ?? (() => {})
     this.#now = options.now ?? Date.now
   }
@@ -80,36 +90,48 @@ export class CookieEngine implements Engine {
     const { data, signIn, createdAt = decoded.issuedAt } = takeReserved(cookie, decoded)
     const loaded = this.#loaded(data, signIn, createdAt, decoded.issuedAt)
     if (this.#isOver(loaded)) return { live: false }
-    const revoked = signIn !== undefined && (await this.#isRevoked(signIn))
-    return revoked ? { live: false, suspicion: 'revoked' } : { live: true, loaded }
+    const state = signIn === undefined ? 'live' : await this.#stateOf(signIn)
+    if (state === 'ended') return { live: false, suspicion: 'revoked' }
+    if (state === 'live') return { live: true, loaded }
+    this.#observe({ type: 'forward' })
+    return { live: true, loaded: { ...loaded, forwarded: true } }
   }
 
   async commit(commit: Commit): Promise<Committed> {
-    const { write, data, changes, restartClock } = commit
+    const { write, data, restartClock } = commit
     const loaded = commit.loaded as Held | undefined
     const createdAt = loaded === undefined || restartClock ? this.#now() : loaded.createdAt
     const held = loaded?.signIn
     if (this.#revocations === undefined || held === undefined) {
-      return this.#issue(data, await this.#signIn(userIdOf(data)), createdAt)
+      return this.#issue(data, await this.#signIn(userIdOf(data), loaded?.id), createdAt)
     }
     const standing = await this.#revocations.check(held.userId, held.id)
     // A sign-in stands on its own; anything else that a session does ends with it.
     const anew = write === 'cycle' && restartClock
-    if (isRevoked(standing, held.epoch) && !anew) return { outcome: 'ended' }
+    const taken = standing.ended || standing.successor !== undefined
+    if ((taken || isRevoked(standing, held)) && !anew) return { outcome: 'ended' }
     if (write !== 'cycle' && userIdOf(data) === held.userId) return this.#issue(data, held, createdAt)
-    const own = standing.ended ? changes.replayOn(emptyData()) : data
-    const userId = userIdOf(own)
+    if (taken) return await this.#fresh(commit)
+    const userId = userIdOf(data)
     // By the epoch that was judged: if it rises meanwhile, this session ends with the user's others.
-    const signIn = await this.#signIn(userId, anew || userId !== held.userId ? undefined : standing.epoch)
-    if (standing.ended && signIn === undefined) return { outcome: 'ended' }
-    const issued = this.#issue(own, signIn, createdAt)
+    const signIn = await this.#signIn(userId, loaded?.id, anew || userId !== held.userId ? undefined : standing.epoch)
+    const issued = this.#issue(data, signIn, createdAt)
     // Last, so that a session too large for its cookie goes on as it was.
-    if (!standing.ended) await this.#revocations.endSession(held.id, this.#lastDeath())
+    if (signIn === undefined || userId !== held.userId) await this.endSignIn(held)
+    else if (!(await this.follow(held, signIn))) return anew ? await this.#fresh(commit) : { outcome: 'ended' }
     return issued
   }
 
-  /** A new cookie, with a new time and the same sign-in: where that has been ended, the next request will say so. */
+  /** A new cookie, with a new time and the same sign-in. */
   async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
+    const { signIn, forwarded } = loaded as Held
+    if (forwarded) return undefined
+    if (signIn !== undefined && (await this.#stateOf(signIn)) !== 'live') return undefined
+    return this.issue(loaded)
+  }
+
+  /** A cookie for a session that is known to be live; undefined where it is too large for one. */
+  issue(loaded: Loaded): { loaded: Loaded; cookie: string } | undefined {
     try {
       return this.#issue(loaded.data, (loaded as Held).signIn, loaded.createdAt)
     } catch (error) {
@@ -122,7 +144,33 @@ export class CookieEngine implements Engine {
   /** Of an anonymous session, the answer clears the cookie, and there is nothing else to end. */
   async end(loaded: Loaded): Promise<void> {
     const { signIn } = loaded as Held
-    if (signIn !== undefined) await this.revoke(signIn.id)
+    if (signIn !== undefined) await this.endSignIn(signIn)
+  }
+
+  /**
+   * Ends a sign-in and whatever its session went on under.
+   *
+   * @throws SessionContendedError when its key changed all the time
+   */
+  async endSignIn({ userId, id }: Pick<SignIn, 'userId' | 'id'>, hop = 0): Promise<void> {
+    if (this.#revocations === undefined) return
+    if (hop > ATTEMPTS) throw new SessionContendedError()
+    const before = await this.#revocations.check(userId, id)
+    // First, or a failure in between would leave what the former cookie does not lead to any more.
+    if (before.successor !== undefined) await this.endSignIn({ userId, id: before.successor }, hop + 1)
+    await this.revoke(id)
+    if (before.successor !== undefined) return
+    // Recorded between the two; whoever records one from now on sees that it has ended.
+    const { successor } = await this.#revocations.check(userId, id)
+    if (successor !== undefined) await this.endSignIn({ userId, id: successor }, hop + 1)
+  }
+
+  /** Lets one sign-in follow another; false when that has been ended, or another has followed it first. */
+  async follow(former: SignIn, next: SignIn): Promise<boolean> {
+    if (this.#revocations === undefined) return true
+    await this.#revocations.endSession(former.id, this.#lastDeath(), this.#now() + this.#forwardFor, next.id)
+    const { ended, successor } = await this.#revocations.check(former.userId, former.id)
+    return !ended && successor === sessionSubject(next.id)
   }
 
   /** Ends whatever goes by this id, for as long as any cookie of today can live. */
@@ -139,26 +187,26 @@ export class CookieEngine implements Engine {
     const { signIn } = loaded as Held
     if (signIn === undefined || this.#revocations === undefined) return 'done'
     const standing = await this.#revocations.check(signIn.userId, signIn.id)
-    if (anew ? standing.ended : isRevoked(standing, signIn.epoch)) return 'missing'
+    const isOver = isRevoked(standing, signIn) || standing.successor !== undefined
+    if (anew ? standing.ended : isOver) return 'missing'
     await this.#revocations.endSession(signIn.id, this.#lastDeath(), this.#now() + grace)
     return 'done'
   }
 
   async claim(loaded: Loaded): Promise<'done' | 'missing'> {
     const { signIn } = loaded as Held
-    return signIn !== undefined && (await this.#isRevoked(signIn)) ? 'missing' : 'done'
+    return signIn === undefined || (await this.#stateOf(signIn)) === 'live' ? 'done' : 'missing'
   }
 
   async claimed(): Promise<undefined> {
     return undefined
   }
 
-  /** All of them, for no cookie can be told from another: the caller's goes on by `cycleKey({ restartClock: true })`. */
-  async endUser(userId: string): Promise<undefined> {
+  async endUser(userId: string, exceptId: string | null = null): Promise<undefined> {
     if (this.#revocations === undefined) {
       throw new NotSupportedError('A session that the cookie alone holds can be ended nowhere else.')
     }
-    await this.#revocations.endUser(userId, this.#lastDeath())
+    await this.#revocations.endUser(userId, this.#lastDeath(), exceptId ?? undefined)
   }
 
   async listUser(): Promise<UserSessions> {
@@ -169,15 +217,23 @@ export class CookieEngine implements Engine {
     return false
   }
 
-  /** A new sign-in of this user, under the present epoch unless another is given. */
-  async #signIn(userId: string | null, epoch?: number): Promise<SignIn | undefined> {
+  /** A new sign-in of this user in the session of this id, under the present epoch unless another is given. */
+  async #signIn(userId: string | null, sessionId: string | null = null, epoch?: number): Promise<SignIn | undefined> {
     if (userId === null || this.#revocations === undefined) return undefined
-    const id = randomBytes(ID_BYTES).toString('base64url')
+    const id = newSignInId(sessionId)
     return { userId, id, epoch: epoch ?? (await this.#revocations.check(userId, id)).epoch }
   }
 
-  async #isRevoked({ userId, id, epoch }: SignIn): Promise<boolean> {
-    return this.#revocations !== undefined && isRevoked(await this.#revocations.check(userId, id), epoch)
+  /** `late`: its session goes on under another sign-in. */
+  async #stateOf(signIn: SignIn): Promise<'live' | 'late' | 'ended'> {
+    return this.#revocations === undefined ? 'live' : await stateOf(this.#revocations, signIn)
+  }
+
+  /** A sign-in alone, with this request's changes, as a session of its own. */
+  async #fresh({ changes }: Commit): Promise<Committed> {
+    const data = changes.replayOn(emptyData())
+    const signIn = await this.#signIn(userIdOf(data))
+    return signIn === undefined ? { outcome: 'ended' } : this.#issue(data, signIn, this.#now())
   }
 
   /** @throws SessionTooLargeError */
@@ -196,7 +252,8 @@ export class CookieEngine implements Engine {
 
   #loaded(data: SessionData, signIn: SignIn | undefined, createdAt: number, issuedAt: number): Held {
     const expires = deadline(this.expiry, data[EXPIRY_KEY], createdAt, issuedAt)
-    return { key: null, data, version: 0, createdAt, lastActivity: issuedAt, expires, signIn }
+    const id = signIn === undefined ? null : sessionIdOfSignIn(signIn.id)
+    return { id, key: null, data, version: 0, createdAt, lastActivity: issuedAt, expires, signIn }
   }
 
   /** At exactly its age a cookie still holds, as in Django; a date is over when it comes. */

@@ -1,11 +1,16 @@
-import type { Changes } from '../changes.ts'
 import type { SessionData } from '../data.ts'
 import type { ExpiryPolicy } from '../expiry.ts'
 import type { SecurityKind } from '../observe/events.ts'
+import type { Operations } from '../operations.ts'
 import type { Outcome, UserSession, Version } from '../stores/store.ts'
 
 /** A live session as it was read or last written. Times are milliseconds since 1970. */
 export interface Loaded {
+  /**
+   * The public id, which names the session to its owner and opens nothing: changes of key and sign-ins leave it as it is.
+   * Null where a cookie alone holds an anonymous session.
+   */
+  readonly id: string | null
   /** The secret in the cookie; null where the cookie holds the session itself. */
   readonly key: string | null
   readonly data: SessionData
@@ -13,6 +18,8 @@ export interface Loaded {
   readonly createdAt: number
   readonly lastActivity: number
   readonly expires: number
+  /** Read under a key that was changed since: the data are those from before, and the answer gets no cookie. */
+  readonly forwarded?: true
 }
 
 /** Where a cookie led. `suspicion` is for the operator; a visitor is simply anonymous. */
@@ -32,10 +39,12 @@ export interface Commit {
   /** The data as this request left them: right unless somebody else has saved since they were loaded. */
   readonly data: SessionData
   /** For when somebody has. */
-  readonly changes: Changes
+  readonly changes: Operations
   readonly client: Client
   /** Sign-in starts the absolute clock anew; a mere change of key does not (ASVS 7.3.2). */
   readonly restartClock: boolean
+  /** The public id for a session that begins, where the caller has named it already; drawn by default. */
+  readonly id?: string | undefined
 }
 
 /** What became of a commit. */
@@ -43,7 +52,8 @@ export type Committed =
   | {
       outcome: 'saved'
       loaded: Loaded
-      cookie: string
+      /** Undefined to send none: the browser has, or is about to get, a newer one. */
+      cookie: string | undefined
       replayed: boolean
       /** Keys that did not fit and were declared as those that may go; absent when everything was kept. */
       dropped?: readonly string[]
@@ -51,8 +61,8 @@ export type Committed =
   /** The session was ended meanwhile; nothing was written. */
   | { outcome: 'ended' }
 
-/** A live session as its owner may see it, but for its `key`: that of a store may be the one in the cookie. */
-export interface ListedSession extends UserSession {
+/** A live session as its owner may see it. */
+export interface ListedSession extends Omit<UserSession, 'key'> {
   /** Whether it is the one that asks. */
   readonly current: boolean
 }
@@ -73,6 +83,10 @@ export interface UserSessions {
  */
 export interface Engine {
   readonly name: string
+  /** The cookie holds the session itself, so that every change needs a new one. */
+  readonly cookieHoldsData?: boolean
+  /** A cookie goes out with every save, as in Django, so that the browser's clock slides with the server's. */
+  readonly refreshesCookie?: boolean
   /** The clocks that this engine keeps where they are stricter than the application's. */
   readonly expiry?: ExpiryPolicy | undefined
   /** Never adopts what the client sent: a cookie that leads nowhere is anonymous (Django behaviour 6). */
@@ -80,7 +94,7 @@ export interface Engine {
   /** @throws SessionTooLargeError, SessionContendedError */
   commit(commit: Commit): Promise<Committed>
   /** Moves the expiry only; undefined when there was nothing to move or somebody saved meanwhile. */
-  touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined>
+  touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined>
   /**
    * Takes over a session of another engine with this request's changes, under the key or the sign-in that `loaded` bears,
    * unless the request changes them; `ended` when that sign-in is.
@@ -102,25 +116,29 @@ export interface Engine {
   claim(loaded: Loaded, mark: string): Promise<Outcome>
   /** The text in place of the session with this key, to be compared with a mark; undefined where there is none. */
   claimed(key: string): Promise<string | undefined>
-  /** Ends the session at once, whatever other requests still hold it. */
+  /**
+   * Ends the session at once, whatever other requests still hold it, and under whatever key it goes on meanwhile.
+   *
+   * @throws SessionContendedError when it could not be ended because it changed all the time
+   */
   end(loaded: Loaded): Promise<void>
   /**
-   * Ends every session of the user but the one with the key `except`, and answers how many, where that can be told. A
-   * session that the cookie alone holds has no key: whoever ends the others signs it in anew.
+   * Ends every session of the user but the one with this public id, and returns how many, where that can be told.
    *
-   * @throws NotSupportedError where the engine cannot tell whose sessions it keeps
+   * @throws NotSupportedError where the engine cannot tell whose sessions it keeps; SessionContendedError
    */
-  endUser(userId: string, except?: string | null): Promise<number | undefined>
+  endUser(userId: string, exceptId?: string | null): Promise<number | undefined>
   /**
    * The live sessions of a user, as far as they can be told.
    *
-   * @param current the key of the session that asks, so that it is marked
+   * @param currentId the public id of the session that asks, so that it is marked
    */
-  listUser(userId: string, current?: string | null): Promise<UserSessions>
+  listUser(userId: string, currentId?: string | null): Promise<UserSessions>
   /**
-   * Ends one session at once; false where no live session of this very user is listed so.
+   * Ends one session at once, also while it changes its key; false where no live session of this very user has this
+   * public id.
    *
-   * @param id the session's `key` in the list
+   * @throws SessionContendedError
    */
   endOne(userId: string, id: string): Promise<boolean>
 }

@@ -1,5 +1,5 @@
-import { Changes } from '../changes.ts'
 import type { SessionData } from '../data.ts'
+import { Operations } from '../operations.ts'
 import { type SignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
 import { type Loaded, userIdOf } from './engine.ts'
 
@@ -23,12 +23,12 @@ export function forRecord(data: SessionData, signIn: SignIn | undefined): Sessio
 }
 
 /** A request's changes for a record, where they reach the sign-in only as far as `choose` lets them. */
-export class RecordChanges extends Changes {
-  readonly #changes: Changes
+export class RecordOperations extends Operations {
+  readonly #changes: Operations
   readonly #choose: (theirs: SignIn | undefined, userId: string | null) => SignIn | undefined
 
   /** @param choose the sign-in to write, given the one that stands in the newer data and the user after the changes */
-  constructor(changes: Changes, choose: (theirs: SignIn | undefined, userId: string | null) => SignIn | undefined) {
+  constructor(changes: Operations, choose: (theirs: SignIn | undefined, userId: string | null) => SignIn | undefined) {
     super()
     this.#changes = changes
     this.#choose = choose
@@ -40,6 +40,19 @@ export class RecordChanges extends Changes {
 
   override get keys(): string[] {
     return this.#changes.keys
+  }
+
+  override get overwritten(): string[] {
+    return this.#changes.overwritten
+  }
+
+  override get survivesSignIn(): boolean {
+    return this.#changes.survivesSignIn
+  }
+
+  /** For a session that has been signed in already: it keeps its sign-in. */
+  override withoutSignIn(): RecordOperations {
+    return new RecordOperations(this.#changes.withoutSignIn(), (theirs) => theirs)
   }
 
   override replayOn(newer: SessionData): SessionData {

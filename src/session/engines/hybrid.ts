@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-import { Changes } from '../changes.ts'
 import type { CookieCodec } from '../codec/codec.ts'
 import { emptyData, type SessionData } from '../data.ts'
 import { SessionTooLargeError } from '../errors.ts'
@@ -7,7 +5,7 @@ import type { ExpiryPolicy } from '../expiry.ts'
 import { isSessionKey } from '../key.ts'
 import { NotSupportedError, type Outcome } from '../stores/store.ts'
 import { CookieEngine } from './cookie.ts'
-import { adopting, type SignIn } from './cookie-sign-in.ts'
+import { adopting, newSignInId, type SignIn, sessionIdOfSignIn } from './cookie-sign-in.ts'
 import {
   type Commit,
   type Committed,
@@ -17,11 +15,11 @@ import {
   type UserSessions,
   userIdOf,
 } from './engine.ts'
-import { forRecord, type Held, heldByRecord, RecordChanges } from './hybrid-sign-in.ts'
-import { isRevoked, type Revocations } from './revocations.ts'
+import { forRecord, type Held, heldByRecord, RecordOperations } from './hybrid-sign-in.ts'
+import { isRevoked, type Revocations, stateOf } from './revocations.ts'
 import type { StoredEngine } from './stored.ts'
 
-/** What {@link HybridEngine} is made of. */
+/** Options for {@link HybridEngine}. */
 export interface HybridEngineOptions {
   /** For the cookie half. Its own limit may be a few times `limit`: what is larger is not even tried. */
   readonly codec: CookieCodec
@@ -33,6 +31,8 @@ export interface HybridEngineOptions {
   readonly limit?: number
   /** Seconds after which a cookie that holds a session is refused whatever its session's age. */
   readonly maxReplay?: number | undefined
+  /** Seconds for which requests may come with what was given out before a change of key; 60 by default, as in `stored`. */
+  readonly forwardFor?: number | undefined
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
@@ -44,9 +44,7 @@ const LIMIT = 3000
 const RETURN_SHARE = 0.75
 // Names the record in a cookie that holds the same session.
 const RECORD_KEY = '_session_record'
-// By then, requests that were under way when the record was last saved are over.
-const QUIET = 60_000
-const ID_BYTES = 16
+const FORWARD_FOR = 60
 
 /**
  * Sessions in the cookie while they are small, and in a store while they are not.
@@ -61,26 +59,34 @@ const ID_BYTES = 16
  * cookie and record are the same: deleting it at once would refuse, with a 409, requests still under way with its key.
  *
  * What the cookie alone holds is last-writer-wins, and a copy of an anonymous one works until its age is over. Both
- * halves share one sign-in, so that a logout in either ends the copies of the other, too.
+ * halves share one sign-in, so that a logout in either ends the copies of the other, too; a change of key gives the record
+ * a new key and both halves a new sign-in, and late requests are treated as by the engine of the half that they come with.
  */
 export class HybridEngine implements Engine {
   readonly name = 'hybrid'
+  readonly cookieHoldsData = true
+  readonly refreshesCookie: boolean
   /** That of the cookie half, which ends with the replay window at the latest. */
   readonly expiry: ExpiryPolicy
   readonly #cookie: CookieEngine
   readonly #stored: StoredEngine
   readonly #revocations: Revocations
   readonly #returnAt: number
+  /** Milliseconds after which requests that were under way when the record was last saved are over. */
+  readonly #quiet: number
   readonly #now: () => number
 
   constructor(options: HybridEngineOptions) {
     const { codec, stored, revocations, expiry, limit = LIMIT, maxReplay, now = Date.now } = options
-    this.#cookie = new CookieEngine({ codec, expiry, maxSize: limit, revocations, maxReplay, now })
+    const { forwardFor = FORWARD_FOR } = options
+    this.#cookie = new CookieEngine({ codec, expiry, maxSize: limit, revocations, maxReplay, forwardFor, now })
+    this.#quiet = forwardFor * 1000
     this.#stored = stored
     this.#revocations = revocations
     this.#returnAt = limit * RETURN_SHARE
     this.#now = now
     this.expiry = this.#cookie.expiry
+    this.refreshesCookie = this.#cookie.refreshesCookie
   }
 
   async open(cookie: string): Promise<Opened> {
@@ -98,7 +104,7 @@ export class HybridEngine implements Engine {
     }
     // There is a record, although it cannot be read: so it has not gone, and the cookie must not stand in for it.
     if (recorded.suspicion === 'undecodable') return recorded
-    if (recorded.suspicion === 'revoked' || (await this.#isEnded(opened.loaded, key))) {
+    if (recorded.suspicion === 'revoked' || (await this.#isEnded(opened.loaded))) {
       return { live: false, suspicion: 'revoked' }
     }
     // The record has gone, and the cookie that was the same when it went has not been replaced yet.
@@ -109,7 +115,7 @@ export class HybridEngine implements Engine {
   async commit(commit: Commit): Promise<Committed> {
     const loaded: Held | undefined = commit.loaded
     if (loaded === undefined || loaded.key === null) return await this.#commitCookie(commit)
-    const left = commit.write === 'save' ? await this.#leaveRecord(commit, loaded) : undefined
+    const left = commit.write === 'save' && !loaded.forwarded ? await this.#leaveRecord(commit, loaded) : undefined
     return left ?? (await this.#commitRecord(commit))
   }
 
@@ -149,23 +155,22 @@ export class HybridEngine implements Engine {
     return await this.#stored.claimed(key)
   }
 
-  async endUser(userId: string, except: string | null = null): Promise<number | undefined> {
+  async endUser(userId: string, exceptId: string | null = null): Promise<undefined> {
     // Cookies cannot be counted, so the number of records would say too little.
-    await this.#stored.endUser(userId, except).catch((error: unknown) => {
+    await this.#stored.endUser(userId, exceptId).catch((error: unknown) => {
       if (!(error instanceof NotSupportedError)) throw error
     })
-    await this.#cookie.endUser(userId)
-    if (except !== null) await this.#keep(userId, except)
-    return undefined
+    await this.#cookie.endUser(userId, exceptId)
   }
 
-  async listUser(userId: string, current?: string | null): Promise<UserSessions> {
-    const { listed } = await this.#stored.listUser(userId, current)
+  async listUser(userId: string, currentId?: string | null): Promise<UserSessions> {
+    const { listed } = await this.#stored.listUser(userId, currentId)
     return { listed, complete: false, endable: true }
   }
 
   async endOne(userId: string, id: string): Promise<boolean> {
-    if ((await this.#stored.store.load(id))?.userId !== userId) return false
+    const { listed } = await this.#stored.listUser(userId)
+    if (!listed.some((session) => session.id === id)) return false
     // First, or a cookie that holds the same session would go on without its record.
     await this.#cookie.revoke(id)
     return await this.#stored.endOne(userId, id)
@@ -175,16 +180,15 @@ export class HybridEngine implements Engine {
     const opened = await this.#stored.open(key)
     if (!opened.live) return opened
     const loaded = heldByRecord(opened.loaded)
-    const { signIn } = loaded
     // A copy of the session in a cookie may have been signed out, and all of a user's sessions are ended at once.
-    const revoked = signIn && isRevoked(await this.#revocations.check(signIn.userId, signIn.id), signIn.epoch)
-    return revoked ? { live: false, suspicion: 'revoked' } : { live: true, loaded }
+    const state = loaded.signIn === undefined ? 'live' : await stateOf(this.#revocations, loaded.signIn)
+    if (state === 'ended') return { live: false, suspicion: 'revoked' }
+    return { live: true, loaded: state === 'late' ? { ...loaded, forwarded: true } : loaded }
   }
 
   /** Whether the record of this cookie has gone because its owner has ended it. */
-  async #isEnded({ signIn }: Held, key: string): Promise<boolean> {
-    if (signIn === undefined) return false
-    return (await this.#revocations.check(signIn.userId, this.#stored.codec.storeKey(key))).ended
+  async #isEnded({ id, signIn }: Held): Promise<boolean> {
+    return signIn !== undefined && id !== null && (await this.#revocations.check(signIn.userId, id)).ended
   }
 
   async #commitCookie(commit: Commit, anew = commit.loaded?.key === null): Promise<Committed> {
@@ -198,77 +202,80 @@ export class HybridEngine implements Engine {
 
   /** The session in the cookie alone, if it fits and nobody can still be at work on the record. */
   async #leaveRecord({ data }: Commit, loaded: Held): Promise<Saved | undefined> {
-    if (!loaded.beside || this.#now() - loaded.lastActivity < QUIET) return undefined
+    if (!loaded.beside || this.#now() - loaded.lastActivity < this.#quiet) return undefined
     if (userIdOf(data) !== (loaded.signIn?.userId ?? null)) return undefined
     const held: Held = { ...loaded, key: null, data: withRecord(data, undefined) }
-    const alone = await this.#cookie.touch(held)
+    const alone = this.#cookie.issue(held)
     if (alone === undefined || (await this.#stored.leave(loaded)) !== 'done') return undefined
     return { outcome: 'saved', ...alone, replayed: false }
   }
 
   /** Writes the record, or creates one for what has had none. */
   async #commitRecord(commit: Commit, anew = false): Promise<Committed> {
-    const held: Held | undefined = commit.loaded
     const signed = await this.#signed(commit)
     if (signed === undefined) return { outcome: 'ended' }
-    const { loaded } = signed
+    const { loaded } = signed.commit
     const committed =
-      anew && loaded ? await this.#stored.adopt({ ...signed, loaded }) : await this.#stored.commit(signed)
+      anew && loaded ? await this.#stored.adopt({ ...signed.commit, loaded }) : await this.#stored.commit(signed.commit)
     if (committed.outcome === 'ended') return committed
     const recorded = heldByRecord(committed.loaded)
+    if (committed.cookie === undefined) return { ...committed, loaded: recorded }
     // Last, so that a session that could not be written goes on as it was.
-    if (held?.signIn !== undefined && held.signIn.id !== recorded.signIn?.id) await this.#cookie.end(held)
+    if (!(await this.#succeeds(commit.loaded, recorded, signed.signIn))) {
+      await this.#stored.end(recorded)
+      return { outcome: 'ended' }
+    }
     return { ...committed, loaded: recorded, cookie: await this.#cookieFor(recorded, committed.cookie) }
   }
 
+  /** Lets the new sign-in of a record follow the former one; false when that has been ended meanwhile. */
+  async #succeeds(held: Held | undefined, recorded: Held, own: SignIn | undefined): Promise<boolean> {
+    const former = held?.signIn
+    const next = recorded.signIn
+    if (former === undefined || former.id === next?.id) return true
+    // Joined another request's sign-in, which has followed by itself.
+    if (next !== undefined && next.id !== own?.id) return true
+    if (next !== undefined && next.userId === former.userId && recorded.id === held?.id) {
+      return await this.#cookie.follow(former, next)
+    }
+    await this.#cookie.endSignIn(former)
+    return true
+  }
+
   /** The commit with the sign-in that its record goes by; undefined when the session has been ended. */
-  async #signed(commit: Commit): Promise<Commit | undefined> {
+  async #signed(commit: Commit): Promise<{ commit: Commit; signIn: SignIn | undefined } | undefined> {
     const { write, restartClock } = commit
     const held = (commit.loaded as Held | undefined)?.signIn
     if (write !== 'cycle' && held !== undefined && held.userId === userIdOf(commit.data))
-      return withSignIn(commit, held)
+      return { commit: withSignIn(commit, held), signIn: held }
     const standing = held && (await this.#revocations.check(held.userId, held.id))
     // A sign-in stands on its own; anything else that a session does ends with it.
     const anew = write === 'cycle' && restartClock
-    if (held && standing && isRevoked(standing, held.epoch) && !anew) return undefined
-    const data = standing?.ended ? commit.changes.replayOn(emptyData()) : commit.data
+    if (held && standing && isRevoked(standing, held) && !anew) return undefined
+    // What a cookie alone holds, and another has gone on with, is as good as ended.
+    const taken = standing?.ended || (commit.loaded?.key === null && standing?.successor !== undefined)
+    if (taken && !anew) return undefined
+    const data = taken ? commit.changes.replayOn(emptyData()) : commit.data
     const userId = userIdOf(data)
     // By the epoch that was judged: if it rises meanwhile, this session ends with the user's others.
-    const signIn = await this.#signIn(userId, anew || userId !== held?.userId ? undefined : standing?.epoch)
-    return withSignIn(standing?.ended ? { ...commit, write: 'create', loaded: undefined, data } : commit, signIn)
+    const id = taken ? null : (commit.loaded?.id ?? null)
+    const signIn = await this.#signIn(userId, id, anew || userId !== held?.userId ? undefined : standing?.epoch)
+    const fresh: Commit = { ...commit, write: 'create', loaded: undefined, data }
+    return { commit: withSignIn(taken ? fresh : commit, signIn), signIn }
   }
 
-  /** A new sign-in of this user, under the present epoch unless another is given. */
-  async #signIn(userId: string | null, epoch?: number): Promise<SignIn | undefined> {
+  /** A new sign-in of this user in the session of this id, under the present epoch unless another is given. */
+  async #signIn(userId: string | null, sessionId: string | null, epoch?: number): Promise<SignIn | undefined> {
     if (userId === null) return undefined
-    const id = randomBytes(ID_BYTES).toString('base64url')
+    const id = newSignInId(sessionId)
     return { userId, id, epoch: epoch ?? (await this.#revocations.check(userId, id)).epoch }
   }
 
   /** The record's key, beside the session itself where that is small again. */
   async #cookieFor(loaded: Held, key: string): Promise<string> {
     const held: Held = { ...loaded, key: null, data: withRecord(loaded.data, key) }
-    const both = await this.#cookie.touch(held)
+    const both = this.#cookie.issue(held)
     return both !== undefined && both.cookie.length <= this.#returnAt ? both.cookie : key
-  }
-
-  /** Lifts one session over the end of all the others. */
-  async #keep(userId: string, key: string): Promise<void> {
-    const record = await this.#stored.store.load(this.#stored.codec.storeKey(key))
-    const opened = await this.#stored.open(key)
-    if (record === undefined || !opened.live) return
-    const { data, signIn } = heldByRecord(opened.loaded)
-    if (signIn?.userId !== userId) return
-    const { epoch } = await this.#revocations.check(userId, signIn.id)
-    const { ipAddress, userAgent } = record
-    await this.#stored.commit({
-      write: 'save',
-      loaded: opened.loaded,
-      data: forRecord(data, { ...signIn, epoch }),
-      changes: new RecordChanges(new Changes(), (theirs) => theirs && { ...theirs, epoch }),
-      client: { ipAddress, userAgent },
-      restartClock: false,
-    })
   }
 }
 
@@ -276,7 +283,8 @@ function withSignIn(commit: Commit, signIn: SignIn | undefined): Commit {
   const { write, data, changes } = commit
   const choose = (theirs: SignIn | undefined, userId: string | null) =>
     write !== 'cycle' && theirs?.userId === userId ? theirs : signIn?.userId === userId ? signIn : undefined
-  return { ...commit, data: forRecord(data, signIn), changes: new RecordChanges(changes, choose) }
+  const id = signIn && sessionIdOfSignIn(signIn.id)
+  return { ...commit, id, data: forRecord(data, signIn), changes: new RecordOperations(changes, choose) }
 }
 
 /** The data with this record's key among them, or none, in place of any that a handler has put there. */

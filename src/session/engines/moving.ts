@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto'
-import { Changes } from '../changes.ts'
 import { emptyData } from '../data.ts'
 import { KeyTakenError, SessionContendedError, SessionTooLargeError } from '../errors.ts'
 import type { ExpiryPolicy } from '../expiry.ts'
 import { newSessionKey } from '../key.ts'
+import { Operations } from '../operations.ts'
 import type { Outcome } from '../stores/store.ts'
 import { CookieEngine } from './cookie.ts'
 import type { SignIn } from './cookie-sign-in.ts'
@@ -60,6 +60,8 @@ const NOBODY: Client = { ipAddress: null, userAgent: null }
 export class MovingEngine implements Engine {
   readonly name: string
   readonly expiry: ExpiryPolicy | undefined
+  readonly cookieHoldsData: boolean
+  readonly refreshesCookie: boolean
   readonly #to: Engine
   readonly #from: Engine
   readonly #sharesRecords: boolean
@@ -70,6 +72,8 @@ export class MovingEngine implements Engine {
   constructor({ to, from, sharesRecords = false, now = Date.now }: MovingEngineOptions) {
     this.name = to.name
     this.expiry = to.expiry
+    this.cookieHoldsData = to.cookieHoldsData === true || from.cookieHoldsData === true
+    this.refreshesCookie = to.refreshesCookie === true
     this.#to = to
     this.#from = from
     this.#sharesRecords = sharesRecords
@@ -89,6 +93,8 @@ export class MovingEngine implements Engine {
 
   async commit(commit: Commit): Promise<Committed> {
     const { loaded } = commit
+    // What was read under an old key of the old engine is for that engine to follow.
+    if (loaded?.forwarded && this.#old.has(loaded)) return await this.#from.commit(commit)
     if (loaded !== undefined && this.#old.has(loaded)) return await this.#move({ ...commit, loaded })
     // First, for what a crash has left under the old key would be found again once the new engine has another.
     const mayBeLeft = loaded !== undefined && !(this.#sharesRecords && loaded.key !== null)
@@ -96,12 +102,13 @@ export class MovingEngine implements Engine {
     return await this.#to.commit(commit)
   }
 
-  async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
+  async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined> {
+    if (loaded.forwarded) return undefined
     if (!this.#old.has(loaded)) return await this.#to.touch(loaded)
     if (this.#keepsKey(loaded)) return await this.#touchOld(loaded)
     // It may have moved already, and the answer must not bring its old cookie back.
     if (loaded.key !== null && loaded.expires - this.#now() <= GRACE) return undefined
-    const [data, changes, client] = [loaded.data, new Changes(), NOBODY]
+    const [data, changes, client] = [loaded.data, new Operations(), NOBODY]
     try {
       // A new cookie of the old engine would end with the old one, if another request is moving the session now.
       const moved = await this.#move({ write: 'save', loaded, data, changes, client, restartClock: false })
@@ -134,22 +141,22 @@ export class MovingEngine implements Engine {
     return (await this.#to.claimed(key)) ?? (await this.#from.claimed(key))
   }
 
-  async endUser(userId: string, except?: string | null): Promise<number | undefined> {
+  async endUser(userId: string, exceptId?: string | null): Promise<number | undefined> {
     let to: number | undefined
     let from: number | undefined
     try {
       // The old one first, as in endOne; and the new one in any case.
-      from = await this.#from.endUser(userId, except)
+      from = await this.#from.endUser(userId, exceptId)
     } finally {
-      to = await this.#to.endUser(userId, except)
+      to = await this.#to.endUser(userId, exceptId)
     }
     return to === undefined || from === undefined ? undefined : to + from
   }
 
-  async listUser(userId: string, current?: string | null): Promise<UserSessions> {
-    const both = await Promise.all([this.#listOld(userId, current), this.#to.listUser(userId, current)])
-    // A session on its way may be in both under one name, and the new engine knows it better.
-    const listed = new Map(both.flatMap((part) => part.listed).map((session) => [session.key, session]))
+  async listUser(userId: string, currentId?: string | null): Promise<UserSessions> {
+    const both = await Promise.all([this.#listOld(userId, currentId), this.#to.listUser(userId, currentId)])
+    // A session on its way may be in both under one id, and the new engine knows it better.
+    const listed = new Map(both.flatMap((part) => part.listed).map((session) => [session.id, session]))
     return {
       listed: [...listed.values()],
       complete: both.every((part) => part.complete),
@@ -167,13 +174,13 @@ export class MovingEngine implements Engine {
   }
 
   /** What is in the old engine, and apart from it what may have moved into a cookie, and waits for its last requests. */
-  async #listOld(userId: string, current?: string | null): Promise<UserSessions & { leaving: ReadonlySet<string> }> {
-    const old = await this.#from.listUser(userId, current)
+  async #listOld(userId: string, currentId?: string | null): Promise<UserSessions & { leaving: ReadonlySet<string> }> {
+    const old = await this.#from.listUser(userId, currentId)
     const leaving = old.listed.filter(({ expires }) => this.#mayBeLeaving(expires))
     return {
       ...old,
       listed: old.listed.filter((one) => !leaving.includes(one)),
-      leaving: new Set(leaving.map(({ key }) => key)),
+      leaving: new Set(leaving.map(({ id }) => id)),
     }
   }
 
@@ -200,7 +207,7 @@ export class MovingEngine implements Engine {
     return older
   }
 
-  async #touchOld(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
+  async #touchOld(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined> {
     const touched = await this.#from.touch(loaded)
     if (touched !== undefined) this.#old.set(touched.loaded, asMoved(touched.loaded))
     return touched
@@ -264,7 +271,14 @@ export class MovingEngine implements Engine {
   /** Never writes over a newer state, and finds nothing when the session has been ended. */
   async #finish(young: Loaded, client: Client = NOBODY): Promise<Committed> {
     const { data } = withoutMark(young)
-    const commit = { write: 'save', loaded: young, data, changes: new Changes(), client, restartClock: false } as const
+    const commit = {
+      write: 'save',
+      loaded: young,
+      data,
+      changes: new Operations(),
+      client,
+      restartClock: false,
+    } as const
     return await this.#to.commit(commit)
   }
 
@@ -358,5 +372,6 @@ function asMoved(loaded: Held): Held {
       .toString(36)
       .padStart(32, '0')
       .slice(-32)
-  return { ...loaded, key: next, signIn: userId === null ? undefined : { userId, id: name('sign-in'), epoch: 0 } }
+  const signInId = loaded.id === null ? name('sign-in') : `${loaded.id}.${name('sign-in')}`
+  return { ...loaded, key: next, signIn: userId === null ? undefined : { userId, id: signInId, epoch: 0 } }
 }

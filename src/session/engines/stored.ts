@@ -1,21 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Codec } from '../codec/codec.ts'
 import { emptyData, plainJson, type SessionData } from '../data.ts'
-import { KeyTakenError, SessionContendedError } from '../errors.ts'
-import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
-import { isSessionKey, newSessionKey } from '../key.ts'
-import type { Observer, Operation } from '../observe/events.ts'
+import { SessionContendedError } from '../errors.ts'
+import type { ExpiryPolicy } from '../expiry.ts'
+import { isSessionKey, newSessionId } from '../key.ts'
+import type { Observer } from '../observe/events.ts'
+import type { Outcome, SessionStore } from '../stores/store.ts'
 import {
-  knowsUsers,
-  NotSupportedError,
-  type Outcome,
-  type SessionRecord,
-  type SessionStore,
-  type UserSessionStore,
-  type Version,
-} from '../stores/store.ts'
-import {
-  type Client,
   type Commit,
   type Committed,
   type Engine,
@@ -25,14 +16,21 @@ import {
   userIdOf,
 } from './engine.ts'
 import { KeyedQueue } from './queue.ts'
+import { type Live, Records, type Trail } from './records.ts'
+import { endSessionOf, endSessionsOf, sessionsOf } from './user-sessions.ts'
 
-/** What {@link StoredEngine} is made of. */
+/** Options for {@link StoredEngine}. */
 export interface StoredEngineOptions {
   /** What SESSION_ENGINE calls it; the store's name by default. */
   readonly name?: string
   readonly store: SessionStore
   readonly codec: Codec
   readonly expiry: ExpiryPolicy
+  /**
+   * Seconds for which the old key is good for late requests after a change of key: as long as the server lets a request
+   * take; 60 by default.
+   */
+  readonly forwardFor?: number
   /** Columns of the application's own, taken from the data at each save; the store must know their names. */
   readonly columns?: (data: SessionData) => Readonly<Record<string, string | number | null>>
   readonly observe?: Observer
@@ -40,39 +38,58 @@ export interface StoredEngineOptions {
   readonly now?: () => number
 }
 
-// A process whose requests follow one another closely wins most rounds, so the others need patience: about a second.
+// A process whose requests follow one another closely wins most rounds, so the others need about a second.
 const ATTEMPTS = 100
 const LONGEST_PAUSE = 20
-const KEY_DRAWS = 10
-// Django's table has no column for it, so there a session remembers its birth among its own data.
-const CREATED_KEY = '_session_created'
+const FORWARD_FOR = 60
 
-type Live = Loaded & { key: string }
+type Saved = Committed & { outcome: 'saved' }
 
-/** Sessions in a store, with a key in the cookie. Keeps the two laws by versioned saves and replay. */
+/** What became of a commit, and the newest state that the next in line can start from, if it is known. */
+interface Turn {
+  readonly committed: Committed
+  readonly newest?: Live | 'gone'
+}
+
+const GONE: Turn = { committed: { outcome: 'ended' }, newest: 'gone' }
+
+/**
+ * Sessions in a store, with a key in the cookie. Keeps the two guarantees by versioned saves and replay.
+ *
+ * A change of key is three steps, each of which may be the last: the successor is created with a short life; a forward,
+ * which holds its key and the data as they were, takes the place of the old record at the version that was read; the
+ * successor gets its full life. Late requests with the old key see the old data, their changes are replayed on the
+ * successor, and their answers set no cookie.
+ */
 export class StoredEngine implements Engine {
   readonly name: string
   readonly store: SessionStore
   readonly codec: Codec
-  readonly #expiry: ExpiryPolicy
-  readonly #columns: StoredEngineOptions['columns']
+  readonly refreshesCookie: boolean
+  readonly #records: Records
   readonly #observe: Observer
   readonly #now: () => number
-  readonly #queue = new KeyedQueue<Committed>()
+  readonly #queue = new KeyedQueue<Turn>()
 
-  constructor(options: StoredEngineOptions) {
-    this.name = options.name ?? options.store.name
-    this.store = options.store
-    this.codec = options.codec
-    this.#expiry = options.expiry
-    this.#columns = options.columns
-    this.#observe = options.observe ?? (() => {})
-    this.#now = options.now ?? Date.now
+  constructor({ name, store, codec, expiry, forwardFor = FORWARD_FOR, columns, observe, now }: StoredEngineOptions) {
+    this.name = name ?? store.name
+    this.store = store
+    this.codec = codec
+    this.refreshesCookie = codec.name === 'django'
+    this.#observe = observe ?? (() => {})
+    this.#now = now ?? Date.now
+    const [observed, clock] = [this.#observe, this.#now]
+    this.#records = new Records({ store, codec, expiry, forwardFor, columns, observe: observed, now: clock })
   }
 
   async open(cookie: string): Promise<Opened> {
     if (!isSessionKey(cookie)) return { live: false, suspicion: 'malformed-cookie' }
-    return await this.#load(cookie)
+    const found = await this.#records.load(cookie)
+    if (!found.live || found.successor === undefined) return found
+    const end = await this.#records.endOf(found.loaded, found.successor)
+    if (end === undefined) return { live: false, suspicion: 'unknown-key' }
+    this.#observe({ type: 'forward' })
+    return { live: true, loaded: { ...found.loaded, id: end.id, forwarded: true } }
   }
 
   /** Whether a live record has this session key. */
@@ -81,222 +98,212 @@ export class StoredEngine implements Engine {
   }
 
   async commit(commit: Commit): Promise<Committed> {
-    const { loaded } = commit
-    if (commit.write === 'create' || !hasKey(loaded)) return await this.#create(commit, dataFor(commit, undefined))
-    return await this.#queue.run(loaded.key, async (before) => {
+    const { loaded, write } = commit
+    if (write === 'create' || !hasKey(loaded)) return await this.#begin(commit, plainJson(commit.data) as SessionData)
+    const turn = await this.#queue.run(loaded.key, async (before) => {
       // Whoever ran before in this process has ended the session, or knows its newest state.
-      if (before?.outcome === 'ended' && commit.write === 'save') return before
-      const newest = before?.outcome === 'saved' && before.loaded.key === loaded.key ? (before.loaded as Live) : loaded
-      return commit.write === 'cycle'
-        ? await this.#cycle(commit, newest)
-        : await this.#save(commit, newest, newest !== loaded)
+      const known = before?.newest
+      if (known === 'gone') return write === 'save' ? GONE : await this.#withoutSession(commit)
+      const newest = known ?? loaded
+      if (newest.forwarded) return await this.#commitLate(commit, loaded.key)
+      return write === 'cycle' ? await this.#changeKey(commit, loaded.key) : await this.#save(commit, newest)
     })
+    return turn.committed
   }
 
   async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
-    if (!hasKey(loaded)) return undefined
-    const lastActivity = this.#now()
-    const expires = deadline(this.#expiry, loaded.data[EXPIRY_KEY], loaded.createdAt, lastActivity)
-    const outcome = await this.#timed('touch', () =>
-      this.store.touch(this.codec.storeKey(loaded.key), loaded.version, { expires, lastActivity }),
-    )
-    return outcome === 'done' ? { loaded: { ...loaded, expires, lastActivity }, cookie: loaded.key } : undefined
+    if (!hasKey(loaded) || loaded.forwarded) return undefined
+    const touched = await this.#records.touch(loaded)
+    return typeof touched === 'string' ? undefined : { loaded: touched, cookie: touched.key }
   }
 
   async end(loaded: Loaded): Promise<void> {
-    if (hasKey(loaded)) await this.#timed('delete', () => this.store.delete(this.codec.storeKey(loaded.key)))
+    if (!hasKey(loaded)) return
+    // At the version that was read, or a change of key meanwhile would be missed.
+    if (!loaded.forwarded && (await this.#records.delete(loaded)) !== 'conflict') return
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      if (await this.#endNewest(loaded.key)) return
+      await this.#pause(attempt)
+    }
+    throw new SessionContendedError()
   }
 
-  async adopt(commit: Commit & { loaded: Loaded }): Promise<Committed & { outcome: 'saved' }> {
+  async adopt(commit: Commit & { loaded: Loaded }): Promise<Saved> {
     const { loaded, write, client } = commit
     const data = plainJson(commit.data) as SessionData
-    if (write === 'cycle' || !hasKey(loaded)) return await this.#create(commit, data)
-    const record = this.#record(loaded.key, data, client, loaded.createdAt, this.#now())
-    const version = await this.#timed('create', () => this.store.create(this.codec.storeKey(loaded.key), record))
-    return saved(loaded.key, data, record, version, false)
+    if (write === 'cycle' || !hasKey(loaded)) return await this.#begin(commit, data)
+    const id = loaded.id ?? commit.id ?? newSessionId()
+    const { createdAt } = loaded
+    return saved(await this.#records.createAs(loaded.key, data, { id, createdAt, client }), false)
   }
 
   async leave(loaded: Loaded, grace = 0): Promise<Outcome> {
-    if (!hasKey(loaded)) return 'missing'
-    const { version, lastActivity } = loaded
-    const key = this.codec.storeKey(loaded.key)
-    if (grace === 0) return await this.#timed('cycle', () => this.store.delete(key, version))
-    const expires = Math.min(loaded.expires, this.#now() + grace)
-    return await this.#timed('touch', () => this.store.touch(key, version, { expires, lastActivity }))
+    return hasKey(loaded) ? await this.#records.leave(loaded, grace) : 'missing'
   }
 
   async claim(loaded: Loaded, mark: string): Promise<Outcome> {
-    if (!hasKey(loaded)) return 'missing'
-    const { createdAt, lastActivity, expires, version } = loaded
-    // Nobody's: what is listed and ended by its user is the session in the other engine.
-    const owner = { userId: null, ipAddress: null, userAgent: null }
-    const extra = this.#columns === undefined ? {} : { extra: this.#columns(emptyData()) }
-    const record = { data: mark, expires, createdAt, lastActivity, ...owner, ...extra }
-    const save = () => this.store.save(this.codec.storeKey(loaded.key), version, record)
-    const { outcome } = await this.#timed('save', save)
-    return outcome === 'saved' ? 'done' : outcome
+    return hasKey(loaded) ? await this.#records.claim(loaded, mark) : 'missing'
   }
 
   async claimed(key: string): Promise<string | undefined> {
-    return (await this.#timed('load', () => this.store.load(this.codec.storeKey(key))))?.data
+    return await this.#records.textOf(key)
   }
 
-  async endUser(userId: string, except: string | null = null): Promise<number> {
-    return await this.#users().endByUser(userId, except === null ? undefined : this.codec.storeKey(except))
+  async endUser(userId: string, exceptId: string | null = null): Promise<number> {
+    return await endSessionsOf(this.store, userId, exceptId)
   }
 
-  async listUser(userId: string, current: string | null = null): Promise<UserSessions> {
-    const own = current === null ? undefined : this.codec.storeKey(current)
-    try {
-      const sessions = await this.#users().listByUser(userId)
-      const listed = sessions.map((session) => ({ ...session, current: session.key === own }))
-      return { listed, complete: true, endable: true }
-    } catch (error) {
-      if (!(error instanceof NotSupportedError)) throw error
-      return { listed: [], complete: false, endable: false }
-    }
+  async listUser(userId: string, currentId: string | null = null): Promise<UserSessions> {
+    return await sessionsOf(this.store, userId, currentId)
   }
 
   async endOne(userId: string, id: string): Promise<boolean> {
-    const record = await this.#timed('load', () => this.store.load(id))
-    if (record?.userId !== userId) return false
-    return (await this.#timed('delete', () => this.store.delete(id))) === 'done'
+    return await endSessionOf(this.store, userId, id)
   }
 
-  #users(): UserSessionStore {
-    if (knowsUsers(this.store)) return this.store
-    throw new NotSupportedError(`The ${this.name} engine cannot tell whose sessions it keeps.`)
+  /** A new record: of a session that begins, or that comes from another engine. */
+  async #begin({ loaded, restartClock, client, id }: Commit, data: SessionData): Promise<Saved> {
+    const createdAt = loaded === undefined || restartClock ? this.#now() : loaded.createdAt
+    const about = { id: loaded?.id ?? id ?? newSessionId(), createdAt, client }
+    return saved(await this.#records.create(data, about), false)
   }
 
-  async #load(key: string): Promise<Opened & ({ live: false } | { loaded: Live })> {
-    const stored = await this.#timed('load', () => this.store.load(this.codec.storeKey(key)))
-    if (stored === undefined) return { live: false, suspicion: 'unknown-key' }
-    const decoded = this.codec.decode(key, stored.data)
-    if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
-    const { version, expires, lastActivity } = stored
-    const createdAt = stored.createdAt || createdAmongData(decoded.data, this.#now())
-    return { live: true, loaded: { key, data: decoded.data, version, expires, lastActivity, createdAt } }
+  /** A sign-in goes on with this request's changes alone, as a session of its own; anything else ends with the session. */
+  async #withoutSession(commit: Commit): Promise<Turn> {
+    if (!isSignIn(commit)) return GONE
+    const { changes, client } = commit
+    const fresh = await this.#begin(
+      { ...commit, loaded: undefined, id: undefined, client },
+      changes.replayOn(emptyData()),
+    )
+    return { committed: fresh, newest: 'gone' }
   }
 
-  async #create(commit: Commit, data: SessionData): Promise<Committed & { outcome: 'saved' }> {
-    const now = this.#now()
-    const createdAt = commit.loaded === undefined || commit.restartClock ? now : commit.loaded.createdAt
-    for (let draw = 0; draw < KEY_DRAWS; draw++) {
-      const key = newSessionKey()
-      const record = this.#record(key, data, commit.client, createdAt, now)
-      try {
-        // Wrapped, because a version may be the stored text, which is nobody's outcome.
-        const create = async () => ({ version: await this.store.create(this.codec.storeKey(key), record) })
-        const { version } = await this.#timed('create', create)
-        return saved(key, data, record, version, false)
-      } catch (error) {
-        if (!(error instanceof KeyTakenError)) throw error
-      }
-    }
-    throw new SessionContendedError()
-  }
-
-  async #save(commit: Commit, newest: Live, replayed: boolean): Promise<Committed> {
+  async #save(commit: Commit, newest: Live): Promise<Turn> {
     let current = newest
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const data = dataFor(commit, current)
-      const record = this.#record(current.key, data, commit.client, current.createdAt, this.#now())
-      const { version } = current
-      const result = await this.#timed('save', () => this.store.save(this.codec.storeKey(current.key), version, record))
-      if (result.outcome === 'saved') return saved(current.key, data, record, result.version, replayed || attempt > 1)
-      const reloaded = result.outcome === 'missing' ? undefined : await this.#reload(current.key, attempt)
-      if (reloaded === undefined) return { outcome: 'ended' }
-      current = reloaded
-    }
-    throw new SessionContendedError()
-  }
-
-  /**
-   * Moves the session to a new key: create the new, then end the old only if it is still as read. A
-   * crash in between leaves the old one in force and a new one whose key nobody was told.
-   */
-  async #cycle(commit: Commit, newest: Live): Promise<Committed> {
-    let current = newest
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const next = await this.#create({ ...commit, loaded: current }, dataFor(commit, current))
-      const { version } = current
-      const ended = await this.#timed('cycle', () => this.store.delete(this.codec.storeKey(current.key), version))
-      if (ended === 'done') return next
-      await this.end(next.loaded)
-      const reloaded = ended === 'missing' ? undefined : await this.#reload(current.key, attempt)
-      // A sign-in stands on its own: where the old session has ended, it goes on with this request's changes alone.
-      if (reloaded === undefined) {
-        return await this.#create({ ...commit, loaded: undefined }, commit.changes.replayOn(emptyData()))
+      const result = await this.#records.save(current, dataFor(commit, current), commit.client)
+      if (result === 'missing') return GONE
+      if (result !== 'conflict') {
+        return { committed: saved(result, attempt > 1 || current !== commit.loaded), newest: result }
       }
-      current = reloaded
+      await this.#conflict(attempt)
+      const found = await this.#records.load(current.key)
+      if (!found.live) return GONE
+      if (found.successor !== undefined) return await this.#commitLate(commit, current.key)
+      current = found.loaded
     }
     throw new SessionContendedError()
   }
 
-  async #reload(key: string, attempt: number): Promise<Live | undefined> {
+  async #changeKey(commit: Commit, key: string): Promise<Turn> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      // Read again: the handler has changed what it was given, and a forward holds the data as they were.
+      const found = await this.#records.load(key)
+      if (!found.live) return await this.#withoutSession(commit)
+      if (found.successor !== undefined) return await this.#commitLate(commit, key)
+      const current = found.loaded
+      const { id } = current
+      const createdAt = commit.restartClock ? this.#now() : current.createdAt
+      const about = { id, createdAt, client: commit.client }
+      const next = await this.#records.create(dataFor(commit, current), about, this.codec.forwards)
+      const given = await this.#records.giveUp(current, next.key)
+      if (given === 'done') return await this.#confirm(next, !isAsLoaded(commit, current))
+      await this.#records.delete(next)
+      if (given === 'missing') return await this.#withoutSession(commit)
+      await this.#conflict(attempt)
+    }
+    throw new SessionContendedError()
+  }
+
+  async #confirm(next: Live, replayed: boolean): Promise<Turn> {
+    if (!this.codec.forwards) return { committed: saved(next, replayed) }
+    const touched = await this.#records.touch(next)
+    // A conflict is a late request that has saved to it, and so given it its full life; missing, that it was ended.
+    if (touched === 'missing') return { committed: { outcome: 'ended' } }
+    return { committed: saved(touched === 'conflict' ? next : touched, replayed) }
+  }
+
+  /** What a request does that still has an old key, or has found that its key was changed meanwhile. */
+  async #commitLate(commit: Commit, key: string): Promise<Turn> {
+    if (!commit.loaded?.forwarded) this.#observe({ type: 'forward' })
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const trail = await this.#records.follow(key)
+      // Also a sign-in: a session that was ended under any of its keys stays ended.
+      if (trail?.end === undefined) return { committed: { outcome: 'ended' } }
+      const { frozen, end } = trail
+      const user = userIdOf(end.data)
+      if (isSignIn(commit) && user !== userIdOf(commit.data)) {
+        // Nobody has signed in meanwhile: the session takes the sign-in under its newest key.
+        if (user === null) return forgetting(await this.#changeKey(commit, end.key))
+        return forgetting(await this.#withoutSession(commit))
+      }
+      const mayReplay = isSignIn(commit) || user === userIdOf(frozen.data) || commit.changes.survivesSignIn
+      if (!mayReplay) return { committed: { outcome: 'ended' } }
+      const data = commit.changes.withoutSignIn().replayOn(end.data)
+      const result = await this.#records.save(end, data, commit.client)
+      if (typeof result !== 'string') return late(commit, trail, result)
+      await this.#conflict(attempt)
+    }
+    throw new SessionContendedError()
+  }
+
+  /** Ends what the key leads to now, if both are of one user, and then the key; false when somebody was faster. */
+  async #endNewest(key: string): Promise<boolean> {
+    const found = await this.#records.load(key)
+    if (!found.live) {
+      // What cannot be decoded must not come to life again with an older secret.
+      await this.#records.deleteAny(this.codec.storeKey(key))
+      return true
+    }
+    const { loaded, successor } = found
+    const end = successor === undefined ? undefined : await this.#records.endOf(loaded, successor)
+    // First, or a crash in between would leave a session that this key does not lead to any more.
+    const mayEnd = end !== undefined && userIdOf(end.data) === userIdOf(loaded.data)
+    if (mayEnd && (await this.#records.delete(end)) === 'conflict') return false
+    return (await this.#records.delete(loaded)) !== 'conflict'
+  }
+
+  async #conflict(attempt: number): Promise<void> {
     this.#observe({ type: 'conflict', attempt })
-    // The first retry is immediate; later ones spread out, so that many writers do not march in step.
+    await this.#pause(attempt)
+  }
+
+  /** The first retry is immediate; later ones spread out, so that many writers do not march in step. */
+  async #pause(attempt: number): Promise<void> {
     if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE))
-    const opened = await this.#load(key)
-    return opened.live ? opened.loaded : undefined
-  }
-
-  #record(key: string, data: SessionData, client: Client, createdAt: number, now: number): SessionRecord {
-    if (this.codec.name === 'django' && this.#expiry.absoluteAge !== undefined) data[CREATED_KEY] = createdAt
-    const encoded = this.codec.encode(key, data)
-    this.#observe({ type: 'size', bytes: encoded.length })
-    return {
-      data: encoded,
-      expires: deadline(this.#expiry, data[EXPIRY_KEY], createdAt, now),
-      createdAt,
-      lastActivity: now,
-      userId: userIdOf(data),
-      ipAddress: client.ipAddress,
-      userAgent: client.userAgent,
-      ...(this.#columns === undefined ? {} : { extra: this.#columns(data) }),
-    }
-  }
-
-  async #timed<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
-    const start = performance.now()
-    let outcome = 'failed'
-    try {
-      const result = await work()
-      outcome = outcomeOf(result)
-      return result
-    } finally {
-      this.#observe({ type: 'operation', operation, outcome, milliseconds: performance.now() - start })
-    }
   }
 }
 
+function isSignIn({ write, restartClock }: Commit): boolean {
+  return write === 'cycle' && restartClock
+}
+
+function isAsLoaded({ loaded }: Commit, current: Live): boolean {
+  return loaded === current || (loaded?.key === current.key && loaded.version === current.version)
+}
+
 /** What to write over `current`: the request's own data if that is what it loaded, its changes replayed otherwise. */
-function dataFor({ loaded, data, changes }: Commit, current: Loaded | undefined): SessionData {
-  return current === loaded ? (plainJson(data) as SessionData) : changes.replayOn(current?.data ?? emptyData())
+function dataFor(commit: Commit, current: Live): SessionData {
+  return isAsLoaded(commit, current) ? (plainJson(commit.data) as SessionData) : commit.changes.replayOn(current.data)
 }
 
 function hasKey(loaded: Loaded | undefined): loaded is Live {
   return loaded !== undefined && loaded.key !== null
 }
 
-function saved(key: string, data: SessionData, record: SessionRecord, version: Version, replayed: boolean) {
-  const { createdAt, lastActivity, expires } = record
-  return {
-    outcome: 'saved' as const,
-    loaded: { key, data, version, createdAt, lastActivity, expires },
-    cookie: key,
-    replayed,
-  }
+function saved(loaded: Live, replayed: boolean): Saved {
+  return { outcome: 'saved', loaded, cookie: loaded.key, replayed }
 }
 
-function createdAmongData(data: SessionData, now: number): number {
-  const created = data[CREATED_KEY]
-  // Written by Django, or before there was an absolute age: the clock starts now.
-  return typeof created === 'number' ? created : now
+/** A sign-in joins the session under its newest key; nobody else learns that key, or what came after the old one. */
+function late(commit: Commit, { frozen }: Trail, joined: Live): Turn {
+  const view: Live = { ...frozen, id: joined.id, data: commit.changes.replayOn(frozen.data), forwarded: true }
+  if (isSignIn(commit)) return { committed: saved(joined, true), newest: view }
+  return { committed: { outcome: 'saved', loaded: view, cookie: undefined, replayed: true }, newest: view }
 }
 
-function outcomeOf(result: unknown): string {
-  if (typeof result === 'string') return result
-  if (result === undefined) return 'missing'
-  return typeof result === 'object' && result !== null && 'outcome' in result ? String(result.outcome) : 'done'
+/** What follows in line has the old key, and finds out by itself where it leads. */
+function forgetting({ committed }: Turn): Turn {
+  return { committed }
 }

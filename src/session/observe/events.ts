@@ -25,6 +25,10 @@ export type SessionEvent =
   | { type: 'size'; bytes: number }
   /** A save went through after its changes were applied to a state newer than the request had read. */
   | { type: 'replayed' }
+  /** Another request had changed the values of these keys as well; the later change took their place. */
+  | { type: 'overwritten'; keys: readonly string[] }
+  /** A late request came with the key from before a change of key. */
+  | { type: 'forward' }
   | { type: 'operation'; operation: Operation; outcome: string; milliseconds: number }
 
 /**
@@ -33,7 +37,7 @@ export type SessionEvent =
  */
 export type SecurityKind = 'duplicate-cookie' | 'malformed-cookie' | 'unknown-key' | 'undecodable' | 'revoked'
 
-/** What an engine asks of its store; a cycle is the conditional end of the old record. */
+/** What an engine asks of its store; a cycle is what becomes of the old record when the key changes. */
 export type Operation = 'load' | 'create' | 'save' | 'touch' | 'delete' | 'cycle'
 
 /** Receives every event; must not throw, and is called on the request's path, so it should be quick. */

@@ -64,8 +64,6 @@ export interface Surroundings {
   readonly engine: string
   readonly expiry: ExpiryPolicy
   readonly settled: boolean
-  /** What the answer would do about the session as it is. */
-  decide(session: Session): Decision
 }
 
 const UNASKED = settle({
@@ -84,7 +82,10 @@ const UNASKED = settle({
 export class Trace {
   #opening: Opening | undefined
   #session: Session | undefined
+  #decide: (() => Decision) | undefined
   #decision: Decision | undefined
+  /** As it was before it was stored. */
+  #changes: { changed: boolean; changedKeys: readonly string[] } | undefined
   #writing: Attempt | undefined
 
   async open(cookies: number, work: () => Promise<Opened>): Promise<Opened> {
@@ -95,18 +96,21 @@ export class Trace {
     return await result
   }
 
-  hold(session: Session): void {
+  /** @param decide what the answer would do about the session as it is */
+  hold(session: Session, decide: () => Decision): void {
     this.#session = session
+    this.#decide = decide
   }
 
   async carryOut(decision: Decision, work: () => Promise<void>): Promise<void> {
     this.#decision = decision
+    this.#changes = this.#session && changesOf(this.#session)
     const { result, ...attempt } = await attempted(work)
     this.#writing = attempt
     await result
   }
 
-  explain({ engine, expiry, settled, decide }: Surroundings): Explanation {
+  explain({ engine, expiry, settled }: Surroundings): Explanation {
     const opening = this.#opening
     const session = this.#session
     const state = session?.state()
@@ -119,13 +123,17 @@ export class Trace {
       live: state?.loaded && clocks(expiry, state.loaded),
       content,
       bytes: bytesOf(state?.data ?? {}),
-      changed: state?.changed ?? false,
-      changedKeys: state?.changes.keys ?? [],
+      ...(this.#changes ?? (session && changesOf(session)) ?? { changed: false, changedKeys: [] }),
       flushed: state?.flushed ?? false,
-      decision: this.#decision ?? (session === undefined ? unasked : decide(session)),
+      decision: this.#decision ?? this.#decide?.() ?? unasked,
       writing: this.#writing,
     }
   }
+}
+
+function changesOf(session: Session) {
+  const { changed, operations } = session.state()
+  return { changed, changedKeys: operations.keys }
 }
 
 /** Waits for the end of it, whichever it is; `result` says which. */

@@ -10,6 +10,7 @@ import {
   type SessionRecord,
   type SessionStore,
   type StoredRecord,
+  sessionIdOf,
   type UserSession,
   type UserSessionStore,
   type Version,
@@ -85,16 +86,21 @@ export class CacheStore implements SessionStore, UserSessionStore {
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {
-    const keys = await this.#usersOf().keys(userId)
-    const records = await Promise.all(keys.map(async (key) => ({ key, record: await this.load(key) })))
-    return records
-      .flatMap(({ key, record }) => (record?.userId === userId ? [{ key, ...visible(record) }] : []))
+    const users = this.#usersOf()
+    const found = new Map<string, StoredRecord | undefined>()
+    // Again until there is nothing new: a session that changes its key has a second record before the first one goes.
+    for (let keys = await users.keys(userId); keys.length > 0; ) {
+      await Promise.all(keys.map(async (key) => found.set(key, await this.load(key))))
+      keys = (await users.keys(userId)).filter((key) => !found.has(key))
+    }
+    return [...found]
+      .flatMap(([key, record]) => (record?.userId === userId ? [visible(key, record)] : []))
       .sort((one, other) => other.lastActivity - one.lastActivity)
   }
 
-  async endByUser(userId: string, except?: string): Promise<number> {
+  async endByUser(userId: string, exceptId?: string): Promise<number> {
     const sessions = await this.listByUser(userId)
-    const ended = sessions.filter(({ key }) => key !== except).map(({ key }) => this.delete(key))
+    const ended = sessions.filter(({ id }) => id !== exceptId).map(({ key }) => this.delete(key))
     return (await Promise.all(ended)).filter((outcome) => outcome === 'done').length
   }
 
@@ -146,10 +152,12 @@ const UNREADABLE = {
   createdAt: 0,
   lastActivity: 0,
   userId: null,
+  sessionId: null,
   ipAddress: null,
   userAgent: null,
 }
 
-function visible({ createdAt, lastActivity, expires, ipAddress, userAgent }: StoredRecord) {
-  return { createdAt, lastActivity, expires, ipAddress, userAgent }
+function visible(key: string, record: StoredRecord): UserSession {
+  const { createdAt, lastActivity, expires, ipAddress, userAgent } = record
+  return { key, id: sessionIdOf(key, record), createdAt, lastActivity, expires, ipAddress, userAgent }
 }

@@ -116,9 +116,9 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   }
 
   // One by one: a session that began after the list was read must not lose its row and keep its copy.
-  async endByUser(userId: string, except?: string): Promise<number> {
+  async endByUser(userId: string, exceptId?: string): Promise<number> {
     const sessions = await this.#withUsers().listByUser(userId)
-    const ended = sessions.filter(({ key }) => key !== except).map(({ key }) => this.delete(key))
+    const ended = sessions.filter(({ id }) => id !== exceptId).map(({ key }) => this.delete(key))
     return (await Promise.all(ended)).filter((outcome) => outcome === 'done').length
   }
 

@@ -31,7 +31,9 @@ export interface Layout {
   /** The names of the two columns that every layout has beside the key. */
   readonly data: string
   readonly expires: string
-  /** Whether the table knows user, address, birth and last activity. */
+  /** The condition for rows that are sessions, and not forwards. */
+  readonly isSession: string
+  /** Whether the table knows user, session id, address, birth and last activity. */
   readonly keepsMetadata: boolean
   time(milliseconds: number): Binding
   forCreate(key: string, record: SessionRecord): Binding[]
@@ -41,7 +43,17 @@ export interface Layout {
   read(row: Row): StoredRecord
 }
 
-const OWN_COLUMNS = ['data', 'version', 'expires', 'created_at', 'last_activity', 'user_id', 'ip_address', 'user_agent']
+const OWN_COLUMNS = [
+  'data',
+  'version',
+  'expires',
+  'created_at',
+  'last_activity',
+  'user_id',
+  'session_id',
+  'ip_address',
+  'user_agent',
+]
 
 /**
  * The project's own table: a version counter, metadata beside the data, times as milliseconds since 1970.
@@ -51,7 +63,7 @@ const OWN_COLUMNS = ['data', 'version', 'expires', 'created_at', 'last_activity'
 export function ownLayout(table: string, extraColumns: readonly string[] = []): Layout {
   const extra = (record: SessionRecord) => extraColumns.map((name) => record.extra?.[name] ?? null)
   const created = ['session_key', ...OWN_COLUMNS, ...extraColumns]
-  const set = ['data', 'expires', 'last_activity', 'user_id', 'ip_address', 'user_agent', ...extraColumns]
+  const set = ['data', 'expires', 'last_activity', 'user_id', 'session_id', 'ip_address', 'user_agent', ...extraColumns]
   const live = 'expires > ?'
   const asRead = `session_key = ? AND version = ? AND ${live}`
   return {
@@ -59,6 +71,7 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
     columns: created,
     data: 'data',
     expires: 'expires',
+    isSession: "(session_id IS NULL OR session_id <> '')",
     keepsMetadata: true,
     sql: {
       load: `SELECT ${OWN_COLUMNS.join(', ')} FROM ${table} WHERE session_key = ? AND ${live}`,
@@ -76,12 +89,12 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
     },
     time: (milliseconds) => milliseconds,
     forCreate: (key, record) => {
-      const { data, expires, createdAt, lastActivity, userId, ipAddress, userAgent } = record
-      return [key, data, 1, expires, createdAt, lastActivity, userId, ipAddress, userAgent, ...extra(record)]
+      const { data, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent } = record
+      return [key, data, 1, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, ...extra(record)]
     },
     forSave: (key, version, record) => {
-      const { data, expires, lastActivity, userId, ipAddress, userAgent } = record
-      return [data, expires, lastActivity, userId, ipAddress, userAgent, ...extra(record), key, version]
+      const { data, expires, lastActivity, userId, sessionId, ipAddress, userAgent } = record
+      return [data, expires, lastActivity, userId, sessionId, ipAddress, userAgent, ...extra(record), key, version]
     },
     forTouch: (key, version, { expires, lastActivity }) => [expires, lastActivity, key, version],
     savedVersion: (version) => Number(version) + 1,
@@ -92,6 +105,7 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
       createdAt: Number(row['created_at']),
       lastActivity: Number(row['last_activity']),
       userId: textOrNull(row['user_id']),
+      sessionId: textOrNull(row['session_id']),
       ipAddress: textOrNull(row['ip_address']),
       userAgent: textOrNull(row['user_agent']),
     }),
@@ -115,6 +129,7 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
     columns: ['session_key', 'session_data', 'expire_date'],
     data: 'session_data',
     expires: 'expire_date',
+    isSession: '1 = 1',
     keepsMetadata: false,
     sql: {
       load: `SELECT session_data, expire_date FROM ${table} WHERE session_key = ? AND ${live}`,
@@ -142,6 +157,7 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
       createdAt: 0,
       lastActivity: 0,
       userId: null,
+      sessionId: null,
       ipAddress: null,
       userAgent: null,
     }),

@@ -40,7 +40,7 @@ export class DatabaseRevocations implements Revocations {
   /** @throws Error saying what to do when the table is not there as it should be; StoreUnavailableError */
   async assertReady(): Promise<void> {
     try {
-      await this.#knex(TABLE).select('subject', 'epoch', 'expires').limit(1)
+      await this.#knex(TABLE).select('subject', 'epoch', 'expires', 'successor').limit(1)
     } catch (error) {
       await this.#knex.raw('SELECT 1').catch((reason: unknown) => {
         throw new StoreUnavailableError(reason)
@@ -49,22 +49,26 @@ export class DatabaseRevocations implements Revocations {
     }
   }
 
-  async check(userId: string, sessionId: string): Promise<Standing> {
-    const user = userSubject(userId)
-    const session = sessionSubject(sessionId)
-    const { rows } = await this.#run(`SELECT subject, epoch FROM ${TABLE} WHERE subject IN (?, ?)`, [user, session])
-    const epochs = new Map(rows.map((row) => [row['subject'], Number(row['epoch'])]))
-    const ended = epochs.get(session) ?? Number.POSITIVE_INFINITY
-    return { epoch: epochs.get(user) ?? 0, ended: ended <= this.#now() }
+  async check(userId: string, signInId: string): Promise<Standing> {
+    const bindings = [userSubject(userId), sessionSubject(signInId)]
+    const { rows } = await this.#run(`SELECT subject, epoch, successor FROM ${TABLE} WHERE subject IN (?, ?)`, bindings)
+    const [user, session] = bindings.map((subject) => rows.find((row) => row['subject'] === subject))
+    return {
+      epoch: Number(user?.['epoch'] ?? 0),
+      kept: textIn(user?.['successor']),
+      ended: session !== undefined && Number(session['epoch']) <= this.#now(),
+      successor: textIn(session?.['successor']),
+    }
   }
 
-  async endSession(sessionId: string, expires: number, from = 0): Promise<void> {
-    await this.#run(this.#sql.endSession, [sessionSubject(sessionId), from, expires, from, expires])
+  async endSession(signInId: string, expires: number, from = 0, successorId?: string): Promise<void> {
+    const successor = successorId === undefined ? null : sessionSubject(successorId)
+    await this.#put(this.#sql.endSession, sessionSubject(signInId), [from, expires, successor])
   }
 
-  async endUser(userId: string, expires: number): Promise<void> {
-    const now = this.#now()
-    await this.#run(this.#sql.endUser, [userSubject(userId), now, expires, now, expires])
+  async endUser(userId: string, expires: number, exceptId?: string): Promise<void> {
+    const kept = exceptId === undefined ? null : sessionSubject(exceptId)
+    await this.#put(this.#sql.endUser, userSubject(userId), [this.#now(), expires, kept])
   }
 
   async clear(before: number, signal?: AbortSignal): Promise<number> {
@@ -76,6 +80,11 @@ export class DatabaseRevocations implements Revocations {
       // Requests need the table as well.
       await sleep(PAUSE)
     }
+  }
+
+  async #put(sql: string, subject: string, values: readonly Binding[]): Promise<void> {
+    // Once for a new entry, and once for one that is there.
+    await this.#run(sql, [subject, ...values, ...values])
   }
 
   async #run(sql: string, bindings: readonly Binding[], timeout?: number): Promise<Result> {
@@ -94,14 +103,14 @@ function sqlFor(dialect: Dialect) {
   const [least, greatest] = dialect === 'sqlite' ? ['MIN', 'MAX'] : ['LEAST', 'GREATEST']
   const taken = dialect === 'mysql' ? 'ON DUPLICATE KEY UPDATE' : 'ON CONFLICT (subject) DO UPDATE SET'
   // An entry never goes earlier than somebody asked for.
-  const put = (epoch: string) =>
-    `INSERT INTO ${TABLE} (subject, epoch, expires) VALUES (?, ?, ?) ${taken} ` +
-    `epoch = ${epoch}, expires = ${greatest}(${TABLE}.expires, ?)`
+  const put = (epoch: string, successor: string) =>
+    `INSERT INTO ${TABLE} (subject, epoch, expires, successor) VALUES (?, ?, ?, ?) ${taken} ` +
+    `epoch = ${epoch}, expires = ${greatest}(${TABLE}.expires, ?), successor = ${successor}`
   const expired = `WHERE expires <= ? LIMIT ${BATCH}`
   return {
-    endSession: put(`${least}(${TABLE}.epoch, ?)`),
+    endSession: put(`${least}(${TABLE}.epoch, ?)`, `COALESCE(${TABLE}.successor, ?)`),
     // It rises even where the clock does not, so that of two at once both count.
-    endUser: put(`${greatest}(${TABLE}.epoch + 1, ?)`),
+    endUser: put(`${greatest}(${TABLE}.epoch + 1, ?)`, '?'),
     // MySQL cannot delete from a table that it is choosing from with a limit; the others have no limit on a delete,
     // and compare the time twice, because a chosen entry may have been prolonged meanwhile.
     clear:
@@ -109,4 +118,8 @@ function sqlFor(dialect: Dialect) {
         ? `DELETE FROM ${TABLE} ${expired}`
         : `DELETE FROM ${TABLE} WHERE (subject, expires) IN (SELECT subject, expires FROM ${TABLE} ${expired})`,
   }
+}
+
+function textIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
 }

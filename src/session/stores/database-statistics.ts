@@ -26,7 +26,10 @@ export async function tableStatistics(
   }
   const columns = counts.map(([name, condition]) => `COUNT(CASE WHEN ${condition} THEN 1 END) AS ${name}`)
   const bindings = counts.flatMap(([, , ...values]) => values)
-  const [row = {}] = await query(`SELECT COUNT(*) AS total, ${columns.join(', ')} FROM ${table}`, bindings)
+  const [row = {}] = await query(
+    `SELECT COUNT(*) AS total, ${columns.join(', ')} FROM ${table} WHERE ${layout.isSession}`,
+    bindings,
+  )
   const figure = (name: string) => Number(row[name] ?? 0)
   return {
     total: figure('total'),
@@ -46,7 +49,8 @@ async function largest(query: Query, table: string, layout: Layout, now: number)
   const metadata = layout.keepsMetadata ? ', user_id, created_at, last_activity' : ''
   // OCTET_LENGTH, because LENGTH counts bytes on MySQL but characters on the others.
   const rows = await query(
-    `SELECT OCTET_LENGTH(${layout.data}) AS bytes${metadata} FROM ${table} WHERE ${layout.expires} > ? ORDER BY 1 DESC LIMIT ${LARGEST}`,
+    `SELECT OCTET_LENGTH(${layout.data}) AS bytes${metadata} FROM ${table} ` +
+      `WHERE ${layout.expires} > ? AND ${layout.isSession} ORDER BY 1 DESC LIMIT ${LARGEST}`,
     [layout.time(now)],
   )
   return rows.map((row) => ({

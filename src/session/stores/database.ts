@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import { KeyTakenError, StoreUnavailableError } from '../errors.ts'
+import { derivedSessionId } from '../key.ts'
 import { djangoLayout, type Layout, ownLayout } from './database-layouts.ts'
 import {
   type Binding,
@@ -26,6 +27,7 @@ import {
   type StatisticsStore,
   type StoredRecord,
   type StoreStatistics,
+  sessionIdOf,
   type UserSession,
   type UserSessionStore,
   type Version,
@@ -173,27 +175,39 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
 
   async listByUser(userId: string): Promise<UserSession[]> {
     this.#requireMetadata('It keeps no user beside the data.')
-    const columns = 'session_key, created_at, last_activity, expires, ip_address, user_agent'
+    const columns = 'session_key, session_id, created_at, last_activity, expires, ip_address, user_agent'
     const { rows } = await this.#run(
       `SELECT ${columns} FROM ${this.#table} WHERE user_id = ? AND expires > ? ORDER BY last_activity DESC`,
       [userId, this.#now()],
     )
     return rows.map((row) => {
-      const { createdAt, lastActivity, expires, ipAddress, userAgent } = this.#layout.read(row)
-      return { key: String(row['session_key']), createdAt, lastActivity, expires, ipAddress, userAgent }
+      const key = String(row['session_key'])
+      const record = this.#layout.read(row)
+      const { createdAt, lastActivity, expires, ipAddress, userAgent } = record
+      return { key, id: sessionIdOf(key, record), createdAt, lastActivity, expires, ipAddress, userAgent }
     })
   }
 
-  async endByUser(userId: string, except?: string): Promise<number> {
+  async endByUser(userId: string, exceptId?: string): Promise<number> {
     this.#requireMetadata('It keeps no user beside the data.')
-    const sql = `DELETE FROM ${this.#table} WHERE user_id = ? AND session_key <> ?`
-    return (await this.#run(sql, [userId, except ?? ''])).changes
+    const sql = `DELETE FROM ${this.#table} WHERE user_id = ?`
+    if (exceptId === undefined) return (await this.#run(sql, [userId])).changes
+    const others = `${sql} AND (session_id IS NULL OR session_id <> ?) AND session_key <> ?`
+    return (await this.#run(others, [userId, exceptId, await this.#olderKey(userId, exceptId)])).changes
+  }
+
+  /** The key of the session with this id where an older version wrote its row, and no id; empty for none. */
+  async #olderKey(userId: string, id: string): Promise<string> {
+    const sql = `SELECT session_key FROM ${this.#table} WHERE user_id = ? AND session_id IS NULL`
+    const keys = (await this.#run(sql, [userId])).rows.map((row) => String(row['session_key']))
+    return keys.find((key) => derivedSessionId(key) === id) ?? ''
   }
 
   async recentKeys({ activeSince, authenticated = false }: RecentWhich, limit: number): Promise<string[]> {
     this.#requireMetadata('It keeps no activity beside the data.')
     const signedIn = authenticated ? ' AND user_id IS NOT NULL' : ''
-    const which = `expires > ? AND last_activity >= ?${signedIn} ORDER BY last_activity DESC LIMIT ${Math.floor(limit)}`
+    const recent = `expires > ? AND last_activity >= ? AND ${this.#layout.isSession}${signedIn}`
+    const which = `${recent} ORDER BY last_activity DESC LIMIT ${Math.floor(limit)}`
     const sql = `SELECT session_key FROM ${this.#table} WHERE ${which}`
     const { rows } = await this.#run(sql, [this.#now(), activeSince], UNHURRIED)
     return rows.map((row) => String(row['session_key']))
@@ -225,8 +239,9 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
       return { condition: `${this.#layout.expires} <= ?`, bindings: [this.#layout.time(which.before)] }
     }
     this.#requireMetadata('It keeps no age and no user beside the data.')
-    if (which.kind === 'created') return { condition: 'created_at < ?', bindings: [which.before] }
-    if (which.kind === 'inactive') return { condition: 'last_activity < ?', bindings: [which.before] }
+    const { isSession } = this.#layout
+    if (which.kind === 'created') return { condition: `created_at < ? AND ${isSession}`, bindings: [which.before] }
+    if (which.kind === 'inactive') return { condition: `last_activity < ? AND ${isSession}`, bindings: [which.before] }
     if (which.kind === 'user') return { condition: 'user_id = ?', bindings: [which.userId] }
     if (this.#usersTable === undefined) {
       throw new NotSupportedError('Sessions and users are in different databases, so orphans cannot be told.')

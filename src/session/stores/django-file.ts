@@ -63,6 +63,7 @@ function djangoFormat(
           createdAt: 0,
           lastActivity: 0,
           userId: null,
+          sessionId: null,
           ipAddress: null,
           userAgent: null,
         },

@@ -17,6 +17,7 @@ import {
 import {
   type ClearableStore,
   type ClearWhich,
+  isForward,
   NotSupportedError,
   type Outcome,
   type SaveOutcome,
@@ -281,8 +282,8 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     if (!this.#format.keepsMetadata) {
       throw new NotSupportedError("Django's session files keep no user, birth or last activity to clear by.")
     }
-    if (which.kind === 'created') return (record) => record.createdAt < which.before
-    if (which.kind === 'inactive') return (record) => record.lastActivity < which.before
+    if (which.kind === 'created') return (record) => record.createdAt < which.before && !isForward(record)
+    if (which.kind === 'inactive') return (record) => record.lastActivity < which.before && !isForward(record)
     return (record) => record.userId === which.userId
   }
 }

@@ -1,4 +1,4 @@
-import type { StoredRecord, StoreStatistics } from './store.ts'
+import { isForward, type StoredRecord, type StoreStatistics } from './store.ts'
 
 const DAY = 86_400_000
 const LARGEST = 10
@@ -13,6 +13,7 @@ export async function fileStatistics(
   const largest: StoreStatistics['largest'] = []
   let [total, live, authenticated] = [0, 0, 0]
   for await (const { record } of records) {
+    if (isForward(record)) continue
     total++
     if (record.expires <= now) continue
     live++

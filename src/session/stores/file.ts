@@ -58,6 +58,7 @@ const FORMAT: FileFormat = {
         createdAt: time,
         lastActivity: time,
         userId: null,
+        sessionId: null,
         ipAddress: null,
         userAgent: null,
       },

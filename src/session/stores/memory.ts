@@ -2,6 +2,7 @@ import { KeyTakenError, StoreUnavailableError } from '../errors.ts'
 import {
   type ClearableStore,
   type ClearWhich,
+  isForward,
   NotSupportedError,
   type Outcome,
   type SaveOutcome,
@@ -10,6 +11,7 @@ import {
   type StatisticsStore,
   type StoredRecord,
   type StoreStatistics,
+  sessionIdOf,
   type UserSession,
   type UserSessionStore,
   type Version,
@@ -92,26 +94,24 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
   async listByUser(userId: string): Promise<UserSession[]> {
     return this.#entries()
       .filter(([, record]) => record.userId === userId && record.expires > this.#now())
-      .map(([key, { createdAt, lastActivity, expires, ipAddress, userAgent }]) => ({
-        key,
-        createdAt,
-        lastActivity,
-        expires,
-        ipAddress,
-        userAgent,
-      }))
+      .map(([key, record]) => {
+        const { createdAt, lastActivity, expires, ipAddress, userAgent } = record
+        return { key, id: sessionIdOf(key, record), createdAt, lastActivity, expires, ipAddress, userAgent }
+      })
       .sort((one, other) => other.lastActivity - one.lastActivity)
   }
 
-  async endByUser(userId: string, except?: string): Promise<number> {
-    const keys = this.#entries().filter(([key, record]) => record.userId === userId && key !== except)
+  async endByUser(userId: string, exceptId?: string): Promise<number> {
+    const keys = this.#entries().filter(
+      ([key, record]) => record.userId === userId && sessionIdOf(key, record) !== exceptId,
+    )
     for (const [key] of keys) this.#remove(key)
     return keys.length
   }
 
   async statistics(): Promise<StoreStatistics> {
     const now = this.#now()
-    const all = this.#entries().map(([, record]) => record)
+    const all = this.#entries().flatMap(([, record]) => (isForward(record) ? [] : [record]))
     const live = all.filter((record) => record.expires > now)
     const youngerThan = (age: number) => live.filter((record) => record.createdAt > now - age).length
     return {
@@ -170,6 +170,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
     return this.#entries()
       .filter(([, record]) => {
         if (which.kind === 'expired') return record.expires <= which.before
+        if (isForward(record)) return false
         if (which.kind === 'created') return record.createdAt < which.before
         if (which.kind === 'inactive') return record.lastActivity < which.before
         return record.userId === which.userId

@@ -19,7 +19,7 @@ const HEADER = 5
  * they are. The checksum is for memory and disks that err; the codec is what stands against people.
  */
 export function encodeBody({ record, version, expires }: RecordBody, compression?: Compression): Buffer {
-  const { data, createdAt, lastActivity, userId, ipAddress, userAgent, extra } = record
+  const { data, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, extra } = record
   // Where the text itself is the version it need not be kept twice.
   const ownVersion = version === data ? true : version
   const metadata = JSON.stringify([
@@ -31,6 +31,8 @@ export function encodeBody({ record, version, expires }: RecordBody, compression
     ipAddress,
     userAgent,
     extra ?? null,
+    // Last, so that older processes read what comes before it.
+    sessionId,
   ])
   if (compression !== undefined && data.length > COMPRESS_ABOVE) {
     const compressed = compression.compress(Buffer.from(`${metadata}\n${data}`))
@@ -65,14 +67,26 @@ function parse(text: string): RecordBody | undefined {
   const end = text.indexOf('\n')
   const metadata: unknown = JSON.parse(text.slice(0, end))
   if (!Array.isArray(metadata)) return undefined
-  const [ownVersion, expires, createdAt, lastActivity, userId, ipAddress, userAgent, extra]: unknown[] = metadata
+  const [
+    ownVersion,
+    expires,
+    createdAt,
+    lastActivity,
+    userId,
+    ipAddress,
+    userAgent,
+    extra,
+    sessionId = null,
+  ]: unknown[] = metadata
   const data = text.slice(end + 1)
   const version = ownVersion === true ? data : ownVersion
   if (typeof expires !== 'number' || typeof createdAt !== 'number' || typeof lastActivity !== 'number') return undefined
   if (!isTextOrNull(userId) || !isTextOrNull(ipAddress) || !isTextOrNull(userAgent)) return undefined
+  if (!isTextOrNull(sessionId)) return undefined
   if (!(isTextOrNull(version) || typeof version === 'number')) return undefined
   const columns = isColumns(extra) ? { extra } : {}
-  return { record: { data, createdAt, lastActivity, userId, ipAddress, userAgent, ...columns }, version, expires }
+  const record = { data, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, ...columns }
+  return { record, version, expires }
 }
 
 function isTextOrNull(value: unknown): value is string | null {

@@ -1,3 +1,5 @@
+import { derivedSessionId } from '../key.ts'
+
 /**
  * Which state of a record somebody read. Opaque: a counter where the store keeps one, the stored
  * text itself where it can not (Django's table has no such column).
@@ -13,6 +15,11 @@ export interface SessionRecord {
   createdAt: number
   lastActivity: number
   userId: string | null
+  /**
+   * The public id of the session, which stays when the key changes. Null where an older version wrote the record, or the
+   * layout has no place for it: see {@link sessionIdOf}. Empty for a forward, which is no session and counts nowhere.
+   */
+  sessionId: string | null
   ipAddress: string | null
   userAgent: string | null
   /** Columns of the application's own, taken from the data at each save. */
@@ -78,9 +85,12 @@ export interface ClearableStore {
   clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number>
 }
 
-/** One live session of a user, as its owner may see it. */
+/** One live session of a user. */
 export interface UserSession {
+  /** The name of its record. */
   key: string
+  /** Its public id. */
+  id: string
   createdAt: number
   lastActivity: number
   expires: number
@@ -91,8 +101,13 @@ export interface UserSession {
 /** A store that knows whose sessions it keeps. */
 export interface UserSessionStore {
   listByUser(userId: string): Promise<UserSession[]>
-  /** Ends every session of the user but the one under `except`; answers how many. */
-  endByUser(userId: string, except?: string): Promise<number>
+  /**
+   * Deletes the records of the user's sessions, and returns how many. A session that changes its key meanwhile may have
+   * another record afterwards: repeat until {@link listByUser} finds none.
+   *
+   * @param exceptId the public id of the session to spare
+   */
+  endByUser(userId: string, exceptId?: string): Promise<number>
 }
 
 /** A store's content in figures; bytes are those of the encoded data. */
@@ -142,4 +157,14 @@ export function hasStatistics(store: SessionStore): store is SessionStore & Stat
 /** Whether the store can name what was active lately. */
 export function knowsRecent(store: SessionStore): store is SessionStore & RecentStore {
   return 'recentKeys' in store
+}
+
+/** The public id of the session whose record has this key; empty for a forward. */
+export function sessionIdOf(key: string, record: Pick<SessionRecord, 'sessionId'>): string {
+  return record.sessionId ?? derivedSessionId(key)
+}
+
+/** Whether the record only leads to the session's next key: it is in no list, statistic or warming. */
+export function isForward(record: Pick<SessionRecord, 'sessionId'>): boolean {
+  return record.sessionId === ''
 }

@@ -3,7 +3,16 @@ import { StoreUnavailableError } from '../errors.ts'
 import type { Observer } from '../observe/events.ts'
 import { isPossible } from './cache.ts'
 import { CachedStore, type CachedStoreOptions } from './cached-database.ts'
-import type { ClearWhich, Outcome, SaveOutcome, SessionRecord, StoredRecord, UserSession, Version } from './store.ts'
+import {
+  type ClearWhich,
+  isForward,
+  type Outcome,
+  type SaveOutcome,
+  type SessionRecord,
+  type StoredRecord,
+  type UserSession,
+  type Version,
+} from './store.ts'
 
 /** What a {@link WriteBehindStore} is made of. */
 export interface WriteBehindOptions extends Omit<CachedStoreOptions, 'strategy'> {
@@ -70,7 +79,8 @@ export class WriteBehindStore extends CachedStore {
     const outcome = await this.copies.swap(key, version, ahead)
     if (outcome === 'done') {
       this.#wait(key, ahead)
-      if (this.#closing) await this.#write(key)
+      // A forward goes to the database at once, like an ending: what the cache loses must not bring the old key back.
+      if (this.#closing || isForward(record)) await this.#write(key)
       return { outcome: 'saved', version: ahead.version }
     }
     if (isAhead(version)) return { outcome: outcome === 'conflict' ? outcome : await this.#withoutCopy(key) }
@@ -128,9 +138,9 @@ export class WriteBehindStore extends CachedStore {
     return await super.listByUser(userId)
   }
 
-  override async endByUser(userId: string, except?: string): Promise<number> {
+  override async endByUser(userId: string, exceptId?: string): Promise<number> {
     await this.flush()
-    return await super.endByUser(userId, except)
+    return await super.endByUser(userId, exceptId)
   }
 
   /** Writes what waits; answers how many could not be written, which are tried again. Never throws. */

@@ -235,3 +235,40 @@ test('__proto__ and its like are ordinary keys in every serializer and codec', (
 function roundTrip(codec: Codec, value: SessionData): Decoded {
   return codec.decode(key, codec.encode(key, value))
 }
+
+const SUCCESSOR = 'z'.repeat(32)
+
+test('a forward holds the next key and the data, under the old key alone', (t) => {
+  for (const held of [data, plainJson({ long: 'x'.repeat(5000) }) as SessionData]) {
+    const codec = sealed()
+    const text = codec.encode(key, held, SUCCESSOR)
+    t.deepEqual(codec.decode(key, text), { ok: true, data: held, successor: SUCCESSOR })
+    t.false(codec.decode(other, text).ok)
+    t.false(sealed([NEW], 'other').decode(key, text).ok)
+    t.deepEqual(sealed(['a newer secret', NEW]).decode(key, text), { ok: true, data: held, successor: SUCCESSOR })
+  }
+})
+
+test('no data can be taken for a forward, and no forward for data', (t) => {
+  const codec = sealed()
+  const relabelled = (text: string, version: number) => {
+    const bytes = Buffer.from(text, 'base64url')
+    bytes[0] = version
+    return bytes.toString('base64url')
+  }
+  const imitation = plainJson({ [SUCCESSOR]: SUCCESSOR }) as SessionData
+  t.like(codec.decode(key, relabelled(codec.encode(key, imitation), 2)), { ok: false, reason: 'unauthentic' })
+  t.like(codec.decode(key, relabelled(codec.encode(key, data, SUCCESSOR), 1)), { ok: false, reason: 'unauthentic' })
+})
+
+test('a forward of a session at its limit is no error, and no warning', (t) => {
+  const told: number[] = []
+  const codec = sealedCodec({
+    secrets: [NEW],
+    namespace: 'n',
+    maxBytes: 100,
+    onNearlyFull: (bytes) => void told.push(bytes),
+  })
+  t.notThrows(() => codec.encode(key, plainJson({ long: 'x'.repeat(200) }) as SessionData, SUCCESSOR))
+  t.deepEqual(told, [])
+})

@@ -17,7 +17,7 @@ async function signedIn(bench: Bench, userId = '7', cookie?: string): Promise<st
   return cookieOf(await commit('cycle'))
 }
 
-function cookieOf(committed: { outcome: string; cookie?: string }): string {
+function cookieOf(committed: { outcome: string; cookie?: string | undefined }): string {
   return committed.cookie ?? committed.outcome
 }
 
@@ -108,7 +108,7 @@ test('a handler cannot give a session another id or epoch, and a clear does not 
   t.is(await read(bench, changed), undefined)
 })
 
-test('statements: none for an anonymous visitor, one for a read, two for a change, none for a touch', async (t) => {
+test('statements: none for an anonymous visitor, one for a read or a touch, two for a change, three for a logout', async (t) => {
   const bench = cookieBench()
   const count = async (work: () => Promise<unknown>) => {
     bench.calls.length = 0
@@ -128,8 +128,8 @@ test('statements: none for an anonymous visitor, one for a read, two for a chang
   t.deepEqual(await count(() => read(bench, cookie)), ['check'])
   t.deepEqual(await count(() => change(cookie)), ['check', 'check'])
   const { loaded } = await opened(bench, cookie)
-  t.deepEqual(await count(() => bench.engine.touch(loaded)), [])
-  t.deepEqual(await count(() => bench.engine.end(loaded)), ['endSession'])
+  t.deepEqual(await count(() => bench.engine.touch(loaded)), ['check'])
+  t.deepEqual(await count(() => bench.engine.end(loaded)), ['check', 'endSession', 'check'])
   bench.clock.now = START + 2e12
   t.deepEqual(await count(() => read(bench, cookie)), [], 'what is over is not asked about')
 })
@@ -169,12 +169,16 @@ test('a new password that overlaps a logout keeps nobody signed in', async (t) =
   t.deepEqual(await commit('cycle'), { outcome: 'ended' })
 })
 
-test('a change of key gives a new id and ends the old one', async (t) => {
+test('a change of key gives a new sign-in to the same session, and ends the old one in a minute', async (t) => {
   const bench = cookieBench()
   const cookie = await signedIn(bench)
   const { session, commit } = await open(bench, cookie)
   await session.cycleKey()
   const next = cookieOf(await commit('cycle'))
+  const former = await opened(bench, cookie)
+  t.like(former.loaded, { forwarded: true, data: { _auth_user_id: '7' } })
+  t.is((await opened(bench, next)).loaded.id, former.loaded.id)
+  bench.clock.now += 60_000
   t.is(await read(bench, cookie), undefined)
   t.is((await read(bench, next))?.['_auth_user_id'], '7')
 })

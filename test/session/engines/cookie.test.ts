@@ -1,10 +1,10 @@
 import test, { type ExecutionContext } from 'ava'
-import { Changes } from '../../../src/session/changes.ts'
 import { djangoCookieCodec } from '../../../src/session/codec/django.ts'
 import { emptyData, type SessionData } from '../../../src/session/data.ts'
 import { CookieEngine } from '../../../src/session/engines/cookie.ts'
 import { SessionTooLargeError } from '../../../src/session/errors.ts'
 import { sessions } from '../../../src/session/middleware.ts'
+import { Operations } from '../../../src/session/operations.ts'
 import { EXPIRY, START } from '../../support/engine.ts'
 import { COOKIE } from '../../support/handlers.ts'
 import { serve } from '../../support/koa.ts'
@@ -19,7 +19,7 @@ function bench({ maxSize = 4096, secret = SECRET } = {}) {
   const write = async (values: Record<string, unknown>) => {
     const data = Object.assign(emptyData(), values) as SessionData
     const client = { ipAddress: null, userAgent: null }
-    const changes = new Changes()
+    const changes = new Operations()
     const committed = await engine.commit({
       write: 'create',
       loaded: undefined,
@@ -28,7 +28,7 @@ function bench({ maxSize = 4096, secret = SECRET } = {}) {
       client,
       restartClock: false,
     })
-    return committed.outcome === 'saved' ? committed.cookie : ''
+    return committed.outcome === 'saved' ? (committed.cookie ?? '') : ''
   }
   /** Whether the cookie is still a session so many seconds after it was made. */
   const livesAt = async (cookie: string, seconds: number) => {

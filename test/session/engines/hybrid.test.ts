@@ -1,6 +1,6 @@
 import test from 'ava'
-import { Changes } from '../../../src/session/changes.ts'
 import { emptyData } from '../../../src/session/data.ts'
+import { Operations } from '../../../src/session/operations.ts'
 import { START } from '../../support/engine.ts'
 import { Browser, ground, hybridSite, KEY, LIMIT, noise, QUIET, readAs } from './hybrid-site.ts'
 
@@ -116,8 +116,9 @@ test('reading keeps it alive in every state', async (t) => {
   t.deepEqual(await browser.read(), {})
 })
 
-test('a change of key moves the data and ends the old key, in every state', async (t) => {
-  const site = await hybridSite(t)
+test('a change of key moves the data, and the old key ends a minute later, in every state', async (t) => {
+  const shared = ground()
+  const site = await hybridSite(t, shared)
   for (const state of [
     ['/add', '/fill?2000'],
     ['/add', '/fill?2000', '/fill?10'],
@@ -129,6 +130,8 @@ test('a change of key moves the data and ends the old key, in every state', asyn
     await browser.visit('/cycle')
     t.not(browser.cookie, key)
     t.deepEqual(await browser.read(), before)
+    t.deepEqual(await readAs(site, key), before)
+    shared.clock.now += QUIET
     t.deepEqual(await readAs(site, key), {})
   }
 })
@@ -211,17 +214,18 @@ test('it takes sessions over from another engine, and gives them up to one, from
   const client = { ipAddress: null, userAgent: null }
   for (const length of [10, 2000]) {
     const data = Object.assign(emptyData(), { _auth_user_id: 'ada', text: noise(length) })
-    const base = { write: 'save', data, changes: new Changes(), client, restartClock: false } as const
-    const foreign = { key: 'k'.repeat(32), data, version: 9, createdAt: START - 5000, lastActivity: START, expires: 0 }
+    const base = { write: 'save', data, changes: new Operations(), client, restartClock: false } as const
+    const times = { createdAt: START - 5000, lastActivity: START, expires: 0 }
+    const foreign = { id: 'public', key: 'k'.repeat(32), data, version: 9, ...times }
     const adopted = await engine.adopt({ ...base, loaded: foreign })
     if (adopted.outcome === 'ended') return t.fail()
-    const opened = await engine.open(adopted.cookie)
+    const opened = await engine.open(adopted.cookie ?? '')
     if (!opened.live) return t.fail()
     t.deepEqual({ ...opened.loaded.data }, { ...data })
     t.is(await stored.exists(foreign.key), length === 2000, 'a record keeps its key')
     if (length === 2000) t.is(opened.loaded.createdAt, foreign.createdAt)
     t.is(await engine.leave(opened.loaded), 'done')
-    t.false((await engine.open(adopted.cookie)).live)
+    t.false((await engine.open(adopted.cookie ?? '')).live)
   }
   t.is(await records(shared), 0)
 })

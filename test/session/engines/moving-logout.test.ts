@@ -47,7 +47,7 @@ const ENDINGS: Record<string, (house: House, earlier: Request, cookie: string) =
   },
   'end by another device': async ({ engine }) => {
     const { listed } = await engine.listUser('7')
-    const ended = await Promise.all(listed.map(({ key }) => engine.endOne('7', key)))
+    const ended = await Promise.all(listed.map(({ id }) => engine.endOne('7', id)))
     return ended.includes(true)
   },
 }

@@ -135,7 +135,7 @@ test('a sign-in moves to a new key and ends the old one', async (t) => {
   const { session, commit } = await open(move, cookie)
   session.set('user', 'ada')
   const committed = await commit('cycle')
-  const next = committed.outcome === 'saved' ? committed.cookie : ''
+  const next = committed.outcome === 'saved' ? (committed.cookie ?? '') : ''
   t.not(next, cookie)
   t.deepEqual({ ...(await read(move, next)) }, { n: 0, user: 'ada' })
   t.is(await read(move, cookie), undefined)
@@ -151,7 +151,7 @@ test('into a cookie: requests under way still find the session for a minute, and
   const { session, commit } = await open(house, key)
   session.update('n', increment)
   const committed = await commit()
-  const cookie = committed.outcome === 'saved' ? committed.cookie : ''
+  const cookie = committed.outcome === 'saved' ? (committed.cookie ?? '') : ''
   t.like(await read(house, cookie), { n: 1 })
   t.like(await read(house, key), { n: 0 })
   move.clock.now = START + 60_000
@@ -171,7 +171,7 @@ test('out of a cookie: the session gets a key', async (t) => {
   const { session, commit } = await open(house, cookie)
   session.update('n', increment)
   const committed = await commit()
-  t.deepEqual({ ...(await read(house, committed.outcome === 'saved' ? committed.cookie : '')) }, { n: 1 })
+  t.deepEqual({ ...(await read(house, committed.outcome === 'saved' ? (committed.cookie ?? '') : '')) }, { n: 1 })
 })
 
 test('the end of all sessions reaches one that moves into a cookie meanwhile', async (t) => {
@@ -189,7 +189,7 @@ test('the end of all sessions reaches one that moves into a cookie meanwhile', a
   const committed = await commit()
   goOn()
   await ending
-  t.is(await read(house, committed.outcome === 'saved' ? committed.cookie : ''), undefined)
+  t.is(await read(house, committed.outcome === 'saved' ? (committed.cookie ?? '') : ''), undefined)
 })
 
 test('the end of all sessions reaches the new engine where the old one cannot tell whose are whose', async (t) => {

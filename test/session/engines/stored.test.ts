@@ -97,9 +97,8 @@ test('200 logouts against saves and cycles of other engines: none is undone', as
     const outcome = await slow.commit(write)
     await end
     t.is(await read(ending, cookie), undefined)
-    // A cycle may stand on its own, but nothing of the ended session goes with it.
-    if (write === 'save') t.is(outcome.outcome, 'ended')
-    else t.deepEqual(outcome.outcome === 'saved' && { ...outcome.loaded.data }, { n: 1 })
+    // Either the logout came first, or it has ended what the change had saved.
+    if (outcome.outcome === 'saved') t.is(await read(ending, outcome.cookie ?? ''), undefined)
   }
 })
 

@@ -48,6 +48,7 @@ export function record(changes: Partial<SessionRecord>): SessionRecord {
     createdAt: START,
     lastActivity: START,
     userId: '7',
+    sessionId: null,
     ipAddress: '192.0.2.1',
     userAgent: 'Browser',
     ...changes,

@@ -1,5 +1,13 @@
 import { StoreUnavailableError } from '../../../src/session/errors.ts'
-import { canClear, hasStatistics, knowsUsers, NotSupportedError } from '../../../src/session/stores/store.ts'
+import { derivedSessionId } from '../../../src/session/key.ts'
+import {
+  canClear,
+  hasStatistics,
+  knowsRecent,
+  knowsUsers,
+  NotSupportedError,
+  type SessionRecord,
+} from '../../../src/session/stores/store.ts'
 import { DAY, HOUR, type Register, record, START, type Traits } from './bench.ts'
 
 /** What a store promises that can clear, knows users or counts; and that it claims none of it falsely. */
@@ -13,6 +21,7 @@ export function abilityContract(on: Register, traits: Traits): void {
     await t.throwsAsync(store.endByUser('7'), { instanceOf: NotSupportedError })
   })
 
+  if (traits.keepsMetadata) forwardContract(on, traits)
   if (traits.clears) clearingContract(on, traits)
   if (traits.knowsUsers) userContract(on)
   if (traits.counts) statisticsContract(on, traits)
@@ -108,7 +117,7 @@ function userContract(on: Register): void {
   on('the sessions of a user are listed and ended', async (t, { store }, clock) => {
     if (!knowsUsers(store)) return t.fail('this store knows no users')
     await store.create('first', record({ lastActivity: START }))
-    await store.create('second', record({ lastActivity: START + 1 }))
+    await store.create('second', record({ lastActivity: START + 1, sessionId: 'public' }))
     await store.create('expired', record({ expires: START + 1 }))
     await store.create('hers', record({ userId: '8' }))
     clock.now = START + 2
@@ -124,13 +133,53 @@ function userContract(on: Register): void {
     clock.now = START + 1
     t.is((await store.listByUser('7')).length, 2, 'expired at this very instant')
     clock.now = START
-    t.is(await store.endByUser('7', 'second'), 2)
+    t.deepEqual(new Set(listed.map(({ id }) => id)), new Set(['public', derivedSessionId('first')]))
+    t.is(await store.endByUser('7', 'public'), 2)
     t.is(await store.load('first'), undefined)
     t.not(await store.load('second'), undefined)
     t.not(await store.load('hers'), undefined)
     t.is(await store.endByUser('7'), 1)
     t.is(await store.load('second'), undefined)
     t.is(await store.endByUser('7'), 0)
+  })
+}
+
+function forwardContract(on: Register, traits: Traits): void {
+  const forward = (changes: Partial<SessionRecord> = {}) => record({ userId: null, sessionId: '', ...changes })
+
+  on('a record becomes a forward, which is in no list and no figure', async (t, { store }, clock) => {
+    const version = await store.create('old', record({ sessionId: 'public', data: 'x'.repeat(99) }))
+    await store.create('new', record({ sessionId: 'public' }))
+    t.is((await store.save('old', version, forward({ data: 'x'.repeat(200) }))).outcome, 'saved')
+    t.is((await store.load('old'))?.sessionId, '')
+    if (traits.knowsUsers && knowsUsers(store)) {
+      t.deepEqual(
+        (await store.listByUser('7')).map(({ key }) => key),
+        ['new'],
+      )
+      t.is(await store.endByUser('7', 'public'), 0)
+    }
+    if (hasStatistics(store)) {
+      const { total, live, expired, authenticated, largest } = await store.statistics()
+      t.deepEqual([total, live, expired, authenticated, largest.length], [1, 1, 0, 1, 1])
+    }
+    if (knowsRecent(store)) t.deepEqual(await store.recentKeys({ activeSince: 0 }, 10), ['new'])
+    if (!canClear(store)) return
+    t.is(await store.countClearable({ kind: 'created', before: START + DAY }), 1)
+    t.is(await store.countClearable({ kind: 'inactive', before: START + DAY }), 1)
+    if (traits.canTellOrphans) t.is(await store.countClearable({ kind: 'orphaned' }), 1)
+    clock.now = START + HOUR
+    t.is(await store.clearBatch({ kind: 'expired', before: clock.now }, 10), 2, 'but it is cleared')
+  })
+
+  on('an older record is spared by the id that follows from its key', async (t, { store }) => {
+    if (!traits.knowsUsers || !knowsUsers(store)) return void t.pass()
+    for (const key of ['mine', 'his', 'hers']) await store.create(key, record({}))
+    t.is(await store.endByUser('7', derivedSessionId('his')), 2)
+    t.deepEqual(
+      (await store.listByUser('7')).map(({ key }) => key),
+      ['his'],
+    )
   })
 }
 

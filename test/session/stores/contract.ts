@@ -1,7 +1,7 @@
 import test from 'ava'
 import { KeyTakenError, StoreUnavailableError } from '../../../src/session/errors.ts'
 import type { SessionRecord, SessionStore } from '../../../src/session/stores/store.ts'
-import { type Bench, HOUR, type Register, record, START, type Traits } from './bench.ts'
+import { type Bench, DAY, HOUR, type Register, record, START, type Traits } from './bench.ts'
 import { abilityContract } from './contract-abilities.ts'
 
 /** What every store promises. `open` gives a fresh, empty one on the given clock. */
@@ -63,10 +63,26 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
   })
 
   on('null and the widest metadata come back as they were', async (t, { store }) => {
-    const nobody = { userId: null, ipAddress: null, userAgent: null }
+    const nobody = { userId: null, sessionId: null, ipAddress: null, userAgent: null }
     t.like(await loadNew(store, record(nobody), 'nobody'), nobody)
-    const widest = { userId: 'u'.repeat(64), ipAddress: 'f'.repeat(45), userAgent: 'ü💥'.repeat(128) }
+    const widest = {
+      sessionId: 'i'.repeat(64),
+      userId: 'u'.repeat(64),
+      ipAddress: 'f'.repeat(45),
+      userAgent: 'ü💥'.repeat(128),
+    }
     t.like(await loadNew(store, record(widest), 'widest'), traits.keepsMetadata ? widest : nobody)
+  })
+
+  on('the public id comes back, and stays through a save and a touch', async (t, { store }) => {
+    const version = await store.create('a', record({ sessionId: 'Public-id_1' }))
+    const kept = traits.keepsMetadata ? 'Public-id_1' : null
+    t.is((await store.load('a'))?.sessionId, kept)
+    const saved = await store.save('a', version, record({ sessionId: 'Public-id_1', data: 'second' }))
+    if (saved.outcome !== 'saved') return t.fail()
+    t.is(await store.touch('a', saved.version, { expires: START + DAY, lastActivity: START }), 'done')
+    t.is((await store.load('a'))?.sessionId, kept)
+    t.is((await loadNew(store, record({ sessionId: null }), 'older'))?.sessionId, null)
   })
 
   on('a save or touch that changes nothing was done all the same', async (t, { store }) => {

@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs'
 import test from 'ava'
 import createKnex from 'knex'
 import { openDatabase } from '../../../src/database.ts'
-import { Changes } from '../../../src/session/changes.ts'
 import { sealedCodec } from '../../../src/session/codec/sealed.ts'
 import { emptyData, type SessionData } from '../../../src/session/data.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { Operations } from '../../../src/session/operations.ts'
 import { DatabaseStore } from '../../../src/session/stores/database.ts'
 import type { Version } from '../../../src/session/stores/store.ts'
 import { migratedSqlite } from '../../support/databases.ts'
@@ -78,7 +78,7 @@ test('a column of one own is written with the data, and can be queried', async (
   const columns = (data: SessionData) => ({ account_id: typeof data['account'] === 'string' ? data['account'] : null })
   const engine = new StoredEngine({ store, codec, expiry: EXPIRY, columns })
   const client = { ipAddress: null, userAgent: null }
-  const changes = new Changes()
+  const changes = new Operations()
   const data = Object.assign(emptyData(), { account: 'acme' })
   const begun = await engine.commit({ write: 'create', loaded: undefined, data, changes, client, restartClock: false })
   t.is((await knex('sessions').where({ account_id: 'acme' })).length, 1)

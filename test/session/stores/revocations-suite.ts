@@ -24,13 +24,13 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
     })
 
   promise('nobody has ended anything: epoch 0, not ended', async (t, { revocations }) => {
-    t.deepEqual(await revocations.check('7', 'one'), { epoch: 0, ended: false })
+    t.deepEqual(await revocations.check('7', 'one'), { epoch: 0, kept: undefined, ended: false, successor: undefined })
   })
 
   promise('an ended session is ended everywhere, and no other', async (t, { revocations, another }) => {
     await revocations.endSession('one', START + DAY)
     await revocations.endSession('one', START + DAY)
-    t.deepEqual(await another.check('7', 'one'), { epoch: 0, ended: true })
+    t.deepEqual(await another.check('7', 'one'), { epoch: 0, kept: undefined, ended: true, successor: undefined })
     t.false((await another.check('7', 'ONE')).ended)
     t.false((await another.check('one', '7')).ended)
   })
@@ -48,6 +48,38 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
     t.true((await another.check('7', 'one')).ended, 'also where the clock is behind')
   })
 
+  promise('the session that is spared stays, until the user is ended again without it', async (t, { revocations }) => {
+    const [kept, other] = [
+      { id: 'kept.a', epoch: 0 },
+      { id: 'other.a', epoch: 0 },
+    ]
+    await revocations.endUser('7', START + DAY, 'kept')
+    const standing = await revocations.check('7', kept.id)
+    t.false(isRevoked(standing, kept))
+    t.true(isRevoked(standing, other))
+    t.true(isRevoked({ ...standing, ended: true }, kept), 'ended all the same')
+    await revocations.endUser('7', START + DAY, 'other')
+    t.true(isRevoked(await revocations.check('7', kept.id), kept))
+    await revocations.endUser('7', START + DAY)
+    t.true(isRevoked(await revocations.check('7', other.id), other))
+  })
+
+  promise(
+    'an ended sign-in tells what followed it, and the first to follow stays',
+    async (t, { revocations, another }) => {
+      await revocations.endSession('one', START + DAY, START + 10, 'two')
+      await another.endSession('one', START + DAY, START + 10, 'three')
+      const { ended, successor = '' } = await revocations.check('7', 'one')
+      t.false(ended)
+      t.false((await revocations.check('7', successor)).ended)
+      await revocations.endSession(successor, START + DAY)
+      t.true((await revocations.check('7', 'two')).ended)
+      t.false((await revocations.check('7', 'three')).ended)
+      await revocations.endSession('one', START + DAY)
+      t.deepEqual(await revocations.check('7', 'one'), { epoch: 0, kept: undefined, ended: true, successor })
+    },
+  )
+
   promise('ending a user raises the epoch above what any session has, each time', async (t, bench) => {
     const { revocations, another } = bench
     let { epoch } = await revocations.check('7', 'one')
@@ -55,8 +87,8 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
       await another.endUser('7', START + DAY)
       const standing = await revocations.check('7', 'one')
       t.true(standing.epoch > epoch)
-      t.true(isRevoked(standing, epoch))
-      t.false(isRevoked(standing, standing.epoch))
+      t.true(isRevoked(standing, { id: 'one', epoch }))
+      t.false(isRevoked(standing, { id: 'one', epoch: standing.epoch }))
       t.false(standing.ended)
       epoch = standing.epoch
     }
@@ -82,10 +114,18 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
       t.is(await revocations.clear(START + 10), 1)
       t.deepEqual(await revocations.check('7', 'one'), { ...before, ended: false })
       t.is(await revocations.clear(START + DAY), 2)
-      t.deepEqual(await revocations.check('7', 'two'), { epoch: 0, ended: false })
+      t.deepEqual(await revocations.check('7', 'two'), {
+        epoch: 0,
+        kept: undefined,
+        ended: false,
+        successor: undefined,
+      })
       clock.now = START + 2 * DAY
       await revocations.endUser('7', START + 3 * DAY)
-      t.true(isRevoked(await revocations.check('7', 'one'), before.epoch), 'a cookie of the forgotten epoch')
+      t.true(
+        isRevoked(await revocations.check('7', 'one'), { id: 'one', epoch: before.epoch }),
+        'a cookie of the forgotten epoch',
+      )
     },
   )
 }

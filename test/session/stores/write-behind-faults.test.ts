@@ -46,7 +46,7 @@ test('one lost reply of the cache while a copy is filled: the session can be sav
     const { session, commit } = await open(house, cookie)
     session.update('n', increment)
     const committed = await commit(write)
-    t.like(await read(house, committed.outcome === 'saved' ? committed.cookie : ''), { n: 1 })
+    t.like(await read(house, committed.outcome === 'saved' ? (committed.cookie ?? '') : ''), { n: 1 })
   }
 })
 

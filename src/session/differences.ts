@@ -1,0 +1,61 @@
+import { isJsonObject, type Json, plainJson } from './data.ts'
+
+interface Difference {
+  /** Names of properties; never through the items of a list. */
+  readonly path: readonly string[]
+  readonly before: string | undefined
+  readonly change: { kind: 'set'; value: Json } | { kind: 'remove' } | { kind: 'append'; items: readonly Json[] }
+}
+
+/** What turned one JSON value into another by changes in place: properties path by path, lists as appended or replaced. */
+export function differences(before: Json, after: Json, path: readonly string[] = []): Difference[] {
+  if (isJsonObject(before) && isJsonObject(after)) {
+    const names = new Set([...Object.keys(before), ...Object.keys(after)])
+    return [...names].flatMap((name) => {
+      const [old, now] = [before[name], after[name]]
+      const at = [...path, name]
+      if (old === undefined) return now === undefined ? [] : [{ path: at, before: undefined, change: set(now) }]
+      if (now === undefined) return [{ path: at, before: JSON.stringify(old), change: { kind: 'remove' } }]
+      return differences(old, now, at)
+    })
+  }
+  const [old, now] = [JSON.stringify(before), JSON.stringify(after)]
+  if (old === now) return []
+  if (Array.isArray(before) && Array.isArray(after) && after.length > before.length) {
+    const kept = JSON.stringify(after.slice(0, before.length)) === old
+    if (kept) return [{ path, before: old, change: { kind: 'append', items: after.slice(before.length) } }]
+  }
+  return [{ path, before: old, change: set(after) }]
+}
+
+/**
+ * Applies differences to a newer value; what they change is gone where its parent is.
+ *
+ * @param overwrote called for each place at which somebody else's value is replaced
+ */
+export function applyDifferences(newer: Json, list: readonly Difference[], overwrote: () => void): Json {
+  // A holder, so that the value itself is a place like any other.
+  const holder: { [key: string]: Json } = { value: plainJson(newer) }
+  for (const { path, before, change } of list) {
+    const names = ['value', ...path]
+    const last = names.pop() ?? 'value'
+    let parent: Json | undefined = holder
+    for (const name of names) parent = isJsonObject(parent) ? parent[name] : undefined
+    if (!isJsonObject(parent)) continue
+    const current = parent[last]
+    if (change.kind === 'append') {
+      if (Array.isArray(current)) current.push(...change.items.map((item) => plainJson(item)))
+      continue
+    }
+    const found = JSON.stringify(current)
+    const wanted = change.kind === 'set' ? JSON.stringify(change.value) : undefined
+    if (found !== before && found !== wanted) overwrote()
+    if (change.kind === 'set') parent[last] = plainJson(change.value)
+    else delete parent[last]
+  }
+  return holder['value'] ?? null
+}
+
+function set(value: Json): { kind: 'set'; value: Json } {
+  return { kind: 'set', value }
+}

@@ -1,0 +1,248 @@
+import type { Codec } from '../codec/codec.ts'
+import { emptyData, type SessionData } from '../data.ts'
+import { KeyTakenError, SessionContendedError } from '../errors.ts'
+import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
+import { newSessionKey } from '../key.ts'
+import type { Observer, Operation } from '../observe/events.ts'
+import { type Outcome, type SessionRecord, type SessionStore, sessionIdOf } from '../stores/store.ts'
+import { type Client, type Loaded, type Opened, userIdOf } from './engine.ts'
+
+/** A session that has a record. */
+export type Live = Loaded & { readonly id: string; readonly key: string }
+
+/** What a record tells of a session beside its data. */
+export interface About {
+  readonly id: string
+  readonly createdAt: number
+  readonly client: Client
+}
+
+/** What a key leads to; with a successor it is a forward, and the data are those from before the key changed. */
+export type Found = (Opened & { live: false }) | { live: true; loaded: Live; successor?: string }
+
+/** Where an old key leads in the end. */
+export interface Trail {
+  /** The session as it was under the old key. */
+  readonly frozen: Live
+  /** As it is now; undefined when it has ended. */
+  readonly end: Live | undefined
+}
+
+/** What {@link Records} needs. */
+export interface RecordsOptions {
+  readonly store: SessionStore
+  readonly codec: Codec
+  readonly expiry: ExpiryPolicy
+  /** Seconds for which an old key leads to the session after a change of key: as long as a request may take. */
+  readonly forwardFor: number
+  readonly columns?: ((data: SessionData) => Readonly<Record<string, string | number | null>>) | undefined
+  readonly observe: Observer
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+const KEY_DRAWS = 10
+const MAX_HOPS = 4
+// The life of a successor until the old key leads to it: after a crash in between nobody knows its key.
+const UNCONFIRMED = 60_000
+// Django's table has no column for it, so there a session remembers its birth among its own data.
+const CREATED_KEY = '_session_created'
+const NOBODY = { userId: null, ipAddress: null, userAgent: null }
+
+/** Sessions as records of a store: each method is one step on one record, or follows forwards. */
+export class Records {
+  readonly #options: RecordsOptions
+
+  constructor(options: RecordsOptions) {
+    this.#options = options
+  }
+
+  async load(key: string): Promise<Found> {
+    const { store, codec, now } = this.#options
+    const storeKey = codec.storeKey(key)
+    const stored = await this.#timed('load', () => store.load(storeKey))
+    if (stored === undefined) return { live: false, suspicion: 'unknown-key' }
+    const decoded = codec.decode(key, stored.data)
+    if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
+    const { data, successor } = decoded
+    const { version, expires, lastActivity } = stored
+    const createdAt = stored.createdAt || createdAmongData(data, now())
+    const loaded = { id: sessionIdOf(storeKey, stored), key, data, version, expires, lastActivity, createdAt }
+    return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
+  }
+
+  /**
+   * The session that a forward leads to, over other forwards if need be; undefined when it has ended, or has become
+   * another user's: then nothing of the former one may be seen or changed under the old key.
+   */
+  async endOf({ data }: Live, successor: string): Promise<Live | undefined> {
+    const user = userIdOf(data)
+    let key = successor
+    for (let hop = 1; hop <= MAX_HOPS; hop++) {
+      const found = await this.load(key)
+      if (!found.live) return undefined
+      if (found.successor === undefined) {
+        return user === null || user === userIdOf(found.loaded.data) ? found.loaded : undefined
+      }
+      key = found.successor
+    }
+    return undefined
+  }
+
+  /** Where an old key leads now; undefined when it leads nowhere any more, or is no old key. */
+  async follow(key: string): Promise<Trail | undefined> {
+    const found = await this.load(key)
+    if (!found.live || found.successor === undefined) return undefined
+    return { frozen: found.loaded, end: await this.endOf(found.loaded, found.successor) }
+  }
+
+  /**
+   * Creates a record under a key that nobody has.
+   *
+   * @param unconfirmed whether it lives a minute at most until {@link touch} gives it its full life
+   */
+  async create(data: SessionData, about: About, unconfirmed = false): Promise<Live> {
+    for (let draw = 0; draw < KEY_DRAWS; draw++) {
+      try {
+        return await this.createAs(newSessionKey(), data, about, unconfirmed)
+      } catch (error) {
+        if (!(error instanceof KeyTakenError)) throw error
+      }
+    }
+    throw new SessionContendedError()
+  }
+
+  /** @throws KeyTakenError */
+  async createAs(key: string, data: SessionData, about: About, unconfirmed = false): Promise<Live> {
+    const { store, codec, now } = this.#options
+    const record = this.#record(key, data, about)
+    if (unconfirmed) record.expires = Math.min(record.expires, now() + UNCONFIRMED)
+    // Wrapped, because a version may be the stored text, which is nobody's outcome.
+    const create = async () => ({ version: await store.create(codec.storeKey(key), record) })
+    const { version } = await this.#timed('create', create)
+    return this.#live(key, data, { ...record, version })
+  }
+
+  /** Saves over the version that was read. */
+  async save(current: Live, data: SessionData, client: Client): Promise<Live | 'conflict' | 'missing'> {
+    const { store, codec } = this.#options
+    const record = this.#record(current.key, data, { ...current, client })
+    const result = await this.#timed('save', () => store.save(codec.storeKey(current.key), current.version, record))
+    return result.outcome === 'saved' ? this.#live(current.key, data, { ...record, ...result }) : result.outcome
+  }
+
+  /** Gives up a key that was changed: a forward takes its record's place where the format has forwards, nothing otherwise. */
+  async giveUp(current: Live, successor: string): Promise<Outcome> {
+    const { store, codec, now, forwardFor } = this.#options
+    const { key, data, version, createdAt, lastActivity } = current
+    const storeKey = codec.storeKey(key)
+    return await this.#timed('cycle', async () => {
+      if (!codec.forwards) return await store.delete(storeKey, version)
+      const forward: SessionRecord = {
+        data: codec.encode(key, data, successor),
+        expires: now() + forwardFor * 1000,
+        createdAt,
+        lastActivity,
+        sessionId: '',
+        ...NOBODY,
+      }
+      const { outcome } = await store.save(storeKey, version, forward)
+      return outcome === 'saved' ? 'done' : outcome
+    })
+  }
+
+  /** Moves the expiry of what is as it was read. */
+  async touch(current: Live): Promise<Live | 'conflict' | 'missing'> {
+    const { store, codec, expiry, now } = this.#options
+    const lastActivity = now()
+    const expires = deadline(expiry, current.data[EXPIRY_KEY], current.createdAt, lastActivity)
+    const times = { expires, lastActivity }
+    const outcome = await this.#timed('touch', () => store.touch(codec.storeKey(current.key), current.version, times))
+    return outcome === 'done' ? { ...current, ...times } : outcome
+  }
+
+  /** Deletes what is as it was read. */
+  async delete({ key, version }: Live): Promise<Outcome> {
+    const { store, codec } = this.#options
+    return await this.#timed('delete', () => store.delete(codec.storeKey(key), version))
+  }
+
+  /** Deletes whatever is there. */
+  async deleteAny(storeKey: string): Promise<Outcome> {
+    return await this.#timed('delete', () => this.#options.store.delete(storeKey))
+  }
+
+  /** Deletes what is as it was read, or lets it end in a moment. */
+  async leave(current: Live, grace: number): Promise<Outcome> {
+    const { store, codec, now } = this.#options
+    const { version, lastActivity } = current
+    const storeKey = codec.storeKey(current.key)
+    if (grace === 0) return await this.#timed('cycle', () => store.delete(storeKey, version))
+    const expires = Math.min(current.expires, now() + grace)
+    return await this.#timed('touch', () => store.touch(storeKey, version, { expires, lastActivity }))
+  }
+
+  /** Puts a mark in the place of what is as it was read: nobody's, because the session is in another engine by then. */
+  async claim({ key, version, createdAt, lastActivity, expires }: Live, mark: string): Promise<Outcome> {
+    const { store, codec, columns } = this.#options
+    const extra = columns === undefined ? {} : { extra: columns(emptyData()) }
+    const record = { data: mark, expires, createdAt, lastActivity, sessionId: '', ...NOBODY, ...extra }
+    const { outcome } = await this.#timed('save', () => store.save(codec.storeKey(key), version, record))
+    return outcome === 'saved' ? 'done' : outcome
+  }
+
+  /** The stored text, whatever it is. */
+  async textOf(key: string): Promise<string | undefined> {
+    const { store, codec } = this.#options
+    return (await this.#timed('load', () => store.load(codec.storeKey(key))))?.data
+  }
+
+  #live(key: string, data: SessionData, record: SessionRecord & Pick<Loaded, 'version'>): Live {
+    const { version, createdAt, lastActivity, expires } = record
+    const id = sessionIdOf(this.#options.codec.storeKey(key), record)
+    return { id, key, data, version, createdAt, lastActivity, expires }
+  }
+
+  #record(key: string, data: SessionData, { id, createdAt, client }: About): SessionRecord {
+    const { codec, expiry, columns, observe, now } = this.#options
+    const lastActivity = now()
+    if (codec.name === 'django' && expiry.absoluteAge !== undefined) data[CREATED_KEY] = createdAt
+    const encoded = codec.encode(key, data)
+    observe({ type: 'size', bytes: encoded.length })
+    return {
+      data: encoded,
+      expires: deadline(expiry, data[EXPIRY_KEY], createdAt, lastActivity),
+      createdAt,
+      lastActivity,
+      userId: userIdOf(data),
+      sessionId: codec.forwards ? id : null,
+      ipAddress: client.ipAddress,
+      userAgent: client.userAgent,
+      ...(columns === undefined ? {} : { extra: columns(data) }),
+    }
+  }
+
+  async #timed<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
+    const start = performance.now()
+    let outcome = 'failed'
+    try {
+      const result = await work()
+      outcome = outcomeOf(result)
+      return result
+    } finally {
+      this.#options.observe({ type: 'operation', operation, outcome, milliseconds: performance.now() - start })
+    }
+  }
+}
+
+function createdAmongData(data: SessionData, now: number): number {
+  const created = data[CREATED_KEY]
+  // Written by Django, or before there was an absolute age: the clock starts now.
+  return typeof created === 'number' ? created : now
+}
+
+function outcomeOf(result: unknown): string {
+  if (typeof result === 'string') return result
+  if (result === undefined) return 'missing'
+  return typeof result === 'object' && result !== null && 'outcome' in result ? String(result.outcome) : 'done'
+}

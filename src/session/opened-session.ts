@@ -1,0 +1,165 @@
+import { type CookieSettings, LONGEST, setCookie } from './cookie.ts'
+import type { Client, Engine, Loaded, Opened } from './engines/engine.ts'
+import { SessionEndedError, StoreUnavailableError } from './errors.ts'
+import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, touchDue } from './expiry.ts'
+import type { Observer } from './observe/events.ts'
+import { type Batch, Session } from './session.ts'
+import { type Decision, settle } from './settle.ts'
+
+/** What every way into a session shares: requests, sockets, jobs and tests. */
+export interface SessionSettings {
+  readonly engine: Engine
+  readonly cookie: CookieSettings
+  readonly expiry: ExpiryPolicy
+  readonly saveEveryRequest?: boolean
+  readonly observe?: Observer
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+/** Where a session was opened from. */
+export interface Surroundings {
+  readonly client: Client
+  /** How many values the cookie header gives under the cookie's name. */
+  readonly cookies: number
+  readonly canSendCookie: () => boolean
+  /** Sends a Set-Cookie header. */
+  readonly sendCookie: (header: string) => void
+  /** Told keys that had to be dropped, where the settings allow it. */
+  readonly dropped?: (keys: readonly string[]) => void
+}
+
+// More than one is a leftover of another path or an attack; so many are no leftover.
+const MAX_COOKIES = 4
+
+/** Where the cookies of one name lead: of several only one may be alive, because their order is anybody's choice. */
+export async function openCookies(engine: Engine, values: readonly string[]): Promise<Opened & { value?: string }> {
+  const [value] = values
+  if (value === undefined) return { live: false }
+  if (values.length === 1) return { ...(await engine.open(value)), value }
+  if (values.length > MAX_COOKIES) return { live: false, suspicion: 'duplicate-cookie' }
+  const all = await Promise.all(values.map(async (one) => ({ ...(await engine.open(one)), value: one })))
+  const [first, second] = all.filter(({ live }) => live)
+  return first !== undefined && second === undefined ? first : { live: false, suspicion: 'duplicate-cookie' }
+}
+
+/** A session, and what became of it in the storage and in the browser. */
+export class OpenedSession {
+  readonly session: Session
+  readonly #settings: SessionSettings
+  readonly #surroundings: Surroundings
+  readonly #expiry: ExpiryPolicy
+  readonly #now: () => number
+  readonly #observe: Observer
+  /** Opened by a key from before a change of key, so that the browser has or is being sent a newer cookie. */
+  readonly #late: boolean
+  /** The cookie that the browser has or is being sent, and whether it ends with the browser. */
+  #sent: { value: string; withBrowser: boolean } | undefined
+
+  constructor(opened: Opened & { value?: string }, settings: SessionSettings, surroundings: Surroundings) {
+    this.#settings = settings
+    this.#surroundings = surroundings
+    this.#expiry = settings.engine.expiry ?? settings.expiry
+    this.#now = settings.now ?? Date.now
+    this.#observe = settings.observe ?? (() => {})
+    if (!opened.live && opened.suspicion !== undefined) {
+      const { suspicion: kind, detail } = opened
+      this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
+    }
+    this.#late = opened.live && opened.loaded.forwarded === true
+    if (opened.live && opened.value !== undefined) {
+      this.#sent = { value: opened.value, withBrowser: this.#withBrowser(opened.loaded) }
+    }
+    this.session = new Session(opened.live ? opened.loaded : undefined, {
+      expiry: settings.expiry,
+      now: this.#now,
+      observe: this.#observe,
+      cookieHoldsData: settings.engine.cookieHoldsData === true,
+      canSendCookie: surroundings.canSendCookie,
+      save: async () => void (await this.carryOut(this.decide(200, false))),
+      end: (loaded) => settings.engine.end(loaded),
+    })
+  }
+
+  /** What to do about the session as it is. @param active whether reading it counts as activity */
+  decide(status: number, active: boolean): Decision {
+    const { loaded, changed, empty, flushed, cycled } = this.session.state()
+    return settle({
+      status,
+      asked: true,
+      hadCookie: this.#surroundings.cookies > 0 && !this.#late,
+      live: loaded !== undefined,
+      flushed,
+      changed,
+      empty,
+      cycled,
+      touchDue: active && loaded !== undefined && loaded.forwarded !== true && this.#touchDue(loaded),
+    })
+  }
+
+  /** @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError */
+  async carryOut({ write }: Decision): Promise<void> {
+    if (write === 'none') return
+    if (write === 'touch') {
+      const { loaded } = this.session.state()
+      const touched = loaded && (await this.#settings.engine.touch(loaded))
+      if (touched) this.#send(touched.cookie, touched.loaded)
+      return
+    }
+    const batch = this.session.take()
+    try {
+      await this.#commit(write, batch)
+    } catch (error) {
+      // What may have been stored must not be stored again; anything else was refused, and stored nothing.
+      if (error instanceof StoreUnavailableError) this.session.fail()
+      else this.session.restore(batch)
+      throw error
+    }
+  }
+
+  async #commit(write: 'create' | 'save' | 'cycle', batch: Batch): Promise<void> {
+    const { operations: changes, ...rest } = batch
+    const { client } = this.#surroundings
+    const committed = await this.#settings.engine.commit({ write, changes, client, ...rest })
+    if (committed.outcome === 'ended') {
+      this.#observe({ type: 'ended' })
+      throw new SessionEndedError()
+    }
+    const { loaded, replayed, cookie, dropped } = committed
+    this.session.stored(loaded, replayed)
+    if (replayed) this.#observe({ type: 'replayed' })
+    if (replayed && changes.overwritten.length > 0) this.#observe({ type: 'overwritten', keys: changes.overwritten })
+    // A store tells of what it keeps by itself.
+    if (loaded.key === null && cookie !== undefined) this.#observe({ type: 'size', bytes: cookie.length })
+    if (dropped !== undefined) this.#surroundings.dropped?.(dropped)
+    this.#send(cookie, loaded)
+  }
+
+  /** Only a new value or a new kind of expiry is sent: a late answer must not replace what a newer one has set. */
+  #send(value: string | undefined, loaded: Loaded): void {
+    const { cookie, engine } = this.#settings
+    const withBrowser = this.#withBrowser(loaded)
+    if (value === undefined) return
+    const same = value === this.#sent?.value && withBrowser === this.#sent.withBrowser
+    if (same && engine.refreshesCookie !== true) return
+    this.#sent = { value, withBrowser }
+    const maxAge = withBrowser ? undefined : this.#maxAge(loaded)
+    this.#surroundings.sendCookie(setCookie(cookie, value, maxAge, this.#now()))
+  }
+
+  /** The server's clocks decide; the browser keeps the cookie for as long as any of them may allow. */
+  #maxAge(loaded: Loaded): number {
+    if (this.#settings.engine.refreshesCookie !== true) return this.#expiry.absoluteAge ?? LONGEST
+    const left = deadline(this.#expiry, loaded.data[EXPIRY_KEY], loaded.createdAt, this.#now()) - this.#now()
+    return Math.trunc(left / 1000)
+  }
+
+  #withBrowser(loaded: Loaded): boolean {
+    return closesWithBrowser(this.#expiry, loaded.data[EXPIRY_KEY])
+  }
+
+  #touchDue(loaded: Loaded): boolean {
+    if (this.#settings.saveEveryRequest === true) return true
+    return touchDue(this.#expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
+  }
+}

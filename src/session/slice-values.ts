@@ -1,0 +1,131 @@
+import { type Json, plainJson } from './data.ts'
+import { applyDifferences, differences } from './differences.ts'
+import type { Document } from './document.ts'
+import { SliceNewerError } from './errors.ts'
+import type { Observer } from './observe/events.ts'
+import type { Apply, Report } from './operations.ts'
+import { readSlice, type Slice, validated, writeSlice } from './slice.ts'
+
+const NEARLY_FULL = 0.8
+
+/** Reads and writes the slices of a document. A stored form travels untouched until its slice is written. */
+export class SliceValues {
+  readonly #document: Document
+  readonly #now: () => number
+  readonly #observe: Observer
+
+  /** @param now milliseconds since 1970 */
+  constructor(document: Document, now: () => number, observe: Observer) {
+    this.#document = document
+    this.#now = now
+    this.#observe = observe
+  }
+
+  /**
+   * The value or the default: one object per request, which may be changed in place.
+   *
+   * @param readOnly for a session that can be changed no more
+   */
+  get<T>(slice: Slice<T>, readOnly: boolean): T {
+    const held = this.#document.held(slice.name)
+    if (held !== undefined) return held as T
+    const { value, state } = this.#read(slice, this.#document.data[slice.name])
+    if (readOnly) return value
+    // Judged again at replay: what another request has stored meanwhile is not expired.
+    if (state === 'expired') this.#apply(slice, (it) => (this.#read(slice, it).state === 'expired' ? undefined : it))
+    this.#watch(slice, value)
+    return value
+  }
+
+  /** @throws TypeError for what the schema refuses; SessionTooLargeError over its budget; SliceNewerError */
+  set<T>(slice: Slice<T>, value: T): void {
+    // Given back after a change in place, which is recorded as such.
+    if (this.#document.held(slice.name) === value) {
+      this.#document.notice(slice.name)
+      return
+    }
+    const mine = this.#written(slice, value)
+    const base = this.#read(slice, this.#document.original(slice.name)).value
+    this.#apply(slice, (stored, overwrote) => this.#replaced(slice, { mine, base, stored }, overwrote), true)
+    this.#watch(slice, value)
+  }
+
+  /** @throws TypeError, SessionTooLargeError, SliceNewerError, and whatever `change` throws */
+  update<T>(slice: Slice<T>, change: (current: T) => T): void {
+    this.#apply(slice, (stored) => this.#written(slice, change(this.#current(slice, stored))))
+  }
+
+  #watch<T>(slice: Slice<T>, value: T): void {
+    if (typeof value !== 'object' || value === null) return
+    this.#document.watch(slice.name, value, (before) => {
+      const mine = this.#written(slice, value)
+      const base = validated(slice, before)
+      const changes = slice.merge === undefined ? differences(before, plainJson(value, slice.name)) : undefined
+      this.#apply(slice, (stored, overwrote) =>
+        changes === undefined
+          ? this.#replaced(slice, { mine, base, stored }, overwrote)
+          : this.#patched(slice, { mine, changes, stored }, overwrote),
+      )
+      this.#watch(slice, value)
+    })
+  }
+
+  /** A value that takes the place of another: joined with what somebody else has made of that meanwhile. */
+  #replaced<T>(slice: Slice<T>, change: { mine: Json; base: T; stored: Json | undefined }, overwrote: Report): Json {
+    const { mine, base, stored } = change
+    const theirs = this.#current(slice, stored)
+    const found = JSON.stringify(theirs)
+    const value = this.#current(slice, mine)
+    if (found === JSON.stringify(base) || found === JSON.stringify(value)) return mine
+    if (slice.merge !== undefined) return this.#written(slice, slice.merge(value, theirs, structuredClone(base)))
+    overwrote()
+    return mine
+  }
+
+  #patched<T>(
+    slice: Slice<T>,
+    change: { mine: Json; changes: ReturnType<typeof differences>; stored: Json | undefined },
+    overwrote: Report,
+  ): Json {
+    const theirs = plainJson(this.#current(slice, change.stored), slice.name)
+    const patched = applyDifferences(theirs, change.changes, overwrote)
+    try {
+      return this.#written(slice, validated(slice, patched))
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error
+      // Each change fits the schema, both together do not: this request's value stands as a whole.
+      overwrote()
+      return change.mine
+    }
+  }
+
+  #apply<T>(slice: Slice<T>, apply: Apply, replaces = false): void {
+    this.#document.apply(slice.name, apply, { replaces, survivesSignIn: slice.login !== 'drop' })
+  }
+
+  /** The current value, for a change of it. */
+  #current<T>(slice: Slice<T>, stored: Json | undefined): T {
+    const { value, state } = this.#read(slice, stored)
+    if (state === 'newer-version') throw new SliceNewerError(slice.name)
+    return value
+  }
+
+  #read<T>(slice: Slice<T>, stored: Json | undefined): { value: T; state: string } {
+    // A copy: what is done to the value must not reach the stored form.
+    const read = readSlice(slice, stored === undefined ? stored : plainJson(stored), this.#now())
+    if (read.state === 'ok') return read
+    if (read.state === 'invalid' || read.state === 'newer-version') {
+      this.#observe({ type: 'slice', slice: slice.name, problem: read.state, detail: read.detail })
+    }
+    // A copy, or a default that is one object for all would carry changes from visitor to visitor.
+    return { value: structuredClone(slice.default()), state: read.state }
+  }
+
+  #written<T>(slice: Slice<T>, value: T): Json {
+    const { stored, bytes } = writeSlice(slice, value, this.#now())
+    if (bytes > slice.budget * NEARLY_FULL) {
+      this.#observe({ type: 'budget', slice: slice.name, bytes, limit: slice.budget })
+    }
+    return stored
+  }
+}

@@ -1,0 +1,133 @@
+import test from 'ava'
+import { type Json, plainJson, type SessionData } from '../../src/session/data.ts'
+import { Document } from '../../src/session/document.ts'
+
+type Change = (document: Document) => unknown
+type Row = [what: string, loaded: Json, change: Change, newer: Json, gives: Json, overwritten?: string[]]
+
+const data = (value: Json) => plainJson(value) as SessionData
+const at = <T>(document: Document, key: string) => document.get(key) as T
+
+/** What one request did in place to what it loaded, on what another has saved meanwhile. */
+const TABLE: Row[] = [
+  ['an append', { l: [1] }, (d) => at<number[]>(d, 'l').push(2), { l: [1, 9] }, { l: [1, 9, 2] }],
+  ['an append to a list that was emptied', { l: [1] }, (d) => at<number[]>(d, 'l').push(2), { l: [] }, { l: [2] }],
+  ['an append to a list that is gone', { l: [1] }, (d) => at<number[]>(d, 'l').push(2), {}, {}],
+  ['a replaced list', { l: [1, 2] }, (d) => at<number[]>(d, 'l').reverse(), { l: [1, 2, 3] }, { l: [2, 1] }, ['l']],
+  [
+    'properties side by side',
+    { o: { a: 1, b: 1 } },
+    (d) => Object.assign(at<object>(d, 'o'), { a: 2 }),
+    { o: { a: 1, b: 9 } },
+    { o: { a: 2, b: 9 } },
+  ],
+  [
+    'a deep property beside a deep one',
+    { o: { p: { a: 1 }, q: 1 } },
+    (d) => Object.assign(at<{ p: object }>(d, 'o').p, { b: 2 }),
+    { o: { p: { a: 1, c: 3 }, q: 9 } },
+    { o: { p: { a: 1, c: 3, b: 2 }, q: 9 } },
+  ],
+  [
+    'one scalar changed by both',
+    { o: { a: 1 } },
+    (d) => Object.assign(at<object>(d, 'o'), { a: 2 }),
+    { o: { a: 9 } },
+    { o: { a: 2 } },
+    ['o'],
+  ],
+  [
+    'one scalar changed by both to the same',
+    { o: { a: 1 } },
+    (d) => Object.assign(at<object>(d, 'o'), { a: 2 }),
+    { o: { a: 2 } },
+    { o: { a: 2 } },
+  ],
+  [
+    'a property whose parent is gone',
+    { o: { p: { a: 1 } } },
+    (d) => Object.assign(at<{ p: object }>(d, 'o').p, { a: 2 }),
+    { o: {} },
+    { o: {} },
+  ],
+  [
+    'a removed property',
+    { o: { a: 1, b: 1 } },
+    (d) => delete at<{ a?: number }>(d, 'o').a,
+    { o: { a: 1, b: 9 } },
+    { o: { b: 9 } },
+  ],
+  [
+    'a list within an object',
+    { o: { l: [{ n: 1 }] } },
+    (d) => at<{ l: Json[] }>(d, 'o').l.push({ n: 2 }),
+    { o: { l: [{ n: 1 }, { n: 9 }], m: 1 } },
+    { o: { l: [{ n: 1 }, { n: 9 }, { n: 2 }], m: 1 } },
+  ],
+  [
+    'a push and a set of the same object',
+    { l: [1] },
+    (d) => {
+      const list = at<number[]>(d, 'l')
+      list.push(2)
+      d.set('l', list)
+    },
+    { l: [1, 9] },
+    { l: [1, 9, 2] },
+  ],
+  ['a set of a scalar', { n: 1 }, (d) => d.set('n', 2), { n: 1 }, { n: 2 }],
+  ['a set of a scalar that another has set', { n: 1 }, (d) => d.set('n', 2), { n: 9 }, { n: 2 }, ['n']],
+  ['a default where there is one by now', {}, (d) => d.setDefault('n', 1), { n: 9 }, { n: 9 }],
+  ['a default where there is none', {}, (d) => d.setDefault('n', 1), { m: 9 }, { m: 9, n: 1 }],
+  ['a delete of what another stores just now', {}, (d) => d.delete('n'), { n: 9 }, {}],
+  [
+    'names that are none elsewhere',
+    { o: {} },
+    (d) => Object.defineProperty(at<object>(d, 'o'), '__proto__', { value: { x: 1 }, enumerable: true }),
+    { o: { a: 1 } },
+    JSON.parse('{"o": {"a": 1, "__proto__": {"x": 1}}}') as Json,
+  ],
+]
+
+for (const [what, loaded, change, newer, gives, overwritten = []] of TABLE) {
+  test(`on newer data: ${what}`, (t) => {
+    const document = new Document(data(loaded))
+    change(document)
+    const operations = document.take()
+    t.deepEqual(operations.replayOn(data(newer)), data(gives))
+    t.deepEqual(operations.overwritten, overwritten)
+  })
+}
+
+test('a change of all data is applied again as a whole', (t) => {
+  const document = new Document(data({ from: 5, to: 0 }))
+  document.applyToAll((all) => {
+    const moved = Math.min(5, Number(all['from']))
+    all['from'] = Number(all['from']) - moved
+    all['to'] = Number(all['to']) + moved
+  })
+  t.deepEqual(document.data, data({ from: 0, to: 5 }))
+  t.deepEqual(document.take().replayOn(data({ from: 3, to: 2 })), data({ from: 0, to: 5 }))
+})
+
+test('what JSON cannot hold is refused with its path', (t) => {
+  const document = new Document()
+  class Point {
+    x = 1
+  }
+  const rows: [unknown, string][] = [
+    [new Map(), 'A session cannot hold a Map (at "k")'],
+    [{ deep: [1, new Set()] }, 'A session cannot hold a Set (at "k.deep[1]")'],
+    [Promise.resolve(1), 'A session cannot hold a Promise (at "k")'],
+    [[new Point()], 'A session cannot hold a Point (at "k[0]")'],
+    [{ n: Number.NaN }, 'A session cannot hold NaN (at "k.n")'],
+  ]
+  for (const [value, message] of rows) t.throws(() => document.set('k', value), { instanceOf: TypeError, message })
+  t.false(document.changed)
+})
+
+test('a change in place to what JSON cannot hold is refused with its path', (t) => {
+  const document = new Document(data({ o: { list: [1] } }))
+  at<{ list: unknown[] }>(document, 'o').list.push({ when: new Map([[1, 2]]) })
+  t.throws(() => document.take(), { instanceOf: TypeError, message: /a Map \(at "o\.list\[1\]\.when"\)/ })
+})

@@ -1,0 +1,33 @@
+import test from 'ava'
+import { KeyedQueue } from '../../../src/session/engines/queue.ts'
+import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { deferred } from '../../support/handlers.ts'
+
+test('those who wait for a store that is out fail with the first, and whoever comes later tries again', async (t) => {
+  const queue = new KeyedQueue<string>()
+  const outage = deferred()
+  let tried = 0
+  const save = async () => {
+    tried++
+    await outage.promise
+    throw new StoreUnavailableError()
+  }
+  const saves = Array.from({ length: 10 }, () => queue.run('key', save))
+  const other = queue.run('other', async () => 'of another key')
+  outage.resolve()
+  const outcomes = await Promise.allSettled(saves)
+  t.true(outcomes.every((outcome) => outcome.status === 'rejected' && outcome.reason instanceof StoreUnavailableError))
+  t.is(tried, 1)
+  t.is(await other, 'of another key')
+  t.is(await queue.run('key', async (latest) => latest ?? 'from the beginning'), 'from the beginning')
+})
+
+test('any other failure is of one alone', async (t) => {
+  const queue = new KeyedQueue<string>()
+  const failing = queue.run('key', async () => {
+    throw new RangeError('too large')
+  })
+  const next = queue.run('key', async (latest) => latest ?? 'done')
+  await t.throwsAsync(failing, { instanceOf: RangeError })
+  t.is(await next, 'done')
+})

@@ -1,0 +1,129 @@
+import type { ExecutionContext } from 'ava'
+import { signIn } from '../../src/session/index.ts'
+import type { Page, Pages, Place } from './place.ts'
+import { arrive, gate, type Tell } from './support.ts'
+
+const ANONYMOUS = [null, null]
+
+/** A visitor of a site in two processes, one of whose pages waits when its change is done. */
+export async function visitor(t: ExecutionContext, place: Place, more: Pages = {}) {
+  const { pass, arrived, open } = gate()
+  const pages: Pages = {
+    '/begin': (session) => {
+      place.fill(session)
+      session.set('word', 'begun')
+    },
+    '/sign-in': (session) => signIn(session, '7'),
+    '/slow': async (session) => {
+      session.set('word', 'slow')
+      await pass()
+    },
+    '/change': (session) => session.set('word', 'changed'),
+    '/end': (session) => session.flush(),
+    '/read': (session) => [session.get('word') ?? null, session.userId],
+    ...more,
+  }
+  const here = await place.site(t, pages)
+  const there = await place.site(t, pages, 1)
+  const browser = here.browser()
+  t.is((await browser.get('/begin')).status, 200)
+  return {
+    browser,
+    /** The same visitor in the other process, with a jar apart: an answer reaches the browser when the story says so. */
+    elsewhere: there.browser(browser.jar.cloneSync()),
+    /** Whether a copy of a cookie leads to anything in either process. */
+    async opens(cookie: string): Promise<boolean> {
+      const answers = await Promise.all([here, there].map((site) => site.browser().get('/read', { cookie })))
+      return answers.some(({ text }) => text !== JSON.stringify(ANONYMOUS))
+    },
+    arrived,
+    open,
+  }
+}
+
+/** Ends of sessions, and what overlaps them. */
+export function endings(tell: Tell): void {
+  tell('a change that overlaps a logout is a 409, and nothing of it is ever seen', async (t, place) => {
+    const { browser, elsewhere, opens, arrived, open } = await visitor(t, place)
+    await browser.get('/sign-in')
+    const cookie = await browser.cookie()
+    const slow = browser.get('/slow', { cookie })
+    await Promise.race([arrived, slow])
+    t.is((await elsewhere.get('/end', { cookie })).status, 200)
+    open()
+    const late = await slow
+    t.deepEqual([late.status, late.headers.getSetCookie()], [409, []])
+    t.deepEqual((await browser.get('/read')).json(), ANONYMOUS)
+    t.false(await opens(cookie))
+  })
+
+  tell('a logout sent twice at once is answered twice, and no cookie of the sign-in opens it', async (t, place) => {
+    const { browser, elsewhere, opens } = await visitor(t, place)
+    await browser.get('/sign-in')
+    const first = await browser.cookie()
+    await browser.get('/change')
+    const last = await browser.cookie()
+    const ends = await Promise.all([browser, elsewhere].map((one) => one.get('/end', { cookie: last })))
+    t.deepEqual(
+      ends.map(({ status }) => status),
+      [200, 200],
+    )
+    t.is(await browser.cookie(), '')
+    for (const copy of [first, last]) t.false(await opens(copy))
+  })
+
+  tell(
+    'an anonymous session ends with every copy of its cookie, those from before a sign-in too',
+    async (t, place) => {
+      const { browser, opens } = await visitor(t, place)
+      const before = await browser.cookie()
+      await browser.get('/end')
+      t.false(await opens(before))
+      const again = await visitor(t, place)
+      const anonymous = await again.browser.cookie()
+      await again.browser.get('/sign-in')
+      await again.browser.get('/end')
+      t.false(await again.opens(anonymous))
+    },
+    {
+      async anonymousCopies(t, place) {
+        const { browser, opens } = await visitor(t, place)
+        const anonymous = await browser.cookie()
+        await browser.get('/end')
+        t.true(await opens(anonymous))
+        t.is(await browser.cookie(), '')
+      },
+    },
+  )
+
+  tell('a change after the logout, in the same request, begins a session of its own', async (t, place) => {
+    const end: Page = async (session) => {
+      await session.flush()
+      session.set('word', 'new')
+    }
+    const { browser, opens } = await visitor(t, place, { '/end': end })
+    await browser.get('/sign-in')
+    const cookie = await browser.cookie()
+    t.is((await browser.get('/end')).status, 200)
+    t.deepEqual((await browser.get('/read')).json(), ['new', null])
+    t.false(await opens(cookie))
+  })
+
+  tell(
+    'a late logout’s answer after a new sign-in: nothing ended comes back, and signing in again works',
+    async (t, place) => {
+      const { browser, elsewhere, opens } = await visitor(t, place)
+      await browser.get('/sign-in')
+      const cookie = await browser.cookie()
+      // Another jar takes its answer, which reaches the browser last.
+      const late = await elsewhere.get('/end', { cookie })
+      await browser.get('/sign-in')
+      t.deepEqual((await browser.get('/read')).json(), [null, '7'])
+      await arrive(browser, late)
+      t.deepEqual((await browser.get('/read')).json(), ANONYMOUS)
+      t.false(await opens(cookie))
+      t.is((await browser.get('/sign-in')).status, 200)
+      t.deepEqual((await browser.get('/read')).json(), [null, '7'])
+    },
+  )
+}

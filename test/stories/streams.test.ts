@@ -1,0 +1,188 @@
+import { request } from 'node:http'
+import type { ExecutionContext } from 'ava'
+import type { Context } from 'koa'
+import { type DetachedSession, openSession, type Session } from '../../src/session/index.ts'
+import { LOCAL } from './engines.ts'
+import type { Pages, Place, Site } from './place.ts'
+import { gate, storiesOn } from './support.ts'
+
+const tell = storiesOn(LOCAL)
+
+/** Sends the headers, as a stream or server-sent events do before the first event. */
+function sendHeaders(ctx: Context): void {
+  ctx.status = 200
+  ctx.type = 'text/event-stream'
+  ctx.res.flushHeaders()
+}
+
+async function outcome(work: () => unknown): Promise<string> {
+  try {
+    await work()
+    return 'done'
+  } catch (error) {
+    return error instanceof Error && /headers were sent|would be lost/.test(error.message) ? 'refused' : String(error)
+  }
+}
+
+const pagesOf = (place: Place, more: Pages = {}): Pages => ({
+  '/begin': (session) => {
+    place.fill(session)
+    session.set('word', 'begun')
+  },
+  '/end': (session) => session.flush(),
+  '/push': (session) => session.update('word', (word) => `${word}, another`),
+  '/read': (session) => session.get('word') ?? null,
+  ...more,
+})
+
+/** Whether a change of a session that is there needs a new cookie. */
+const inCookie = (site: Site) => site.services.engine.cookieHoldsData === true
+
+tell('once the headers are out, what needs a cookie is refused, and the session lives on', async (t, place) => {
+  const site = await place.site(
+    t,
+    pagesOf(place, {
+      '/stream': async (session, ctx) => {
+        sendHeaders(ctx)
+        const set = await outcome(() => session.set('word', 'streamed'))
+        return [set, await outcome(() => session.cycleKey())]
+      },
+    }),
+  )
+  const stranger = site.browser()
+  t.deepEqual((await stranger.get('/stream')).json(), ['refused', 'refused'])
+  t.is(await stranger.cookie(), '')
+  const browser = site.browser()
+  await browser.get('/begin')
+  const set = inCookie(site) ? 'refused' : 'done'
+  t.deepEqual((await browser.get('/stream')).json(), [set, 'refused'])
+  t.is((await browser.get('/read')).json(), set === 'done' ? 'streamed' : 'begun')
+})
+
+tell('what is saved before the stream begins has its cookie; what comes during it is stored too', async (t, place) => {
+  const streaming = gate()
+  const site = await place.site(
+    t,
+    pagesOf(place, {
+      '/stream': async (session, ctx) => {
+        place.fill(session)
+        session.set('word', 'saved')
+        await session.save()
+        sendHeaders(ctx)
+        ctx.res.write(': an event\n\n')
+        await streaming.pass()
+        const later = await outcome(async () => {
+          session.update('word', (word) => `${word}, later`)
+          await session.save()
+        })
+        ctx.res.end(later)
+        ctx.respond = false
+      },
+    }),
+  )
+  const browser = site.browser()
+  const stream = browser.get('/stream')
+  await Promise.race([streaming.arrived, stream])
+  streaming.open()
+  const later = (await stream).text.split('\n').at(-1)
+  t.is(later, inCookie(site) ? 'refused' : 'done')
+  t.is((await browser.get('/read')).json(), later === 'done' ? 'saved, later' : 'saved')
+})
+
+tell('an early save keeps its cookie where the page fails later', async (t, place) => {
+  const pages = pagesOf(place, {
+    '/fails': async (session) => {
+      session.set('word', 'saved')
+      await session.save()
+      session.set('word', 'later')
+      throw new Error('broken')
+    },
+  })
+  const browser = (await place.site(t, pages)).browser()
+  t.is((await browser.get('/fails')).status, 500)
+  t.is((await browser.get('/read')).json(), 'saved')
+})
+
+tell(
+  'work that goes on after the answer may read, and its changes are errors, not lost in silence',
+  async (t, place) => {
+    const background = gate()
+    let working: Promise<string[]> | undefined
+    const work = async (session: Session) => {
+      await background.pass()
+      return [
+        String(session.get('word')),
+        await outcome(() => session.set('word', 'lost')),
+        await outcome(() => session.save()),
+      ]
+    }
+    const pages = pagesOf(place, {
+      '/work': (session) => {
+        session.set('word', 'answered')
+        working = work(session)
+      },
+    })
+    const browser = (await place.site(t, pages)).browser()
+    await browser.get('/begin')
+    t.is((await browser.get('/work')).status, 200)
+    background.open()
+    t.deepEqual(await working, ['answered', 'refused', 'refused'])
+    t.is((await browser.get('/read')).json(), 'answered')
+  },
+)
+
+tell('a change while an early save is under way is stored by the next save', async (t, place) => {
+  const pages = pagesOf(place, {
+    '/both': async (session) => {
+      session.set('word', 'first')
+      const saving = session.save()
+      session.update('word', (word) => `${word}, second`)
+      await saving
+    },
+  })
+  const browser = (await place.site(t, pages)).browser()
+  await browser.get('/begin')
+  t.is((await browser.get('/both')).status, 200)
+  t.is((await browser.get('/read')).json(), 'first, second')
+})
+
+tell('a socket changes and saves the session of its upgrade, and learns that it has ended', async (t, place) => {
+  const site = await place.site(t, pagesOf(place))
+  const browser = site.browser()
+  await browser.get('/begin')
+  const visitor = await upgrade(t, site, await browser.cookie())
+  const append = (word: unknown) => `${word}, socket`
+  if (inCookie(site)) {
+    // No answer can take a cookie along.
+    t.is(await outcome(() => visitor.session.update('word', append)), 'refused')
+    t.is((await browser.get('/read')).json(), 'begun')
+    return
+  }
+  await browser.get('/push')
+  visitor.session.update('word', append)
+  await visitor.session.save()
+  t.is((await browser.get('/read')).json(), 'begun, another, socket')
+  await browser.get('/push')
+  t.is(await visitor.refresh(), 'live')
+  t.is(visitor.session.get('word'), 'begun, another, socket, another')
+  visitor.session.set('word', 'after the end')
+  await browser.get('/end')
+  await t.throwsAsync(() => visitor.session.save(), { name: 'SessionEndedError' })
+  t.is(await visitor.refresh(), 'ended')
+  t.throws(() => visitor.session.set('word', 'x'))
+})
+
+/** A WebSocket's upgrade, as far as sessions go: there is a request with its cookies, and no answer. */
+async function upgrade(t: ExecutionContext, site: Site, cookie: string): Promise<DetachedSession> {
+  const { config, engine, observe } = site.services
+  return await new Promise((resolve, reject) => {
+    site.server.once('upgrade', (incoming, socket) => {
+      t.teardown(() => socket.destroy())
+      openSession({ ...config.session, engine, observe }, incoming.headers.cookie).then(resolve, reject)
+    })
+    const headers = { cookie, connection: 'Upgrade', upgrade: 'websocket' }
+    request(site.origin.replace('localhost', '127.0.0.1'), { headers })
+      .on('error', () => {})
+      .end()
+  })
+}
