@@ -19,7 +19,7 @@ import { staticFiles } from './web/static-files.ts'
 
 /** The whole application, read from top to bottom in the order of a request. */
 export async function createApp(services: Services): Promise<Koa> {
-  const { config, log, engine, observe } = services
+  const { config, log, engine, accounts, observe } = services
   // One line each: delete the line, the folder, its views and its tests, and the feature is gone.
   const features = await open(services, [
     import('./features/cart/index.ts'),
@@ -45,7 +45,8 @@ export async function createApp(services: Services): Promise<Koa> {
   app.use(notModified())
   app.use(etag({ weak: true }))
   app.use(staticFiles(config.production))
-  app.use(sessions({ ...config.session, engine, observe, explain: features.find(({ explain }) => explain)?.explain }))
+  const explain = features.find((feature) => feature.explain)?.explain
+  app.use(sessions({ ...config.session, engine, accounts, observe, explain }))
   app.use(errorPages(log, 'inside the session'))
   app.use(crossOriginProtection(new Set(config.publicOrigin === undefined ? [] : [config.publicOrigin])))
   app.use(requestBody())

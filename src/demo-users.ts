@@ -20,12 +20,12 @@ export const DELETE_DEMO_USERS = 'npm run seed -- --delete-demo-users'
 const row = z.object({ id: z.coerce.number().int(), username: z.string(), password_hash: z.string() })
 
 /**
- * The enabled accounts with the name of a demo user that accept a demo password. Only these names are verified, since a
- * verification is slow on purpose; no account can choose such a password itself.
+ * The accounts with the name of a demo user that accept a demo password, disabled ones too, which may be enabled again.
+ * Only these names are verified, since a verification is slow on purpose; no account can choose such a password itself.
  */
 export async function openDemoAccounts(knex: Knex): Promise<{ id: number; username: string }[]> {
   const names = demoUsers.map(({ username }) => username)
-  const found: unknown[] = await knex('users').whereIn('username_key', names).whereNull('disabled_at').select()
+  const found: unknown[] = await knex('users').whereIn('username_key', names).select()
   const open: { id: number; username: string }[] = []
   for (const { id, username, password_hash } of z.array(row).parse(found)) {
     for (const { password } of demoUsers) {

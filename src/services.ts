@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
 import type { Logger } from 'pino'
+import { Accounts } from './accounts.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './database.ts'
 import { openLog } from './log.ts'
@@ -15,6 +16,8 @@ export interface Services extends OpenedEngine {
   /** For sessions: the same unless SESSION_DATABASE_URL says otherwise, but on SQLite a connection apart. */
   readonly sessionKnex: Knex
   readonly users: Users
+  /** What sessions keep for the accounts of their users. */
+  readonly accounts: Accounts
   observe(event: SessionEvent): void
   /** Has every event from now on told to `observer` as well. */
   watch(observer: Observer): void
@@ -41,13 +44,15 @@ export async function openServices(config: Config): Promise<Services> {
     warn: (sentence: string) => log.warn(sentence),
   }
   const opened = await openEngine(ground)
+  const users = new Users(knex, config.secrets)
   return {
     ...opened,
     config,
     log,
     knex,
     sessionKnex,
-    users: new Users(knex, config.secrets),
+    users,
+    accounts: new Accounts(users),
     observe,
     watch: (observer) => void observers.push(observer),
     async close() {

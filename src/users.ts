@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Knex } from 'knex'
 import { z } from 'zod'
 import { hashPassword } from './passwords.ts'
+import { type Account, type AccountChange, asData } from './session/index.ts'
 
 const row = z.object({
   id: z.coerce.number().int(),
@@ -11,7 +12,9 @@ const row = z.object({
   password_hash: z.string(),
   is_staff: z.coerce.boolean(),
   language: z.string().nullable(),
-  disabled_at: z.coerce.number().nullable(),
+  account_version: z.coerce.number().int(),
+  account_data: z.string().nullable(),
+  password_changed_at: z.coerce.number().nullable(),
 })
 
 /** An account. */
@@ -24,6 +27,10 @@ export interface User {
   readonly isStaff: boolean
   /** Chosen at registration; null for none. */
   readonly language: string | null
+  /** What the account keeps of its sessions. */
+  readonly account: Account
+  /** Milliseconds since 1970; 0 where it was never changed. */
+  readonly passwordChangedAt: number
 }
 
 /** What it takes to open one. The password is hashed already: it never travels further than the form. */
@@ -98,11 +105,28 @@ export class Users {
     return created
   }
 
-  async setPassword(id: string, password: string): Promise<User | undefined> {
-    await this.#knex('users')
-      .where({ id: Number(id) })
-      .update({ password_hash: await hashPassword(password) })
-    return await this.byId(id)
+  /**
+   * Gives a user another password; undefined where the password is not that of `user` any more, or the account is gone. Its
+   * version rises, so that whoever has read it before proves the new password before changing what it keeps.
+   */
+  async changePassword(user: User, password: string): Promise<User | undefined> {
+    const changed = await this.#enabled()
+      .where({ id: Number(user.id), password_hash: user.passwordHash })
+      .update({ password_hash: await hashPassword(password), password_changed_at: Date.now() })
+      .increment('account_version')
+    return changed === 0 ? undefined : await this.byId(user.id)
+  }
+
+  /**
+   * Replaces what an account keeps; returns false where it has another version by now, or is gone.
+   *
+   * @param knex a transaction, to save something else with it
+   */
+  async saveAccount({ userId, version, data }: AccountChange, knex = this.#knex): Promise<boolean> {
+    const changed = await this.#enabled(knex)
+      .where({ id: Number(userId), account_version: version })
+      .update({ account_version: version + 1, account_data: JSON.stringify(data) })
+    return changed > 0
   }
 
   /** Kept in the session, so that a new password ends every session of the old one, on every engine (Django does the same). */
@@ -112,18 +136,18 @@ export class Users {
 
   /** Whether a session's hash is of the current password, under any current secret. */
   authHashMatches(user: User, candidate: unknown): boolean {
-    if (typeof candidate !== 'string') return false
-    return this.#secrets.some((secret) => {
-      const expected = Buffer.from(authHash(user, secret))
-      const given = Buffer.from(candidate)
-      return expected.length === given.length && timingSafeEqual(expected, given)
-    })
+    return this.#secrets.some((secret) => isHash(candidate, authHash(user, secret)))
+  }
+
+  /** Whether it is so under the newest secret, so that the others may go. */
+  isNewestAuthHash(user: User, candidate: unknown): boolean {
+    return isHash(candidate, this.authHash(user))
   }
 
   async #one(where: Record<string, string | number>): Promise<User | undefined> {
-    const found: unknown = await this.#knex('users').where(where).whereNull('disabled_at').first()
+    const found: unknown = await this.#enabled().where(where).first()
     if (found === undefined) return undefined
-    const { id, username, email, full_name, password_hash, is_staff, language } = row.parse(found)
+    const { id, username, email, full_name, password_hash, is_staff, language, ...kept } = row.parse(found)
     return {
       id: String(id),
       username,
@@ -132,12 +156,24 @@ export class Users {
       passwordHash: password_hash,
       isStaff: is_staff,
       language,
+      account: { version: kept.account_version, data: asData(JSON.parse(kept.account_data ?? '{}')) },
+      passwordChangedAt: kept.password_changed_at ?? 0,
     }
+  }
+
+  #enabled(knex = this.#knex) {
+    return knex('users').whereNull('disabled_at')
   }
 }
 
 function usernameKey(username: string): string {
   return username.normalize('NFKC').toLowerCase()
+}
+
+function isHash(candidate: unknown, hash: string): boolean {
+  if (typeof candidate !== 'string') return false
+  const [given, expected] = [Buffer.from(candidate), Buffer.from(hash)]
+  return expected.length === given.length && timingSafeEqual(expected, given)
 }
 
 function authHash(user: User, secret: string): string {

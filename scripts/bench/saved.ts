@@ -20,17 +20,20 @@ export async function checkChanges(
   }
 }
 
-/** Whether a login saves what it should under a new key, and takes the old one out of use where it can. */
+/** Whether a login saves what it should under a new key, and the old one shows nothing of it where it can be taken out of use. */
 export async function checkLogin(origin: string, revokes: boolean): Promise<Record<string, number>> {
   const [visitor] = await beginSessions(origin, 1)
   if (visitor === undefined) return {}
   const before = { ...visitor }
   const { status } = await post(origin, 'login', visitor)
   const state = await stateOf(origin, visitor)
+  const old = revokes ? await stateOf(origin, before) : undefined
+  // For late requests it may still show the session as it was.
+  const shown = old !== undefined && (old.user !== null || old.logins > 0)
   const saved = status === 200 && state?.logins === 1 && state.user === '1'
   return {
     ...(saved ? {} : { 'a login not saved': 1 }),
     ...(visitor.cookie === before.cookie ? { 'the key from before the login': 1 } : {}),
-    ...(revokes && (await stateOf(origin, before)) !== undefined ? { 'a key that outlived a login': 1 } : {}),
+    ...(shown ? { 'a login shown under the old key': 1 } : {}),
   }
 }

@@ -44,7 +44,7 @@ export async function openSession(
   client: Client = NOBODY,
 ): Promise<DetachedSession> {
   const values = cookieValues(cookies, settings.cookie.name)
-  const found = await openCookies(settings.engine, values)
+  const found = await openCookies(settings, values)
   const surroundings = { client, cookies: values.length, canSendCookie: () => false, sendCookie: () => {} }
   const { session } = new OpenedSession(found, settings, surroundings)
   return {
@@ -52,12 +52,13 @@ export async function openSession(
     close: () => session.close(),
     async refresh() {
       await session.idle()
-      const again = await openCookies(settings.engine, values)
-      if (!again.live) {
+      const again = await openCookies(settings, values)
+      if (!again.live || again.account === 'unproven' || again.account === 'changing') {
         session.close()
         return 'ended'
       }
       session.stored(again.loaded, true)
+      if (typeof again.account === 'object') session.renewAccount(again.account)
       return again.loaded.forwarded ? 'rekeyed' : 'live'
     },
   }

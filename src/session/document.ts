@@ -18,6 +18,8 @@ export interface ChangeOptions {
   readonly replaces?: boolean
   /** The key is a slice's that a sign-in keeps. */
   readonly survivesSignIn?: boolean
+  /** The key is a slice's that accounts keep. */
+  readonly account?: boolean
 }
 
 /**
@@ -106,19 +108,19 @@ export class Document {
     const found = this.#data[key] !== undefined
     this.#touch(key)
     delete this.#data[key]
-    this.#operations.add(key, { kind: 'delete' }, options.survivesSignIn)
+    this.#operations.add(key, { kind: 'delete' }, options)
     return found
   }
 
   /** A function of the current value, applied again where another request has saved first. */
-  apply(key: string, apply: Apply, { replaces = false, survivesSignIn = false }: ChangeOptions = {}): void {
+  apply(key: string, apply: Apply, { replaces = false, ...fate }: ChangeOptions = {}): void {
     this.notice(key)
     const current = replaces ? this.original(key) : this.#data[key]
     // A copy, so that a function which throws half-way has changed nothing.
     const next = apply(current === undefined ? undefined : plainJson(current), () => {})
     this.#touch(key)
     put(this.#data, key, next)
-    this.#operations.add(key, { kind: 'apply', apply, replaces }, survivesSignIn)
+    this.#operations.add(key, { kind: 'apply', apply, replaces }, fate)
   }
 
   /** A function that changes all data in place. */
@@ -126,7 +128,9 @@ export class Document {
     this.notice()
     const next = plainJson(this.#data) as SessionData
     apply(next)
+    const views = [...this.#older, ...this.#views.values()]
     this.#start(next)
+    this.#older = views
     this.#operations.all(apply)
   }
 

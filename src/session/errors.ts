@@ -15,10 +15,16 @@ class SessionError extends Error {
   }
 }
 
-/** The session ended (logout, revocation, expiry) while a request was still changing it; nothing was written. 409. */
+/**
+ * The session ended (logout, revocation, expiry, a new password) while a request was still changing it: nothing of it was
+ * written. What a handler does elsewhere is not the engine's to undo. 409.
+ */
 export class SessionEndedError extends SessionError {
   constructor() {
-    super('Your session ended while this request was running. Nothing was changed.', 409)
+    super(
+      'Your session ended while this request was running, so what it keeps was not changed. Anything else that the request was to do may have been done.',
+      409,
+    )
   }
 }
 

@@ -1,9 +1,9 @@
 import { isIP } from 'node:net'
 import type { Context, Middleware } from 'koa'
 import { checkCookieSettings, clearCookie, cookieValues, leftoverCookies } from './cookie.ts'
-import type { Client, Opened } from './engines/engine.ts'
+import type { Client } from './engines/engine.ts'
 import { type Explanation, Trace } from './observe/explanation.ts'
-import { OpenedSession, openCookies, type SessionSettings } from './opened-session.ts'
+import { type Found, OpenedSession, openCookies, type SessionSettings } from './opened-session.ts'
 import type { Session } from './session.ts'
 import type { Decision } from './settle.ts'
 
@@ -132,8 +132,8 @@ class RequestSession {
   async #open(): Promise<Session> {
     const ctx = this.#ctx
     const values = this.#values()
-    const { engine, cookie } = this.#options
-    const work = (): Promise<Opened & { value?: string }> => openCookies(engine, values)
+    const { cookie } = this.#options
+    const work = (): Promise<Found> => openCookies(this.#options, values)
     const found = await (this.#trace === undefined ? work() : this.#trace.open(values.length, work))
     if (values.length > 1) for (const header of leftoverCookies(cookie, ctx.path, ctx.hostname)) this.#send(header)
     const opened = new OpenedSession(found, this.#options, {

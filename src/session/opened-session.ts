@@ -1,8 +1,11 @@
+import type { Account, AccountStore, NoAccount } from './account.ts'
 import { type CookieSettings, LONGEST, setCookie } from './cookie.ts'
-import type { Client, Engine, Loaded, Opened } from './engines/engine.ts'
+import type { SessionData } from './data.ts'
+import { type Client, type Engine, type Loaded, type Opened, userIdOf } from './engines/engine.ts'
 import { SessionEndedError, StoreUnavailableError } from './errors.ts'
 import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, touchDue } from './expiry.ts'
 import type { Observer } from './observe/events.ts'
+import type { Operations } from './operations.ts'
 import { type Batch, Session } from './session.ts'
 import { type Decision, settle } from './settle.ts'
 
@@ -11,6 +14,8 @@ export interface SessionSettings {
   readonly engine: Engine
   readonly cookie: CookieSettings
   readonly expiry: ExpiryPolicy
+  /** Where accounts keep their slices; without it every session keeps its own. */
+  readonly accounts?: AccountStore | undefined
   readonly saveEveryRequest?: boolean
   readonly observe?: Observer
   /** Milliseconds since 1970. */
@@ -32,8 +37,23 @@ export interface Surroundings {
 // More than one is a leftover of another path or an attack; so many are no leftover.
 const MAX_COOKIES = 4
 
-/** Where the cookies of one name lead: of several only one may be alive, because their order is anybody's choice. */
-export async function openCookies(engine: Engine, values: readonly string[]): Promise<Opened & { value?: string }> {
+/** A session with the cookie that led to it, and the account of its user. */
+export type Found = Opened & { readonly value?: string; readonly account?: Account | NoAccount }
+
+/** Where the cookies of one name lead, and the account of whoever is signed in there. */
+export async function openCookies(settings: SessionSettings, values: readonly string[]): Promise<Found> {
+  const found = await openLive(settings.engine, values)
+  const userId = found.live ? userIdOf(found.loaded.data) : null
+  if (!found.live || userId === null || settings.accounts === undefined) return found
+  const account = await settings.accounts.load(userId, found.loaded.data)
+  if (account !== 'gone') return { ...found, account }
+  // Or it would come back with the account.
+  await settings.engine.end(found.loaded)
+  return { live: false }
+}
+
+/** Of several cookies only one may be alive, because their order is anybody's choice. */
+async function openLive(engine: Engine, values: readonly string[]): Promise<Found> {
   const [value] = values
   if (value === undefined) return { live: false }
   if (values.length === 1) return { ...(await engine.open(value)), value }
@@ -56,7 +76,7 @@ export class OpenedSession {
   /** The cookie that the browser has or is being sent, and whether it ends with the browser. */
   #sent: { value: string; withBrowser: boolean } | undefined
 
-  constructor(opened: Opened & { value?: string }, settings: SessionSettings, surroundings: Surroundings) {
+  constructor(opened: Found, settings: SessionSettings, surroundings: Surroundings) {
     this.#settings = settings
     this.#surroundings = surroundings
     this.#expiry = settings.engine.expiry ?? settings.expiry
@@ -70,20 +90,22 @@ export class OpenedSession {
     if (opened.live && opened.value !== undefined) {
       this.#sent = { value: opened.value, withBrowser: this.#withBrowser(opened.loaded) }
     }
-    this.session = new Session(opened.live ? opened.loaded : undefined, {
+    const context = {
       expiry: settings.expiry,
       now: this.#now,
       observe: this.#observe,
       cookieHoldsData: settings.engine.cookieHoldsData === true,
       canSendCookie: surroundings.canSendCookie,
       save: async () => void (await this.carryOut(this.decide(200, false))),
-      end: (loaded) => settings.engine.end(loaded),
-    })
+      end: (loaded: Loaded) => settings.engine.end(loaded),
+      accounts: settings.accounts,
+    }
+    this.session = new Session(opened.live ? opened.loaded : undefined, context, opened.account)
   }
 
   /** What to do about the session as it is. @param active whether reading it counts as activity */
   decide(status: number, active: boolean): Decision {
-    const { loaded, changed, empty, flushed, cycled } = this.session.state()
+    const { loaded, changed, accountChanged, empty, flushed, cycled } = this.session.state()
     return settle({
       status,
       asked: true,
@@ -91,14 +113,28 @@ export class OpenedSession {
       live: loaded !== undefined,
       flushed,
       changed,
+      accountChanged,
       empty,
       cycled,
       touchDue: active && loaded !== undefined && loaded.forwarded !== true && this.#touchDue(loaded),
     })
   }
 
-  /** @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError */
-  async carryOut({ write }: Decision): Promise<void> {
+  /**
+   * The session comes first, so that one which has ended stores nothing of the account; but the account does where it takes
+   * over what the session has, so that at every moment one of them has it.
+   *
+   * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
+   */
+  async carryOut({ write, account }: Decision): Promise<void> {
+    if (account && this.session.accountFirst) await this.session.commitAccount()
+    await this.#write(write)
+    // Another request has changed meanwhile what the account was taking over.
+    if (write !== 'none' && this.session.accountFirst) await this.carryOut(this.decide(200, false))
+    else if (account) await this.session.commitAccount()
+  }
+
+  async #write(write: Decision['write']): Promise<void> {
     if (write === 'none') return
     if (write === 'touch') {
       const { loaded } = this.session.state()
@@ -120,6 +156,8 @@ export class OpenedSession {
   async #commit(write: 'create' | 'save' | 'cycle', batch: Batch): Promise<void> {
     const { operations: changes, ...rest } = batch
     const { client } = this.#surroundings
+    const { accounts } = this.#settings
+    if (accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.beginAnonymous()
     const committed = await this.#settings.engine.commit({ write, changes, client, ...rest })
     if (committed.outcome === 'ended') {
       this.#observe({ type: 'ended' })
@@ -133,6 +171,16 @@ export class OpenedSession {
     if (loaded.key === null && cookie !== undefined) this.#observe({ type: 'size', bytes: cookie.length })
     if (dropped !== undefined) this.#surroundings.dropped?.(dropped)
     this.#send(cookie, loaded)
+    if (changes.signedIn !== undefined) await this.#adopt(changes, changes.signedIn)
+  }
+
+  /** Somebody has signed in meanwhile: what this request changed of the account's slices belongs to the account. */
+  async #adopt(changes: Operations, theirs: SessionData): Promise<void> {
+    const userId = userIdOf(theirs)
+    if (userId === null || changes.forAccount().empty) return
+    const account = await this.#settings.accounts?.load(userId, theirs)
+    if (account === undefined || typeof account === 'string') throw new SessionEndedError()
+    await this.session.adoptInto(account, userId, changes)
   }
 
   /** Only a new value or a new kind of expiry is sent: a late answer must not replace what a newer one has set. */

@@ -1,4 +1,5 @@
 import { emptyData, type Json, plainJson, type SessionData } from './data.ts'
+import { userIdOf } from './engines/engine.ts'
 
 /** Called where a result replaces what another request wrote at the same place. */
 export type Report = () => void
@@ -18,7 +19,26 @@ type Operation = (
   | ({ key: string } & Action)
   | { key: undefined; kind: 'clear' }
   | { key: undefined; kind: 'all'; apply: (data: SessionData) => void }
-) & { readonly survivesSignIn: boolean; readonly bySignIn: boolean }
+) &
+  Fate & { readonly bySignIn: boolean }
+
+/** What becomes of an operation where somebody signs in meanwhile. */
+interface Fate {
+  /** The key is a slice's that a sign-in keeps. */
+  readonly survivesSignIn: boolean
+  /** The key is a slice's that accounts keep. */
+  readonly account: boolean
+}
+
+const NO_SLICE: Fate = { survivesSignIn: false, account: false }
+
+/** What the last replay came upon; those of a part of the operations tell the whole. */
+interface Findings {
+  overwritten: Set<string>
+  /** Whether the request knew nobody, in an application with accounts. */
+  anonymous: boolean
+  signedIn: SessionData | undefined
+}
 
 /**
  * What one request did to its session, as operations that mean something on any newer data. This is how overlapping
@@ -26,11 +46,12 @@ type Operation = (
  */
 export class Operations {
   readonly #list: Operation[]
+  readonly #found: Findings
   #bySignIn = false
-  #overwritten = new Set<string>()
 
-  constructor(list: readonly Operation[] = []) {
+  constructor(list: readonly Operation[] = [], found: Findings = nothingFound()) {
     this.#list = [...list]
+    this.#found = found
   }
 
   get empty(): boolean {
@@ -44,7 +65,7 @@ export class Operations {
 
   /** Keys whose value another request had changed as well, and which the last replay replaced. */
   get overwritten(): string[] {
-    return [...this.#overwritten]
+    return [...this.#found.overwritten]
   }
 
   /** Whether all of them are on slices that a sign-in keeps, so that they may be applied after one. */
@@ -52,9 +73,30 @@ export class Operations {
     return this.#list.every((operation) => operation.survivesSignIn)
   }
 
+  /**
+   * The data of the signed-in session that the last replay met, where the request knew nobody: operations on slices that
+   * accounts keep were left out then, and are to be applied to the account.
+   */
+  get signedIn(): SessionData | undefined {
+    return this.#found.signedIn
+  }
+
   /** Those that the request made beside its sign-in: all that is left to do where another request signed in first. */
   withoutSignIn(): Operations {
-    return new Operations(this.#list.filter(({ bySignIn }) => !bySignIn))
+    return new Operations(
+      this.#list.filter(({ bySignIn }) => !bySignIn),
+      this.#found,
+    )
+  }
+
+  /** Those on slices that accounts keep, but for what a sign-in did to them. */
+  forAccount(): Operations {
+    return new Operations(this.#list.filter(isForAccount))
+  }
+
+  /** Says that the request knew nobody, in an application with accounts. */
+  beginAnonymous(): void {
+    this.#found.anonymous = true
   }
 
   /** These, and then others. */
@@ -72,9 +114,8 @@ export class Operations {
     }
   }
 
-  /** @param survivesSignIn whether the key is a slice's that a sign-in keeps */
-  add(key: string, action: Action, survivesSignIn = false): void {
-    const operation: Operation = { key, ...action, survivesSignIn, bySignIn: this.#bySignIn }
+  add(key: string, action: Action, fate: Partial<Fate> = {}): void {
+    const operation: Operation = { key, ...action, ...NO_SLICE, ...fate, bySignIn: this.#bySignIn }
     if (action.kind === 'set' || action.kind === 'delete' || (action.kind === 'apply' && action.replaces))
       this.#forget(key)
     this.#list.push(operation)
@@ -82,20 +123,22 @@ export class Operations {
 
   clear(): void {
     this.#list.length = 0
-    this.#list.push({ key: undefined, kind: 'clear', survivesSignIn: false, bySignIn: this.#bySignIn })
+    this.#list.push({ key: undefined, kind: 'clear', ...NO_SLICE, bySignIn: this.#bySignIn })
   }
 
   /** A function of all data, which changes them in place. */
   all(apply: (data: SessionData) => void): void {
-    this.#list.push({ key: undefined, kind: 'all', apply, survivesSignIn: false, bySignIn: this.#bySignIn })
+    this.#list.push({ key: undefined, kind: 'all', apply, ...NO_SLICE, bySignIn: this.#bySignIn })
   }
 
   /** The data with these operations applied; neither the argument nor a value of an operation is shared with them. */
   replayOn(newer: SessionData): SessionData {
     let data = plainJson(newer) as SessionData
     const overwritten = new Set<string>()
-    this.#overwritten = overwritten
+    this.#found.overwritten = overwritten
+    this.#found.signedIn = this.#found.anonymous && userIdOf(newer) !== null ? newer : undefined
     for (const operation of this.#list) {
+      if (this.#found.signedIn !== undefined && isForAccount(operation)) continue
       if (operation.kind === 'clear') data = emptyData()
       else if (operation.kind === 'all') operation.apply(data)
       else
@@ -115,6 +158,14 @@ export class Operations {
       if (this.#list[at]?.key === key) this.#list.splice(at, 1)
     }
   }
+}
+
+function nothingFound(): Findings {
+  return { overwritten: new Set(), anonymous: false, signedIn: undefined }
+}
+
+function isForAccount({ account, bySignIn }: Operation): boolean {
+  return account && !bySignIn
 }
 
 /** Stores or removes a value. */

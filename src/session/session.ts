@@ -1,11 +1,14 @@
+import { type Account, type AccountStore, MERGED_KEY, type NoAccount } from './account.ts'
 import { type Json, type NotJson, plainJson, type SessionData } from './data.ts'
 import { Document } from './document.ts'
 import { type Loaded, userIdOf } from './engines/engine.ts'
+import { SessionContendedError, SessionEndedError } from './errors.ts'
 import { closesWithBrowser, EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, storedExpiry } from './expiry.ts'
 import type { Observer } from './observe/events.ts'
+import { OpenedAccount, type WriteAccount } from './opened-account.ts'
 import type { Operations } from './operations.ts'
-import { isSliceName, type Slice } from './slice.ts'
-import { SliceValues } from './slice-values.ts'
+import { declaredSlices, isSliceName, type Slice } from './slice.ts'
+import { fateOf, SliceValues } from './slice-values.ts'
 
 /** What a session needs to know of whoever opened it. */
 export interface SessionContext {
@@ -20,6 +23,7 @@ export interface SessionContext {
   /** Writes what was changed, and returns what is stored then. */
   readonly save: (session: Session) => Promise<void>
   readonly end: (loaded: Loaded) => Promise<void>
+  readonly accounts?: AccountStore | undefined
 }
 
 /** A batch of changes on its way to the storage. */
@@ -33,7 +37,7 @@ export interface Batch {
 }
 
 /** A key by its name, or the slice kept under it. */
-type Key = string | { readonly name: string }
+type Key = string | (Pick<Slice<unknown>, 'name'> & Partial<Pick<Slice<unknown>, 'login' | 'account'>>)
 
 type Storable<T> = T extends NotJson ? never : T
 
@@ -60,12 +64,20 @@ export class Session {
   #flushed = false
   #cycled = false
   #restartClock = false
+  #account: OpenedAccount | undefined
+  #accountFirst = false
+  /** A session that does not prove its user: it can be ended, and nothing else is done to it. */
+  #unproven: { loaded: Loaded; changing: boolean } | undefined
 
-  constructor(loaded: Loaded | undefined, context: SessionContext) {
-    this.#loaded = loaded
+  /** @param account what the account store says of the session's user; none where nobody is signed in */
+  constructor(loaded: Loaded | undefined, context: SessionContext, account?: Account | NoAccount) {
+    const unproven = account === 'unproven' || account === 'changing'
+    if (unproven && loaded !== undefined) this.#unproven = { loaded, changing: account === 'changing' }
+    this.#loaded = unproven ? undefined : loaded
     this.#context = context
-    this.#document = new Document(loaded?.data)
+    this.#document = new Document(this.#loaded?.data)
     this.#slices = new SliceValues(this.#document, context.now, context.observe)
+    if (account !== undefined && typeof account !== 'string') this.attach(account)
   }
 
   /**
@@ -78,7 +90,7 @@ export class Session {
   get(key: string, fallback: Json): Json
   get<T>(key: string | Slice<T>, fallback?: Json): Json | T | undefined {
     this.#read()
-    if (typeof key !== 'string') return this.#slices.get(key, this.#state !== 'open')
+    if (typeof key !== 'string') return this.#placeOf(key).slices.get(key, this.#state !== 'open')
     const value = this.#document.get(plainKey(key))
     return value === undefined ? fallback : value
   }
@@ -93,9 +105,9 @@ export class Session {
   set<T>(slice: Slice<T>, value: T): void
   set<T>(key: string, value: Storable<T>): void
   set<T>(key: string | Slice<T>, value: unknown): void {
-    this.#mayChange()
+    this.#mayChange(key)
     if (typeof key === 'string') this.#document.set(plainKey(key), value)
-    else this.#slices.set(key, value as T)
+    else this.#placeOf(key).slices.set(key, value as T)
   }
 
   /**
@@ -107,13 +119,13 @@ export class Session {
   update<T>(slice: Slice<T>, change: (current: T) => T): void
   update<T>(key: string, change: (current: Json | undefined) => Storable<T>): void
   update<T>(key: string | Slice<T>, change: ((current: T) => T) | ((current: Json | undefined) => unknown)): void {
-    this.#mayChange()
+    this.#mayChange(key)
     if (typeof key === 'string') {
       const apply = change as (current: Json | undefined) => unknown
       this.#document.apply(plainKey(key), (current) => plainJson(this.#call(key, apply, current), key))
     } else {
       const apply = change as (current: T) => T
-      this.#slices.update(key, (current) => this.#call(key.name, apply, current))
+      this.#placeOf(key).slices.update(key, (current) => this.#call(key.name, apply, current))
     }
   }
 
@@ -133,19 +145,19 @@ export class Session {
 
   has(key: Key): boolean {
     this.#read()
-    return this.#document.data[nameOf(key)] !== undefined
+    return this.#placeOf(key).document.data[nameOf(key)] !== undefined
   }
 
   /** Removes a key; returns whether it was there. Removing nothing is no change; see {@link Session.drop}. */
   delete(key: Key): boolean {
-    this.#mayChange()
-    return this.#document.data[nameOf(key)] !== undefined && this.#document.delete(nameOf(key), fateOf(key))
+    this.#mayChange(key)
+    return this.has(key) && this.#placeOf(key).document.delete(nameOf(key), fateOfKey(key))
   }
 
   /** Removes a key, and also what another request stores under it before this one is saved. */
   drop(key: Key): void {
-    this.#mayChange()
-    this.#document.delete(nameOf(key), fateOf(key))
+    this.#mayChange(key)
+    this.#placeOf(key).document.delete(nameOf(key), fateOfKey(key))
   }
 
   /** Removes a key and returns its value; the fallback, and no change, where there is none. */
@@ -168,7 +180,7 @@ export class Session {
 
   keys(): string[] {
     this.#read()
-    return Object.keys(this.#document.data)
+    return Object.keys(this.#content())
   }
 
   values(): Json[] {
@@ -179,35 +191,40 @@ export class Session {
   entries(): [string, Json][] {
     this.#read()
     this.#document.notice()
-    return this.keys().map((key) => {
-      const value = isSliceName(key) ? frozen(plainJson(this.#document.data[key])) : this.#document.get(key)
+    this.#kept?.document.notice()
+    return Object.entries(this.#content()).map(([key, stored]) => {
+      const value = isSliceName(key) ? frozen(plainJson(stored)) : this.#document.get(key)
       return [key, value ?? null]
     })
   }
 
-  /** Forgets all data and keeps the session. To end it, use {@link Session.flush}. */
+  /**
+   * Forgets all data, also who is signed in, and keeps the session. To end it, use {@link Session.flush}. What an account
+   * keeps stays with the account.
+   */
   clear(): void {
     this.#mayChange()
+    this.#account = undefined
+    this.#accountFirst = false
     this.#document.clear()
   }
 
   /**
-   * Ends the session at once, in the store too, whatever keys it has had; later changes begin a new one. For logout.
+   * Ends the session at once, in the store too, whatever keys it has had; later changes begin a new one. For logout. What
+   * it has changed of the account is saved first.
    *
-   * @param options.keep what the new one begins with; slices go along in their stored form, whoever wrote it
    * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended
    */
-  async flush(options: { keep?: readonly Key[] } = {}): Promise<void> {
-    this.#mayChange()
+  async flush(): Promise<void> {
+    this.#mayBeChanged(this.#needsCookie)
     if (this.#saving !== undefined) await this.idle()
-    if (this.#loaded !== undefined) await this.#context.end(this.#loaded)
-    this.#loaded = undefined
-    this.#document.notice()
-    const kept = (options.keep ?? []).map((key) => [nameOf(key), this.#document.data[nameOf(key)]] as const)
+    if (this.state().accountChanged) await this.commitAccount().catch(ignoreEnded)
+    const ending = this.#loaded ?? this.#unproven?.loaded
+    if (ending !== undefined) await this.#context.end(ending)
+    this.#loaded = this.#unproven = this.#account = undefined
     this.#document.clear()
     this.#document.take()
-    for (const [name, value] of kept) if (value !== undefined) this.#document.setDefault(name, value)
-    this.#forced = this.#cycled = this.#restartClock = false
+    this.#forced = this.#cycled = this.#restartClock = this.#accountFirst = false
     this.#flushed = true
   }
 
@@ -219,14 +236,15 @@ export class Session {
    * @throws Error after the headers were sent
    */
   async cycleKey(options: { restartClock?: boolean } = {}): Promise<void> {
-    this.#mayChange(true)
+    this.#mayChange()
+    this.#mayBeChanged(true)
     this.#cycled = true
     this.#restartClock ||= options.restartClock ?? false
   }
 
   /**
-   * Stores what was changed so far, without waiting for the answer: before a stream begins, or to have the key. What
-   * changes meanwhile is stored by the next save.
+   * Stores what was changed so far, of the account too, without waiting for the answer: before a stream begins, or to
+   * have the key. What changes meanwhile is stored by the next save.
    *
    * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
    */
@@ -240,6 +258,30 @@ export class Session {
     } finally {
       if (this.#saving === turn) this.#saving = undefined
     }
+  }
+
+  /**
+   * Stores what was changed of the account in a transaction of the application's, together with what belongs to it. Where
+   * another session has changed the account first, `write` is called again with what follows from that.
+   *
+   *     session.update(cart, (now) => without(now, lines))
+   *     const order = await session.saveAccount((change) => orders.place(change, lines))
+   *
+   * @param write stores the change and its own in one transaction and returns what it likes; undefined, with nothing
+   *   stored, where the account does not have `change.version` any more
+   * @throws Error where nobody is signed in; SessionEndedError where the account is gone; SessionContendedError; whatever
+   *   `write` throws
+   */
+  async saveAccount<T>(write: WriteAccount<T>): Promise<T> {
+    this.#mayBeChanged()
+    const account = this.#kept
+    if (account === undefined) throw new Error('Nobody is signed in whose account could be saved')
+    return await this.#commitAccount(account, write)
+  }
+
+  /** The account of whoever is signed in, as the application gave it when the session was opened or signed in. */
+  get account(): Account | undefined {
+    return this.#kept?.given
   }
 
   /** The signed-in user's id, or null. */
@@ -312,8 +354,8 @@ export class Session {
 
   /** Whether the answer will save: something changed, nested values included, or it was set to true. */
   get modified(): boolean {
-    if (this.#state === 'open') this.#document.notice()
-    return this.#forced || !this.#document.operations.empty
+    const { changed, accountChanged } = this.state()
+    return changed || accountChanged
   }
 
   set modified(value: true) {
@@ -323,16 +365,33 @@ export class Session {
 
   /** What was stored or read last, and what happened since: for whoever opened the session. */
   state() {
+    const kept = this.#kept?.document
+    if (this.#state === 'open') {
+      this.#document.notice()
+      kept?.notice()
+    }
     return {
-      changed: this.modified,
+      changed: this.#forced || !this.#document.operations.empty,
+      accountChanged: kept !== undefined && !kept.operations.empty,
       loaded: this.#loaded,
       data: this.#document.data,
       operations: this.#document.operations,
+      content: this.#content(),
+      changedKeys: [
+        ...this.#document.operations.keys,
+        // Taking over what the session had is no change of everything.
+        ...(kept?.operations.keys.filter((key) => key !== '*') ?? []),
+      ],
       empty: Object.keys(this.#document.data).length === 0,
       flushed: this.#flushed,
       cycled: this.#cycled,
       restartClock: this.#restartClock,
     }
+  }
+
+  /** Whether the account is taking over what the session still has: it is stored before the session then. */
+  get accountFirst(): boolean {
+    return this.#accountFirst && this.#kept?.document.operations.empty === false
   }
 
   /** Waits for a save under way, however it ends. */
@@ -358,6 +417,64 @@ export class Session {
   stored(loaded: Loaded, isNewer: boolean): void {
     this.#loaded = loaded
     this.#document.rebase(loaded.data, isNewer)
+    // Another request may have changed what the account has just taken over.
+    this.#bring()
+  }
+
+  /** Goes on from what the account keeps by now. */
+  renewAccount(account: Account): void {
+    this.#kept?.renew(account)
+  }
+
+  /** Does to the account what this request did while it knew nobody, and another request signed somebody in. */
+  async adoptInto(account: Account, userId: string, operations: Operations): Promise<void> {
+    const { accounts: store, now, observe } = this.#context
+    if (store === undefined) return
+    const opened = new OpenedAccount(userId, account, { store, now, observe })
+    opened.replay(operations.forAccount())
+    await this.#commitAccount(opened, async (change) => (await store.save(change)) || undefined)
+  }
+
+  /** Stores what was changed of the account, if anything was. */
+  async commitAccount(): Promise<void> {
+    const { accounts } = this.#context
+    const account = this.#kept
+    if (account === undefined || accounts === undefined || !this.state().accountChanged) return
+    await this.#commitAccount(account, async (change) => (await accounts.save(change)) || undefined)
+  }
+
+  /** Reads the account of a user who is about to be signed in. @throws SessionEndedError where there is none */
+  async accountOf(userId: string): Promise<Account | undefined> {
+    // What does not prove its user any more is left behind, and the sign-in begins another session.
+    this.#unproven = undefined
+    if (this.#kept !== undefined) return undefined
+    const account = await this.#context.accounts?.load(userId)
+    if (typeof account === 'string') throw new SessionEndedError()
+    return account
+  }
+
+  /** From now on the account keeps its slices, and takes over those that the session has kept so far. */
+  attach(account: Account): void {
+    const { accounts: store, now, observe } = this.#context
+    const { userId } = this
+    if (store === undefined || userId === null) return
+    const hidden = this.forwarded
+    this.#account = new OpenedAccount(userId, account, { store, now, observe }, hidden)
+    if (!hidden) this.#bring()
+  }
+
+  /** The slices that stay after a sign-out, in their stored form. */
+  keptAtSignOut(): [Slice<unknown>, Json][] {
+    this.#document.notice()
+    return [...declaredSlices()].flatMap((slice): [Slice<unknown>, Json][] => {
+      const stored = this.#document.data[slice.name]
+      return slice.logout === 'keep' && stored !== undefined ? [[slice, stored]] : []
+    })
+  }
+
+  /** Stores a slice in its stored form, of whatever version. */
+  restoreSlice(slice: Slice<unknown>, stored: Json): void {
+    this.#slices.restore(slice, plainJson(stored))
   }
 
   /** Takes back a batch of which nothing was stored. */
@@ -379,7 +496,48 @@ export class Session {
 
   /** What `work` changes belongs to a sign-in: it is left out where another request signed the same user in first. */
   signingIn(work: () => void): void {
+    // What a handler has changed in place so far is no part of it.
+    this.#document.notice()
     this.#document.operations.signingIn(work)
+  }
+
+  /** The account while its user is signed in. */
+  get #kept(): OpenedAccount | undefined {
+    return this.#account?.userId === userIdOf(this.#document.data) ? this.#account : undefined
+  }
+
+  get #needsCookie(): boolean {
+    return this.#context.cookieHoldsData || this.#loaded === undefined
+  }
+
+  #placeOf(key: Key): { document: Document; slices: SliceValues } {
+    const kept = typeof key !== 'string' && key.account === true ? this.#kept : undefined
+    return kept ?? { document: this.#document, slices: this.#slices }
+  }
+
+  /** The session's own data, and the slices that its account keeps. */
+  #content(): SessionData {
+    const kept = this.#kept?.document.data
+    if (kept === undefined) return this.#document.data
+    const { [MERGED_KEY]: _merged, ...slices } = kept
+    return { ...this.#document.data, ...slices }
+  }
+
+  /** Hands over to the account what it keeps, where the session has any of it. */
+  #bring(): void {
+    const { id, key, createdAt } = this.#loaded ?? {}
+    if (this.#kept?.takeOver(this.#document, id ?? key ?? String(createdAt ?? ''))) this.#accountFirst = true
+  }
+
+  async #commitAccount<T>(account: OpenedAccount, write: WriteAccount<T>): Promise<T> {
+    try {
+      const written = await account.save(() => this.#document.data, write)
+      this.#accountFirst = false
+      return written
+    } catch (error) {
+      if (!isRefusal(error)) this.fail()
+      throw error
+    }
   }
 
   #call<A extends readonly unknown[], R>(key: string, change: (...args: A) => R, ...args: A): R {
@@ -398,7 +556,14 @@ export class Session {
     this.#accessed = true
   }
 
-  #mayChange(needsCookie = this.#context.cookieHoldsData || this.#loaded === undefined): void {
+  #mayChange(key?: Key): void {
+    const ofAccount = key !== undefined && this.#placeOf(key).document !== this.#document
+    this.#mayBeChanged(!ofAccount && this.#needsCookie)
+    // A new session here would take the place of the one that is just being renewed.
+    if (this.#unproven?.changing === true) throw new SessionEndedError()
+  }
+
+  #mayBeChanged(needsCookie = false): void {
     this.#read()
     if (this.#state === 'failed') throw new Error('The last save failed, so nothing more can be stored')
     if (this.#state === 'closed')
@@ -418,8 +583,20 @@ function plainKey(key: string): string {
   return key
 }
 
-function fateOf(key: Key) {
-  return { survivesSignIn: typeof key !== 'string' && 'login' in key && key.login !== 'drop' }
+function fateOfKey(key: Key) {
+  if (typeof key === 'string' || key.login === undefined) return {}
+  return fateOf({ login: key.login, account: key.account === true })
+}
+
+/** An account that is gone keeps nothing, and must not keep anybody signed in. */
+function ignoreEnded(error: unknown): void {
+  if (!(error instanceof SessionEndedError)) throw error
+}
+
+/** Whether nothing was stored for certain: anything else may have been, and must not be stored a second time. */
+function isRefusal(error: unknown): boolean {
+  if (error instanceof SessionContendedError) return true
+  return error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500
 }
 
 function isThenable(value: unknown): boolean {

@@ -11,6 +11,8 @@ export interface Facts {
   readonly flushed: boolean
   /** Something was changed (since the flush, if there was one). */
   readonly changed: boolean
+  /** Something was changed of what the account keeps. */
+  readonly accountChanged: boolean
   /** The session holds no data at all. */
   readonly empty: boolean
   readonly cycled: boolean
@@ -21,6 +23,8 @@ export interface Facts {
 /** What to do about it. */
 export interface Decision {
   readonly write: 'none' | 'create' | 'save' | 'cycle' | 'touch'
+  /** Whether the account is written. */
+  readonly account: boolean
   /** `set`: it is sent if the browser does not have it. */
   readonly cookie: 'none' | 'set' | 'clear'
   /** `Vary: Cookie`: the answer depends on the cookie, or sets it. */
@@ -31,7 +35,7 @@ export interface Decision {
   readonly why: string
 }
 
-const NOTHING = { write: 'none', cookie: 'none', vary: true, personal: false } as const
+const NOTHING = { write: 'none', account: false, cookie: 'none', vary: true, personal: false } as const
 
 /** One pure function decides: what happened in, what to save, set and send out (Django behaviours 86 to 97). */
 export function settle(facts: Facts): Decision {
@@ -41,6 +45,10 @@ export function settle(facts: Facts): Decision {
       ? { ...NOTHING, cookie: 'clear', personal: true, why: 'the session was ended, although the request failed' }
       : { ...NOTHING, personal: facts.live, why: 'nothing is saved when a request fails' }
   }
+  return { ...ofSession(facts), account: facts.accountChanged }
+}
+
+function ofSession(facts: Facts): Decision {
   const changed = facts.changed && !(facts.empty && !facts.live)
   if (!facts.live && (changed || facts.cycled)) return written('create', 'something was stored for the first time')
   if (facts.flushed && facts.hadCookie) {
@@ -50,9 +58,10 @@ export function settle(facts: Facts): Decision {
   if (facts.cycled) return written('cycle', 'the session moves to a new key')
   if (facts.changed) return written('save', 'the session was changed')
   if (facts.touchDue) return written('touch', 'the activity is worth writing down')
+  if (facts.accountChanged) return { ...NOTHING, personal: true, why: 'what the account keeps was changed' }
   return { ...NOTHING, personal: true, why: 'the session was only read' }
 }
 
 function written(write: 'create' | 'save' | 'cycle' | 'touch', why: string): Decision {
-  return { write, cookie: 'set', vary: true, personal: true, why }
+  return { ...NOTHING, write, cookie: 'set', personal: true, why }
 }

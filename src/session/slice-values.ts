@@ -100,7 +100,7 @@ export class SliceValues {
   }
 
   #apply<T>(slice: Slice<T>, apply: Apply, replaces = false): void {
-    this.#document.apply(slice.name, apply, { replaces, survivesSignIn: slice.login !== 'drop' })
+    this.#document.apply(slice.name, apply, { replaces, ...fateOf(slice) })
   }
 
   /** The current value, for a change of it. */
@@ -121,6 +121,11 @@ export class SliceValues {
     return { value: structuredClone(slice.default()), state: read.state }
   }
 
+  /** The stored form, untouched, instead of whatever is there. */
+  restore(slice: Slice<unknown>, stored: Json): void {
+    this.#apply(slice, () => stored, true)
+  }
+
   #written<T>(slice: Slice<T>, value: T): Json {
     const { stored, bytes } = writeSlice(slice, value, this.#now())
     if (bytes > slice.budget * NEARLY_FULL) {
@@ -128,4 +133,9 @@ export class SliceValues {
     }
     return stored
   }
+}
+
+/** What becomes of changes of a slice where somebody signs in meanwhile. */
+export function fateOf({ login, account }: Pick<Slice<unknown>, 'login' | 'account'>) {
+  return { survivesSignIn: login !== 'drop', account }
 }

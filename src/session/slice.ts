@@ -27,8 +27,13 @@ export interface SliceDefinition<T> {
    * wins; `update` needs no rule, it is applied again.
    */
   readonly merge?: (mine: T, theirs: T, base: T) => T
-  /** At sign-in: keep it, drop it, or merge it with what the account kept from before. `keep` by default. */
-  readonly login?: 'keep' | 'merge' | 'drop'
+  /**
+   * Whether it is kept for the account: while somebody is signed in it is in the account alone, the same on every
+   * device. Sign-in merges what the anonymous session kept. Without {@link SessionSettings.accounts} it is as any other.
+   */
+  readonly account?: boolean
+  /** At sign-in: keep what the anonymous session has kept (merged, for the account), or drop it. `keep` by default. */
+  readonly login?: 'keep' | 'drop'
   /** At sign-out: `drop` by default; `keep` carries it into the anonymous session that follows. */
   readonly logout?: 'keep' | 'drop'
   /** Shape of the data, from 1. */
@@ -56,11 +61,13 @@ const declared = new Map<string, Slice<unknown>>()
 /**
  * Declares a feature's typed part of the session.
  *
- * @throws Error when the name is taken by another slice, starts with `_`, or an upgrade step is missing.
+ * @throws Error when the name is taken by another slice or starts with `_`, an upgrade step or a merge rule is missing,
+ *   or a slice of the account is to outlive the sign-out.
  */
 export function defineSlice<T>(definition: SliceDefinition<T>): Slice<T> {
   const slice: Slice<T> = {
     budget: 16_384,
+    account: false,
     login: 'keep',
     logout: 'drop',
     version: 1,
@@ -69,8 +76,11 @@ export function defineSlice<T>(definition: SliceDefinition<T>): Slice<T> {
     lifetime: definition.lifetime,
     merge: definition.merge,
   }
-  if (slice.login === 'merge' && slice.merge === undefined) {
-    throw new Error(`Slice "${slice.name}" merges at sign-in, so it needs a merge rule`)
+  if (slice.account && slice.login === 'keep' && slice.merge === undefined) {
+    throw new Error(`Slice "${slice.name}" is merged into the account at sign-in, so it needs a merge rule`)
+  }
+  if (slice.account && slice.logout === 'keep') {
+    throw new Error(`Slice "${slice.name}" is kept for the account, so a sign-out cannot keep a second copy`)
   }
   if (declared.has(slice.name)) throw new Error(`A slice named "${slice.name}" is declared already`)
   if (slice.name.startsWith('_')) throw new Error('Slice names starting with "_" are reserved')

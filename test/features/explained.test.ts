@@ -188,13 +188,13 @@ test('everything that can be said can be said in German', (t) => {
   const texts = sources.flatMap((source) =>
     [...source.matchAll(/\bt\(\s*'((?:[^'\\]|\\.)+)'/g)].map(([, text]) => text ?? ''),
   )
-  const bits = [...Array(256).keys()]
+  const bits = [...Array(512).keys()]
   const whys = [200, 500].flatMap((status) =>
     bits.map((bit) => {
       const is = (place: number) => (bit & (1 << place)) !== 0
       const [asked, hadCookie, live, flushed] = [is(0), is(1), is(2), is(3)]
-      const [changed, empty, cycled, touchDue] = [is(4), is(5), is(6), is(7)]
-      return settle({ status, asked, hadCookie, live, flushed, changed, empty, cycled, touchDue }).why
+      const [changed, empty, cycled, touchDue, accountChanged] = [is(4), is(5), is(6), is(7), is(8)]
+      return settle({ status, asked, hadCookie, live, flushed, changed, accountChanged, empty, cycled, touchDue }).why
     }),
   )
   t.true(texts.length > 60)

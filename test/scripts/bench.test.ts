@@ -108,6 +108,6 @@ test('a login that saves nothing, keeps the key, or leaves the old key alive is 
   t.deepEqual(await checkLogin(idle, false), { 'a login not saved': 1, 'the key from before the login': 1 })
   const signedIn = () => ({ changes: 0, logins: 1, user: '1' })
   const generous = await liar(t, signedIn, (ctx) => ctx.set('Set-Cookie', 'sessionid=second; path=/'))
-  t.deepEqual(await checkLogin(generous, true), { 'a key that outlived a login': 1 })
+  t.deepEqual(await checkLogin(generous, true), { 'a login shown under the old key': 1 })
   t.deepEqual(await checkLogin(generous, false), {})
 })

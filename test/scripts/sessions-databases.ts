@@ -22,7 +22,7 @@ export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
       const found = await examine({ SECRET_KEY, NODE_ENV: 'test', DATABASE_URL: url, SESSION_ENGINE: 'hybrid' })
       return found.filter(({ state }) => state !== 'ok').map(({ item, says }) => `${item}: ${says}`)
     }
-    t.regex((await look()).join(), /8 migrations have not run/)
+    t.regex((await look()).join(), /\d+ migrations have not run/)
     await migrate(knex)
     t.deepEqual(await look(), [])
     await knex.schema.alterTable('sessions', (table) => void table.dropIndex([], 'sessions_address_expires'))

@@ -39,7 +39,7 @@ test('without a secret it says which one it needs, and how to ask about developm
       'SECRET_KEY is missing: set the one of the application, or NODE_ENV=development for the sessions of "npm run dev".',
   })
   t.is((await run(['stats'], { NODE_ENV: '', SECRET_KEY: 'too-short' })).output, TOO_SHORT)
-  t.is((await run(['stats'], { NODE_ENV: 'development', SECRET_KEY: 'too-short' })).code, 0)
+  t.is((await run(['stats'], { NODE_ENV: 'development', SECRET_KEY: '' })).code, 0)
 })
 
 test('clear leaves expired sessions to whoever is at it, and a user to nobody', async (t) => {

@@ -8,6 +8,7 @@ const QUIET: Facts = {
   live: true,
   flushed: false,
   changed: false,
+  accountChanged: false,
   empty: false,
   cycled: false,
   touchDue: false,
@@ -55,7 +56,8 @@ const TABLE: Row[] = [
 
 for (const [what, facts, write, cookie, vary, personal] of TABLE) {
   test(what, (t) => {
-    const { why, ...decision } = settle({ ...QUIET, ...facts })
+    const { why, account, ...decision } = settle({ ...QUIET, ...facts })
+    t.false(account)
     t.deepEqual(decision, { write, cookie, vary, personal })
     t.true(why.length > 10)
   })
@@ -85,4 +87,13 @@ test('whatever happens, the promises hold, and the table above has a row for eve
   }
   const shown = new Set(TABLE.map(([, facts]) => settle({ ...QUIET, ...facts }).why))
   t.deepEqual([...shown].sort(), [...reasons].sort())
+})
+
+test('what the account keeps is written whatever becomes of the session, unless the request failed', (t) => {
+  const account = (facts: Partial<Facts>) => settle({ ...QUIET, accountChanged: true, ...facts })
+  t.like(account({}), { write: 'none', account: true, cookie: 'none', personal: true })
+  t.like(account({ changed: true }), { write: 'save', account: true })
+  t.like(account({ cycled: true, status: 422 }), { write: 'cycle', account: true })
+  t.like(account({ touchDue: true }), { write: 'touch', account: true })
+  t.false(account({ status: 500 }).account)
 })

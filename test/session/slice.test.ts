@@ -4,7 +4,7 @@ import { emptyData, type Json, type SessionData } from '../../src/session/data.t
 import { SessionTooLargeError } from '../../src/session/errors.ts'
 import type { SessionEvent } from '../../src/session/observe/events.ts'
 import { Session } from '../../src/session/session.ts'
-import { carriedSlices, signIn, signOut } from '../../src/session/sign-in.ts'
+import { signIn, signOut } from '../../src/session/sign-in.ts'
 import { defineSlice, type Schema } from '../../src/session/slice.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
@@ -16,7 +16,7 @@ const wishes = defineSlice({
   schema: list,
   default: (): number[] => [],
   budget: 100,
-  login: 'merge',
+  account: true,
   merge: (mine, theirs) => [...new Set([...theirs, ...mine])].sort((a, b) => a - b),
 })
 const form = defineSlice({ name: 'form', schema: list, default: (): number[] => [], lifetime: 60 })
@@ -239,19 +239,19 @@ test('names are unique, unreserved, and no upgrade is missing', (t) => {
   t.throws(() => defineSlice({ ...base, name: 'gap', version: 2 }), { message: /no upgrade from version 1/ })
 })
 
-test('sign-in: keep, drop and merge; a new key, and the clock anew', async (t) => {
+test('sign-in: keep and drop; a new key, and the absolute age counts from now', async (t) => {
   const { s } = session({ notes: stored([1]), secret: stored([2]), wishes: stored([3]) })
-  await signIn(
-    s,
-    '7',
-    new Map([
-      ['wishes', stored([4])],
-      ['notes', stored([9])],
-    ]),
-  )
-  t.deepEqual([s.get(notes), s.get(secret), s.get(wishes)], [[1], [], [3, 4]])
-  t.is(s.userId, '7')
+  await signIn(s, '7', { data: { proof: 'x' } })
+  t.deepEqual([s.get(notes), s.get(secret), s.get(wishes)], [[1], [], [3]])
+  t.deepEqual([s.userId, s.get('proof')], ['7', 'x'])
   t.like(s.state(), { cycled: true, restartClock: true, flushed: false })
+})
+
+test('login: drop also drops what another request has saved during the sign-in; what it says of itself is its own', async (t) => {
+  const { s } = session()
+  await signIn(s, '7', { data: { proof: 'x' } })
+  t.deepEqual({ ...replayed(s, { secret: stored([2]) }) }, { _auth_user_id: '7', proof: 'x' })
+  t.deepEqual({ ...s.state().operations.withoutSignIn().replayOn(emptyData()) }, {})
 })
 
 test('sign-in again as oneself keeps the session', async (t) => {
@@ -259,14 +259,6 @@ test('sign-in again as oneself keeps the session', async (t) => {
   await signIn(s, '1')
   t.deepEqual(s.get(notes), [1])
   t.like(s.state(), { flushed: false, cycled: true })
-})
-
-test('sign-in ignores what the account kept if it fits no more', async (t) => {
-  for (const wrong of ['text', stored('text'), stored([1], 2)]) {
-    const { s } = session({ wishes: stored([3]) })
-    await signIn(s, '7', new Map([['wishes', wrong]]))
-    t.deepEqual(s.get(wishes), [3])
-  }
 })
 
 test('sign-out with nothing to keep leaves nothing', async (t) => {
@@ -289,9 +281,19 @@ test('sign-out: everything is gone but what says keep', async (t) => {
   t.deepEqual([s.userId, s.get(notes), s.get(wishes), s.keys()], [null, [1], [], ['notes']])
 })
 
-test('what an account keeps is what merges', (t) => {
-  const { s } = session({ notes: stored([1]), wishes: stored([3]) })
-  const carried = carriedSlices(s)
-  t.deepEqual([...carried.keys()], ['wishes'])
-  t.like(carried.get('wishes'), { v: 1, d: [3] })
+test('a sign-out keeps the form of a newer version as it is', async (t) => {
+  const newer = stored({ other: 1 }, 9)
+  const { s } = session({ _auth_user_id: '1', notes: newer })
+  await signOut(s)
+  t.deepEqual(s.get(notes), [])
+  t.deepEqual({ ...s.state().data }, { notes: newer })
+})
+
+test('a slice of the account has a merge rule, and one copy', (t) => {
+  const base = { schema: list, default: (): number[] => [], account: true }
+  t.throws(() => defineSlice({ ...base, name: 'no-rule' }), { message: /needs a merge rule/ })
+  t.throws(() => defineSlice({ ...base, name: 'two-copies', merge: (mine) => mine, logout: 'keep' }), {
+    message: /second copy/,
+  })
+  t.notThrows(() => defineSlice({ ...base, name: 'dropped-at-sign-in', login: 'drop' }))
 })

@@ -45,5 +45,5 @@ test('the migrations of the sources and of the build are the same ones', async (
     await run('node_modules/knex/bin/cli.js', '--knexfile', 'dist/knexfile.js', 'migrate:latest'),
     /Already up to date/,
   )
-  t.regex(await run(...knex, 'migrate:rollback'), /rolled back: 8 migrations/)
+  t.regex(await run(...knex, 'migrate:rollback'), /rolled back: \d+ migrations/)
 })

@@ -84,11 +84,13 @@ test('production does not start while a published password opens an account', as
   t.deepEqual(await seeded('--delete-demo-users'), [0, 'No account accepts a demo password: nothing is deleted.\n'])
 })
 
-test('what is no hash, and an account that is disabled, accepts nothing', async (t) => {
-  const { knex, starts } = await place(t)
+test('a disabled account counts, as it may be enabled again, and what is no hash accepts nothing', async (t) => {
+  const { knex, starts, refusal } = await place(t)
   await seed(knex, { demoUsers: true })
-  await knex('users').where({ username_key: 'ada' }).update({ disabled_at: 1 })
   await knex('users').where({ username_key: 'grace' }).update({ password_hash: 'md5$1234' })
+  await knex('users').where({ username_key: 'ada' }).update({ disabled_at: 1 })
+  t.regex(String(await refusal()), /sign in as ada with/)
+  await knex('users').where({ username_key: 'ada' }).delete()
   t.is((await starts()).split('\n').length, 2, 'nothing but where it is')
 })
 

@@ -14,7 +14,7 @@ test('build and start: production, compiled, with secure cookies', async (t) => 
     { cwd: folder },
   )
   t.is(await migrate.ended(), 0, migrate.output())
-  t.regex(migrate.output(), /Batch 1 run: 8 migrations/)
+  t.regex(migrate.output(), /Batch 1 run: \d+ migrations/)
 
   const started = startProcess(['scripts/start.mjs'], { cwd: folder, env })
   t.teardown(() => void started.child.kill('SIGKILL'))

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import Koa, { type Context } from 'koa'
+import Koa, { type Context, type Middleware } from 'koa'
 import type { CookieJar } from 'tough-cookie'
 import { seed } from '../../scripts/seed.ts'
 import { createApp } from '../../src/app.ts'
@@ -50,13 +50,24 @@ export class Place {
     this.engine = engine
   }
 
-  /** A small Koa application with these pages by their path; process 0 or 1. */
-  async site(t: ExecutionContext, pages: Pages, process = 0): Promise<Site> {
+  /**
+   * A small Koa application with these pages by their path.
+   *
+   * @param process 0 or 1
+   * @param around what stands between the sessions and the pages
+   */
+  async site(
+    t: ExecutionContext,
+    pages: Pages,
+    process = 0,
+    around?: (services: Services) => Middleware,
+  ): Promise<Site> {
     const services = await this.#process(process)
     const { config, engine, observe } = services
     const koa = new Koa()
     koa.silent = true
     koa.use(sessions({ ...config.session, engine, observe }))
+    if (around !== undefined) koa.use(around(services))
     koa.use(async (ctx) => {
       const page = pages[ctx.path]
       if (page === undefined) return

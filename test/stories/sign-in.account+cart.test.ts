@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava'
-import { cartOf, quantities } from '../support/cart.ts'
+import { quantities } from '../support/cart.ts'
 import { LOCAL } from './engines.ts'
 import { PASSWORD, type Place } from './place.ts'
 import { arrive, storiesOn } from './support.ts'
@@ -38,22 +38,6 @@ tell(
       }
     }
   },
-  {
-    async noForwards(t, place) {
-      const { browser, form, before, isSignedIn } = await shopper(t, place)
-      const carts: Record<number, number>[] = []
-      for (const answer of await Promise.all([before(), before()].map((one) => one.json('POST', '/login', form)))) {
-        t.is(answer.status, 200)
-        await arrive(browser, answer)
-        t.true(await isSignedIn())
-        carts.push(await quantities(browser))
-      }
-      t.true(
-        carts.some((cart) => cart[1] === 2),
-        'one of them has the cart',
-      )
-    },
-  },
 )
 
 tell(
@@ -91,25 +75,13 @@ tell(
   },
 )
 
-tell(
-  'a sign-in whose answer is lost, tried again: signed in, with the cart',
-  async (t, place) => {
-    const { browser, form, before, isSignedIn } = await shopper(t, place)
-    t.is((await before().json('POST', '/login', form)).status, 200)
-    t.is((await browser.json('POST', '/login', form)).status, 200)
-    t.true(await isSignedIn())
-    t.deepEqual(await quantities(browser), { 1: 2 })
-  },
-  {
-    async noForwards(t, place) {
-      const { browser, form, before, isSignedIn } = await shopper(t, place)
-      t.is((await before().json('POST', '/login', form)).status, 200)
-      t.is((await browser.json('POST', '/login', form)).status, 200)
-      t.true(await isSignedIn())
-      t.deepEqual(await cartOf(browser), { lines: [], total: 0 }, 'the cart is with the answer that was lost')
-    },
-  },
-)
+tell('a sign-in whose answer is lost, tried again: signed in, with the cart', async (t, place) => {
+  const { browser, form, before, isSignedIn } = await shopper(t, place)
+  t.is((await before().json('POST', '/login', form)).status, 200)
+  t.is((await browser.json('POST', '/login', form)).status, 200)
+  t.true(await isSignedIn())
+  t.deepEqual(await quantities(browser), { 1: 2 })
+})
 
 tell(
   'a leftover cookie of our name from another path: the sign-in holds, at once or from the next page on',

@@ -105,15 +105,17 @@ export function revealsNothing(name: 'SQLite' | 'PostgreSQL' | 'MariaDB', env: R
     await fails('check-out of a product for the second time', () => ada.json('POST', '/cart/checkout'))
 
     const sessions = await look()
-    await whileRefused(sessions, 'UPDATE', async () => {
+    await whileRefused('users', 'UPDATE', async () => {
       await fails('a cart', () => add(ada, 2))
       await fails('a preference', () => ada.json('POST', '/preferences', { key: 'theme', value: 'dark' }))
     })
+    const guest = browser()
+    t.is((await add(guest, 2)).status, 200)
+    await whileRefused(sessions, 'UPDATE', () => fails('a cart of nobody', () => add(guest, 2)))
     await whileRefused(sessions, 'INSERT', () => fails('a first cart', () => add(browser(), 2)))
-    await whileRefused('saved_slices', 'INSERT', () => fails('what the account keeps', () => ada.post('/logout')))
     t.is((await ada.post('/logout')).status, 303)
     // JavaScript quotes what it cannot parse.
-    await knex('saved_slices').update({ data: `${PERSON.email} {` })
+    await knex('users').where({ username: 'ada' }).update({ account_data: `${PERSON.email} {` })
     await fails('damaged text', () => ada.signIn('ada'))
 
     if (name === 'SQLite') {
@@ -134,7 +136,7 @@ export function revealsNothing(name: 'SQLite' | 'PostgreSQL' | 'MariaDB', env: R
     t.regex(said, /"statement":"insert into [`\\"]+order_lines/)
     t.regex(said, new RegExp(`"statement":"UPDATE .?.?${sessions}`, 'i'))
     t.regex(said, name === 'SQLite' ? /UNIQUE constraint failed: order_lines.name/ : /one_per_name/)
-    t.regex(said, /src\/saved-slices\.ts:\d+/)
+    t.regex(said, /src\/users\.ts:\d+/)
   })
 }
 

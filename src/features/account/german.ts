@@ -25,5 +25,7 @@ export const german: Readonly<Record<string, string>> = {
   'The password must not be the username.': 'Das Passwort darf nicht der Benutzername sein.',
   'Please repeat the password.': 'Bitte wiederholen Sie das Passwort.',
   'The passwords differ.': 'Die Passwörter sind verschieden.',
+  'Your password or account was changed by another request at the same moment, so this one changed nothing. Please sign in again.':
+    'Ihr Passwort oder Konto wurde im selben Moment von einer anderen Anfrage geändert, daher hat diese nichts geändert. Bitte melden Sie sich noch einmal an.',
   'This is not your password.': 'Das ist nicht Ihr Passwort.',
 }

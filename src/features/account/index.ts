@@ -19,6 +19,9 @@ import { german } from './german.ts'
 // One sentence for both, or it would tell which names exist.
 const WRONG = 'Username or password is wrong.'
 
+const CHANGED_MEANWHILE =
+  'Your password or account was changed by another request at the same moment, so this one changed nothing. Please sign in again.'
+
 const signInForm = z.object({
   username: z
     .string('Please write your username.')
@@ -71,7 +74,7 @@ export default function account(services: Services): Feature {
   })
 
   router.post('/logout', async (ctx) => {
-    await signOutUser(ctx, services)
+    await signOutUser(ctx)
     ctx.set('Clear-Site-Data', '"cache", "storage"')
     if (wantsJson(ctx)) ctx.body = { ok: true }
     else go(ctx, '/login?signed-out')
@@ -104,8 +107,8 @@ export default function account(services: Services): Feature {
     if (!(await passwordMatches(input.values.current, user.passwordHash))) {
       return await refusePassword(ctx, { current: 'This is not your password.' })
     }
-    const changed = await users.setPassword(user.id, input.values.password)
-    if (changed === undefined) return ctx.throw(409, 'This account is gone.')
+    const changed = await users.changePassword(user, input.values.password)
+    if (changed === undefined) return ctx.throw(409, CHANGED_MEANWHILE)
     const session = await ctx.session()
     await endOthers(engine, user.id, session.id)
     await renewSignIn(ctx, services, changed)

@@ -21,7 +21,7 @@ export const cartSlice = defineSlice<Cart>({
   default: () => ({ token: null, quantities: {} }),
   budget: 4096,
   merge: mergeCarts,
-  login: 'merge',
+  account: true,
   logout: 'drop',
 })
 
@@ -57,6 +57,22 @@ export function removeFromCart(cart: Cart, productIds: readonly number[]): Cart 
   return { ...cart, quantities }
 }
 
+/**
+ * The cart without what was ordered. What another tab adds meanwhile stays, under a token of its own; a cart of another
+ * token has been ordered already.
+ */
+export function afterOrder(
+  cart: Cart,
+  ordered: { token: string; next: string; lines: readonly { productId: number; quantity: number }[] },
+): Cart {
+  if (cart.token !== ordered.token) return cart
+  const bought = new Map(ordered.lines.map(({ productId, quantity }) => [String(productId), quantity]))
+  const left = Object.entries(cart.quantities)
+    .map(([id, quantity]): [string, number] => [id, quantity - (bought.get(id) ?? 0)])
+    .filter(([, quantity]) => quantity > 0)
+  return { token: ordered.next, quantities: Object.fromEntries(left) }
+}
+
 /** What makes a cart one order, however often it is sent. */
 export function newCheckoutToken(): string {
   return randomBytes(24).toString('base64url')
@@ -64,8 +80,8 @@ export function newCheckoutToken(): string {
 
 /**
  * Product by product: a side that changed counts. At sign-in, where the base is empty, the larger of both quantities is
- * taken, so that signing in twice after a lost answer doubles nothing (A-20). The token is never theirs: what was kept may
- * have come to another device too, and two carts must not be one order.
+ * taken, so that nothing is doubled. The token is theirs, which at sign-in is the account's: a check-out that is under way
+ * on another device must find its cart again.
  */
 function mergeCarts(mine: Cart, theirs: Cart, base: Cart): Cart {
   const ids = new Set([...Object.keys(theirs.quantities), ...Object.keys(mine.quantities)])
@@ -75,7 +91,7 @@ function mergeCarts(mine: Cart, theirs: Cart, base: Cart): Cart {
     return [id, their === old ? my : Math.max(my, their)]
   })
   return {
-    token: mine.token ?? newCheckoutToken(),
+    token: theirs.token ?? mine.token ?? newCheckoutToken(),
     quantities: Object.fromEntries(entries.filter(([, quantity]) => quantity > 0)),
   }
 }

@@ -6,7 +6,16 @@ import { requireUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
 import { InvalidInputError, inQuery, readInput, requireInput, wantsJson } from '../../web/input.ts'
-import { addToCart, type Cart, CartFullError, cartSlice, newCheckoutToken, removeFromCart, setInCart } from './cart.ts'
+import {
+  addToCart,
+  afterOrder,
+  type Cart,
+  CartFullError,
+  cartSlice,
+  newCheckoutToken,
+  removeFromCart,
+  setInCart,
+} from './cart.ts'
 import { Catalog } from './catalog.ts'
 import { german } from './german.ts'
 import { Orders } from './orders.ts'
@@ -30,10 +39,10 @@ const addition = z.object({ productId, quantity: quantity.default(1) })
 const change = z.object({ quantity })
 const confirmation = z.object({ total: whole('Please look at the cart again.').optional() })
 
-/** A shop: products, a cart in the session, and check-out to an order, exactly once. */
+/** A shop: products, a cart in the session or the account, and check-out to an order, exactly once. */
 export default function cart(services: Services): Feature {
   const catalog = new Catalog(services.knex)
-  const orders = new Orders(services.knex)
+  const orders = new Orders(services.knex, services.users)
   const router = new Router()
 
   const answer = async (ctx: Context, message?: string) => {
@@ -125,20 +134,9 @@ export default function cart(services: Services): Feature {
     if (shown !== undefined && shown !== total) {
       return await refuse(ctx, { total: 'Prices have changed. Please look at the cart again.' })
     }
-    const { order, first } = await orders.place(user.id, token, lines)
-    // Only what was ordered: a product that another tab adds meanwhile stays, under a token of its own.
     const next = newCheckoutToken()
-    session.update(cartSlice, (current) =>
-      current.token === token
-        ? {
-            ...removeFromCart(
-              current,
-              lines.map((line) => line.productId),
-            ),
-            token: next,
-          }
-        : current,
-    )
+    session.update(cartSlice, (current) => afterOrder(current, { token, lines, next }))
+    const { order, first } = await session.saveAccount((change) => orders.place(change, token, lines))
     if (first) await notify(ctx, order.id)
     if (wantsJson(ctx)) {
       ctx.body = { id: order.id, total: order.total, lines: order.lines }

@@ -1,5 +1,7 @@
 import type { Knex } from 'knex'
 import { z } from 'zod'
+import type { AccountChange } from '../../session/index.ts'
+import type { Users } from '../../users.ts'
 import type { CartLine } from './catalog.ts'
 
 const orderRow = z.object({
@@ -24,20 +26,27 @@ export interface Order {
 /** Orders in the database. */
 export class Orders {
   readonly #knex: Knex
+  readonly #users: Users
 
-  constructor(knex: Knex) {
+  constructor(knex: Knex, users: Users) {
     this.#knex = knex
+    this.#users = users
   }
 
   /**
-   * Writes an order and its lines in one transaction, exactly once per token: a second check-out of the same cart
-   * gets the order of the first.
+   * Writes an order, its lines and the account without them in one transaction, exactly once per token: a second check-out
+   * of the same cart gets the order of the first.
+   *
+   * @param change the account as it is when this is ordered
+   * @returns undefined, with nothing written, where the account has changed meanwhile or is gone
    */
-  async place(userId: string, token: string, lines: readonly CartLine[]): Promise<{ order: Order; first: boolean }> {
+  async place(change: AccountChange, token: string, lines: readonly CartLine[]) {
+    const { userId } = change
     const total = lines.reduce((sum, line) => sum + line.total, 0)
     const first = await this.#knex.transaction(async (trx) => {
+      // The account comes first: its row decides, and SQLite takes its write lock at once.
+      if (!(await this.#users.saveAccount(change, trx))) return undefined
       const order = { user_id: Number(userId), checkout_token: token, total, created_at: Date.now() }
-      // The insert comes first: the database decides who was first, and SQLite takes its write lock at once.
       await trx('orders').insert(order).onConflict('checkout_token').ignore()
       const written = await trx('orders').where({ checkout_token: token }).first('id')
       const known = await trx('order_lines').where({ order_id: written.id }).first('order_id')
@@ -53,6 +62,7 @@ export class Orders {
       )
       return true
     })
+    if (first === undefined) return undefined
     const order = await this.#find({ user_id: Number(userId), checkout_token: token })
     if (order === undefined) throw new Error('The order was not written')
     return { order, first }

@@ -112,7 +112,7 @@ export default function devices(services: Services): Feature {
   }
 
   async function signOutHere(ctx: Context): Promise<void> {
-    await signOutUser(ctx, services)
+    await signOutUser(ctx)
     ctx.set('Clear-Site-Data', '"cache", "storage"')
     if (wantsJson(ctx)) ctx.body = { ok: true }
     else go(ctx, '/login?signed-out')

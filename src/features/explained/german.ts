@@ -98,6 +98,7 @@ export const german: Readonly<Record<string, string>> = {
   'the session moves to a new key': 'Die Sitzung bekommt einen neuen Schlüssel',
   'the session was changed': 'Die Sitzung wurde geändert',
   'the activity is worth writing down': 'Es ist Zeit, die Aktivität festzuhalten',
+  'what the account keeps was changed': 'Was das Konto aufbewahrt, wurde geändert',
   'the session was only read': 'Die Sitzung wurde nur gelesen',
   'Somebody else had written it down meanwhile.': 'Jemand anders hatte sie inzwischen festgehalten.',
   'Refused: it had been ended meanwhile, and nothing brings it back.':

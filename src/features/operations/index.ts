@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import type { Services } from '../../services.ts'
-import { currentUser, requireUser } from '../../web/current-user.ts'
+import { currentUser, isStaffNow, requireUser } from '../../web/current-user.ts'
 import type { Feature } from '../../web/feature.ts'
 import { inQuery, wantsJson } from '../../web/input.ts'
 import { mayReadMetrics } from './access.ts'
@@ -26,9 +26,13 @@ export default function operations(services: Services): Feature {
     const user = await requireUser(ctx, services, '/operations')
     if (user === null) return
     if (!user.isStaff) ctx.throw(403)
-    if (wantsJson(ctx)) ctx.body = await dashboard.figures()
-    else {
+    if (wantsJson(ctx)) {
+      const figures = await dashboard.figures()
+      if (!(await isStaffNow(user, services))) ctx.throw(403)
+      ctx.body = figures
+    } else {
       const view = await dashboard.view(await ctx.display(), await ctx.translate())
+      if (!(await isStaffNow(user, services))) ctx.throw(403)
       await ctx.render('operations/operations.njk', { ...view, still: inQuery(ctx, 'still') !== undefined })
     }
   })

@@ -43,7 +43,7 @@ const preferencesSlice = defineSlice<Chosen>({
   default: () => ({}),
   budget: 1024,
   merge: mergeChosen,
-  login: 'merge',
+  account: true,
   logout: 'drop',
 })
 

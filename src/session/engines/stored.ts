@@ -16,7 +16,7 @@ import {
   userIdOf,
 } from './engine.ts'
 import { KeyedQueue } from './queue.ts'
-import { type Live, Records, type Trail } from './records.ts'
+import { type Live, Records } from './records.ts'
 import { endSessionOf, endSessionsOf, sessionsOf } from './user-sessions.ts'
 
 /** Options for {@link StoredEngine}. */
@@ -240,9 +240,11 @@ export class StoredEngine implements Engine {
       }
       const mayReplay = isSignIn(commit) || user === userIdOf(frozen.data) || commit.changes.survivesSignIn
       if (!mayReplay) return { committed: { outcome: 'ended' } }
+      // First, because the operations tell what the last replay has found, and that is to be the one that is saved.
+      const seen = commit.changes.replayOn(frozen.data)
       const data = commit.changes.withoutSignIn().replayOn(end.data)
       const result = await this.#records.save(end, data, commit.client)
-      if (typeof result !== 'string') return late(commit, trail, result)
+      if (typeof result !== 'string') return late(commit, { ...frozen, data: seen }, result)
       await this.#conflict(attempt)
     }
     throw new SessionContendedError()
@@ -297,8 +299,8 @@ function saved(loaded: Live, replayed: boolean): Saved {
 }
 
 /** A sign-in joins the session under its newest key; nobody else learns that key, or what came after the old one. */
-function late(commit: Commit, { frozen }: Trail, joined: Live): Turn {
-  const view: Live = { ...frozen, id: joined.id, data: commit.changes.replayOn(frozen.data), forwarded: true }
+function late(commit: Commit, seen: Live, joined: Live): Turn {
+  const view: Live = { ...seen, id: joined.id, forwarded: true }
   if (isSignIn(commit)) return { committed: saved(joined, true), newest: view }
   return { committed: { outcome: 'saved', loaded: view, cookie: undefined, replayed: true }, newest: view }
 }

@@ -5,8 +5,11 @@ export type SessionEvent =
   | { type: 'conflict'; attempt: number }
   /** A change arrived for a session that had ended: refused with 409. */
   | { type: 'ended' }
-  /** Stored data did not fit the slice, so the handler got its default. */
-  | { type: 'slice'; slice: string; problem: 'invalid' | 'newer-version'; detail: string }
+  /**
+   * Stored data did not fit the slice, so the handler got its default; `not-merged`: the account could not take the slice
+   * over, so the session still has it.
+   */
+  | { type: 'slice'; slice: string; problem: 'invalid' | 'newer-version' | 'not-merged'; detail: string }
   /** Over 80 % of a budget is used. */
   | { type: 'budget'; slice: string | null; bytes: number; limit: number }
   /** What the cache in front of a database did for a request; `failed` and `write-failed`: it did not answer. */

@@ -13,7 +13,7 @@ export interface Explanation {
   readonly opening: Opening | undefined
   /** The session as it was loaded or last saved; undefined while there is none. */
   readonly live: Clocks | undefined
-  /** What it holds now, as JSON. */
+  /** What it holds now, with what the account keeps, as JSON. */
   readonly content: readonly { readonly key: string; readonly bytes: number }[]
   readonly bytes: number
   /** Whether the request changed it, and under which keys: `*` when all of them were cleared. */
@@ -73,6 +73,7 @@ const UNASKED = settle({
   live: false,
   flushed: false,
   changed: false,
+  accountChanged: false,
   empty: true,
   cycled: false,
   touchDue: false,
@@ -114,7 +115,7 @@ export class Trace {
     const opening = this.#opening
     const session = this.#session
     const state = session?.state()
-    const content = Object.entries(state?.data ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
+    const content = Object.entries(state?.content ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
     const unasked = opening === undefined ? UNASKED : undefined
     return {
       engine,
@@ -122,7 +123,7 @@ export class Trace {
       opening,
       live: state?.loaded && clocks(expiry, state.loaded),
       content,
-      bytes: bytesOf(state?.data ?? {}),
+      bytes: bytesOf(state?.content ?? {}),
       ...(this.#changes ?? (session && changesOf(session)) ?? { changed: false, changedKeys: [] }),
       flushed: state?.flushed ?? false,
       decision: this.#decision ?? this.#decide?.() ?? unasked,
@@ -132,8 +133,8 @@ export class Trace {
 }
 
 function changesOf(session: Session) {
-  const { changed, operations } = session.state()
-  return { changed, changedKeys: operations.keys }
+  const { changed, accountChanged, changedKeys } = session.state()
+  return { changed: changed || accountChanged, changedKeys }
 }
 
 /** Waits for the end of it, whichever it is; `result` says which. */

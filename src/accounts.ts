@@ -1,0 +1,56 @@
+import type { Account, AccountChange, AccountStore, NoAccount, SessionData } from './session/index.ts'
+import { StoreUnavailableError } from './session/index.ts'
+import type { User, Users } from './users.ts'
+
+/** As Django names it: the hash of the password that the session was opened with. */
+export const HASH_KEY = '_auth_user_hash'
+
+// What Django says beside it, and this application does not.
+const DJANGO_KEY = '_auth_user_backend'
+
+// Longer than a request takes: whoever read a session before the password changed may be about to write.
+const RENEWAL = 60_000
+
+/** A user with what the account keeps. */
+export class UserAccount implements Account {
+  readonly user: User
+
+  constructor(user: User) {
+    this.user = user
+  }
+
+  get version(): number {
+    return this.user.account.version
+  }
+
+  get data(): SessionData {
+    return this.user.account.data
+  }
+}
+
+/** Tells sessions whether their user is still who they say, and keeps what accounts keep, in the users' table. */
+export class Accounts implements AccountStore {
+  readonly #users: Users
+
+  constructor(users: Users) {
+    this.#users = users
+  }
+
+  async load(userId: string, session?: SessionData): Promise<UserAccount | NoAccount> {
+    const user = await this.#users.byId(userId).catch(unavailable)
+    const isProved = user !== undefined && this.#users.authHashMatches(user, session?.[HASH_KEY])
+    if (isProved || (user !== undefined && session === undefined)) return new UserAccount(user)
+    // Signed in by a Django application that shares this session: not ours to judge, and not ours to end.
+    if (session?.[DJANGO_KEY] !== undefined) return 'foreign'
+    if (user === undefined) return 'gone'
+    return Date.now() - user.passwordChangedAt < RENEWAL ? 'changing' : 'unproven'
+  }
+
+  async save(change: AccountChange): Promise<boolean> {
+    return await this.#users.saveAccount(change).catch(unavailable)
+  }
+}
+
+function unavailable(error: unknown): never {
+  throw new StoreUnavailableError(error)
+}

@@ -1,0 +1,163 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type Account,
+  type AccountChange,
+  type AccountStore,
+  type Brought,
+  fingerprint,
+  joined,
+  sameStored,
+  takeOver,
+} from './account.ts'
+import { type Json, plainJson, type SessionData } from './data.ts'
+import { Document } from './document.ts'
+import { SessionContendedError, SessionEndedError } from './errors.ts'
+import type { Observer } from './observe/events.ts'
+import type { Operations } from './operations.ts'
+import { declaredSlices } from './slice.ts'
+import { fateOf, SliceValues } from './slice-values.ts'
+
+const MAX_ATTEMPTS = 100
+const MAX_PAUSE = 20
+
+/** Writes a change of an account; undefined, with nothing written, where the account has another version by now. */
+export type WriteAccount<T> = (change: AccountChange) => Promise<T | undefined>
+
+/** What an account needs to know of the session that changes it. */
+export interface AccountContext {
+  readonly store: AccountStore
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly observe: Observer
+}
+
+/** What an account keeps, while one session of its user works with it. */
+export class OpenedAccount {
+  readonly userId: string
+  /** As the application gave it. */
+  readonly given: Account
+  readonly document: Document
+  readonly slices: SliceValues
+  readonly #context: AccountContext
+  #stored: Account
+  readonly #hidden: boolean
+  readonly #takenOver = new Map<string, Json>()
+
+  /**
+   * @param hidden whether nothing of it may be read: under a key from before a sign-in, nothing is shown of what came
+   *   after; what such a late request changes is replayed on what is kept
+   */
+  constructor(userId: string, account: Account, context: AccountContext, hidden = false) {
+    this.userId = userId
+    this.given = account
+    this.#hidden = hidden
+    this.document = new Document(hidden ? undefined : account.data)
+    this.slices = new SliceValues(this.document, context.now, context.observe)
+    this.#context = context
+    this.#stored = account
+  }
+
+  /**
+   * Takes over the slices that accounts keep, where a session has any: it was anonymous, or an older version of the
+   * application has stored them there. What another request changes of them meanwhile stays there, to be taken over next.
+   *
+   * @param name names the session, so that nothing is taken over twice
+   * @returns whether there was anything to take over
+   */
+  takeOver(session: Document, name: string): boolean {
+    const brought = [...declaredSlices()].flatMap((slice): Brought[] => {
+      const stored = session.data[slice.name]
+      if (!slice.account || stored === undefined) return []
+      const one = { slice, stored: plainJson(stored), base: this.#takenOver.get(slice.name) }
+      return this.#canJoin(one) ? [one] : []
+    })
+    if (brought.length === 0) return false
+    for (const { slice, stored } of brought) {
+      const before = session.original(slice.name)
+      const isTaken = (it: Json | undefined) => sameStored(it, before) || sameStored(it, stored)
+      session.apply(slice.name, (it) => (isTaken(it) ? undefined : it), { replaces: true, ...fateOf(slice) })
+      this.#takenOver.set(slice.name, stored)
+    }
+    const now = this.#context.now()
+    const mark = fingerprint(name, brought)
+    this.document.applyToAll((data) => takeOver(data, brought, mark, now))
+    return true
+  }
+
+  /** Does what a request did before it was known whose session it is. */
+  replay(operations: Operations): void {
+    this.document.restore(operations)
+    this.#rebase(this.#stored, true)
+  }
+
+  /** Goes on from what is kept by now. */
+  renew(account: Account): void {
+    this.#stored = account
+    this.#rebase(account, true)
+  }
+
+  /**
+   * Commits the changes so far; where another session was first, they are applied to what that one has left.
+   *
+   * @param session the data of the session, which must prove the user still
+   * @param write does it, and maybe more with it, in one transaction
+   * @throws SessionEndedError where the account is gone or not this session's any more; SessionContendedError; whatever
+   *   a replayed change, the store or `write` throws
+   */
+  async save<T>(session: () => SessionData, write: WriteAccount<T>): Promise<T> {
+    const operations = this.document.take()
+    const { version: known, data: kept } = this.#stored
+    let version = known
+    let data = this.#hidden ? operations.replayOn(kept) : (plainJson(this.document.data) as SessionData)
+    try {
+      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+        const written = await write({ userId: this.userId, version, data })
+        if (written !== undefined) {
+          this.#saved({ version: version + 1, data }, attempt > 1)
+          return written
+        }
+        const newer = await this.#newer(session, attempt)
+        version = newer.version
+        data = operations.replayOn(newer.data)
+      }
+      throw new SessionContendedError()
+    } catch (error) {
+      this.document.restore(operations)
+      throw error
+    }
+  }
+
+  /** Whether it can be taken over: what is too large together with the account's own, or newer, stays in the session. */
+  #canJoin(one: Brought): boolean {
+    const { now, observe } = this.#context
+    try {
+      joined(one, this.document.data[one.slice.name], now())
+      return true
+    } catch (error) {
+      const detail = error instanceof Error ? error.name : 'Error'
+      observe({ type: 'slice', slice: one.slice.name, problem: 'not-merged', detail })
+      return false
+    }
+  }
+
+  #saved(account: Account, replayed: boolean): void {
+    this.#stored = account
+    this.#rebase(account, replayed)
+    if (replayed) this.#context.observe({ type: 'replayed' })
+  }
+
+  #rebase({ data }: Account, isNewer: boolean): void {
+    if (!this.#hidden) this.document.rebase(plainJson(data) as SessionData, isNewer)
+  }
+
+  async #newer(session: () => SessionData, attempt: number): Promise<Account> {
+    const { store, observe } = this.#context
+    observe({ type: 'conflict', attempt })
+    // The first retry is immediate; later ones spread out, so that many sessions do not march in step.
+    if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE))
+    const account = await store.load(this.userId, session())
+    if (typeof account !== 'string') return account
+    observe({ type: 'ended' })
+    throw new SessionEndedError()
+  }
+}

@@ -1,0 +1,3 @@
+import { accountsSuite } from './support/accounts-suite.ts'
+
+accountsSuite('SQLite')

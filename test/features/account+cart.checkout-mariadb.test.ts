@@ -1,0 +1,3 @@
+import { checkoutsOn } from '../support/checkouts.ts'
+
+checkoutsOn('MariaDB')

@@ -1,0 +1,255 @@
+import test, { type ExecutionContext } from 'ava'
+import { z } from 'zod'
+import { MERGED_KEY } from '../../src/session/account.ts'
+import { emptyData, type SessionData } from '../../src/session/data.ts'
+import { Operations } from '../../src/session/operations.ts'
+import { signIn, signOut } from '../../src/session/sign-in.ts'
+import { defineSlice } from '../../src/session/slice.ts'
+import { TestAccounts } from '../support/accounts.ts'
+import { application, type Handler } from '../support/handlers.ts'
+
+// Appends what is new on one side to the other, so that anything that is merged twice is there twice.
+const list = defineSlice({
+  name: 'list',
+  schema: z.array(z.number()),
+  default: (): number[] => [],
+  budget: 200,
+  version: 2,
+  upgrades: { 1: (old) => old },
+  account: true,
+  merge: (mine, theirs, base) => [...theirs, ...mine.slice(base.length)],
+})
+const own = defineSlice({ name: 'own', schema: z.number(), default: () => 0 })
+
+const stored = (d: unknown, v = 2) => ({ v, t: 1, d })
+const kept = (accounts: TestAccounts) => (accounts.data('7')['list'] as { d: unknown } | undefined)?.d
+
+async function site(t: ExecutionContext, handlers: Record<string, Handler> = {}) {
+  const accounts = new TestAccounts()
+  accounts.open('7')
+  const made = await application(
+    t,
+    {
+      '/in': async (_ctx, session) => await signIn(await session(), '7'),
+      '/out': async (_ctx, session) => await signOut(await session()),
+      '/push': async (ctx, session) => (await session()).update(list, (now) => [...now, Number(ctx.querystring)]),
+      '/list': async (ctx, session) => {
+        ctx.body = (await session()).get(list)
+      },
+      '/raw': async (_ctx, session) => (await session()).set('n', 9),
+      ...handlers,
+    },
+    { accounts },
+  )
+  const record = async (cookie: string) => {
+    const opened = await made.engine.open(cookie.split('=')[1] ?? '')
+    return opened.live ? { ...opened.loaded.data } : undefined
+  }
+  return { ...made, accounts, record }
+}
+
+test('a slice of the account is in the account alone while somebody is signed in, the same for every session', async (t) => {
+  const { get, accounts, record } = await site(t)
+  const anonymous = (await get('/push?1')).cookie
+  t.deepEqual(Object.keys((await record(anonymous)) ?? {}), ['list'])
+  const here = (await get('/in', anonymous)).cookie
+  const there = (await get('/in')).cookie
+  t.deepEqual(kept(accounts), [1])
+  t.deepEqual(await record(here), { _auth_user_id: '7' })
+  await get('/push?2', there)
+  t.is((await get('/list', here)).text, '[1,2]')
+  await get('/out', here)
+  t.is((await get('/list', here)).text, '[]')
+  t.is((await get('/list', (await get('/in', here)).cookie)).text, '[1,2]')
+})
+
+test('a change of the account alone writes no session, and one of both writes both', async (t) => {
+  const { get, calls, accounts } = await site(t, {
+    '/both': async (_ctx, session) => {
+      const opened = await session()
+      opened.set(own, 1)
+      opened.update(list, (now) => [...now, 1])
+    },
+    '/early': async (_ctx, session) => {
+      const opened = await session()
+      opened.set(own, 2)
+      opened.update(list, (now) => [...now, 2])
+      await opened.save()
+      opened.update(list, (now) => [...now, 3])
+      opened.get(list).push(4)
+    },
+  })
+  const { cookie } = await get('/in')
+  calls.length = 0
+  await get('/push?0', cookie)
+  t.deepEqual(calls.splice(0), ['load'])
+  await get('/both', cookie)
+  t.deepEqual(calls.splice(0), ['load', 'save'])
+  await get('/early', cookie)
+  t.deepEqual(calls.splice(0), ['load', 'save'])
+  t.deepEqual(kept(accounts), [0, 1, 2, 3, 4])
+})
+
+test('overlapping changes of several sessions are all there', async (t) => {
+  const { get, accounts } = await site(t)
+  const cookies = await Promise.all(Array.from({ length: 4 }, async () => (await get('/in')).cookie))
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, n) => get(`/push?${n}`, cookies[n % cookies.length] ?? '')),
+  )
+  t.true(answers.every(({ status }) => status === 200))
+  t.is(new Set(kept(accounts) as number[]).size, 40)
+})
+
+test('a sign-in that is sent twice, or again after its answer was lost, merges nothing twice', async (t) => {
+  const { get, accounts, engine, record } = await site(t)
+  const anonymous = (await get('/push?1')).cookie
+  const both = await Promise.all([get('/in', anonymous), get('/in', anonymous)])
+  t.deepEqual(kept(accounts), [1])
+  for (const { cookie } of both) t.is((await get('/list', cookie)).text, '[1]')
+
+  // The process dies between the two writes: the account has it, and the session has it still.
+  const again = (await get('/push?2')).cookie
+  const { commit } = engine
+  engine.commit = async () => {
+    throw new Error('gone')
+  }
+  t.is((await get('/in', again)).status, 500)
+  engine.commit = commit
+  t.deepEqual(Object.keys((await record(again)) ?? {}), ['list'])
+  t.deepEqual(kept(accounts), [1, 2])
+  await get('/in', again)
+  t.deepEqual(kept(accounts), [1, 2])
+  t.is((accounts.data('7')[MERGED_KEY] as string[]).length, 2)
+})
+
+test('what another tab adds while the sign-in takes the slice over is neither lost nor there twice', async (t) => {
+  const { get, accounts, record } = await site(t)
+  const anonymous = (await get('/push?1')).cookie
+  accounts.beforeSave = async () => void (await get('/push?2', anonymous))
+  const { cookie } = await get('/in', anonymous)
+  t.deepEqual(kept(accounts), [1, 2])
+  t.deepEqual(await record(cookie), { _auth_user_id: '7' })
+})
+
+test('what an anonymous request did to it, when it meets the session signed in by then, is done to the account', (t) => {
+  const made = new Operations()
+  const append = (current: unknown) => [...((current as number[] | undefined) ?? []), 5]
+  made.add('list', { kind: 'apply', apply: append }, { account: true, survivesSignIn: true })
+  made.add('other', { kind: 'default', value: 1 })
+  const anonymous = Object.assign(emptyData(), { list: [1] }) as SessionData
+  const signedIn = Object.assign(emptyData(), { _auth_user_id: '7' }) as SessionData
+  t.deepEqual({ ...made.replayOn(signedIn) }, { _auth_user_id: '7', list: [5], other: 1 }, 'no accounts here')
+  made.beginAnonymous()
+  t.deepEqual({ ...made.replayOn(anonymous) }, { list: [1, 5], other: 1 })
+  t.is(made.signedIn, undefined)
+  t.deepEqual({ ...made.withoutSignIn().replayOn(signedIn) }, { _auth_user_id: '7', other: 1 })
+  t.is(made.signedIn, signedIn)
+  t.deepEqual({ ...made.forAccount().replayOn(anonymous) }, { list: [1, 5] })
+})
+
+test('a signed-in session that an older process has filled hands it over once, on its next request', async (t) => {
+  const { get, accounts, engine, record } = await site(t, {
+    '/fails': async (_ctx, session) => {
+      await session()
+      throw new Error('broken')
+    },
+  })
+  const { cookie } = await get('/in')
+  await get('/push?1', cookie)
+  const opened = await engine.open(cookie.split('=')[1] ?? '')
+  if (!opened.live) return t.fail()
+  const data = Object.assign(emptyData(), opened.loaded.data, { list: stored([8]) }) as SessionData
+  const commit = { write: 'save', loaded: opened.loaded, data, changes: new Operations(), restartClock: false } as const
+  await engine.commit({ ...commit, client: { ipAddress: null, userAgent: null } })
+  t.is((await get('/fails', cookie)).status, 500)
+  t.deepEqual(kept(accounts), [1], 'a request that fails stores nothing')
+  t.is((await get('/list', cookie)).text, '[1,8]')
+  t.is((await get('/list', cookie)).text, '[1,8]')
+  t.deepEqual(kept(accounts), [1, 8])
+  t.deepEqual(await record(cookie), { _auth_user_id: '7' })
+})
+
+test('the form of a newer version is never destroyed: read as default, not written, not merged', async (t) => {
+  const { get, accounts, record } = await site(t, {
+    '/clear': async (_ctx, session) => (await session()).clear(),
+  })
+  const newer = stored({ shape: 'of tomorrow' }, 3)
+  accounts.open('7', { list: newer, unknown: stored(1) })
+  const anonymous = (await get('/push?1')).cookie
+  const { cookie } = await get('/in', anonymous)
+  t.is((await get('/list', cookie)).text, '[]')
+  t.is((await get('/push?2', cookie)).status, 409)
+  t.like(await record(cookie), { list: { d: [1] } }, 'the session keeps its own until the account can take it')
+  await get('/clear', cookie)
+  await get('/out', (await get('/in')).cookie)
+  t.deepEqual({ ...accounts.data('7') }, { list: newer, unknown: stored(1) })
+})
+
+test('what is too large together stays apart, and nobody is kept from signing in', async (t) => {
+  const { get, accounts, record, events } = await site(t)
+  const many = Array.from({ length: 60 }, (_, n) => n)
+  accounts.open('7', { list: stored(many) })
+  const anonymous = (await get('/push?1')).cookie
+  for (let n = 0; n < 20; n++) await get('/push?99', anonymous)
+  const { status, cookie } = await get('/in', anonymous)
+  t.is(status, 200)
+  t.deepEqual(kept(accounts), many)
+  t.like(await record(cookie), { list: { d: [1, ...Array(20).fill(99)] } })
+  t.true(events.some((event) => event.type === 'slice' && event.problem === 'not-merged'))
+})
+
+test('an ended session changes nothing of the account with its own changes; a gone account ends its sessions', async (t) => {
+  const { get, accounts, record } = await site(t, {
+    '/slow': async (ctx, session) => {
+      const opened = await session()
+      opened.set(own, 1)
+      opened.update(list, (now) => [...now, 1])
+      await get('/out', ctx.get('cookie'))
+    },
+  })
+  const { cookie } = await get('/in')
+  const slow = await get('/slow', cookie)
+  t.is(slow.status, 409)
+  t.deepEqual(kept(accounts), undefined)
+
+  const gone = (await get('/in')).cookie
+  accounts.beforeSave = () => void accounts.rows.clear()
+  t.is((await get('/push?1', gone)).status, 409)
+  t.is(accounts.rows.size, 0, 'no row is made again')
+  t.is((await get('/list', gone)).text, '[]')
+  t.is(await record(gone), undefined)
+  t.is((await get('/in')).status, 409)
+})
+
+test('a session that does not prove its user is anonymous, keeps what it has, and is replaced only when that is safe', async (t) => {
+  const { get, record } = await site(t, {
+    '/proof': async (ctx, session) => (await session()).set('proof', ctx.querystring),
+    '/own': async (_ctx, session) => (await session()).set(own, 5),
+    '/who': async (ctx, session) => {
+      const opened = await session()
+      ctx.body = [opened.userId, opened.account, opened.get(own), opened.entries()]
+    },
+  })
+  for (const [proof, status] of [
+    ['old', 409],
+    ['older', 200],
+  ] as const) {
+    const { cookie } = await get('/in')
+    await get('/push?1', cookie)
+    await get('/own', cookie)
+    await get(`/proof?${proof}`, cookie)
+    const before = await record(cookie)
+    const who = await get('/who', cookie)
+    t.is(who.text, '[null,null,0,[]]')
+    t.is(who.setCookie, '')
+    const changed = await get('/push?2', cookie)
+    t.is(changed.status, status)
+    t.is(changed.setCookie === '', status === 409)
+    t.deepEqual(await record(cookie), before)
+    const again = await get('/in', cookie)
+    t.is(again.status, 200)
+    t.not(again.cookie, cookie)
+    t.is((await get('/out', cookie)).status, 200)
+    t.is(await record(cookie), undefined, 'it can be ended')
+  }
+})

@@ -1,0 +1,91 @@
+import type { Middleware } from 'koa'
+import { LOCAL } from './engines.ts'
+import type { Page, Pages, Site } from './place.ts'
+import { gate, storiesOn, unique } from './support.ts'
+
+const tell = storiesOn(LOCAL)
+
+/** Holds the database's lock for writing, as a long transaction of somebody else does, while `work` is done. */
+async function withLockedDatabase<T>({ services: { knex } }: Site, work: () => Promise<T>): Promise<T> {
+  return await knex.transaction(async (trx) => {
+    await trx('products').where({ id: 1 }).increment('price', 0)
+    return await work()
+  })
+}
+
+const pages: Pages = {
+  '/push': (session, ctx) =>
+    session.update('list', (items) => [...((items ?? []) as string[]), String(ctx.query['item'])]),
+  '/read': (session) => session.get('list'),
+}
+
+tell(
+  'a database that hangs: changes are made or a 503, in the time of one, and nobody is signed out',
+  async (t, place) => {
+    const site = await place.site(t, {
+      ...pages,
+      '/begin': (session) => {
+        place.fill(session)
+        session.set('list', [])
+      },
+    })
+    const browser = site.browser()
+    await browser.get('/begin')
+    const cookie = await browser.cookie()
+    const acknowledged: string[] = []
+    const push = async () => {
+      const item = unique()
+      const answer = await browser.get(`/push?item=${item}`)
+      if (answer.status === 200) acknowledged.push(item)
+      else t.deepEqual([answer.status, answer.headers.get('retry-after') !== null], [503, true])
+    }
+    const timed = async (work: () => Promise<unknown>) => {
+      const start = performance.now()
+      await work()
+      return performance.now() - start
+    }
+    const [one, ten] = await withLockedDatabase(site, async () => [
+      await timed(push),
+      await timed(() => Promise.all(Array.from({ length: 10 }, push))),
+    ])
+    if (acknowledged.length === 0) {
+      t.true(ten < 3 * one, `ten took ${ten} ms, one ${one} ms`)
+      t.is(await browser.cookie(), cookie)
+    }
+    await push()
+    const found = (await browser.get('/read')).json<string[]>()
+    t.is(new Set(found).size, found.length, 'nothing is there twice')
+    // Those of a cookie overlap, so that the last answer wins.
+    if (site.services.engine.cookieHoldsData !== true) t.true(acknowledged.every((item) => found.includes(item)))
+    t.is(found.at(-1), acknowledged.at(-1))
+  },
+)
+
+tell('a session opened within a transaction of the application: nobody waits for it', async (t, place) => {
+  const { pass, arrived, open } = gate()
+  const within = ({ knex }: Site['services']): Middleware => {
+    return async (ctx, next) => {
+      if (ctx.path !== '/within') return await next()
+      await knex.transaction(async (trx) => {
+        await trx('products').where({ id: 1 }).increment('price', 0)
+        await next()
+        await pass()
+      })
+    }
+  }
+  const begin: Page = (session) => {
+    place.fill(session)
+    session.set('list', ['begun'])
+  }
+  const read: Page = (session) => session.get('list')
+  const site = await place.site(t, { '/begin': begin, '/read': read, '/within': read }, 0, within)
+  const [browser, other] = [site.browser(), site.browser()]
+  await browser.get('/begin')
+  await other.get('/begin')
+  const opened = browser.get('/within')
+  await Promise.race([arrived, opened])
+  t.deepEqual((await other.get('/read')).json(), ['begun'])
+  open()
+  const answer = await opened
+  t.deepEqual([answer.status, answer.json()], [200, ['begun']])
+})

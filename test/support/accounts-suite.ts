@@ -1,0 +1,99 @@
+import test from 'ava'
+import type { Knex } from 'knex'
+import { migrate, openDatabase } from '../../src/database.ts'
+import { Users } from '../../src/users.ts'
+import { testDatabase } from './databases.ts'
+
+const CART = { v: 1, t: 100, d: { token: 'a', quantities: { 1: 2 } } }
+const ROLLED = /drop_saved_slices|account_data/
+
+async function rollBackTo(knex: Knex, pattern: RegExp): Promise<void> {
+  for (;;) {
+    const done = await knex('knex_migrations').orderBy('id', 'desc').first('name')
+    if (!pattern.test(done.name)) return
+    await knex.migrate.down()
+  }
+}
+
+/** What the users' table does for accounts, on a database of this kind. */
+export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
+  const database = testDatabase(name)
+  if (database === undefined) return
+
+  const open = async (t: import('ava').ExecutionContext) => {
+    const { url, drop } = await database.fresh()
+    const knex = openDatabase(url)
+    t.teardown(async () => {
+      await knex.destroy()
+      await drop()
+    })
+    await migrate(knex)
+    const users = new Users(knex, ['a secret'])
+    const made = (username: string) =>
+      users.create({ username, email: 'a@example.org', fullName: 'A', passwordHash: `hash of ${username}` })
+    return { knex, users, made }
+  }
+
+  test(`${name}: what accounts kept before is carried over, also what an older process saves meanwhile, and back`, async (t) => {
+    const { knex, users, made } = await open(t)
+    const [{ id }, other] = [await made('ada'), await made('grace')]
+    await rollBackTo(knex, ROLLED)
+    t.false(await knex.schema.hasColumn('users', 'account_data'))
+    const save = (slice: string, data: unknown, user = id) =>
+      knex('saved_slices')
+        .insert({ user_id: Number(user), slice, data: JSON.stringify(data), updated_at: 1 })
+        .onConflict(['user_id', 'slice'])
+        .merge()
+    await save('cart', CART)
+    await save('preferences', { v: 1, t: 100, d: { theme: 'dark' } })
+    await knex.migrate.up()
+    t.like((await users.byId(id))?.account, { data: { cart: CART }, version: 1 })
+
+    // An older process signs somebody out; a newer one has changed the cart since.
+    await save('cart', { ...CART, t: 150 })
+    await save('preferences', { v: 1, t: 300, d: { theme: 'light' } })
+    await save('cart', CART, other.id)
+    const changed = { ...CART, t: 200, d: { token: 'b', quantities: {} } }
+    const data = { cart: changed, preferences: { v: 1, t: 200, d: { theme: 'dark' } } }
+    t.true(await users.saveAccount({ userId: id, version: 1, data }))
+    await knex.migrate.up()
+    t.false(await knex.schema.hasTable('saved_slices'))
+    t.like((await users.byId(id))?.account.data, { cart: changed, preferences: { d: { theme: 'light' } } })
+    t.like((await users.byId(other.id))?.account.data, { cart: CART })
+
+    await rollBackTo(knex, ROLLED)
+    t.deepEqual(
+      await knex('saved_slices')
+        .where({ user_id: Number(id) })
+        .orderBy('slice')
+        .pluck('slice'),
+      ['cart', 'preferences'],
+    )
+    t.is((await knex('users').select('id')).length, 2)
+  })
+
+  test(`${name}: of two saves at one version one counts; a disabled account takes none`, async (t) => {
+    const { knex, users, made } = await open(t)
+    const { id: userId } = await made('ada')
+    const save = (data: Record<string, number>, version = 0) => users.saveAccount({ userId, version, data })
+    const outcomes = await Promise.all(Array.from({ length: 8 }, (_, n) => save({ n })))
+    t.is(outcomes.filter((saved) => saved).length, 1)
+    t.is((await users.byId(userId))?.account.version, 1)
+    await knex('users').update({ disabled_at: 1 })
+    t.false(await save({ n: 9 }, 1))
+    t.false(await users.saveAccount({ userId: '999', version: 0, data: {} }))
+    t.is((await knex('users').select('id')).length, 1)
+  })
+
+  test(`${name}: of several new passwords at once one counts, and whoever read the account before saves nothing`, async (t) => {
+    const { users, made } = await open(t)
+    const user = await made('ada')
+    const changed = await Promise.all(
+      ['first password', 'second password'].map((one) => users.changePassword(user, one)),
+    )
+    const [won] = changed.filter((one) => one !== undefined)
+    t.is(changed.filter((one) => one !== undefined).length, 1)
+    t.is((await users.byId(user.id))?.passwordHash, won?.passwordHash)
+    t.false(await users.saveAccount({ userId: user.id, version: user.account.version, data: {} }))
+  })
+}
