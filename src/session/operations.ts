@@ -32,7 +32,7 @@ interface Fate {
 
 const NO_SLICE: Fate = { survivesSignIn: false, account: false }
 
-/** What the last replay came upon; those of a part of the operations tell the whole. */
+/** What replays came upon; those of a part of the operations tell the whole. */
 interface Findings {
   overwritten: Set<string>
   /** Whether the request knew nobody, in an application with accounts. */
@@ -74,7 +74,7 @@ export class Operations {
   }
 
   /**
-   * The data of the signed-in session that the last replay met, where the request knew nobody: operations on slices that
+   * The data of the signed-in session that a replay has met, where the request knew nobody: operations on slices that
    * accounts keep were left out then, and are to be applied to the account.
    */
   get signedIn(): SessionData | undefined {
@@ -136,9 +136,11 @@ export class Operations {
     let data = plainJson(newer) as SessionData
     const overwritten = new Set<string>()
     this.#found.overwritten = overwritten
-    this.#found.signedIn = this.#found.anonymous && userIdOf(newer) !== null ? newer : undefined
+    const isForeign = this.#found.anonymous && userIdOf(newer) !== null
+    // For good: a late request is shown what it read, with its changes, once they are stored elsewhere.
+    if (isForeign) this.#found.signedIn = newer
     for (const operation of this.#list) {
-      if (this.#found.signedIn !== undefined && isForAccount(operation)) continue
+      if (isForeign && isForAccount(operation)) continue
       if (operation.kind === 'clear') data = emptyData()
       else if (operation.kind === 'all') operation.apply(data)
       else

@@ -60,6 +60,20 @@ for (const [name, settings] of Object.entries(ENGINES)) {
     t.is(await theme(await signedIn(app)), 'light')
   })
 
+  story(
+    'what comes late with the cookie from before a sign-in counts once in the account, or is its own',
+    async (t, app) => {
+      const browser = app.browser()
+      await add(browser, 1, 2)
+      const cookie = await browser.cookie()
+      await browser.signIn('ada')
+      const headers = { cookie, accept: 'application/json' }
+      const late = await app.browser().post('/cart/items', { productId: '1', quantity: '3' }, headers)
+      const joined = late.status === 200 && late.headers.getSetCookie().length === 0
+      t.deepEqual(await quantities(browser), { 1: joined ? 5 : 2 })
+    },
+  )
+
   story('two sign-ins at once, and one again after a lost answer: the cart is there once', async (t, app) => {
     const browser = app.browser()
     await add(browser, 1, 2)

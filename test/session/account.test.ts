@@ -144,6 +144,8 @@ test('what an anonymous request did to it, when it meets the session signed in b
   t.is(made.signedIn, undefined)
   t.deepEqual({ ...made.withoutSignIn().replayOn(signedIn) }, { _auth_user_id: '7', other: 1 })
   t.is(made.signedIn, signedIn)
+  t.deepEqual({ ...made.replayOn(anonymous) }, { list: [1, 5], other: 1 }, 'as the late request is shown it')
+  t.is(made.signedIn, signedIn, 'which changes nothing of what is to be done')
   t.deepEqual({ ...made.forAccount().replayOn(anonymous) }, { list: [1, 5] })
 })
 

@@ -115,7 +115,9 @@ export function revealsNothing(name: 'SQLite' | 'PostgreSQL' | 'MariaDB', env: R
     await whileRefused(sessions, 'INSERT', () => fails('a first cart', () => add(browser(), 2)))
     t.is((await ada.post('/logout')).status, 303)
     // JavaScript quotes what it cannot parse.
-    await knex('users').where({ username: 'ada' }).update({ account_data: `${PERSON.email} {` })
+    await knex('users')
+      .where({ username: 'ada' })
+      .update({ account_data: `${PERSON.email} {` })
     await fails('damaged text', () => ada.signIn('ada'))
 
     if (name === 'SQLite') {

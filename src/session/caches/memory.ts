@@ -97,7 +97,8 @@ export class MemoryCache implements Cache {
     this.#requireOpen()
     const keys = this.#keysOfUser.get(userId) ?? new Map<string, number>()
     for (const [other, end] of keys) if (end <= this.#now()) keys.delete(other)
-    this.#keysOfUser.set(userId, keys.set(key, expires))
+    // Never shortened: it may be the expiry of a write that has lost.
+    this.#keysOfUser.set(userId, keys.set(key, Math.max(expires, keys.get(key) ?? 0)))
   }
 
   #unindex(userId: string, key: string): void {

@@ -43,9 +43,13 @@ if version then return 'conflict' end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 'done'`)
 
-/** Key of a sorted set; now, member, its expiry, milliseconds that the set outlives its last member. */
+/**
+ * Key of a sorted set; now, member, its expiry, milliseconds that the set outlives its last member. An expiry is never
+ * shortened: it may be that of a write that has lost.
+ */
 export const INDEX = script(`
-redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2])
+local known = redis.call('ZSCORE', KEYS[1], ARGV[2])
+if not known or tonumber(known) < tonumber(ARGV[3]) then redis.call('ZADD', KEYS[1], ARGV[3], ARGV[2]) end
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 local last = redis.call('ZREVRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2]
 if last then redis.call('PEXPIRE', KEYS[1], string.format('%d', last - ARGV[1] + ARGV[4])) end

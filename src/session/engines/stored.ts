@@ -219,9 +219,13 @@ export class StoredEngine implements Engine {
   async #confirm(next: Live, replayed: boolean): Promise<Turn> {
     if (!this.codec.forwards) return { committed: saved(next, replayed) }
     const touched = await this.#records.touch(next)
-    // A conflict is a late request that has saved to it, and so given it its full life; missing, that it was ended.
-    if (touched === 'missing') return { committed: { outcome: 'ended' } }
-    return { committed: saved(touched === 'conflict' ? next : touched, replayed) }
+    // A late request has saved to it, and so given it its full life, or has changed its key: that one's cookie counts.
+    const found = touched === 'conflict' ? await this.#records.load(next.key) : undefined
+    if (touched === 'missing' || found?.live === false) return { committed: { outcome: 'ended' } }
+    if (found?.successor !== undefined) {
+      return { committed: { ...saved({ ...next, forwarded: true }, replayed), cookie: undefined } }
+    }
+    return { committed: saved(typeof touched === 'string' ? next : touched, replayed) }
   }
 
   /** What a request does that still has an old key, or has found that its key was changed meanwhile. */

@@ -1,0 +1,286 @@
+import type { Patch } from './implementation.ts'
+import type { Op } from './programs.ts'
+
+/** A guard of the engine, and how it looks without it. */
+export interface Mutant {
+  readonly guard: string
+  readonly patch: Patch
+  /** What the requests of a program must do for the guard to matter; three are tried at random. */
+  readonly ops: readonly Op[]
+  /** How many calls must be lost for that; none by default. */
+  readonly faults?: number
+  /** Which property breaks: the beginning of what the explorer says. */
+  readonly breaks: string
+}
+
+const ENGINE = 'engines/stored.ts'
+const RECORDS = 'engines/records.ts'
+const OPENED = 'opened-session.ts'
+const SERIAL = '1 or 2'
+
+export const MUTANTS: readonly Mutant[] = [
+  {
+    guard: 'a save compares the version',
+    patch: {
+      file: RECORDS,
+      from: 'store.save(codec.storeKey(current.key), current.version, record)',
+      to: 'store.load(codec.storeKey(current.key)).then((it) => store.save(codec.storeKey(current.key), it?.version ?? 0, record))',
+    },
+    ops: ['update', 'kept'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a conflicting save is replayed, not repeated',
+    patch: {
+      file: ENGINE,
+      from: 'return isAsLoaded(commit, current) ?',
+      to: 'return isAsLoaded(commit, commit.loaded) ?',
+    },
+    ops: ['update', 'kept'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a save of what was ended is refused',
+    patch: {
+      file: ENGINE,
+      from: "if (result === 'missing') return GONE",
+      to: "if (result === 'missing') return await this.#begin({ ...commit, id: newSessionId() }, commit.changes.replayOn(current.data)).then((committed) => ({ committed }))",
+    },
+    ops: ['update', 'logout'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a forward compares the version',
+    patch: {
+      file: RECORDS,
+      from: 'await store.save(storeKey, version, forward)',
+      to: 'await store.save(storeKey, (await store.load(storeKey))?.version ?? version, forward)',
+    },
+    ops: ['update', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a key change of what was ended is refused',
+    patch: {
+      file: ENGINE,
+      from: "await this.#records.delete(next)\n      if (given === 'missing')",
+      to: "if (given === 'missing') return await this.#confirm(next, false)\n      if (given === 'missing')",
+    },
+    ops: ['change key', 'logout'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a save that meets a forward follows it',
+    patch: {
+      file: ENGINE,
+      from: 'if (found.successor !== undefined) return await this.#commitLate(commit, current.key)',
+      to: '',
+    },
+    ops: ['update', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a key change that meets a forward follows it',
+    patch: {
+      file: ENGINE,
+      from: 'if (found.successor !== undefined) return await this.#commitLate(commit, key)',
+      to: '',
+    },
+    ops: ['change key', 'update'],
+    breaks: '',
+  },
+  {
+    guard: 'a replay on a successor compares the version',
+    patch: {
+      file: ENGINE,
+      from: 'const result = await this.#records.save(end, data, commit.client)',
+      to: 'const again = await this.#records.load(end.key)\n      const result = await this.#records.save(again.live ? again.loaded : end, data, commit.client)',
+    },
+    ops: ['update', 'update', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'an ending compares the version',
+    patch: {
+      file: ENGINE,
+      from: 'if (!loaded.forwarded && (await this.#records.delete(loaded)) !==',
+      to: 'if (!loaded.forwarded && (await this.#records.deleteAny(loaded.key)) !==',
+    },
+    ops: ['logout', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'an ending is repeated after a conflict',
+    patch: {
+      file: ENGINE,
+      from: "(await this.#records.delete(loaded)) !== 'conflict') return",
+      to: "(await this.#records.delete(loaded)) !== 'done') return",
+    },
+    ops: ['logout', 'update'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'an ending follows forwards',
+    patch: {
+      file: ENGINE,
+      from: 'const end = successor === undefined ? undefined : await this.#records.endOf(successor)',
+      to: 'const end = undefined',
+    },
+    ops: ['logout', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'an ending of a successor compares the version',
+    patch: {
+      file: ENGINE,
+      from: "if (mayEnd && (await this.#records.delete(end)) === 'conflict') return false",
+      to: 'if (mayEnd) await this.#records.delete(end)',
+    },
+    ops: ['logout', 'update', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'an ending by an old key spares another user',
+    patch: {
+      file: ENGINE,
+      from: 'const mayEnd = end !== undefined && userIdOf(end.data) === userIdOf(loaded.data)',
+      to: 'const mayEnd = end !== undefined',
+    },
+    ops: ['logout', 'sign in'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a forward whose session has ended opens nothing',
+    patch: {
+      file: ENGINE,
+      from: "if (end === undefined) return { live: false, suspicion: 'unknown-key' }",
+      to: 'if (end === undefined) return { live: true, loaded: { ...found.loaded, forwarded: true } }',
+    },
+    ops: ['logout', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'an old key shows the data as they were',
+    patch: {
+      file: ENGINE,
+      from: 'loaded: { ...found.loaded, id: end.id, forwarded: true }',
+      to: 'loaded: { ...found.loaded, data: end.data, id: end.id, forwarded: true }',
+    },
+    ops: ['sign in', 'read'],
+    breaks: '4',
+  },
+  {
+    guard: 'a late change is refused after a sign-in unless it survives one',
+    patch: {
+      file: ENGINE,
+      from: 'if (!mayReplay) return',
+      to: 'if (false) return',
+    },
+    ops: ['update', 'sign in'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a second sign-in of one user joins the first',
+    patch: {
+      file: ENGINE,
+      from: 'if (isSignIn(commit) && user !== userIdOf(commit.data)) {',
+      to: 'if (isSignIn(commit)) {',
+    },
+    ops: ['update', 'sign in'],
+    breaks: '',
+  },
+  {
+    guard: 'who joins does not drop again what the first sign-in has dropped',
+    patch: { file: ENGINE, from: 'commit.changes.withoutSignIn().replayOn(', to: 'commit.changes.replayOn(' },
+    ops: ['sign in', 'sign in', 'gone'],
+    breaks: SERIAL,
+  },
+  {
+    guard: "another user's late sign-in does not take the session",
+    patch: {
+      file: ENGINE,
+      from: 'if (user === null) return forgetting(',
+      to: 'if (user !== undefined) return forgetting(',
+    },
+    ops: ['sign in', 'sign in as another'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a late change is answered without a cookie',
+    patch: { file: ENGINE, from: 'loaded: view, cookie: undefined,', to: 'loaded: view, cookie: joined.key,' },
+    ops: ['kept', 'sign in'],
+    breaks: '4',
+  },
+  {
+    guard: 'a successor gets its full life',
+    patch: { file: ENGINE, from: 'const touched = await this.#records.touch(next)', to: 'const touched = next' },
+    ops: ['change key', 'read'],
+    breaks: '3',
+  },
+  {
+    guard: 'a successor has a short life at first',
+    patch: { file: RECORDS, from: 'if (unconfirmed) record.expires =', to: 'if (unconfirmed) record.lastActivity =' },
+    ops: ['change key', 'read'],
+    faults: 1,
+    breaks: '5',
+  },
+  {
+    guard: 'the end of the others is repeated until none is left',
+    patch: {
+      file: 'engines/user-sessions.ts',
+      from: 'if ((await store.listByUser(userId)).every(({ id }) => id === exceptId)) return ended',
+      to: 'return ended',
+    },
+    ops: ['end others', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'the end of one is repeated until none is left',
+    patch: {
+      file: 'engines/user-sessions.ts',
+      from: "ended = (await store.delete(key)) === 'done' || ended",
+      to: "return (await store.delete(key)) === 'done'",
+    },
+    ops: ['end one', 'change key'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a cookie is sent when it is new',
+    patch: { file: OPENED, from: 'if (same && engine.refreshesCookie !== true) return', to: '' },
+    ops: ['update', 'change key'],
+    breaks: '3',
+  },
+  {
+    guard: 'nothing is stored again after a save that may have been stored',
+    patch: {
+      file: OPENED,
+      from: 'if (error instanceof StoreUnavailableError) this.session.fail()',
+      to: 'if (false) this.session.fail()',
+    },
+    ops: ['save twice', 'read'],
+    faults: 1,
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a session that was saved with the answer takes no change',
+    patch: { file: 'session.ts', from: "if (this.#state === 'open') this.#state = 'closed'", to: '' },
+    ops: ['too late', 'read'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'changes that come during a save are the next batch',
+    patch: {
+      file: 'document.ts',
+      from: 'this.#operations = new Operations()\n    this.#originals.clear()',
+      to: 'this.#originals.clear()',
+    },
+    ops: ['save', 'read'],
+    breaks: SERIAL,
+  },
+  {
+    guard: 'a new key that was changed in its turn is not handed out',
+    patch: { file: ENGINE, from: 'if (found?.successor !== undefined) {', to: 'if (false) {' },
+    ops: ['change key', 'sign in'],
+    breaks: '0',
+  },
+]

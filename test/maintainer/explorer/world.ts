@@ -1,0 +1,180 @@
+import type { StoredEngine } from '../../../src/session/engines/stored.ts'
+import type { SessionSettings } from '../../../src/session/opened-session.ts'
+import type { Visit } from './history.ts'
+import type { Implementation } from './implementation.ts'
+import { CLEAR, ModelStore, parsed, Records } from './model-store.ts'
+import type { Program, Request, Start } from './programs.ts'
+import { acting, Schedule, type Step } from './schedule.ts'
+import { Handler, readOf } from './visit.ts'
+
+const COOKIE = { name: 's', path: '/', secure: false, httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const
+const EXPIRY = { cookieAge: 86_400, atBrowserClose: false, touchAfter: 0.1 }
+/** Seconds; longer than the minute that a successor lives until it is confirmed. */
+export const FORWARD_FOR = 120
+const AFTER_A_FAILURE = 'The last save failed, so nothing more can be stored'
+const NOBODY = { ipAddress: null, userAgent: null }
+
+/** A storage with sessions in it, and browsers that hold their cookies. */
+export interface Situation {
+  readonly records: Records
+  readonly jars: ReadonlyMap<string, string>
+  /** The public id that each session key was given to. */
+  readonly idOf: ReadonlyMap<string, string>
+}
+
+/** One run of a program: its storage, processes and browsers. */
+export class World {
+  readonly engine: Implementation
+  readonly schedule: Schedule
+  readonly records: Records
+  readonly jars: Map<string, string>
+  readonly idOf: Map<string, string>
+  readonly visits: Visit[] = []
+  /** What went wrong that no application should see. */
+  readonly surprises: string[] = []
+  /** The sessions that were there before. */
+  readonly deviceIds: readonly string[]
+  readonly #engines = new Map<number, StoredEngine>()
+
+  constructor(engine: Implementation, from: Situation, program: Program) {
+    this.engine = engine
+    this.records = new Records(from.records)
+    this.jars = new Map(from.jars)
+    this.idOf = new Map(from.idOf)
+    this.deviceIds = [...new Set(from.idOf.values())]
+    this.schedule = new Schedule(program.faults, program.evicts ? this.#evictions() : undefined)
+    for (const [at, request] of program.requests.entries()) {
+      const name = `R${at + 1}`
+      acting.run(name, () => void this.#send(name, request))
+    }
+  }
+
+  engineOf(process: number): StoredEngine {
+    const known = this.#engines.get(process)
+    if (known !== undefined) return known
+    const store = new ModelStore({
+      records: this.records,
+      errors: this.engine.errors,
+      schedule: this.schedule,
+      process,
+    })
+    const engine = engineOn(this.engine, store, this.records)
+    this.#engines.set(process, engine)
+    return engine
+  }
+
+  statusOf(error: unknown): number {
+    if (error instanceof Error && 'status' in error) return Number(error.status)
+    if (error instanceof Error && error.message === AFTER_A_FAILURE) return 500
+    this.surprises.push(error instanceof Error ? String(error.stack) : String(error))
+    return 500
+  }
+
+  async #send(name: string, { browser, process, ops }: Request): Promise<void> {
+    const { schedule, engine } = this
+    await schedule.wait({ actor: name, kind: 'begin', label: `${browser} sends: ${ops.join(', ')}`, process })
+    const sent = this.jars.get(browser)
+    const begun = schedule.log.length
+    const visit: Visit = { name, browser, sent, begun, arrived: Infinity, status: 200, cookies: [], happenings: [] }
+    this.visits.push(visit)
+    const settings = settingsOf(this.engineOf(process), this.records, ops.includes('touch'))
+    try {
+      const found = await engine.openCookies(settings, sent === undefined ? [] : [sent])
+      visit.happenings.push(...readOf(sent, found))
+      const opened = new engine.OpenedSession(found, settings, {
+        client: NOBODY,
+        cookies: sent === undefined ? 0 : 1,
+        canSendCookie: () => true,
+        sendCookie: (header) => {
+          const key = /^s=([^;]*)/.exec(header)?.[1] ?? ''
+          visit.cookies.push(key)
+          const record = this.records.byKey.get(key)
+          if (record !== undefined && parsed(record.data).successor !== undefined) {
+            this.surprises.push(`${name} hands out ${this.records.nameOf(key)}, which was changed before`)
+          }
+          const { id } = opened.session
+          if (id !== null) this.idOf.set(key, id)
+        },
+      })
+      const handler = new Handler(this, visit, opened, process)
+      try {
+        for (const op of ops) await handler.perform(op)
+        await handler.settle(ops.includes('touch'))
+      } finally {
+        opened.session.close()
+      }
+      if (ops.includes('too late')) handler.tooLate()
+    } catch (error) {
+      visit.status = this.statusOf(error)
+    }
+    await schedule.wait({ actor: name, kind: 'arrive', label: `${visit.status} arrives`, browser, process })
+    visit.arrived = schedule.log.length
+    for (const key of visit.cookies) {
+      if (key === '') this.jars.delete(browser)
+      else this.jars.set(browser, key)
+    }
+  }
+
+  #evictions() {
+    const { records, visits } = this
+    return {
+      all: (): Step[] =>
+        [...records.byKey.keys()].map((key) => {
+          const label = `evict ${records.nameOf(key)}`
+          return { actor: 'cache', kind: 'evict', label, record: key, writes: true, process: -1 }
+        }),
+      carryOut: ({ record: key = '' }: Step) => {
+        const record = records.byKey.get(key)
+        if (record === undefined) return
+        records.byKey.delete(key)
+        const forward = parsed(record.data).successor !== undefined
+        const happening = { kind: 'evicted', key, id: record.sessionId ?? '', forward } as const
+        const begun = this.schedule.log.length
+        const nobody = { name: 'cache', browser: '', sent: undefined, status: 200, cookies: [] }
+        visits.push({ ...nobody, begun, arrived: Infinity, happenings: [happening] })
+      },
+    }
+  }
+}
+
+/** An engine that is not held up by a schedule. */
+export function engineOn(engine: Implementation, store: ModelStore, records: Records): StoredEngine {
+  const now = () => records.now
+  return new engine.StoredEngine({ store, codec: CLEAR, expiry: EXPIRY, forwardFor: FORWARD_FOR, now })
+}
+
+function settingsOf(engine: StoredEngine, records: Records, touching: boolean): SessionSettings {
+  return { engine, cookie: COOKIE, expiry: EXPIRY, saveEveryRequest: touching, now: () => records.now }
+}
+
+/** What programs start from, made once for an engine. */
+export async function situation(engine: Implementation, start: Start): Promise<Situation> {
+  const records = new Records()
+  const jars = new Map<string, string>()
+  const idOf = new Map<string, string>()
+  const browsers = start === 'nobody' ? [] : start === 'two devices' ? ['A', 'B'] : ['A']
+  for (const browser of browsers) {
+    const settings = settingsOf(
+      engineOn(engine, new ModelStore({ records, errors: engine.errors }), records),
+      records,
+      false,
+    )
+    const opened = new engine.OpenedSession({ live: false }, settings, {
+      client: NOBODY,
+      cookies: 0,
+      canSendCookie: () => true,
+      sendCookie: () => {},
+    })
+    const { session } = opened
+    session.set('items', [`${browser}.0`])
+    session.set('color', `${browser}.0`)
+    if (start !== 'anonymous') await engine.signIn(session, 'ada')
+    session.set(engine.slices.gone, [`${browser}.0`])
+    await session.save()
+    if (session.key === null || session.id === null) throw new Error('Nothing was stored')
+    records.nameOf(session.key)
+    jars.set(browser, session.key)
+    idOf.set(session.key, session.id)
+  }
+  return { records, jars, idOf }
+}
