@@ -8,9 +8,6 @@ export const HASH_KEY = '_auth_user_hash'
 // What Django says beside it, and this application does not.
 const DJANGO_KEY = '_auth_user_backend'
 
-// Longer than a request takes: whoever read a session before the password changed may be about to write.
-const RENEWAL = 60_000
-
 /** A user with what the account keeps. */
 export class UserAccount implements Account {
   readonly user: User
@@ -31,9 +28,12 @@ export class UserAccount implements Account {
 /** Tells sessions whether their user is still who they say, and keeps what accounts keep, in the users' table. */
 export class Accounts implements AccountStore {
   readonly #users: Users
+  readonly #requestTimeout: number
 
-  constructor(users: Users) {
+  /** @param requestTimeout seconds: whoever read a session before its password changed may write for as long */
+  constructor(users: Users, requestTimeout: number) {
     this.#users = users
+    this.#requestTimeout = requestTimeout * 1000
   }
 
   async load(userId: string, session?: SessionData): Promise<UserAccount | NoAccount> {
@@ -43,7 +43,7 @@ export class Accounts implements AccountStore {
     // Signed in by a Django application that shares this session: not ours to judge, and not ours to end.
     if (session?.[DJANGO_KEY] !== undefined) return 'foreign'
     if (user === undefined) return 'gone'
-    return Date.now() - user.passwordChangedAt < RENEWAL ? 'changing' : 'unproven'
+    return Date.now() - user.passwordChangedAt < this.#requestTimeout ? 'changing' : 'unproven'
   }
 
   async save(change: AccountChange): Promise<boolean> {

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Services } from './services.ts'
 import { type ClearOptions, clearSessions } from './session/stores/clear.ts'
-import { DatabaseLease } from './session/stores/lease.ts'
+import { DatabaseLease } from './session/stores/database/lease.ts'
 import { type ClearableStore, canClear, type SessionStore } from './session/stores/store.ts'
 import type { OpenedEngine } from './session-engine.ts'
 

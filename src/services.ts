@@ -4,7 +4,7 @@ import { Accounts } from './accounts.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './database.ts'
 import { openLog } from './log.ts'
-import type { Observer, SessionEvent } from './session/observe/events.ts'
+import type { Observer, SessionEvent } from './session/core/events.ts'
 import { type OpenedEngine, openEngine } from './session-engine.ts'
 import { Users } from './users.ts'
 
@@ -52,7 +52,7 @@ export async function openServices(config: Config): Promise<Services> {
     knex,
     sessionKnex,
     users,
-    accounts: new Accounts(users),
+    accounts: new Accounts(users, config.requestTimeout),
     observe,
     watch: (observer) => void observers.push(observer),
     async close() {

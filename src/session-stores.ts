@@ -7,16 +7,16 @@ import { CheckedCache } from './session/caches/checked.ts'
 import { type Compression, lz4Compression, zlibCompression } from './session/caches/compression.ts'
 import { MemoryCache } from './session/caches/memory.ts'
 import type { Codec } from './session/codec/codec.ts'
-import { djangoOwnExpiry } from './session/codec/django.ts'
-import { StoreUnavailableError } from './session/errors.ts'
-import type { Observer } from './session/observe/events.ts'
+import { djangoOwnExpiry } from './session/codec/django/django.ts'
+import { StoreUnavailableError } from './session/core/errors.ts'
+import type { Observer } from './session/core/events.ts'
 import { CacheStore } from './session/stores/cache.ts'
-import { CachedStore } from './session/stores/cached-database.ts'
-import { DatabaseStore } from './session/stores/database.ts'
-import { DjangoFileStore } from './session/stores/django-file.ts'
-import { FileStore } from './session/stores/file.ts'
+import { CachedStore } from './session/stores/cached/cached-database.ts'
+import { WriteBehindStore } from './session/stores/cached/write-behind.ts'
+import { DatabaseStore } from './session/stores/database/database.ts'
+import { DjangoFileStore } from './session/stores/file/django-file.ts'
+import { FileStore } from './session/stores/file/file.ts'
 import type { SessionStore } from './session/stores/store.ts'
-import { WriteBehindStore } from './session/stores/write-behind.ts'
 
 /** What sessions are opened on. */
 export interface Ground {
@@ -108,14 +108,14 @@ export async function openCache(settings: Config['cache']): Promise<{ cache: Cac
   const { url, prefix, version, connectTimeout, commandTimeout, checkInterval, localEntries } = settings
   try {
     if (url.startsWith('redis')) {
-      const { RedisCache } = await import('./session/caches/redis.ts')
+      const { RedisCache } = await import('./session/caches/redis/redis.ts')
       const indexPrefix = `${prefix}:${version}:user:`
       const health = { healthCheckInterval: checkInterval, localEntries, indexPrefix }
       const cache = new RedisCache({ url, connectTimeout, commandTimeout, ...health })
       return { cache, connect: () => cache.connect() }
     }
     if (url.startsWith('memcached')) {
-      const { MemcachedCache } = await import('./session/caches/memcached.ts')
+      const { MemcachedCache } = await import('./session/caches/memcached/memcached.ts')
       const cache = new MemcachedCache({ servers: url, connectTimeout, commandTimeout })
       return { cache, connect: () => answering(cache) }
     }

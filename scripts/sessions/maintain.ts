@@ -2,7 +2,7 @@ import { Command } from 'commander'
 import createKnex, { type Knex } from 'knex'
 import { databaseConfig } from '../../src/database.ts'
 import type { Services } from '../../src/services.ts'
-import { dialectOf } from '../../src/session/stores/database-statements.ts'
+import { dialectOf } from '../../src/session/stores/database/database-statements.ts'
 import { type Run, WrongUse } from './run.ts'
 
 /** What was done to one table, or to the whole file of SQLite. */

@@ -3,7 +3,7 @@ import { type Config, ConfigError, readConfig } from '../../src/config.ts'
 import { developmentSecret } from '../../src/development-secret.ts'
 import { projectRoot } from '../../src/paths.ts'
 import { openServices, type Services } from '../../src/services.ts'
-import { StoreUnavailableError } from '../../src/session/errors.ts'
+import { StoreUnavailableError } from '../../src/session/core/errors.ts'
 import { NotSupportedError, type SessionStore } from '../../src/session/stores/store.ts'
 import type { OpenedEngine } from '../../src/session-engine.ts'
 

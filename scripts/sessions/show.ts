@@ -1,8 +1,8 @@
 import { text as readText } from 'node:stream/consumers'
 import { Command } from 'commander'
-import type { Json, SessionData } from '../../src/session/data.ts'
-import { userIdOf } from '../../src/session/engines/engine.ts'
-import type { SecurityKind } from '../../src/session/observe/events.ts'
+import type { Json, SessionData } from '../../src/session/core/data.ts'
+import type { SecurityKind } from '../../src/session/core/events.ts'
+import { userIdOf } from '../../src/session/core/user.ts'
 import { type Run, WrongUse } from './run.ts'
 
 interface Options {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { CachedStore } from '../../src/session/stores/cached-database.ts'
+import { CachedStore } from '../../src/session/stores/cached/cached-database.ts'
 import { duration, wholeNumber } from './numbers.ts'
 import { type Run, requireCache, WrongUse } from './run.ts'
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { isJsonObject, type Json, plainJson, type SessionData } from './data.ts'
-import { SliceNewerError } from './errors.ts'
+import { isJsonObject, type Json, plainJson, type SessionData } from './core/data.ts'
+import { SliceNewerError } from './core/errors.ts'
 import { readSlice, type Slice, writeSlice } from './slice.ts'
 
 /** What an account keeps for all sessions of its user, as it was read. */

@@ -9,11 +9,11 @@ import {
   sameStored,
   takeOver,
 } from './account.ts'
-import { type Json, plainJson, type SessionData } from './data.ts'
-import { Document } from './document.ts'
-import { SessionContendedError, SessionEndedError } from './errors.ts'
-import type { Observer } from './observe/events.ts'
-import type { Operations } from './operations.ts'
+import { type Json, plainJson, type SessionData } from './core/data.ts'
+import { Document } from './core/document.ts'
+import { SessionContendedError, SessionEndedError } from './core/errors.ts'
+import type { Observer } from './core/events.ts'
+import type { Operations } from './core/operations.ts'
 import { declaredSlices } from './slice.ts'
 import { fateOf, SliceValues } from './slice-values.ts'
 

@@ -1,5 +1,5 @@
-import type { Json } from './data.ts'
-import { USER_KEY } from './engines/engine.ts'
+import type { Json } from './core/data.ts'
+import { USER_KEY } from './core/user.ts'
 import type { Session } from './session.ts'
 import { declaredSlices } from './slice.ts'
 

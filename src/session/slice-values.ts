@@ -1,9 +1,9 @@
-import { type Json, plainJson } from './data.ts'
-import { applyDifferences, differences } from './differences.ts'
-import type { Document } from './document.ts'
-import { SliceNewerError } from './errors.ts'
-import type { Observer } from './observe/events.ts'
-import type { Apply, Report } from './operations.ts'
+import { type Json, plainJson } from './core/data.ts'
+import { applyDifferences, differences } from './core/differences.ts'
+import type { Document } from './core/document.ts'
+import { SliceNewerError } from './core/errors.ts'
+import type { Observer } from './core/events.ts'
+import type { Apply, Report } from './core/operations.ts'
 import { readSlice, type Slice, validated, writeSlice } from './slice.ts'
 
 const NEARLY_FULL = 0.8

@@ -1,5 +1,5 @@
-import { isJsonObject, type Json, plainJson } from './data.ts'
-import { SessionTooLargeError } from './errors.ts'
+import { isJsonObject, type Json, plainJson } from './core/data.ts'
+import { SessionTooLargeError } from './core/errors.ts'
 
 /** The part of Standard Schema (standardschema.dev, v1) that a slice needs: zod, valibot, arktype and others have it. */
 export interface Schema<T> {

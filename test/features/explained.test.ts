@@ -1,9 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import test, { type ExecutionContext } from 'ava'
 import { german } from '../../src/features/explained/german.ts'
-import { emptyData } from '../../src/session/data.ts'
-import { Operations } from '../../src/session/operations.ts'
-import { settle } from '../../src/session/settle.ts'
+import { emptyData } from '../../src/session/core/data.ts'
+import { Operations } from '../../src/session/core/operations.ts'
+import { settle } from '../../src/session/http/settle.ts'
 import { type Answer, startApp, type TestApp } from '../support/app.ts'
 
 const PRODUCTION = { NODE_ENV: 'production', SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough' }

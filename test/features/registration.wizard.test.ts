@@ -1,7 +1,7 @@
 import test from 'ava'
 import { z } from 'zod'
 import { FormWizard, type WizardStep } from '../../src/features/registration/form-wizard.ts'
-import { emptyData } from '../../src/session/data.ts'
+import { emptyData } from '../../src/session/core/data.ts'
 import { Session } from '../../src/session/session.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 

@@ -1,4 +1,4 @@
-import { MemcachedCache } from '../../src/session/caches/memcached.ts'
+import { MemcachedCache } from '../../src/session/caches/memcached/memcached.ts'
 import { CacheStore } from '../../src/session/stores/cache.ts'
 import { tcpProxy } from '../session/stores/tcp-proxy.ts'
 import { serviceUrl } from '../support/services.ts'

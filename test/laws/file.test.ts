@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { djangoCodec } from '../../src/session/codec/django.ts'
-import { DjangoFileStore } from '../../src/session/stores/django-file.ts'
-import { FileStore } from '../../src/session/stores/file.ts'
+import { djangoCodec } from '../../src/session/codec/django/django.ts'
+import { DjangoFileStore } from '../../src/session/stores/file/django-file.ts'
+import { FileStore } from '../../src/session/stores/file/file.ts'
 import { httpLaws } from './laws.ts'
 import { storedOn } from './stored.ts'
 

@@ -1,8 +1,8 @@
 import { MemoryCache } from '../../src/session/caches/memory.ts'
 import { CacheStore } from '../../src/session/stores/cache.ts'
-import { CachedStore } from '../../src/session/stores/cached-database.ts'
+import { CachedStore } from '../../src/session/stores/cached/cached-database.ts'
+import { WriteBehindStore } from '../../src/session/stores/cached/write-behind.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
-import { WriteBehindStore } from '../../src/session/stores/write-behind.ts'
 import { httpLaws } from './laws.ts'
 import { storedOn } from './stored.ts'
 

@@ -1,4 +1,4 @@
-import { sealedCodec } from '../../src/session/codec/sealed.ts'
+import { sealedCodec } from '../../src/session/codec/sealed/sealed.ts'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
 import type { SessionStore } from '../../src/session/stores/store.ts'
 import { steer } from '../support/caches.ts'

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { examine } from '../../scripts/sessions/doctor.ts'
 import { migrate, openDatabase } from '../../src/database.ts'
-import { DatabaseLease } from '../../src/session/stores/lease.ts'
+import { DatabaseLease } from '../../src/session/stores/database/lease.ts'
 import { testDatabase } from '../support/databases.ts'
 import { startProcess } from '../support/processes.ts'
 import { SECRET_KEY } from './sessions-cli.ts'

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
 import { readConfig } from '../../src/config.ts'
 import { openServices } from '../../src/services.ts'
-import { emptyData, type Json } from '../../src/session/data.ts'
-import { Operations } from '../../src/session/operations.ts'
+import { emptyData, type Json } from '../../src/session/core/data.ts'
+import { Operations } from '../../src/session/core/operations.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
 /** Begins a session as the application would, and answers its cookie. */

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
-import { sealedCookieCodec } from '../../src/session/codec/sealed-cookie.ts'
-import { type CookieTiersOptions, cookieTiers } from '../../src/session/cookie-tiers.ts'
+import { sealedCookieCodec } from '../../src/session/codec/sealed/sealed-cookie.ts'
+import { type CookieTiersOptions, cookieTiers } from '../../src/session/http/cookie-tiers.ts'
 import { START } from '../support/engine.ts'
 import { serve } from '../support/koa.ts'
 

@@ -1,12 +1,12 @@
 import test from 'ava'
+import { SessionTooLargeError } from '../../src/session/core/errors.ts'
 import {
   type CookieSettings,
   checkCookieSettings,
   clearCookie,
   cookieValues,
   setCookie,
-} from '../../src/session/cookie.ts'
-import { SessionTooLargeError } from '../../src/session/errors.ts'
+} from '../../src/session/http/cookie.ts'
 import { START } from '../support/engine.ts'
 
 const settings: CookieSettings = {

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { type Json, plainJson, type SessionData } from '../../src/session/data.ts'
-import { Document } from '../../src/session/document.ts'
+import { type Json, plainJson, type SessionData } from '../../src/session/core/data.ts'
+import { Document } from '../../src/session/core/document.ts'
 
 type Change = (document: Document) => unknown
 type Row = [what: string, loaded: Json, change: Change, newer: Json, gives: Json, overwritten?: string[]]

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { deadline, expiryAge, expiryDate, storedExpiry, touchDue } from '../../src/session/expiry.ts'
+import { deadline, expiryAge, expiryDate, storedExpiry, touchDue } from '../../src/session/core/expiry.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
 const seconds = (count: number) => START + count * 1000

@@ -1,6 +1,6 @@
 import test from 'ava'
-import type { SessionsOptions } from '../../src/session/middleware.ts'
-import { type Explanation, Trace } from '../../src/session/observe/explanation.ts'
+import { type Explanation, Trace } from '../../src/session/http/explanation.ts'
+import type { SessionsOptions } from '../../src/session/http/middleware.ts'
 import { Session } from '../../src/session/session.ts'
 import { START } from '../support/engine.ts'
 import { application } from '../support/handlers.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { isSessionKey, newSessionKey } from '../../src/session/key.ts'
+import { isSessionKey, newSessionKey } from '../../src/session/core/key.ts'
 
 test('10,000 keys: all different, of one shape, every character about equally often', (t) => {
   const keys = Array.from({ length: 10_000 }, newSessionKey)

@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import test, { type ExecutionContext } from 'ava'
 import type { Context } from 'koa'
-import { sessions } from '../../src/session/middleware.ts'
+import { sessions } from '../../src/session/http/middleware.ts'
 import type { Session } from '../../src/session/session.ts'
 import { testEngine } from '../support/engine.ts'
 import { application, COOKIE, deferred, type Handler } from '../support/handlers.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { emptyData, type Json, type SessionData } from '../../src/session/data.ts'
-import { type Apply, Operations } from '../../src/session/operations.ts'
+import { emptyData, type Json, type SessionData } from '../../src/session/core/data.ts'
+import { type Apply, Operations } from '../../src/session/core/operations.ts'
 
 const data = (values: Record<string, unknown>) => Object.assign(emptyData(), values) as SessionData
 const add = (amount: number) => (current: Json | undefined) => Number(current ?? 0) + amount

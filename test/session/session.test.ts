@@ -1,7 +1,7 @@
 import test from 'ava'
-import { emptyData, type SessionData } from '../../src/session/data.ts'
+import { emptyData, type SessionData } from '../../src/session/core/data.ts'
+import { StoreUnavailableError } from '../../src/session/core/errors.ts'
 import type { Loaded } from '../../src/session/engines/engine.ts'
-import { StoreUnavailableError } from '../../src/session/errors.ts'
 import { Session } from '../../src/session/session.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type Decision, type Facts, settle } from '../../src/session/settle.ts'
+import { type Decision, type Facts, settle } from '../../src/session/http/settle.ts'
 
 const QUIET: Facts = {
   status: 200,

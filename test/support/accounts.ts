@@ -1,5 +1,5 @@
 import type { Account, AccountChange, AccountStore } from '../../src/session/account.ts'
-import { emptyData, plainJson, type SessionData } from '../../src/session/data.ts'
+import { emptyData, plainJson, type SessionData } from '../../src/session/core/data.ts'
 
 /** Accounts in memory; those that a test has opened exist. */
 export class TestAccounts implements AccountStore {

@@ -1,5 +1,5 @@
 import type { Cache } from '../../src/session/caches/cache.ts'
-import { StoreUnavailableError } from '../../src/session/errors.ts'
+import { StoreUnavailableError } from '../../src/session/core/errors.ts'
 
 /** A real cache, or store, whose verbs a test can stop at, or cut off as an outage would. */
 export interface Steered<T> {

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from 'ava'
+import { OpenedSession } from '../../src/session/http/opened-session.ts'
 import type { Session } from '../../src/session/index.ts'
-import { OpenedSession } from '../../src/session/opened-session.ts'
 import type { TestApp, TestBrowser } from './app.ts'
 
 export const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0'

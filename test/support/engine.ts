@@ -1,9 +1,9 @@
 import type { Codec } from '../../src/session/codec/codec.ts'
-import { djangoCodec } from '../../src/session/codec/django.ts'
-import { sealedCodec } from '../../src/session/codec/sealed.ts'
+import { djangoCodec } from '../../src/session/codec/django/django.ts'
+import { sealedCodec } from '../../src/session/codec/sealed/sealed.ts'
+import type { SessionEvent } from '../../src/session/core/events.ts'
+import type { ExpiryPolicy } from '../../src/session/core/expiry.ts'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
-import type { ExpiryPolicy } from '../../src/session/expiry.ts'
-import type { SessionEvent } from '../../src/session/observe/events.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
 import type { SessionStore } from '../../src/session/stores/store.ts'
 

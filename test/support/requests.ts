@@ -1,6 +1,6 @@
+import type { Observer } from '../../src/session/core/events.ts'
+import type { ExpiryPolicy } from '../../src/session/core/expiry.ts'
 import type { Commit, Committed, Engine, Loaded } from '../../src/session/engines/engine.ts'
-import type { ExpiryPolicy } from '../../src/session/expiry.ts'
-import type { Observer } from '../../src/session/observe/events.ts'
 import { Session } from '../../src/session/session.ts'
 
 interface Bench {

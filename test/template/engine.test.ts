@@ -1,5 +1,5 @@
-import { cp, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
 import test from 'ava'
 import { projectRoot } from '../../src/paths.ts'
 import { startProcess } from '../support/processes.ts'
@@ -7,7 +7,7 @@ import { folderWithPackages } from '../support/project.ts'
 
 const COUNTER = `
 import Koa from 'koa'
-import { sealedCodec } from './session/codec/sealed.ts'
+import { sealedCodec } from './session/codec/sealed/sealed.ts'
 import { StoredEngine, sessions } from './session/index.ts'
 import { MemoryStore } from './session/stores/memory.ts'
 
@@ -57,4 +57,60 @@ test('src/session copied into an empty Koa project compiles with its own package
   const cookie = first.headers.getSetCookie()[0]?.split(';')[0] ?? ''
   t.is(await (await fetch(origin, { headers: { cookie } })).text(), '2')
   t.is(await (await fetch(origin)).text(), '1')
+})
+
+/** Optional parts, each with what it cannot do without. */
+const PARTS: Record<string, readonly string[]> = {
+  'caches/memcached': [],
+  'caches/redis': [],
+  'codec/django': [],
+  'engines/cookie': ['engines/hybrid', 'engines/migrating'],
+  'engines/hybrid': [],
+  'engines/migrating': [],
+  'stores/cached': [],
+  'stores/database': [],
+  'stores/file': [],
+}
+
+test('each optional part of the engine can be removed, and the rest compiles', async (t) => {
+  const folder = await folderWithPackages(t, [
+    'koa',
+    '@types/koa',
+    '@types/node',
+    'knex',
+    'lru-cache',
+    'msgpackr',
+    'redis',
+  ])
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  const { compilerOptions } = JSON.parse(await readFile(join(projectRoot, 'tsconfig.json'), 'utf8'))
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }))
+  for (const [part, dependents] of Object.entries(PARTS)) {
+    const engine = join(folder, 'src/session')
+    await rm(engine, { recursive: true, force: true })
+    await cp(join(projectRoot, 'src/session'), engine, { recursive: true })
+    for (const one of [part, ...dependents]) await rm(join(engine, one), { recursive: true })
+    const tsc = startProcess([join(projectRoot, 'node_modules/typescript/bin/tsc'), '--noEmit'], { cwd: folder })
+    t.is(await tsc.ended(), 0, `without ${part}:\n${tsc.output()}`)
+  }
+})
+
+const FLOORS = ['core', 'caches', 'codec', 'stores', 'engines', 'top', 'http', 'index.ts']
+
+test('imports of the engine run one way: no floor knows one above it', async (t) => {
+  const root = join(projectRoot, 'src/session')
+  const floorOf = (path: string) => {
+    const [first = '', ...below] = relative(root, path).split(sep)
+    return FLOORS.indexOf(below.length > 0 || first === 'index.ts' ? first : 'top')
+  }
+  const upward: string[] = []
+  for (const file of await readdir(root, { recursive: true })) {
+    if (!file.endsWith('.ts')) continue
+    const path = join(root, file)
+    for (const [, target = ''] of (await readFile(path, 'utf8')).matchAll(/ from '(\.[^']+)'/g)) {
+      const found = join(dirname(path), target)
+      if (floorOf(found) > floorOf(path)) upward.push(`${file} -> ${relative(root, found)}`)
+    }
+  }
+  t.deepEqual(upward, [])
 })

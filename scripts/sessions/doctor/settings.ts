@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Config, ConfigError, readConfig, variableNames } from '../../../src/config.ts'
 import { projectRoot } from '../../../src/paths.ts'
-import { checkCookieSettings } from '../../../src/session/cookie.ts'
+import { checkCookieSettings } from '../../../src/session/http/cookie.ts'
 import { messageOf } from '../run.ts'
 import { type Finding, ok, warn, wrong } from './finding.ts'
 

@@ -1,5 +1,5 @@
 import type { Services } from '../../services.ts'
-import type { SessionEvent } from '../../session/observe/events.ts'
+import type { SessionEvent } from '../../session/core/events.ts'
 import type { Translate } from '../../web/i18n.ts'
 import type { Told } from './requests.ts'
 

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 import type { Context } from 'koa'
-import { cookieValues } from '../../session/cookie.ts'
+import type { SessionEvent } from '../../session/core/events.ts'
+import { cookieValues } from '../../session/http/cookie.ts'
 import type { Explanation } from '../../session/index.ts'
-import type { SessionEvent } from '../../session/observe/events.ts'
 
 /** One request as far as its session goes. Holds no cookie, no key and no value. */
 export interface Told {

@@ -1,5 +1,5 @@
+import type { Decision } from '../../session/http/settle.ts'
 import type { Explanation } from '../../session/index.ts'
-import type { Decision } from '../../session/settle.ts'
 import type { Translate } from '../../web/i18n.ts'
 import type { Told } from './requests.ts'
 

@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { Services } from '../../services.ts'
-import type { SecurityKind, SessionEvent } from '../../session/observe/events.ts'
+import type { SecurityKind, SessionEvent } from '../../session/core/events.ts'
 import { collectServerFigures } from './cache-servers.ts'
 import { poolUse } from './pool.ts'
 

@@ -1,4 +1,4 @@
-import type { Outcome } from '../stores/store.ts'
+import type { Outcome } from '../core/outcome.ts'
 
 /** What a cache keeps under a key. */
 export interface CacheEntry {

@@ -1,6 +1,6 @@
-import { StoreUnavailableError } from '../errors.ts'
-import type { Observer } from '../observe/events.ts'
-import type { Outcome } from '../stores/store.ts'
+import { StoreUnavailableError } from '../core/errors.ts'
+import type { Observer } from '../core/events.ts'
+import type { Outcome } from '../core/outcome.ts'
 import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 
 /** Options for {@link CheckedCache}. */

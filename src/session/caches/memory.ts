@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
-import { StoreUnavailableError } from '../errors.ts'
-import type { Outcome } from '../stores/store.ts'
+import { StoreUnavailableError } from '../core/errors.ts'
+import type { Outcome } from '../core/outcome.ts'
 import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 
 const DEFAULT_BYTES = 64 * 1024 * 1024

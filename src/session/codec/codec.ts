@@ -1,4 +1,4 @@
-import type { SessionData } from '../data.ts'
+import type { SessionData } from '../core/data.ts'
 
 /**
  * Why stored text gave no data. The reasons are for the operator's log; a visitor sees no difference.

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr'
-import { emptyData } from '../data.ts'
+import { emptyData } from '../core/data.ts'
 import { asData, type Serializer } from './serializer.ts'
 
 // Objects are read as maps, because msgpackr would rename their "__proto__" to "__proto_". And no key of the data may

@@ -1,5 +1,5 @@
-import { isJsonObject, plainJson, type SessionData } from '../data.ts'
-import { SessionTooLargeError } from '../errors.ts'
+import { isJsonObject, plainJson, type SessionData } from '../core/data.ts'
+import { SessionTooLargeError } from '../core/errors.ts'
 
 /**
  * Data to bytes and back. Write your own by implementing these two methods; `loads` may throw on

@@ -1,8 +1,9 @@
-import type { SessionData } from '../data.ts'
-import type { ExpiryPolicy } from '../expiry.ts'
-import type { SecurityKind } from '../observe/events.ts'
-import type { Operations } from '../operations.ts'
-import type { Outcome, UserSession, Version } from '../stores/store.ts'
+import type { SessionData } from '../core/data.ts'
+import type { SecurityKind } from '../core/events.ts'
+import type { ExpiryPolicy } from '../core/expiry.ts'
+import type { Operations } from '../core/operations.ts'
+import type { Outcome } from '../core/outcome.ts'
+import type { UserSession, Version } from '../stores/store.ts'
 
 /** A live session as it was read or last written. Times are milliseconds since 1970. */
 export interface Loaded {
@@ -141,13 +142,4 @@ export interface Engine {
    * @throws SessionContendedError
    */
   endOne(userId: string, id: string): Promise<boolean>
-}
-
-/** Where a session keeps its user's id, as Django does; stores copy it to a column of its own. */
-export const USER_KEY = '_auth_user_id'
-
-/** The signed-in user's id, or null for an anonymous session. */
-export function userIdOf(data: SessionData): string | null {
-  const id = data[USER_KEY]
-  return typeof id === 'string' && id !== '' ? id : null
 }

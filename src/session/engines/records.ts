@@ -1,11 +1,13 @@
 import type { Codec } from '../codec/codec.ts'
-import { emptyData, type SessionData } from '../data.ts'
-import { KeyTakenError, SessionContendedError } from '../errors.ts'
-import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../expiry.ts'
-import { newSessionKey } from '../key.ts'
-import type { Observer, Operation } from '../observe/events.ts'
-import { type Outcome, type SessionRecord, type SessionStore, sessionIdOf } from '../stores/store.ts'
-import { type Client, type Loaded, type Opened, userIdOf } from './engine.ts'
+import { emptyData, type SessionData } from '../core/data.ts'
+import { KeyTakenError, SessionContendedError } from '../core/errors.ts'
+import type { Observer, Operation } from '../core/events.ts'
+import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../core/expiry.ts'
+import { newSessionKey } from '../core/key.ts'
+import type { Outcome } from '../core/outcome.ts'
+import { userIdOf } from '../core/user.ts'
+import { type SessionRecord, type SessionStore, sessionIdOf } from '../stores/store.ts'
+import type { Client, Loaded, Opened } from './engine.ts'
 
 /** A session that has a record. */
 export type Live = Loaded & { readonly id: string; readonly key: string }

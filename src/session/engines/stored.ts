@@ -1,21 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Codec } from '../codec/codec.ts'
-import { emptyData, plainJson, type SessionData } from '../data.ts'
-import { SessionContendedError } from '../errors.ts'
-import type { ExpiryPolicy } from '../expiry.ts'
-import { isSessionKey, newSessionId } from '../key.ts'
-import type { Observer } from '../observe/events.ts'
-import type { Outcome, SessionStore } from '../stores/store.ts'
-import {
-  type Commit,
-  type Committed,
-  type Engine,
-  type Loaded,
-  type Opened,
-  type UserSessions,
-  userIdOf,
-} from './engine.ts'
-import { KeyedQueue } from './queue.ts'
+import { emptyData, plainJson, type SessionData } from '../core/data.ts'
+import { SessionContendedError } from '../core/errors.ts'
+import type { Observer } from '../core/events.ts'
+import type { ExpiryPolicy } from '../core/expiry.ts'
+import { isSessionKey, newSessionId } from '../core/key.ts'
+import type { Outcome } from '../core/outcome.ts'
+import { KeyedQueue } from '../core/queue.ts'
+import { userIdOf } from '../core/user.ts'
+import type { SessionStore } from '../stores/store.ts'
+import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from './engine.ts'
 import { type Live, Records } from './records.ts'
 import { endSessionOf, endSessionsOf, sessionsOf } from './user-sessions.ts'
 

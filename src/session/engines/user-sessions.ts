@@ -1,4 +1,4 @@
-import { SessionContendedError } from '../errors.ts'
+import { SessionContendedError } from '../core/errors.ts'
 import { knowsUsers, NotSupportedError, type SessionStore } from '../stores/store.ts'
 import type { UserSessions } from './engine.ts'
 

@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { type Cache, type CacheEntry, DAMAGED } from '../caches/cache.ts'
 import type { Compression } from '../caches/compression.ts'
-import { KeyTakenError } from '../errors.ts'
+import { KeyTakenError } from '../core/errors.ts'
+import type { Outcome } from '../core/outcome.ts'
 import { decodeBody, encodeBody } from './record-body.ts'
 import {
   NotSupportedError,
-  type Outcome,
   type SaveOutcome,
   type SessionRecord,
   type SessionStore,

@@ -1,10 +1,10 @@
-import { KeyTakenError, StoreUnavailableError } from '../errors.ts'
+import { KeyTakenError, StoreUnavailableError } from '../core/errors.ts'
+import type { Outcome } from '../core/outcome.ts'
 import {
   type ClearableStore,
   type ClearWhich,
   isForward,
   NotSupportedError,
-  type Outcome,
   type SaveOutcome,
   type SessionRecord,
   type SessionStore,

@@ -1,4 +1,5 @@
-import { derivedSessionId } from '../key.ts'
+import { derivedSessionId } from '../core/key.ts'
+import type { Outcome } from '../core/outcome.ts'
 
 /**
  * Which state of a record somebody read. Opaque: a counter where the store keeps one, the stored
@@ -33,9 +34,6 @@ export interface StoredRecord extends SessionRecord {
 
 /** `missing`: the record was ended or has expired. `conflict`: somebody saved first. Neither wrote anything. */
 export type SaveOutcome = { outcome: 'saved'; version: Version } | { outcome: 'conflict' } | { outcome: 'missing' }
-
-/** As {@link SaveOutcome}, for what changes no data. */
-export type Outcome = 'done' | 'conflict' | 'missing'
 
 /** What a store cannot do; the message says why in one sentence. */
 export class NotSupportedError extends Error {

@@ -1,5 +1,5 @@
-import { emptyData, type Json, plainJson, type SessionData } from '../../../src/session/data.ts'
-import { USER_KEY } from '../../../src/session/engines/engine.ts'
+import { emptyData, type Json, plainJson, type SessionData } from '../../../src/session/core/data.ts'
+import { USER_KEY } from '../../../src/session/core/user.ts'
 
 /** One change, as the model of sessions understands it. Ids are unique. */
 export type Effect =

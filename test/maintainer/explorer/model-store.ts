@@ -1,7 +1,7 @@
 import type { Codec } from '../../../src/session/codec/codec.ts'
-import { emptyData, type SessionData } from '../../../src/session/data.ts'
+import { emptyData, type SessionData } from '../../../src/session/core/data.ts'
+import type { Outcome } from '../../../src/session/core/outcome.ts'
 import type {
-  Outcome,
   SaveOutcome,
   SessionRecord,
   SessionStore,

@@ -1,4 +1,4 @@
-import type { SessionData } from '../../../src/session/data.ts'
+import type { SessionData } from '../../../src/session/core/data.ts'
 import { type Happening, simple, text, userOf, type Visit } from './history.ts'
 import { CLEAR, ModelStore, parsed } from './model-store.ts'
 import type { Program } from './programs.ts'

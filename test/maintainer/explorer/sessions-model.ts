@@ -1,4 +1,4 @@
-import type { SessionData } from '../../../src/session/data.ts'
+import type { SessionData } from '../../../src/session/core/data.ts'
 import { applied, type Effect, type Happening, survive, text, userOf } from './history.ts'
 
 /** Sessions as their users should find them: no versions, no copies, one thing after the other. */

@@ -1,5 +1,5 @@
-import { emptyData, plainJson, type SessionData } from '../../../src/session/data.ts'
-import type { OpenedSession } from '../../../src/session/opened-session.ts'
+import { emptyData, plainJson, type SessionData } from '../../../src/session/core/data.ts'
+import type { OpenedSession } from '../../../src/session/http/opened-session.ts'
 import type { Session } from '../../../src/session/session.ts'
 import { applied, type Effect, type Happening, type Outcome, simple, type Visit } from './history.ts'
 import type { Op } from './programs.ts'

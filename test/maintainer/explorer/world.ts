@@ -1,5 +1,5 @@
 import type { StoredEngine } from '../../../src/session/engines/stored.ts'
-import type { SessionSettings } from '../../../src/session/opened-session.ts'
+import type { SessionSettings } from '../../../src/session/http/opened-session.ts'
 import type { Visit } from './history.ts'
 import type { Implementation } from './implementation.ts'
 import { CLEAR, ModelStore, parsed, Records } from './model-store.ts'

@@ -1,5 +1,5 @@
 import { migrate, openDatabase } from '../../../src/database.ts'
-import { DatabaseStore } from '../../../src/session/stores/database.ts'
+import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import type { TestDatabase } from '../../support/databases.ts'
 import { fuzz } from './fuzz.ts'
 

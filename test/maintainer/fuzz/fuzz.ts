@@ -1,5 +1,5 @@
 import test from 'ava'
-import { KeyTakenError } from '../../../src/session/errors.ts'
+import { KeyTakenError } from '../../../src/session/core/errors.ts'
 import {
   canClear,
   knowsUsers,

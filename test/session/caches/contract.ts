@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import test from 'ava'
 import { type Cache, DAMAGED } from '../../../src/session/caches/cache.ts'
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { DAY, HOUR, START } from '../stores/bench.ts'
 import { type CacheBench, type CacheTraits, entry, type RegisterCache, text } from './bench.ts'
 

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { CacheEntry } from '../../../src/session/caches/cache.ts'
-import { LocalCopies } from '../../../src/session/caches/local-copies.ts'
+import { LocalCopies } from '../../../src/session/caches/redis/local-copies.ts'
 import { entry } from './bench.ts'
 
 /** A server's entry whose readings a test answers one by one. */

@@ -1,5 +1,5 @@
-import { MemcachedCache } from '../../../src/session/caches/memcached.ts'
-import { addressesIn } from '../../../src/session/caches/memcached-servers.ts'
+import { MemcachedCache } from '../../../src/session/caches/memcached/memcached.ts'
+import { addressesIn } from '../../../src/session/caches/memcached/memcached-servers.ts'
 import { serviceUrl } from '../../support/services.ts'
 import { tcpProxy } from '../stores/tcp-proxy.ts'
 import { cacheContract } from './contract.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import test from 'ava'
-import { type Reply, ReplyParser } from '../../../src/session/caches/memcached-replies.ts'
+import { type Reply, ReplyParser } from '../../../src/session/caches/memcached/memcached-replies.ts'
 
 const binary = Buffer.from('\r\nEN\r\nVA 3 c1\r\nabc\r\n\0\xff', 'latin1')
 const stream = Buffer.concat([

@@ -8,7 +8,7 @@ import {
   stopServer,
   whenListening,
 } from '../../../scripts/test-services/processes.mjs'
-import type { MemcachedAddress } from '../../../src/session/caches/memcached-connection.ts'
+import type { MemcachedAddress } from '../../../src/session/caches/memcached/memcached-connection.ts'
 
 /** What a server answers to these bytes, sent past the client under test. */
 export async function ask({ host, port }: MemcachedAddress, bytes: string | Buffer): Promise<string> {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { MemoryCache } from '../../../src/session/caches/memory.ts'
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { HOUR, START } from '../stores/bench.ts'
 import { entry, text } from './bench.ts'
 import { cacheContract } from './contract.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { describePlace, parseRedisUrl } from '../../../src/session/caches/redis-url.ts'
+import { describePlace, parseRedisUrl } from '../../../src/session/caches/redis/redis-url.ts'
 
 const PLAIN = { tls: false, master: '', username: undefined, password: undefined, database: 0 }
 

@@ -5,7 +5,7 @@ import {
   djangoSignIn,
   isDjangoSignIn,
   verifyDjangoAuthHash,
-} from '../../../src/session/codec/django-auth.ts'
+} from '../../../src/session/codec/django/django-auth.ts'
 import { VECTOR_SECRET } from '../../support/vectors.ts'
 
 // What Django 3.2.25 gave for a user with this password, as get_session_auth_hash and its SHA-1 forerunner.

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { fromBase64url } from '../../../src/session/codec/base64url.ts'
-import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
-import { readSignedCookie, signCookie } from '../../../src/session/codec/signed-cookie.ts'
+import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django/django.ts'
+import { readSignedCookie, signCookie } from '../../../src/session/codec/django/signed-cookie.ts'
 import {
   BadSignature,
   dumps,
@@ -13,7 +13,7 @@ import {
   saltedHmac,
   TimestampSigner,
   toBase62,
-} from '../../../src/session/codec/signing.ts'
+} from '../../../src/session/codec/django/signing.ts'
 import { VECTOR_SECRET, vectors } from '../../support/vectors.ts'
 
 // What JavaScript cannot write as Python does: it has one kind of number (1.0, 1e+22), loses digits beyond 2^53, and

@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { msgpackSerializer } from '../../../src/session/codec/msgpack.ts'
 import { jsonSerializer } from '../../../src/session/codec/serializer.ts'
-import { plainJson, type SessionData } from '../../../src/session/data.ts'
+import { plainJson, type SessionData } from '../../../src/session/core/data.ts'
 
 const foreign = new Packr({ useRecords: false, moreTypes: true })
 

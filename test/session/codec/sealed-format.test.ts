@@ -3,8 +3,8 @@ import { Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { createDeflateRaw, deflateRawSync } from 'node:zlib'
 import test from 'ava'
-import { sealedCodec } from '../../../src/session/codec/sealed.ts'
-import { plainJson } from '../../../src/session/data.ts'
+import { sealedCodec } from '../../../src/session/codec/sealed/sealed.ts'
+import { plainJson } from '../../../src/session/core/data.ts'
 
 // The format written down a second time, with Node's own HKDF: a change of the codec that would orphan every stored
 // session fails here.

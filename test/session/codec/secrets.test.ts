@@ -1,10 +1,10 @@
 import test from 'ava'
-import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django.ts'
-import { djangoSignIn, isDjangoSignIn, verifyDjangoAuthHash } from '../../../src/session/codec/django-auth.ts'
-import { sealedCodec } from '../../../src/session/codec/sealed.ts'
-import { sealedCookieCodec } from '../../../src/session/codec/sealed-cookie.ts'
-import { readSignedCookie, signCookie } from '../../../src/session/codec/signed-cookie.ts'
-import { cookieTiers } from '../../../src/session/cookie-tiers.ts'
+import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django/django.ts'
+import { djangoSignIn, isDjangoSignIn, verifyDjangoAuthHash } from '../../../src/session/codec/django/django-auth.ts'
+import { readSignedCookie, signCookie } from '../../../src/session/codec/django/signed-cookie.ts'
+import { sealedCodec } from '../../../src/session/codec/sealed/sealed.ts'
+import { sealedCookieCodec } from '../../../src/session/codec/sealed/sealed-cookie.ts'
+import { cookieTiers } from '../../../src/session/http/cookie-tiers.ts'
 
 type Secrets = readonly [string, ...string[]]
 

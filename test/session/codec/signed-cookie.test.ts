@@ -1,6 +1,6 @@
 import test from 'ava'
-import { readSignedCookie, signCookie } from '../../../src/session/codec/signed-cookie.ts'
-import { TimestampSigner } from '../../../src/session/codec/signing.ts'
+import { readSignedCookie, signCookie } from '../../../src/session/codec/django/signed-cookie.ts'
+import { TimestampSigner } from '../../../src/session/codec/django/signing.ts'
 
 const secrets = ['the new secret, long enough for anybody'] as const
 

@@ -7,7 +7,7 @@ import {
   SignatureExpired,
   Signer,
   TimestampSigner,
-} from '../../../src/session/codec/signing.ts'
+} from '../../../src/session/codec/django/signing.ts'
 
 const NEW = 'the new secret, long enough for anybody'
 const OLD = 'the old secret, long enough for anybody'

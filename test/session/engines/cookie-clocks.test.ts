@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
-import type { ExpiryPolicy } from '../../../src/session/expiry.ts'
-import { sessions } from '../../../src/session/middleware.ts'
+import type { ExpiryPolicy } from '../../../src/session/core/expiry.ts'
+import { sessions } from '../../../src/session/http/middleware.ts'
 import { signIn } from '../../../src/session/sign-in.ts'
 import { type CookieFormat, cookieBench } from '../../support/cookie-engine.ts'
 import { START } from '../../support/engine.ts'

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { sessions } from '../../../src/session/middleware.ts'
+import { sessions } from '../../../src/session/http/middleware.ts'
 import { type CookieFormat, cookieBench, cookieCodec } from '../../support/cookie-engine.ts'
 import { COOKIE } from '../../support/handlers.ts'
 import { serve } from '../../support/koa.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { SessionTooLargeError } from '../../../src/session/errors.ts'
-import { sessions } from '../../../src/session/middleware.ts'
+import { SessionTooLargeError } from '../../../src/session/core/errors.ts'
+import { sessions } from '../../../src/session/http/middleware.ts'
 import { signIn } from '../../../src/session/sign-in.ts'
 import { cookieBench } from '../../support/cookie-engine.ts'
 import { COOKIE } from '../../support/handlers.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { emptyData } from '../../../src/session/data.ts'
-import { Operations } from '../../../src/session/operations.ts'
+import { emptyData } from '../../../src/session/core/data.ts'
+import { Operations } from '../../../src/session/core/operations.ts'
 import { START } from '../../support/engine.ts'
 import { Browser, ground, hybridSite, KEY, LIMIT, noise, QUIET, readAs } from './hybrid-site.ts'
 

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { USER_KEY } from '../../../src/session/engines/engine.ts'
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
+import { USER_KEY } from '../../../src/session/core/user.ts'
 import { bench, ENGINES, PAIRS } from '../../support/moving.ts'
 import { increment, open, read } from '../../support/requests.ts'
 

@@ -1,7 +1,7 @@
 import test from 'ava'
-import { plainJson, type SessionData } from '../../../src/session/data.ts'
-import { checkDropOrder, fitted } from '../../../src/session/engines/overflow.ts'
-import { SessionTooLargeError } from '../../../src/session/errors.ts'
+import { plainJson, type SessionData } from '../../../src/session/core/data.ts'
+import { SessionTooLargeError } from '../../../src/session/core/errors.ts'
+import { checkDropOrder, fitted } from '../../../src/session/engines/cookie/overflow.ts'
 
 const text = (length: number) => 'x'.repeat(length)
 const encode = (data: SessionData) => JSON.stringify(data)

@@ -1,6 +1,6 @@
 import test from 'ava'
-import { KeyedQueue } from '../../../src/session/engines/queue.ts'
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
+import { KeyedQueue } from '../../../src/session/core/queue.ts'
 import { deferred } from '../../support/handlers.ts'
 
 test('those who wait for a store that is out fail with the first, and whoever comes later tries again', async (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { KeyTakenError, SessionContendedError, StoreUnavailableError } from '../../../src/session/errors.ts'
+import { KeyTakenError, SessionContendedError, StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { START, testEngine } from '../../support/engine.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'

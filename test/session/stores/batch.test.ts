@@ -1,6 +1,6 @@
 import { setImmediate as settled } from 'node:timers/promises'
 import test from 'ava'
-import { Batch, type BatchOptions } from '../../../src/session/stores/batch.ts'
+import { Batch, type BatchOptions } from '../../../src/session/stores/database/batch.ts'
 
 const LOCKED = new Error('the storage is locked')
 const REFUSED = new Error('an item is refused')

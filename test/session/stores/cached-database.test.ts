@@ -1,8 +1,8 @@
 import test from 'ava'
 import { MemoryCache } from '../../../src/session/caches/memory.ts'
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
-import type { SessionEvent } from '../../../src/session/observe/events.ts'
-import { CachedStore } from '../../../src/session/stores/cached-database.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
+import type { SessionEvent } from '../../../src/session/core/events.ts'
+import { CachedStore } from '../../../src/session/stores/cached/cached-database.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { steer, versionsIn } from '../../support/caches.ts'
 import { DAY, EVERYTHING, HOUR, record, START } from './bench.ts'
@@ -162,7 +162,7 @@ test('a logout while the cache is out holds on this process at once, and the cop
 test('what could not be removed is removed once the cache answers', async (t) => {
   const { clock, memory, records, cached } = bench()
   const steered = steer(memory)
-  const { CachedCopies } = await import('../../../src/session/stores/cached-copies.ts')
+  const { CachedCopies } = await import('../../../src/session/stores/cached/cached-copies.ts')
   const copies = new CachedCopies({ cache: steered.steered, now: () => clock.now })
   await records.create('a', record({}))
   await copies.fill('a', () => records.load('a'))
@@ -179,7 +179,7 @@ test('what could not be removed is removed once the cache answers', async (t) =>
 test('a doubt that comes while an older one is being settled is not forgotten with it', async (t) => {
   const { memory, records } = bench()
   const steered = steer(memory)
-  const { CachedCopies } = await import('../../../src/session/stores/cached-copies.ts')
+  const { CachedCopies } = await import('../../../src/session/stores/cached/cached-copies.ts')
   const copies = new CachedCopies({ cache: steered.steered, now: () => START })
   const version = await records.create('a', record({ data: 'old' }))
   steered.out = true

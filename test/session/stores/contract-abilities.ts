@@ -1,5 +1,5 @@
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
-import { derivedSessionId } from '../../../src/session/key.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
+import { derivedSessionId } from '../../../src/session/core/key.ts'
 import {
   canClear,
   hasStatistics,

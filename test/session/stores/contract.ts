@@ -1,5 +1,5 @@
 import test from 'ava'
-import { KeyTakenError, StoreUnavailableError } from '../../../src/session/errors.ts'
+import { KeyTakenError, StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import type { SessionRecord, SessionStore } from '../../../src/session/stores/store.ts'
 import { type Bench, DAY, HOUR, type Register, record, START, type Traits } from './bench.ts'
 import { abilityContract } from './contract-abilities.ts'

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { migrate, openDatabase } from '../../../src/database.ts'
-import { DatabaseStore } from '../../../src/session/stores/database.ts'
+import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import { testDatabase } from '../../support/databases.ts'
 import { START } from './bench.ts'
 import { databaseSuite } from './database-suite.ts'

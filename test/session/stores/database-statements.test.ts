@@ -1,6 +1,6 @@
 import test from 'ava'
 import { openDatabase } from '../../../src/database.ts'
-import { PreparedStatements } from '../../../src/session/stores/database-statements.ts'
+import { PreparedStatements } from '../../../src/session/stores/database/database-statements.ts'
 import { migratedSqlite } from '../../support/databases.ts'
 
 const INSERT = 'INSERT INTO session_leases (name, owner, expires, finished) VALUES (?, ?, 0, 0)'

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import type { FileRecords } from '../../../src/session/stores/file-records.ts'
+import type { FileRecords } from '../../../src/session/stores/file/file-records.ts'
 import type { Bench } from './bench.ts'
 
 /** A folder that goes away with the test. */

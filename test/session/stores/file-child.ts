@@ -1,7 +1,7 @@
 /** Another process on the same folder: `increment`s a counter, `create`s a record, or `hold`s a lock for ever. */
-import { FileStore } from '../../../src/session/stores/file.ts'
-import type { LayoutName } from '../../../src/session/stores/file-layouts.ts'
-import { withFileLock } from '../../../src/session/stores/file-lock.ts'
+import { FileStore } from '../../../src/session/stores/file/file.ts'
+import type { LayoutName } from '../../../src/session/stores/file/file-layouts.ts'
+import { withFileLock } from '../../../src/session/stores/file/file-lock.ts'
 import { DAY, record } from './bench.ts'
 
 const [task = '', folder = '', layout = 'hashed', key = '', argument = ''] = process.argv.slice(2)

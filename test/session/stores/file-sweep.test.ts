@@ -2,8 +2,8 @@ import { access, lutimes, mkdir, readdir, readlink, rm, symlink, utimes, writeFi
 import { dirname, join } from 'node:path'
 import test from 'ava'
 import { clearSessions } from '../../../src/session/stores/clear.ts'
-import { FileStore } from '../../../src/session/stores/file.ts'
-import { WORK } from '../../../src/session/stores/file-write.ts'
+import { FileStore } from '../../../src/session/stores/file/file.ts'
+import { WORK } from '../../../src/session/stores/file/file-write.ts'
 import { HOUR, record, START } from './bench.ts'
 import { filesIn, testFolder } from './file-bench.ts'
 

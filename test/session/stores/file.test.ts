@@ -1,4 +1,4 @@
-import { FileStore } from '../../../src/session/stores/file.ts'
+import { FileStore } from '../../../src/session/stores/file/file.ts'
 import { EVERYTHING } from './bench.ts'
 import { storeContract } from './contract.ts'
 import { fileBench } from './file-bench.ts'

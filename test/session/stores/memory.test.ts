@@ -1,5 +1,5 @@
 import test from 'ava'
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { EVERYTHING, HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'

@@ -1,9 +1,10 @@
 import test, { type ExecutionContext } from 'ava'
 import createKnex, { type Knex } from 'knex'
 import { databaseConfig, migrate } from '../../../src/database.ts'
-import { isRevoked, MemoryRevocations, type Revocations } from '../../../src/session/engines/revocations.ts'
-import { StoreUnavailableError } from '../../../src/session/errors.ts'
-import { DatabaseRevocations } from '../../../src/session/stores/database-revocations.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
+import { isRevoked } from '../../../src/session/engines/cookie/standing.ts'
+import { DatabaseRevocations } from '../../../src/session/stores/database/database-revocations.ts'
+import { MemoryRevocations, type Revocations } from '../../../src/session/stores/revocations.ts'
 import type { TestDatabase } from '../../support/databases.ts'
 import { DAY, START } from './bench.ts'
 

@@ -1,0 +1,100 @@
+import type { SessionData } from '../../core/data.ts'
+import { EXPIRY_KEY, fixedDate } from '../../core/expiry.ts'
+import type { Codec, CookieCodec, Decoded } from '../codec.ts'
+import { isTooLarge } from '../sealed/sealed.ts'
+import { checkSecrets, type Secrets } from '../secrets.ts'
+import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
+import { BadSignature, dumps, fromBase62, loads, pythonJson, SignatureExpired } from './signing.ts'
+
+// Python derives it from the class name, which is the same in all five of Django's backends (behaviour 21).
+const STORE_SALT = 'django.contrib.sessions.SessionStore'
+const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
+
+/** What the codecs of Django's format are made of. */
+export interface DjangoOptions extends SizeLimit {
+  /** SECRET_KEY and SECRET_KEY_FALLBACKS: the first signs, all of them verify. */
+  readonly secrets: Secrets
+  readonly serializer?: Serializer
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+/**
+ * Django's stored sessions, byte for byte: signed, not encrypted, under the raw session key (behaviours 21 to 25).
+ *
+ * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
+ */
+export function djangoCodec(options: DjangoOptions): Codec {
+  const text = signedText(options, STORE_SALT)
+  return {
+    name: 'django',
+    forwards: false,
+    storeKey: (sessionKey) => sessionKey,
+    encode: (_sessionKey, data) => text.encode(data),
+    decode: (_sessionKey, stored) => text.decode(stored),
+  }
+}
+
+/**
+ * Django's signed_cookies: the cookie is the session (behaviours 80, 81).
+ *
+ * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
+ */
+export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
+  const { encode, decode } = signedText(options, COOKIE_SALT)
+  return {
+    name: 'django',
+    encode,
+    decode(text, maxAge) {
+      const decoded = decode(text, maxAge)
+      // The signature has held, so the time before it is the one that was signed.
+      return decoded.ok ? { ...decoded, issuedAt: fromBase62(text.split(':').at(-2) ?? '') * 1000 } : decoded
+    },
+  }
+}
+
+/**
+ * Reads from stored text the expiry that its session sets for itself, seconds or a moment: for Django's files, which
+ * have no other place for it (behaviour 77).
+ */
+export function djangoOwnExpiry(codec: Codec): (text: string) => number | Date | undefined {
+  return (text) => {
+    const decoded = codec.decode('', text)
+    const own = decoded.ok ? decoded.data[EXPIRY_KEY] : undefined
+    const date = fixedDate(own)
+    if (date !== undefined) return new Date(date)
+    return typeof own === 'number' ? own : undefined
+  }
+}
+
+function signedText(options: DjangoOptions, salt: string) {
+  const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
+  checkSecrets(secrets)
+  // Python's JSON differs in how it escapes, and equal bytes are the point of this format.
+  const serialize = serializer === jsonSerializer ? pythonJson : serializer.dumps
+  return {
+    encode(data: SessionData): string {
+      const bytes = serialize(data)
+      checkSize(bytes.length, options)
+      return dumps(bytes, { secrets, salt, compress: true, now: now?.() ?? Date.now() })
+    },
+    decode(text: string, maxAge?: number): Decoded {
+      try {
+        const bytes = loads(text, { secrets, salt, maxBytes, maxAge, now: now?.() ?? Date.now() })
+        return understood(bytes, serializer)
+      } catch (error) {
+        if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
+        if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }
+        return { ok: false, reason: isTooLarge(error) ? 'too-large' : 'malformed' }
+      }
+    },
+  }
+}
+
+function understood(bytes: Buffer, serializer: Serializer): Decoded {
+  try {
+    return { ok: true, data: serializer.loads(bytes) }
+  } catch (error) {
+    return { ok: false, reason: error instanceof TypeError ? 'not-an-object' : 'malformed' }
+  }
+}

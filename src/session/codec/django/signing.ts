@@ -1,0 +1,169 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { deflateSync, inflateSync } from 'node:zlib'
+import { fromBase64url } from '../base64url.ts'
+import type { Secrets } from '../secrets.ts'
+
+/** Django's separator between value, time and signature. */
+const SEPARATOR = ':'
+const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+
+/** Text whose signature does not hold, or that is not of the signed form. */
+export class BadSignature extends Error {
+  override readonly name: string = 'BadSignature'
+}
+
+/** Rightly signed, but longer ago than allowed. */
+export class SignatureExpired extends BadSignature {
+  override readonly name = 'SignatureExpired'
+}
+
+/** A number in base 62, digits, upper case, lower case (Django behaviour 108). */
+export function toBase62(number: number): string {
+  if (number === 0) return '0'
+  let rest = Math.abs(number)
+  let text = ''
+  while (rest > 0) {
+    text = BASE62.charAt(rest % 62) + text
+    rest = Math.floor(rest / 62)
+  }
+  return number < 0 ? `-${text}` : text
+}
+
+/** The number that {@link toBase62} wrote; NaN for anything else. */
+export function fromBase62(text: string): number {
+  const digits = text.startsWith('-') ? text.slice(1) : text
+  if (!/^[0-9A-Za-z]{1,9}$/.test(digits)) return Number.NaN
+  const value = [...digits].reduce((sum, digit) => sum * 62 + BASE62.indexOf(digit), 0)
+  return text.startsWith('-') ? -value : value
+}
+
+/** HMAC under a key derived from salt and secret (behaviour 106). */
+export function saltedHmac(
+  salt: string,
+  value: string,
+  secret: string,
+  algorithm: 'sha256' | 'sha1' = 'sha256',
+): Buffer {
+  const key = createHash(algorithm).update(salt).update(secret).digest()
+  return createHmac(algorithm, key).update(value).digest()
+}
+
+/** What a signature is made with. Secrets of any length, as in Django: the codecs and signed cookies check them. */
+export interface SigningOptions {
+  /** The first signs, all of them verify (behaviour 111). */
+  readonly secrets: Secrets
+  readonly salt: string
+  readonly separator?: string
+}
+
+/** Signs text as Django's Signer does (behaviours 105 to 107). */
+export class Signer {
+  readonly #secrets: Secrets
+  readonly #salt: string
+  readonly #separator: string
+
+  /** @throws RangeError for a separator that signed text could contain (behaviour 105) */
+  constructor({ secrets, salt, separator = SEPARATOR }: SigningOptions) {
+    if (/^[A-z0-9-_=]*$/.test(separator)) throw new RangeError(`Unsafe separator "${separator}"`)
+    this.#secrets = secrets
+    this.#salt = salt
+    this.#separator = separator
+  }
+
+  sign(value: string): string {
+    return value + this.#separator + this.#signature(value, this.#secrets[0])
+  }
+
+  /** @throws BadSignature */
+  unsign(signed: string): string {
+    const [value, signature] = split(signed, this.#separator)
+    if (!this.#secrets.some((secret) => sameText(signature, this.#signature(value, secret)))) {
+      throw new BadSignature('The signature does not hold')
+    }
+    return value
+  }
+
+  #signature(value: string, secret: string): string {
+    return saltedHmac(`${this.#salt}signer`, value, secret).toString('base64url')
+  }
+}
+
+/** How old a signature may be. */
+export interface AgeLimit {
+  /** Seconds; undefined for any age. At exactly this age it still holds. */
+  readonly maxAge?: number | undefined
+  /** Milliseconds since 1970. */
+  readonly now?: number
+}
+
+/** Signs text together with the time, as Django's TimestampSigner does. */
+export class TimestampSigner {
+  readonly #signer: Signer
+  readonly #separator: string
+
+  constructor(options: SigningOptions) {
+    this.#signer = new Signer(options)
+    this.#separator = options.separator ?? SEPARATOR
+  }
+
+  /** @param now milliseconds since 1970 */
+  sign(value: string, now = Date.now()): string {
+    return this.#signer.sign(value + this.#separator + toBase62(Math.floor(now / 1000)))
+  }
+
+  /** @throws BadSignature; SignatureExpired when it is older than `maxAge` */
+  unsign(signed: string, { maxAge, now = Date.now() }: AgeLimit = {}): string {
+    const [value, stamp] = split(this.#signer.unsign(signed), this.#separator)
+    const time = fromBase62(stamp)
+    if (Number.isNaN(time)) throw new BadSignature('There is no time in it')
+    if (maxAge !== undefined && now / 1000 - time > maxAge) throw new SignatureExpired('The signature is too old')
+    return value
+  }
+}
+
+/** Bytes, compressed where that is shorter, in base64url and signed with the time: Django's signing.dumps. */
+export function dumps(bytes: Buffer, options: SigningOptions & { compress?: boolean; now?: number }): string {
+  const compressed = options.compress ? deflateSync(bytes) : undefined
+  const payload =
+    compressed !== undefined && compressed.length < bytes.length - 1
+      ? `.${compressed.toString('base64url')}`
+      : bytes.toString('base64url')
+  return new TimestampSigner(options).sign(payload, options.now)
+}
+
+/**
+ * The bytes that {@link dumps} signed. Nothing is decoded or inflated before the signature holds.
+ *
+ * @param options.maxBytes most bytes to inflate
+ * @throws BadSignature, SignatureExpired; TypeError for a payload that is not base64url; zlib's errors
+ */
+export function loads(text: string, options: SigningOptions & AgeLimit & { maxBytes: number }): Buffer {
+  const payload = new TimestampSigner(options).unsign(text, options)
+  const compressed = payload.startsWith('.')
+  const bytes = fromBase64url(compressed ? payload.slice(1) : payload)
+  if (bytes === undefined) throw new TypeError('The payload is not base64url')
+  return compressed ? inflateSync(bytes, { maxOutputLength: options.maxBytes }) : bytes
+}
+
+/** JSON as Python writes it: compact, and everything outside printable ASCII escaped (behaviour 109). */
+export function pythonJson(value: unknown): Buffer {
+  const escaped = JSON.stringify(value).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return Buffer.from(escaped, 'latin1')
+}
+
+function split(text: string, separator: string): [string, string] {
+  const at = text.lastIndexOf(separator)
+  if (at < 0) throw new BadSignature('There is no signature')
+  return [text.slice(0, at), text.slice(at + separator.length)]
+}
+
+/** Whether two texts are the same, in a time that tells nothing of where they differ. */
+export function sameText(one: string, other: string): boolean {
+  const left = Buffer.from(one)
+  const right = Buffer.from(other)
+  // timingSafeEqual throws on different lengths; the length of a signature is no secret.
+  return left.length === right.length && timingSafeEqual(left, right)
+}

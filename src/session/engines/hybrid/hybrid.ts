@@ -1,0 +1,291 @@
+import type { CookieCodec } from '../../codec/codec.ts'
+import { emptyData, type SessionData } from '../../core/data.ts'
+import { SessionTooLargeError } from '../../core/errors.ts'
+import type { ExpiryPolicy } from '../../core/expiry.ts'
+import { isSessionKey } from '../../core/key.ts'
+import type { Outcome } from '../../core/outcome.ts'
+import { userIdOf } from '../../core/user.ts'
+import type { Revocations } from '../../stores/revocations.ts'
+import { NotSupportedError } from '../../stores/store.ts'
+import { CookieEngine } from '../cookie/cookie.ts'
+import { adopting, newSignInId, type SignIn, sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
+import { isRevoked, stateOf } from '../cookie/standing.ts'
+import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
+import type { StoredEngine } from '../stored.ts'
+import { forRecord, type Held, heldByRecord, RecordOperations } from './hybrid-sign-in.ts'
+
+/** Options for {@link HybridEngine}. */
+export interface HybridEngineOptions {
+  /** For the cookie half. Its own limit may be a few times `limit`: what is larger is not even tried. */
+  readonly codec: CookieCodec
+  /** For what the cookie cannot hold. */
+  readonly stored: StoredEngine
+  readonly revocations: Revocations
+  readonly expiry: ExpiryPolicy
+  /** Most characters of a cookie that holds a session; 3000 by default. */
+  readonly limit?: number
+  /** Seconds after which a cookie that holds a session is refused whatever its session's age. */
+  readonly maxReplay?: number | undefined
+  /** Seconds for which requests may come with what was given out before a change of key; 60 by default, as in `stored`. */
+  readonly forwardFor?: number | undefined
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+type Saved = Committed & { outcome: 'saved' }
+
+const LIMIT = 3000
+// Far enough below the limit that a session at the border does not go to and fro.
+const RETURN_SHARE = 0.75
+// Names the record in a cookie that holds the same session.
+const RECORD_KEY = '_session_record'
+const FORWARD_FOR = 60
+
+/**
+ * Sessions in the cookie while they are small, and in a store while they are not.
+ *
+ * A session that outgrows the limit gets a record before the answer gives out its key: after a crash in between, the
+ * browser still has its whole cookie, and the record, whose key nobody was told, expires. Overlapping requests that
+ * both outgrow it make a record each, and the answer that comes last decides, as between any two cookies.
+ *
+ * A session that shrinks is saved to its record, and the answer's cookie holds it too, beside the record's key. As long
+ * as that record is there, it is the session, and the cookie's data are not read; so whichever answers are lost or
+ * overtaken, overlapping requests meet in one place. The record goes with the first change after a quiet minute, if
+ * cookie and record are the same: deleting it at once would refuse, with a 409, requests still under way with its key.
+ *
+ * What the cookie alone holds is last-writer-wins, and a copy of an anonymous one works until its age is over. Both
+ * halves share one sign-in, so that a logout in either ends the copies of the other, too; a change of key gives the record
+ * a new key and both halves a new sign-in, and late requests are treated as by the engine of the half that they come with.
+ */
+export class HybridEngine implements Engine {
+  readonly name = 'hybrid'
+  readonly cookieHoldsData = true
+  readonly refreshesCookie: boolean
+  /** That of the cookie half, which ends with the replay window at the latest. */
+  readonly expiry: ExpiryPolicy
+  readonly #cookie: CookieEngine
+  readonly #stored: StoredEngine
+  readonly #revocations: Revocations
+  readonly #returnAt: number
+  /** Milliseconds after which requests that were under way when the record was last saved are over. */
+  readonly #quiet: number
+  readonly #now: () => number
+
+  constructor(options: HybridEngineOptions) {
+    const { codec, stored, revocations, expiry, limit = LIMIT, maxReplay, now = Date.now } = options
+    const { forwardFor = FORWARD_FOR } = options
+    this.#cookie = new CookieEngine({ codec, expiry, maxSize: limit, revocations, maxReplay, forwardFor, now })
+    this.#quiet = forwardFor * 1000
+    this.#stored = stored
+    this.#revocations = revocations
+    this.#returnAt = limit * RETURN_SHARE
+    this.#now = now
+    this.expiry = this.#cookie.expiry
+    this.refreshesCookie = this.#cookie.refreshesCookie
+  }
+
+  async open(cookie: string): Promise<Opened> {
+    // No cookie that a codec made has the shape of a key, so each is judged as the one thing that it can be.
+    if (isSessionKey(cookie)) return await this.#openRecord(cookie)
+    const opened = await this.#cookie.open(cookie)
+    if (!opened.live) return opened
+    const key = opened.loaded.data[RECORD_KEY]
+    if (typeof key !== 'string') return opened
+    const data = withRecord(opened.loaded.data, undefined)
+    const recorded = await this.#openRecord(key)
+    if (recorded.live) {
+      const beside: Held = { ...recorded.loaded, beside: JSON.stringify(recorded.loaded.data) === JSON.stringify(data) }
+      return { live: true, loaded: beside }
+    }
+    // There is a record, although it cannot be read: so it has not gone, and the cookie must not stand in for it.
+    if (recorded.suspicion === 'undecodable') return recorded
+    if (recorded.suspicion === 'revoked' || (await this.#isEnded(opened.loaded))) {
+      return { live: false, suspicion: 'revoked' }
+    }
+    // The record has gone, and the cookie that was the same when it went has not been replaced yet.
+    return { live: true, loaded: { ...opened.loaded, data } }
+  }
+
+  /** @throws SessionTooLargeError when it is too large for a record, too */
+  async commit(commit: Commit): Promise<Committed> {
+    const loaded: Held | undefined = commit.loaded
+    if (loaded === undefined || loaded.key === null) return await this.#commitCookie(commit)
+    const left = commit.write === 'save' && !loaded.forwarded ? await this.#leaveRecord(commit, loaded) : undefined
+    return left ?? (await this.#commitRecord(commit))
+  }
+
+  async touch(loaded: Held): Promise<{ loaded: Loaded; cookie: string } | undefined> {
+    if (loaded.key === null) return await this.#cookie.touch(loaded)
+    const touched = await this.#stored.touch(loaded)
+    return touched && { loaded: touched.loaded, cookie: await this.#cookieFor(touched.loaded, touched.cookie) }
+  }
+
+  async end(loaded: Held): Promise<void> {
+    // Copies first: if the record went and this failed, a second attempt would find no session to end. Whoever read the
+    // record by other means, as an engine that the session moves to, has its sign-in among the data.
+    await this.#cookie.end(loaded.key === null || loaded.signIn !== undefined ? loaded : heldByRecord(loaded))
+    await this.#stored.end(loaded)
+  }
+
+  async adopt(commit: Commit & { loaded: Loaded }): Promise<Committed> {
+    const adopted = await adopting(commit, this.#revocations)
+    return adopted === undefined ? { outcome: 'ended' } : await this.#commitCookie(adopted, true)
+  }
+
+  async leave(loaded: Loaded, grace?: number, anew?: boolean): Promise<Outcome> {
+    const left = loaded.key === null ? 'done' : await this.#stored.leave(loaded, grace)
+    return left === 'done' ? await this.#cookie.leave(loaded, grace, anew) : left
+  }
+
+  async claim(loaded: Loaded, mark: string): Promise<Outcome> {
+    if (loaded.key === null) return await this.#cookie.claim(loaded)
+    const claimed = await this.#stored.claim(loaded, mark)
+    if (claimed !== 'done' || (await this.#cookie.leave(loaded)) === 'done') return claimed
+    // A copy in a cookie has been signed out.
+    await this.#stored.end(loaded)
+    return 'missing'
+  }
+
+  async claimed(key: string): Promise<string | undefined> {
+    return await this.#stored.claimed(key)
+  }
+
+  async endUser(userId: string, exceptId: string | null = null): Promise<undefined> {
+    // Cookies cannot be counted, so the number of records would say too little.
+    await this.#stored.endUser(userId, exceptId).catch((error: unknown) => {
+      if (!(error instanceof NotSupportedError)) throw error
+    })
+    await this.#cookie.endUser(userId, exceptId)
+  }
+
+  async listUser(userId: string, currentId?: string | null): Promise<UserSessions> {
+    const { listed } = await this.#stored.listUser(userId, currentId)
+    return { listed, complete: false, endable: true }
+  }
+
+  async endOne(userId: string, id: string): Promise<boolean> {
+    const { listed } = await this.#stored.listUser(userId)
+    if (!listed.some((session) => session.id === id)) return false
+    // First, or a cookie that holds the same session would go on without its record.
+    await this.#cookie.revoke(id)
+    return await this.#stored.endOne(userId, id)
+  }
+
+  async #openRecord(key: string): Promise<Opened> {
+    const opened = await this.#stored.open(key)
+    if (!opened.live) return opened
+    const loaded = heldByRecord(opened.loaded)
+    // A copy of the session in a cookie may have been signed out, and all of a user's sessions are ended at once.
+    const state = loaded.signIn === undefined ? 'live' : await stateOf(this.#revocations, loaded.signIn)
+    if (state === 'ended') return { live: false, suspicion: 'revoked' }
+    return { live: true, loaded: state === 'late' ? { ...loaded, forwarded: true } : loaded }
+  }
+
+  /** Whether the record of this cookie has gone because its owner has ended it. */
+  async #isEnded({ id, signIn }: Held): Promise<boolean> {
+    return signIn !== undefined && id !== null && (await this.#revocations.check(signIn.userId, id)).ended
+  }
+
+  async #commitCookie(commit: Commit, anew = commit.loaded?.key === null): Promise<Committed> {
+    try {
+      return await this.#cookie.commit({ ...commit, data: withRecord(commit.data, undefined) })
+    } catch (error) {
+      if (!(error instanceof SessionTooLargeError)) throw error
+      return await this.#commitRecord(commit, anew)
+    }
+  }
+
+  /** The session in the cookie alone, if it fits and nobody can still be at work on the record. */
+  async #leaveRecord({ data }: Commit, loaded: Held): Promise<Saved | undefined> {
+    if (!loaded.beside || this.#now() - loaded.lastActivity < this.#quiet) return undefined
+    if (userIdOf(data) !== (loaded.signIn?.userId ?? null)) return undefined
+    const held: Held = { ...loaded, key: null, data: withRecord(data, undefined) }
+    const alone = this.#cookie.issue(held)
+    if (alone === undefined || (await this.#stored.leave(loaded)) !== 'done') return undefined
+    return { outcome: 'saved', ...alone, replayed: false }
+  }
+
+  /** Writes the record, or creates one for what has had none. */
+  async #commitRecord(commit: Commit, anew = false): Promise<Committed> {
+    const signed = await this.#signed(commit)
+    if (signed === undefined) return { outcome: 'ended' }
+    const { loaded } = signed.commit
+    const committed =
+      anew && loaded ? await this.#stored.adopt({ ...signed.commit, loaded }) : await this.#stored.commit(signed.commit)
+    if (committed.outcome === 'ended') return committed
+    const recorded = heldByRecord(committed.loaded)
+    if (committed.cookie === undefined) return { ...committed, loaded: recorded }
+    // Last, so that a session that could not be written goes on as it was.
+    if (!(await this.#succeeds(commit.loaded, recorded, signed.signIn))) {
+      await this.#stored.end(recorded)
+      return { outcome: 'ended' }
+    }
+    return { ...committed, loaded: recorded, cookie: await this.#cookieFor(recorded, committed.cookie) }
+  }
+
+  /** Lets the new sign-in of a record follow the former one; false when that has been ended meanwhile. */
+  async #succeeds(held: Held | undefined, recorded: Held, own: SignIn | undefined): Promise<boolean> {
+    const former = held?.signIn
+    const next = recorded.signIn
+    if (former === undefined || former.id === next?.id) return true
+    // Joined another request's sign-in, which has followed by itself.
+    if (next !== undefined && next.id !== own?.id) return true
+    if (next !== undefined && next.userId === former.userId && recorded.id === held?.id) {
+      return await this.#cookie.follow(former, next)
+    }
+    await this.#cookie.endSignIn(former)
+    return true
+  }
+
+  /** The commit with the sign-in that its record goes by; undefined when the session has been ended. */
+  async #signed(commit: Commit): Promise<{ commit: Commit; signIn: SignIn | undefined } | undefined> {
+    const { write, restartClock } = commit
+    const held = (commit.loaded as Held | undefined)?.signIn
+    if (write !== 'cycle' && held !== undefined && held.userId === userIdOf(commit.data))
+      return { commit: withSignIn(commit, held), signIn: held }
+    const standing = held && (await this.#revocations.check(held.userId, held.id))
+    // A sign-in stands on its own; anything else that a session does ends with it.
+    const anew = write === 'cycle' && restartClock
+    if (held && standing && isRevoked(standing, held) && !anew) return undefined
+    // What a cookie alone holds, and another has gone on with, is as good as ended.
+    const taken = standing?.ended || (commit.loaded?.key === null && standing?.successor !== undefined)
+    if (taken && !anew) return undefined
+    const data = taken ? commit.changes.replayOn(emptyData()) : commit.data
+    const userId = userIdOf(data)
+    // By the epoch that was judged: if it rises meanwhile, this session ends with the user's others.
+    const id = taken ? null : (commit.loaded?.id ?? null)
+    const signIn = await this.#signIn(userId, id, anew || userId !== held?.userId ? undefined : standing?.epoch)
+    const fresh: Commit = { ...commit, write: 'create', loaded: undefined, data }
+    return { commit: withSignIn(taken ? fresh : commit, signIn), signIn }
+  }
+
+  /** A new sign-in of this user in the session of this id, under the present epoch unless another is given. */
+  async #signIn(userId: string | null, sessionId: string | null, epoch?: number): Promise<SignIn | undefined> {
+    if (userId === null) return undefined
+    const id = newSignInId(sessionId)
+    return { userId, id, epoch: epoch ?? (await this.#revocations.check(userId, id)).epoch }
+  }
+
+  /** The record's key, beside the session itself where that is small again. */
+  async #cookieFor(loaded: Held, key: string): Promise<string> {
+    const held: Held = { ...loaded, key: null, data: withRecord(loaded.data, key) }
+    const both = this.#cookie.issue(held)
+    return both !== undefined && both.cookie.length <= this.#returnAt ? both.cookie : key
+  }
+}
+
+function withSignIn(commit: Commit, signIn: SignIn | undefined): Commit {
+  const { write, data, changes } = commit
+  const choose = (theirs: SignIn | undefined, userId: string | null) =>
+    write !== 'cycle' && theirs?.userId === userId ? theirs : signIn?.userId === userId ? signIn : undefined
+  const id = signIn && sessionIdOfSignIn(signIn.id)
+  return { ...commit, id, data: forRecord(data, signIn), changes: new RecordOperations(changes, choose) }
+}
+
+/** The data with this record's key among them, or none, in place of any that a handler has put there. */
+function withRecord(data: SessionData, key: string | undefined): SessionData {
+  const copy: SessionData = Object.assign(emptyData(), data)
+  if (key === undefined) delete copy[RECORD_KEY]
+  else copy[RECORD_KEY] = key
+  return copy
+}

@@ -1,0 +1,120 @@
+import { SessionTooLargeError } from '../core/errors.ts'
+import { MAX_COOKIE_AGE } from '../core/expiry.ts'
+
+/** Attributes of the session cookie; the names are those of RFC 6265bis. */
+export interface CookieSettings {
+  readonly name: string
+  readonly path: string
+  readonly domain?: string | undefined
+  readonly secure: boolean
+  readonly httpOnly: boolean
+  /** `false` leaves the attribute out. */
+  readonly sameSite: 'Lax' | 'Strict' | 'None' | false
+  /** Most bytes of name and value together; browsers silently drop larger cookies. */
+  readonly maxSize: number
+}
+
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/
+const ATTRIBUTE = /^[\x20-\x3a\x3c-\x7e]*$/
+
+/**
+ * Checks the settings once, at start.
+ *
+ * @throws RangeError for a name, path or domain that a header cannot carry, or a prefix whose promise is not kept.
+ */
+export function checkCookieSettings(settings: CookieSettings): void {
+  const { name, path, domain, secure, sameSite } = settings
+  if (!TOKEN.test(name)) throw new RangeError(`"${name}" cannot name a cookie`)
+  if (!ATTRIBUTE.test(path) || !path.startsWith('/')) throw new RangeError('The cookie path must start with "/"')
+  if (domain !== undefined && !ATTRIBUTE.test(domain))
+    throw new RangeError('The cookie domain has characters it cannot have')
+  if (![false, 'Lax', 'Strict', 'None'].includes(sameSite)) throw new RangeError('SameSite must be Lax, Strict or None')
+  if (name.startsWith('__Host-') && (!secure || path !== '/' || domain !== undefined)) {
+    throw new RangeError('A __Host- cookie must be Secure, have the path "/" and no domain')
+  }
+  if (name.startsWith('__Secure-') && !secure) throw new RangeError('A __Secure- cookie must be Secure')
+}
+
+/**
+ * Every value the Cookie header gives under exactly this name. More than one means that somebody else set a
+ * cookie beside ours (cookie tossing), and none of them is to be trusted.
+ */
+export function cookieValues(header: string | undefined, name: string): string[] {
+  if (header === undefined) return []
+  const values: string[] = []
+  for (const pair of header.split(';')) {
+    const start = spacesBefore(pair)
+    const end = start + name.length
+    if (pair.startsWith(name, start) && pair[end] === '=') values.push(withoutSpacesAfter(pair.slice(end + 1)))
+  }
+  return values
+}
+
+// Only spaces are trimmed: a tab before the name must not make it ours (CVE-2022-31629). And not by an expression such
+// as / +$/, which takes time quadratic in the spaces of a value.
+function spacesBefore(text: string): number {
+  let start = 0
+  while (text[start] === ' ') start++
+  return start
+}
+
+function withoutSpacesAfter(text: string): string {
+  let end = text.length
+  while (text[end - 1] === ' ') end--
+  return text.slice(0, end)
+}
+
+/**
+ * The Set-Cookie header that hands out a session.
+ *
+ * @param maxAge seconds, of which more than 400 days are cut; undefined for a cookie that ends with the browser
+ * @param now milliseconds since 1970
+ * @throws RangeError when the value cannot stand in a cookie; SessionTooLargeError when browsers would drop it
+ */
+export function setCookie(settings: CookieSettings, value: string, maxAge: number | undefined, now: number): string {
+  if (!VALUE.test(value)) throw new RangeError('The cookie value has characters it cannot have')
+  const bytes = settings.name.length + value.length
+  if (bytes > settings.maxSize) throw new SessionTooLargeError(bytes, settings.maxSize)
+  const age = maxAge === undefined ? undefined : Math.min(maxAge, MAX_COOKIE_AGE)
+  const lifetime = age === undefined ? '' : `; Max-Age=${age}; Expires=${new Date(now + age * 1000).toUTCString()}`
+  const { httpOnly, secure } = settings
+  return `${settings.name}=${value}${lifetime}${place(settings, secure)}${httpOnly ? '; HttpOnly' : ''}`
+}
+
+/** The Set-Cookie header that takes it back. A browser ignores it unless it could have set the cookie itself. */
+export function clearCookie(settings: CookieSettings): string {
+  const secure = settings.secure || settings.sameSite === 'None'
+  return `${settings.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${place(settings, secure)}`
+}
+
+const MAX_LEFTOVER_PATHS = 6
+
+/**
+ * Set-Cookie headers that remove cookies of our name from where we do not set them: other paths that this request's path
+ * is under, and domains above this host. Such a leftover is sent beside ours, and hides it from a server that must not
+ * guess which of the two counts.
+ *
+ * @param path the request's path
+ * @param host the request's host name, without a port
+ */
+export function leftoverCookies(settings: CookieSettings, path: string, host: string): string[] {
+  // A browser keeps no cookie of such a name anywhere else.
+  if (settings.name.startsWith('__Host-')) return []
+  const steps = path.split('/').slice(1, 1 + MAX_LEFTOVER_PATHS)
+  const above = steps.map((_step, index) => `/${steps.slice(0, index + 1).join('/')}`)
+  const paths = ['/', ...above.flatMap((one) => [one, `${one}/`])].filter((one) => ATTRIBUTE.test(one))
+  const labels = /^[a-z0-9.-]+\.[a-z][a-z0-9-]*$/i.test(host) ? host.split('.') : []
+  const domains = labels.slice(0, -1).map((_label, index) => labels.slice(index).join('.'))
+  return [undefined, ...domains].flatMap((domain) =>
+    paths
+      .filter((one) => one !== settings.path || domain !== settings.domain)
+      .map((one) => clearCookie({ ...settings, path: one, domain })),
+  )
+}
+
+function place({ path, domain, sameSite }: CookieSettings, secure: boolean): string {
+  return `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}${
+    sameSite === false ? '' : `; SameSite=${sameSite}`
+  }${secure ? '; Secure' : ''}`
+}

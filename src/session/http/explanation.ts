@@ -1,0 +1,172 @@
+import type { SecurityKind } from '../core/events.ts'
+import { EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, fixedDate } from '../core/expiry.ts'
+import type { Loaded, Opened } from '../engines/engine.ts'
+import type { Session } from '../session.ts'
+import { type Decision, settle } from './settle.ts'
+
+/** What happened to the session of one request so far, and why. Holds no key, no cookie and no value. */
+export interface Explanation {
+  readonly engine: string
+  /** Whether the answer is on its way; until then, `decision` is what it would be if the handler ended now. */
+  readonly settled: boolean
+  /** Undefined until the handler asks for the session. */
+  readonly opening: Opening | undefined
+  /** The session as it was loaded or last saved; undefined while there is none. */
+  readonly live: Clocks | undefined
+  /** What it holds now, with what the account keeps, as JSON. */
+  readonly content: readonly { readonly key: string; readonly bytes: number }[]
+  readonly bytes: number
+  /** Whether the request changed it, and under which keys: `*` when all of them were cleared. */
+  readonly changed: boolean
+  readonly changedKeys: readonly string[]
+  readonly flushed: boolean
+  /** Undefined where the storage did not answer, so that there was nothing to decide. */
+  readonly decision: Decision | undefined
+  /** How carrying it out went; undefined before. */
+  readonly writing: Attempt | undefined
+}
+
+/** Something that was asked of the engine. */
+export interface Attempt {
+  readonly milliseconds: number
+  /** The name of the error that it ended in. */
+  readonly failed: string | undefined
+}
+
+/** How the session was looked for. */
+export interface Opening extends Attempt {
+  /** How many cookies of that name the browser sent. */
+  readonly cookies: number
+  readonly live: boolean
+  readonly suspicion: SecurityKind | undefined
+  readonly detail: string | undefined
+}
+
+/** The times of a session, in milliseconds since 1970. */
+export interface Clocks {
+  /** Whether the cookie holds the session itself. */
+  readonly inCookie: boolean
+  readonly createdAt: number
+  /** 0 where nothing is known of it. */
+  readonly lastActivity: number
+  readonly expires: number
+  /** When its age, the session's own expiry if it has one, is over. */
+  readonly ageEnds: number
+  readonly ownExpiry: boolean
+  readonly idleEnds: number | undefined
+  readonly absoluteEnds: number | undefined
+  /** From when on a mere read is written down as activity. */
+  readonly touchFrom: number | undefined
+}
+
+/** What a trace has to know of the request around it. */
+export interface Surroundings {
+  readonly engine: string
+  readonly expiry: ExpiryPolicy
+  readonly settled: boolean
+}
+
+const UNASKED = settle({
+  status: 200,
+  asked: false,
+  hadCookie: false,
+  live: false,
+  flushed: false,
+  changed: false,
+  accountChanged: false,
+  empty: true,
+  cycled: false,
+  touchDue: false,
+})
+
+/** Follows one request, where somebody wants it explained. */
+export class Trace {
+  #opening: Opening | undefined
+  #session: Session | undefined
+  #decide: (() => Decision) | undefined
+  #decision: Decision | undefined
+  /** As it was before it was stored. */
+  #changes: { changed: boolean; changedKeys: readonly string[] } | undefined
+  #writing: Attempt | undefined
+
+  async open(cookies: number, work: () => Promise<Opened>): Promise<Opened> {
+    const { result, ...attempt } = await attempted(work)
+    const opened = await result.catch(() => undefined)
+    const { suspicion, detail } = opened === undefined || opened.live ? {} : opened
+    this.#opening = { ...attempt, cookies, live: opened?.live ?? false, suspicion, detail }
+    return await result
+  }
+
+  /** @param decide what the answer would do about the session as it is */
+  hold(session: Session, decide: () => Decision): void {
+    this.#session = session
+    this.#decide = decide
+  }
+
+  async carryOut(decision: Decision, work: () => Promise<void>): Promise<void> {
+    this.#decision = decision
+    this.#changes = this.#session && changesOf(this.#session)
+    const { result, ...attempt } = await attempted(work)
+    this.#writing = attempt
+    await result
+  }
+
+  explain({ engine, expiry, settled }: Surroundings): Explanation {
+    const opening = this.#opening
+    const session = this.#session
+    const state = session?.state()
+    const content = Object.entries(state?.content ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
+    const unasked = opening === undefined ? UNASKED : undefined
+    return {
+      engine,
+      settled,
+      opening,
+      live: state?.loaded && clocks(expiry, state.loaded),
+      content,
+      bytes: bytesOf(state?.content ?? {}),
+      ...(this.#changes ?? (session && changesOf(session)) ?? { changed: false, changedKeys: [] }),
+      flushed: state?.flushed ?? false,
+      decision: this.#decision ?? this.#decide?.() ?? unasked,
+      writing: this.#writing,
+    }
+  }
+}
+
+function changesOf(session: Session) {
+  const { changed, accountChanged, changedKeys } = session.state()
+  return { changed: changed || accountChanged, changedKeys }
+}
+
+/** Waits for the end of it, whichever it is; `result` says which. */
+async function attempted<T>(work: () => Promise<T>): Promise<Attempt & { result: Promise<T> }> {
+  const start = performance.now()
+  const result = work()
+  const failed = await result.then(
+    () => undefined,
+    (error: unknown) => (error instanceof Error ? error.name : 'Error'),
+  )
+  return { result, failed, milliseconds: performance.now() - start }
+}
+
+function clocks(policy: ExpiryPolicy, { key, data, createdAt, lastActivity, expires }: Loaded): Clocks {
+  const own = data[EXPIRY_KEY]
+  const { idleAge, absoluteAge, touchAfter } = policy
+  const known = lastActivity > 0
+  const age = fixedDate(own) === undefined ? expiryAge(policy, own, lastActivity) : policy.cookieAge
+  const window = Math.min(age, idleAge ?? Number.POSITIVE_INFINITY) * 1000
+  return {
+    inCookie: key === null,
+    createdAt,
+    lastActivity,
+    expires,
+    ageEnds: known ? expiryDate(policy, own, lastActivity).getTime() : expires,
+    ownExpiry: own !== undefined && own !== null,
+    idleEnds: known && idleAge !== undefined ? lastActivity + idleAge * 1000 : undefined,
+    absoluteEnds: absoluteAge === undefined ? undefined : createdAt + absoluteAge * 1000,
+    touchFrom: known ? lastActivity + touchAfter * window : undefined,
+  }
+}
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value) ?? '')
+}

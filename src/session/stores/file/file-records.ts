@@ -1,0 +1,289 @@
+import { join } from 'node:path'
+import { KeyTakenError } from '../../core/errors.ts'
+import type { Outcome } from '../../core/outcome.ts'
+import {
+  type ClearableStore,
+  type ClearWhich,
+  isForward,
+  NotSupportedError,
+  type SaveOutcome,
+  type SessionRecord,
+  type SessionStore,
+  type StatisticsStore,
+  type StoredRecord,
+  type StoreStatistics,
+  type Version,
+} from '../store.ts'
+import { type FileLayout, type Found, walk } from './file-layouts.ts'
+import { withFileLock } from './file-lock.ts'
+import { fileStatistics } from './file-statistics.ts'
+import {
+  type FileContent,
+  orUnavailable,
+  prepareFolder,
+  readPlainFile,
+  removeFile,
+  replaceFile,
+  requireFolder,
+  sweepStrays,
+  WORK,
+} from './file-write.ts'
+
+/** A record and the key it is kept under; the key is empty where the file does not tell. */
+export interface KeptRecord {
+  readonly key: string
+  readonly record: StoredRecord
+}
+
+/** What the content of the files is. */
+export interface FileFormat {
+  /** Whether user, birth and last activity are kept. */
+  readonly keepsMetadata: boolean
+  /** A safe file name; undefined where there can be no record under such a key. */
+  nameOf(key: string): string | undefined
+  isName(name: string): boolean
+  /** The version of a record that is about to be written. */
+  nextVersion(record: SessionRecord): Version
+  write(key: string, record: StoredRecord): FileContent
+  /** Never throws on any content: what makes no sense is a record without data, which every codec refuses. */
+  read(name: string, bytes: Buffer, modified: () => Promise<number>): Promise<KeptRecord>
+}
+
+/**
+ * Session records as files of their own. A load takes no lock, as files are only ever replaced as a whole; what
+ * compares and writes does so under a lock between processes. Call `prepare` before the first use.
+ */
+export class FileRecords implements SessionStore, ClearableStore, StatisticsStore {
+  readonly name = 'file'
+  readonly #folder: string
+  readonly #layout: FileLayout
+  readonly #format: FileFormat
+  readonly #now: () => number
+  #halted: { which: string; found: AsyncGenerator<Found> } | undefined
+
+  constructor(folder: string, layout: FileLayout, format: FileFormat, now: () => number = Date.now) {
+    this.#folder = folder
+    this.#layout = layout
+    this.#format = format
+    this.#now = now
+  }
+
+  /**
+   * Makes the folder ready.
+   *
+   * @throws Error saying in one sentence what to do when sessions cannot be kept there, or not safely
+   */
+  async prepare(): Promise<void> {
+    await prepareFolder(this.#folder)
+  }
+
+  async load(key: string): Promise<StoredRecord | undefined> {
+    const name = this.#format.nameOf(key)
+    return name === undefined ? undefined : await orUnavailable(() => this.#live(name))
+  }
+
+  async create(key: string, record: SessionRecord): Promise<Version> {
+    const version = this.#format.nextVersion(record)
+    return await this.#locked(key, undefined, async (name, confirm) => {
+      if ((await this.#read(name)) !== undefined) throw new KeyTakenError()
+      const path = this.#layout.place(name, record.createdAt)
+      await replaceFile(this.#folder, path, this.#format.write(key, { ...record, version }), confirm)
+      await this.#layout.link?.(name, record.createdAt)
+      return version
+    })
+  }
+
+  async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
+    const missing: SaveOutcome = { outcome: 'missing' }
+    return await this.#locked<SaveOutcome>(key, missing, async (name, confirm) => {
+      const current = await this.#live(name)
+      if (current === undefined) return missing
+      if (current.version !== version) return { outcome: 'conflict' }
+      const next = this.#format.nextVersion(record)
+      await this.#replace(key, name, { ...record, createdAt: current.createdAt, version: next }, confirm)
+      return { outcome: 'saved', version: next }
+    })
+  }
+
+  async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
+    return await this.#locked<Outcome>(key, 'missing', async (name, confirm) => {
+      const current = await this.#live(name)
+      if (current === undefined) return 'missing'
+      if (current.version !== version) return 'conflict'
+      const { expires, lastActivity } = times
+      await this.#replace(key, name, { ...current, expires, lastActivity }, confirm)
+      return 'done'
+    })
+  }
+
+  async delete(key: string, version?: Version): Promise<Outcome> {
+    return await this.#locked<Outcome>(key, 'missing', async (name, confirm) => {
+      const current = await (version === undefined ? this.#read(name) : this.#live(name))
+      if (current === undefined) return 'missing'
+      if (version !== undefined && current.version !== version) return 'conflict'
+      const path = await this.#layout.find(name)
+      if (path !== undefined) await this.#remove(name, path, confirm)
+      return 'done'
+    })
+  }
+
+  async countClearable(which: ClearWhich): Promise<number> {
+    const isDue = this.#condition(which)
+    return await orUnavailable(async () => {
+      let count = 0
+      for await (const { record } of this.#all()) if (isDue(record)) count++
+      return count
+    })
+  }
+
+  async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
+    const isDue = this.#condition(which)
+    return await orUnavailable(async () => {
+      await requireFolder(this.#folder)
+      const keys: string[] = []
+      const resumed = await this.#resume(JSON.stringify(which))
+      // Only a walk from the very beginning can tell that there are none left.
+      for (const found of resumed === undefined ? [this.#walk(true)] : [resumed, this.#walk(true)]) {
+        await this.#clearFrom(found, limit, isDue, keys)
+        if (keys.length < limit) continue
+        this.#halted = { which: JSON.stringify(which), found }
+        break
+      }
+      if (keys.length < limit) await sweepStrays(this.#folder)
+      onCleared?.(keys.filter((key) => key !== ''))
+      return keys.length
+    })
+  }
+
+  async statistics(): Promise<StoreStatistics> {
+    return await orUnavailable(() => fileStatistics(this.#all(), this.#now(), this.#format.keepsMetadata))
+  }
+
+  /** Lets go of a clear that stopped half-way. */
+  async close(): Promise<void> {
+    await this.#resume('')
+  }
+
+  async #live(name: string): Promise<StoredRecord | undefined> {
+    const record = await this.#read(name)
+    return record !== undefined && record.expires > this.#now() ? record : undefined
+  }
+
+  async #read(name: string): Promise<StoredRecord | undefined> {
+    const path = await this.#layout.find(name)
+    const kept = path === undefined ? undefined : await this.#readAt(name, path)
+    if (kept === undefined) await requireFolder(this.#folder)
+    return kept?.record
+  }
+
+  async #readAt(name: string, path: string): Promise<KeptRecord | undefined> {
+    return await readPlainFile(path, (bytes, modified) => this.#format.read(name, bytes, modified))
+  }
+
+  async #replace(key: string, name: string, record: StoredRecord, confirm: () => Promise<void>): Promise<void> {
+    const path = (await this.#layout.find(name)) ?? this.#layout.place(name, record.createdAt)
+    await replaceFile(this.#folder, path, this.#format.write(key, record), confirm)
+  }
+
+  async #remove(name: string, path: string, confirm: () => Promise<void>): Promise<void> {
+    await confirm()
+    if ((await this.#layout.find(name)) === path) await this.#layout.unlink?.(name)
+    await removeFile(path)
+  }
+
+  /** `otherwise` is for keys under which there can be no record; undefined refuses them. */
+  async #locked<T>(
+    key: string,
+    otherwise: T | undefined,
+    work: (name: string, confirm: () => Promise<void>) => Promise<T>,
+  ): Promise<T> {
+    const name = this.#format.nameOf(key)
+    if (name !== undefined) return await this.#lockedName(name, (confirm) => work(name, confirm))
+    if (otherwise === undefined) throw new RangeError('No record can be kept under such a key')
+    return otherwise
+  }
+
+  async #lockedName<T>(name: string, work: (confirm: () => Promise<void>) => Promise<T>): Promise<T> {
+    return await orUnavailable(() => withFileLock(join(this.#folder, WORK, `${name}.lock`), work))
+  }
+
+  async #clearFrom(
+    found: AsyncGenerator<Found>,
+    limit: number,
+    isDue: (record: StoredRecord) => boolean,
+    keys: string[],
+  ): Promise<void> {
+    try {
+      while (keys.length < limit) {
+        const next = await found.next()
+        if (next.done) return
+        const key = await this.#clear(next.value, isDue)
+        if (key !== undefined) keys.push(key)
+      }
+    } catch (error) {
+      await found.return(undefined)
+      throw error
+    }
+  }
+
+  /** The key of what was cleared, empty where the file did not tell it. */
+  async #clear({ name, path, isLink }: Found, isDue: (record: StoredRecord) => boolean): Promise<string | undefined> {
+    if (isLink) return await this.#clearLink(name)
+    const seen = await this.#readAt(name, path)
+    if (seen === undefined || !isDue(seen.record)) return undefined
+    return await this.#lockedName(name, async (confirm) => {
+      const kept = await this.#readAt(name, path)
+      if (kept === undefined || !isDue(kept.record)) return undefined
+      await this.#remove(name, path, confirm)
+      return kept.key
+    })
+  }
+
+  /** Removes a link that leads nowhere: a process was killed between two steps. */
+  async #clearLink(name: string): Promise<undefined> {
+    const leadsNowhere = async () => {
+      const path = await this.#layout.find(name)
+      return path !== undefined && (await this.#readAt(name, path)) === undefined
+    }
+    if (!(await leadsNowhere())) return
+    await this.#lockedName(name, async (confirm) => {
+      if (!(await leadsNowhere())) return
+      await confirm()
+      await this.#layout.unlink?.(name)
+    })
+  }
+
+  async *#all(): AsyncGenerator<KeptRecord> {
+    await requireFolder(this.#folder)
+    for await (const { name, path, isLink } of this.#walk(false)) {
+      const kept = isLink ? undefined : await this.#readAt(name, path)
+      if (kept !== undefined) yield kept
+    }
+  }
+
+  #walk(tidy: boolean): AsyncGenerator<Found> {
+    return walk(this.#folder, (name) => this.#format.isName(name), tidy)
+  }
+
+  /** The walk that the last batch left off, if it looked for the same: else each batch would begin at the beginning. */
+  async #resume(which: string): Promise<AsyncGenerator<Found> | undefined> {
+    const halted = this.#halted
+    this.#halted = undefined
+    if (halted?.which === which) return halted.found
+    await halted?.found.return(undefined)
+    return undefined
+  }
+
+  #condition(which: ClearWhich): (record: StoredRecord) => boolean {
+    if (which.kind === 'orphaned') {
+      throw new NotSupportedError('The file store knows no table of users, so orphans cannot be told.')
+    }
+    if (which.kind === 'expired') return (record) => record.expires <= which.before
+    if (!this.#format.keepsMetadata) {
+      throw new NotSupportedError("Django's session files keep no user, birth or last activity to clear by.")
+    }
+    if (which.kind === 'created') return (record) => record.createdAt < which.before && !isForward(record)
+    if (which.kind === 'inactive') return (record) => record.lastActivity < which.before && !isForward(record)
+    return (record) => record.userId === which.userId
+  }
+}

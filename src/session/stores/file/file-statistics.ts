@@ -1,0 +1,34 @@
+import { isForward, type StoredRecord, type StoreStatistics } from '../store.ts'
+
+const DAY = 86_400_000
+const LARGEST = 10
+
+/** Counts records one by one, remembering none but the largest. What files without metadata cannot tell is 0. */
+export async function fileStatistics(
+  records: AsyncIterable<{ readonly record: StoredRecord }>,
+  now: number,
+  keepsMetadata: boolean,
+): Promise<StoreStatistics> {
+  const ages = { underDay: 0, underWeek: 0, overWeek: 0 }
+  const largest: StoreStatistics['largest'] = []
+  let [total, live, authenticated] = [0, 0, 0]
+  for await (const { record } of records) {
+    if (isForward(record)) continue
+    total++
+    if (record.expires <= now) continue
+    live++
+    const { userId, createdAt, lastActivity, data } = record
+    if (userId !== null) authenticated++
+    if (keepsMetadata) ages[ageGroup(now - createdAt)]++
+    const bytes = Buffer.byteLength(data)
+    if (largest.length === LARGEST && bytes <= (largest.at(-1)?.bytes ?? 0)) continue
+    largest.push({ bytes, userId, createdAt, lastActivity })
+    largest.sort((one, other) => other.bytes - one.bytes).splice(LARGEST)
+  }
+  return { total, live, expired: total - live, authenticated, ages, largest }
+}
+
+function ageGroup(age: number): keyof StoreStatistics['ages'] {
+  if (age < DAY) return 'underDay'
+  return age < 7 * DAY ? 'underWeek' : 'overWeek'
+}

@@ -1,0 +1,225 @@
+import { randomBytes } from 'node:crypto'
+import { constants } from 'node:fs'
+import { chmod, type FileHandle, lstat, mkdir, open, opendir, rename, stat, symlink, unlink } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { StoreUnavailableError } from '../../core/errors.ts'
+import { ageOf, codeOf, removeIfThere, removeStaleLock } from './file-lock.ts'
+
+/**
+ * Stands in every folder of sessions and holds its locks and temporaries. Where it is missing, so is the folder: a
+ * mount point whose disk is away is an empty folder, and must not look like one without sessions.
+ */
+export const WORK = '.holdfast'
+
+const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
+// Non-blocking, because a planted pipe would never open.
+const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+const PRIVATE_FILE = 0o600
+const PRIVATE_FOLDER = 0o700
+const WRITABLE_BY_ALL = 0o002
+const FIRST_READ = 8192
+const MOST_BYTES = 16 * 1024 * 1024
+const STRAY_AFTER = 60_000
+const ATTEMPTS = 5
+// Nothing, a link, a socket, a folder, a pipe: no record stands there.
+const NO_FILE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EMLINK', 'ENXIO', 'EISDIR', 'EAGAIN'])
+
+/** What {@link replaceFile} writes. */
+export interface FileContent {
+  readonly bytes: string | Uint8Array
+  /** The file's modification time, ms since 1970; now by default. */
+  readonly modified?: number
+}
+
+/**
+ * Replaces a file as a whole: readers see the old content or the new, and after a crash or on a full disk the old one
+ * still stands. Mode 0600 whatever the umask; folders between `folder` and the target are made.
+ *
+ * @param confirm called right before the target is replaced
+ */
+export async function replaceFile(
+  folder: string,
+  target: string,
+  content: FileContent,
+  confirm: () => Promise<void>,
+): Promise<void> {
+  const temporary = temporaryIn(folder)
+  const handle = await open(temporary, CREATE, PRIVATE_FILE)
+  try {
+    try {
+      await handle.chmod(PRIVATE_FILE)
+      await handle.writeFile(content.bytes)
+      if (content.modified !== undefined) await handle.utimes(content.modified / 1000, content.modified / 1000)
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
+    await confirm()
+    await moveInto(folder, temporary, target)
+  } catch (error) {
+    await unlink(temporary).catch(() => {})
+    throw error
+  }
+}
+
+/** Puts a symbolic link with this text there, over whatever file is. Nothing here ever follows one. */
+export async function replaceLink(folder: string, target: string, text: string): Promise<void> {
+  const temporary = temporaryIn(folder)
+  await symlink(text, temporary)
+  try {
+    await moveInto(folder, temporary, target)
+  } catch (error) {
+    await unlink(temporary).catch(() => {})
+    throw error
+  }
+}
+
+/**
+ * What `parse` makes of a plain file's content, or undefined where none is. A file far too long is empty to it.
+ *
+ * @param parse may ask for the modification time (ms since 1970) of exactly this content
+ */
+export async function readPlainFile<T>(
+  path: string,
+  parse: (bytes: Buffer, modified: () => Promise<number>) => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    const handle = await open(path, READ)
+    try {
+      const bytes = await readAll(handle)
+      return await parse(bytes, async () => Math.round((await handle.stat()).mtimeMs))
+    } finally {
+      await handle.close()
+    }
+  } catch (error) {
+    if (NO_FILE.has(codeOf(error) ?? '')) return undefined
+    throw error
+  }
+}
+
+/** Removes a file for good: without the sync, a crash could bring an ended session back. */
+export async function removeFile(path: string): Promise<void> {
+  await removeIfThere(path)
+  await syncFolder(dirname(path)).catch((error: unknown) => {
+    // A clear has just removed the folder, as it was empty.
+    if (codeOf(error) !== 'ENOENT') throw error
+  })
+}
+
+/** @throws when the storage itself is gone, say unmounted: only a folder that is there can lack a record */
+export async function requireFolder(folder: string): Promise<void> {
+  await stat(join(folder, WORK, '.'))
+}
+
+/**
+ * Makes the folder if need be, and tries to write in it.
+ *
+ * @throws Error saying what to do
+ */
+export async function prepareFolder(folder: string): Promise<void> {
+  try {
+    const made = await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER })
+    if (made !== undefined) await chmod(folder, PRIVATE_FOLDER)
+    const { mode } = await stat(folder)
+    if ((mode & WRITABLE_BY_ALL) !== 0) {
+      throw new Error(
+        `Everybody may write in "${folder}": run "chmod 700" on it, or choose another folder for sessions.`,
+      )
+    }
+    await makeFolders(folder, join(folder, WORK))
+    if (!(await lstat(join(folder, WORK))).isDirectory()) {
+      throw new Error(`"${join(folder, WORK)}" is not a folder: remove it, and look who put it there.`)
+    }
+    const probe = temporaryIn(folder)
+    await (await open(probe, CREATE, PRIVATE_FILE)).close()
+    await unlink(probe)
+  } catch (error) {
+    const code = codeOf(error)
+    if (code === undefined) throw error
+    const problem =
+      code === 'EEXIST' || code === 'ENOTDIR'
+        ? `"${folder}" is not a folder: move that file away, or choose another folder for sessions.`
+        : `Sessions cannot be written in "${folder}" (${code}): let the user who runs this write there, or choose another folder.`
+    throw new Error(problem, { cause: error })
+  }
+}
+
+/** Removes what killed processes left: temporaries older than a minute, and stale locks. */
+export async function sweepStrays(folder: string): Promise<void> {
+  for await (const { name } of await opendir(join(folder, WORK))) {
+    const path = join(folder, WORK, name)
+    if (name.endsWith('.lock')) await removeStaleLock(path)
+    else if (((await ageOf(path)) ?? 0) > STRAY_AFTER) await removeIfThere(path)
+  }
+}
+
+/** Runs `work`; whatever the file system refuses is a StoreUnavailableError with its cause. */
+export async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof Error && 'syscall' in error ? new StoreUnavailableError(namelessly(error)) : error
+  }
+}
+
+/** The same error with the folder in place of the file: Django's file names hold session keys, and causes are logged. */
+function namelessly(error: Error): Error {
+  const { code, syscall, path, dest = path } = error as NodeJS.ErrnoException & { dest?: string }
+  const what = error.message.split(', ', 1)[0] ?? ''
+  const where = dest === undefined ? '' : ` in '${dirname(dest)}'`
+  return Object.assign(new Error(`${what}, ${syscall}${where}`), { code, syscall })
+}
+
+async function readAll(handle: FileHandle): Promise<Buffer> {
+  let buffer = Buffer.allocUnsafe(FIRST_READ)
+  let filled = 0
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, null)
+    filled += bytesRead
+    // A read of a plain file that is short has reached its end.
+    if (filled < buffer.length) return buffer.subarray(0, filled)
+    if (filled > MOST_BYTES) return Buffer.alloc(0)
+    buffer = Buffer.concat([buffer], buffer.length * 4)
+  }
+}
+
+function temporaryIn(folder: string): string {
+  return join(folder, WORK, `${randomBytes(12).toString('base64url')}.tmp`)
+}
+
+async function moveInto(folder: string, temporary: string, target: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      if (attempt > 1) await makeFolders(folder, dirname(target))
+      await rename(temporary, target)
+      return await syncFolder(dirname(target))
+    } catch (error) {
+      // The folder was never there, or a clear has just removed it because it was empty.
+      if (codeOf(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
+    }
+  }
+}
+
+async function makeFolders(folder: string, target: string): Promise<void> {
+  let parent = folder
+  for (const name of relative(folder, target).split(sep).filter(Boolean)) {
+    const path = join(parent, name)
+    try {
+      await mkdir(path, PRIVATE_FOLDER)
+      await chmod(path, PRIVATE_FOLDER)
+      await syncFolder(parent)
+    } catch (error) {
+      if (codeOf(error) !== 'EEXIST') throw error
+    }
+    parent = path
+  }
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const handle = await open(path, constants.O_RDONLY)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}

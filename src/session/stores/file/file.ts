@@ -1,0 +1,80 @@
+import { hash, randomBytes } from 'node:crypto'
+import { decodeBody, encodeBody } from '../record-body.ts'
+import { fileLayout, type LayoutName } from './file-layouts.ts'
+import { type FileFormat, FileRecords } from './file-records.ts'
+
+/** What {@link FileStore} is made of. */
+export interface FileStoreOptions {
+  /** Where the sessions are kept, alone. */
+  readonly folder: string
+  /** `hashed`, two levels of folders, by default. */
+  readonly layout?: LayoutName
+  /** Milliseconds since 1970. */
+  readonly now?: () => number
+}
+
+const NAME = /^[0-9a-f]{64}$/
+// How long a file that makes no sense is spared, so that somebody may look at it.
+const DAMAGED_FOR = 86_400_000
+
+/**
+ * Sessions as files: one line with the key as JSON, then the record as in a cache, with its checksum. Named by the hash
+ * of the key, so that no key can lead out of the folder.
+ */
+export class FileStore extends FileRecords {
+  constructor({ folder, layout = 'hashed', now }: FileStoreOptions) {
+    super(folder, fileLayout(layout, folder), FORMAT, now)
+  }
+}
+
+const FORMAT: FileFormat = {
+  keepsMetadata: true,
+  nameOf,
+  isName: (name) => NAME.test(name),
+  // Random, because a counter would start again with a record that was ended and made anew.
+  nextVersion: () => randomBytes(12).toString('base64url'),
+  write: (key, record) => ({
+    bytes: Buffer.concat([
+      Buffer.from(`${JSON.stringify(key)}\n`),
+      encodeBody({ record, version: record.version, expires: record.expires }),
+    ]),
+  }),
+  async read(name, bytes, modified) {
+    const end = bytes.indexOf('\n')
+    const body = decodeBody(bytes.subarray(end + 1))
+    const key = keyIn(bytes.toString('utf8', 0, Math.max(end, 0)))
+    // Another session's file under this name is as good as damaged.
+    if (body?.version != null && key !== undefined && nameOf(key) === name) {
+      const { record, version, expires } = body
+      return { key, record: { ...record, version, expires } }
+    }
+    const time = await modified()
+    return {
+      key: '',
+      record: {
+        data: '',
+        version: '',
+        expires: time + DAMAGED_FOR,
+        createdAt: time,
+        lastActivity: time,
+        userId: null,
+        sessionId: null,
+        ipAddress: null,
+        userAgent: null,
+      },
+    }
+  },
+}
+
+function nameOf(key: string): string {
+  return hash('sha256', key, 'hex')
+}
+
+function keyIn(line: string): string | undefined {
+  try {
+    const key: unknown = JSON.parse(line)
+    return typeof key === 'string' ? key : undefined
+  } catch {
+    return undefined
+  }
+}
