@@ -74,15 +74,6 @@ async function listen(services: Services): Promise<void> {
     })
     server.listen(port, host, resolve)
   })
-  const address = server.address()
-  const listening = typeof address === 'object' && address !== null ? address.port : port
-  console.log(`Holdfast is on http://${host}:${listening}`)
-  // Beside the first requests, not before them: an empty cache is slower, and not wrong.
-  services.warm?.().then(
-    (copies) => services.log.info({ copies }, 'the cache is warm'),
-    (error: unknown) => services.log.warn({ err: error }, 'the cache could not be warmed'),
-  )
-
   const cleanup = startCleanup(services)
 
   let stopping = false
@@ -112,4 +103,14 @@ async function listen(services: Services): Promise<void> {
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+
+  // Last, because whoever waits for this line may send a signal at once.
+  const address = server.address()
+  const listening = typeof address === 'object' && address !== null ? address.port : port
+  console.log(`Holdfast is on http://${host}:${listening}`)
+  // Beside the first requests, not before them: an empty cache is slower, and not wrong.
+  services.warm?.().then(
+    (copies) => services.log.info({ copies }, 'the cache is warm'),
+    (error: unknown) => services.log.warn({ err: error }, 'the cache could not be warmed'),
+  )
 }

@@ -10,16 +10,27 @@ export {
   SliceNewerError,
   StoreUnavailableError,
 } from './core/errors.ts'
-export type { Observer, SessionEvent } from './core/events.ts'
+export type { Observer, SecurityKind, SessionEvent } from './core/events.ts'
 export type { ExpiryPolicy } from './core/expiry.ts'
-export { USER_KEY } from './core/user.ts'
+export { USER_KEY, userIdOf } from './core/user.ts'
 export type { Client, Engine, ListedSession, Loaded, UserSessions } from './engines/engine.ts'
 export { StoredEngine } from './engines/stored.ts'
-export type { CookieSettings } from './http/cookie.ts'
+export { type CookieSettings, cookieValues } from './http/cookie.ts'
+export { type CookieTier, type CookieTiersOptions, cookieTiers, type TierDefinition } from './http/cookie-tiers.ts'
 export { type DetachedSession, openSession } from './http/detached.ts'
 export type { Explanation } from './http/explanation.ts'
 export { type OpenOptions, type SessionsOptions, sessions } from './http/middleware.ts'
-export { OpenedSession, type SessionSettings } from './http/opened-session.ts'
+export {
+  type Found,
+  OpenedSession,
+  openCookies,
+  type SessionSettings,
+  type Surroundings,
+} from './http/opened-session.ts'
+export type { Decision } from './http/settle.ts'
+export type { WriteAccount } from './opened-account.ts'
 export { Session } from './session.ts'
+export type { SessionState } from './session-state.ts'
 export { type SignInOptions, signIn, signOut } from './sign-in.ts'
 export { defineSlice, type Schema, type Slice, type SliceDefinition } from './slice.ts'
+export { NotSupportedError, type SessionStore } from './stores/store.ts'

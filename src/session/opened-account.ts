@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Account,
   type AccountChange,
@@ -14,11 +13,11 @@ import { Document } from './core/document.ts'
 import { SessionContendedError, SessionEndedError } from './core/errors.ts'
 import type { Observer } from './core/events.ts'
 import type { Operations } from './core/operations.ts'
+import { pauseAfter } from './core/retry.ts'
 import { declaredSlices } from './slice.ts'
 import { fateOf, SliceValues } from './slice-values.ts'
 
 const MAX_ATTEMPTS = 100
-const MAX_PAUSE = 20
 
 /** Writes a change of an account; undefined, with nothing written, where the account has another version by now. */
 export type WriteAccount<T> = (change: AccountChange) => Promise<T | undefined>
@@ -38,9 +37,10 @@ export class OpenedAccount {
   readonly given: Account
   readonly document: Document
   readonly slices: SliceValues
+  /** Whether nothing of it may be read. */
+  readonly hidden: boolean
   readonly #context: AccountContext
   #stored: Account
-  readonly #hidden: boolean
   readonly #takenOver = new Map<string, Json>()
 
   /**
@@ -50,7 +50,7 @@ export class OpenedAccount {
   constructor(userId: string, account: Account, context: AccountContext, hidden = false) {
     this.userId = userId
     this.given = account
-    this.#hidden = hidden
+    this.hidden = hidden
     this.document = new Document(hidden ? undefined : account.data)
     this.slices = new SliceValues(this.document, context.now, context.observe)
     this.#context = context
@@ -92,8 +92,8 @@ export class OpenedAccount {
 
   /** Goes on from what is kept by now. */
   renew(account: Account): void {
-    this.#stored = account
     this.#rebase(account, true)
+    this.#stored = account
   }
 
   /**
@@ -106,25 +106,26 @@ export class OpenedAccount {
    */
   async save<T>(session: () => SessionData, write: WriteAccount<T>): Promise<T> {
     const operations = this.document.take()
-    const { version: known, data: kept } = this.#stored
-    let version = known
-    let data = this.#hidden ? operations.replayOn(kept) : (plainJson(this.document.data) as SessionData)
-    try {
-      for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
-        const written = await write({ userId: this.userId, version, data })
-        if (written !== undefined) {
-          this.#saved({ version: version + 1, data }, attempt > 1)
-          return written
-        }
-        const newer = await this.#newer(session, attempt)
-        version = newer.version
-        data = operations.replayOn(newer.data)
-      }
-      throw new SessionContendedError()
-    } catch (error) {
+    const { written, account, replayed } = await this.#write(operations, session, write).catch((error: unknown) => {
       this.document.restore(operations)
       throw error
+    })
+    this.#saved(account, replayed)
+    return written
+  }
+
+  async #write<T>(operations: Operations, session: () => SessionData, write: WriteAccount<T>) {
+    const { version: known, data: kept } = this.#stored
+    let version = known
+    let data = this.hidden ? operations.replayOn(kept) : (plainJson(this.document.data) as SessionData)
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const written = await write({ userId: this.userId, version, data })
+      if (written !== undefined) return { written, account: { version: version + 1, data }, replayed: attempt > 1 }
+      const newer = await this.#newer(session, attempt)
+      version = newer.version
+      data = operations.replayOn(newer.data)
     }
+    throw new SessionContendedError()
   }
 
   /** Whether it can be taken over: what is too large together with the account's own, or newer, stays in the session. */
@@ -141,20 +142,20 @@ export class OpenedAccount {
   }
 
   #saved(account: Account, replayed: boolean): void {
-    this.#stored = account
+    // It throws where what was changed meanwhile cannot be done to newer data, which must not be taken for known then.
     this.#rebase(account, replayed)
+    this.#stored = account
     if (replayed) this.#context.observe({ type: 'replayed' })
   }
 
   #rebase({ data }: Account, isNewer: boolean): void {
-    if (!this.#hidden) this.document.rebase(plainJson(data) as SessionData, isNewer)
+    if (!this.hidden) this.document.rebase(plainJson(data) as SessionData, isNewer)
   }
 
   async #newer(session: () => SessionData, attempt: number): Promise<Account> {
     const { store, observe } = this.#context
     observe({ type: 'conflict', attempt })
-    // The first retry is immediate; later ones spread out, so that many sessions do not march in step.
-    if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_PAUSE))
+    await pauseAfter(attempt)
     const account = await store.load(this.userId, session())
     if (typeof account !== 'string') return account
     observe({ type: 'ended' })

@@ -1,7 +1,7 @@
-import type { Json } from './core/data.ts'
+import { type Json, plainJson } from './core/data.ts'
 import { USER_KEY } from './core/user.ts'
-import type { Session } from './session.ts'
-import { declaredSlices } from './slice.ts'
+import { type Session, stateOf } from './session.ts'
+import { declaredSlices, type Slice } from './slice.ts'
 
 /** Options for {@link signIn}. */
 export interface SignInOptions {
@@ -11,27 +11,42 @@ export interface SignInOptions {
 
 /**
  * Binds a session to a user: slices follow their login rule, the account takes over what it is to keep, the key changes,
- * and the absolute age counts from now (ASVS 7.2.4). Another user's session is ended first (Django behaviour 50).
+ * and the absolute age counts from now (ASVS 7.2.4). Another user's session is ended first, as in Django.
  *
  * @throws SessionEndedError where there is no such account; StoreUnavailableError
  */
 export async function signIn(session: Session, userId: string, { data = {} }: SignInOptions = {}): Promise<void> {
   if (session.userId !== null && session.userId !== userId) await session.flush()
-  const account = await session.accountOf(userId)
-  session.signingIn(() => {
+  const state = stateOf(session)
+  // What does not prove its user any more is left behind, and the sign-in begins another session.
+  state.leaveUnproven()
+  const account = await state.account.load(userId)
+  // What a handler has changed in place so far is no part of the sign-in.
+  state.document.notice()
+  // What is part of it is left out where another request signed the same user in first.
+  state.document.operations.signingIn(() => {
     for (const slice of declaredSlices()) {
       if (slice.login === 'drop' && !(slice.account && session.account !== undefined)) session.drop(slice)
     }
     session.set(USER_KEY, userId)
     session.assign(data)
-    if (account !== undefined) session.attach(account)
+    if (account !== undefined) state.account.attach(account)
   })
   await session.cycleKey({ restartClock: true })
 }
 
-/** Ends a session; slices whose logout rule is `keep` begin a new, anonymous one. */
+/**
+ * Ends a session; slices whose logout rule is `keep` begin a new, anonymous one.
+ *
+ * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended
+ */
 export async function signOut(session: Session): Promise<void> {
-  const kept = session.keptAtSignOut()
+  const { document, slices } = stateOf(session)
+  document.notice()
+  const kept = [...declaredSlices()].flatMap((slice): [Slice<unknown>, Json][] => {
+    const stored = document.data[slice.name]
+    return slice.logout === 'keep' && stored !== undefined ? [[slice, stored]] : []
+  })
   await session.flush()
-  for (const [slice, stored] of kept) session.restoreSlice(slice, stored)
+  for (const [slice, stored] of kept) slices.restore(slice, plainJson(stored))
 }

@@ -102,9 +102,9 @@ test('the whole story, without a line of script', async (t) => {
   const orders = await app.services.knex('orders').count({ count: '*' }).first()
   t.is(Number(orders?.['count']), 1)
 
-  // A new password ends the other browser.
+  // What the account keeps is there, too; a new password ends the other browser.
   await second.goto('/account')
-  t.is(await heading(second), 'Your account')
+  t.is(await heading(second), 'Ihr Konto')
   await page.goto('/account/password')
   await fill(page, { current: 'once-upon-a-time', password: 'happily-ever-after', repeat: 'happily-ever-after' })
   await page.click('main button')

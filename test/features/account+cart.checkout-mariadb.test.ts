@@ -1,3 +1,3 @@
-import { checkoutsOn } from '../support/checkouts.ts'
+import { checkoutsOn } from '../support/checkouts.account+cart.ts'
 
 checkoutsOn('MariaDB')

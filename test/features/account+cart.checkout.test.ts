@@ -93,3 +93,19 @@ test('an account that is disabled or deleted during a slow check-out orders noth
     t.is((await knex('users').where({ username: 'ada' }).whereNull('disabled_at')).length, 0)
   }
 })
+
+test('a cart that two users took over from one copied cookie can be ordered by both', async (t) => {
+  const app = await startApp({ SESSION_ENGINE: 'signed_cookies' })
+  t.teardown(() => app.close())
+  const visitor = app.browser()
+  await add(visitor, 1, 2)
+  const cookie = await visitor.cookie()
+  for (const [index, name] of ['ada', 'grace'].entries()) {
+    const browser = app.browser()
+    const headers = { cookie, accept: 'application/json' }
+    const answer = await browser.post('/login', { username: name, password: `${name}-demo-password` }, headers)
+    t.is(answer.status, 200)
+    t.is((await browser.json('POST', '/cart/checkout')).status, 200)
+    t.is(await orderCount(app), index + 1)
+  }
+})

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { FormWizard, type WizardStep } from '../../src/features/registration/form-wizard.ts'
 import { emptyData } from '../../src/session/core/data.ts'
 import { Session } from '../../src/session/session.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
 const shape = { name: 'shape', schema: z.object({ sides: z.number().min(3) }) } satisfies WizardStep
@@ -15,7 +16,7 @@ function visit(clock = { now: START }, earlier?: Session): Session {
   const data = Object.assign(emptyData(), Object.fromEntries(earlier?.entries() ?? []))
   const times = { createdAt: START, lastActivity: START, expires: START + 1e6 }
   const loaded = { id: 'i', key: 'k'.repeat(32), data, version: 1, ...times }
-  return new Session(loaded, {
+  const state = new SessionState(loaded, {
     expiry: EXPIRY,
     now: () => clock.now,
     observe() {},
@@ -24,6 +25,7 @@ function visit(clock = { now: START }, earlier?: Session): Session {
     save: async () => {},
     end: async () => {},
   })
+  return new Session(state)
 }
 
 test('it knows what is filled in, what comes next, and when it is done', (t) => {

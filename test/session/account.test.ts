@@ -3,10 +3,11 @@ import { z } from 'zod'
 import { MERGED_KEY } from '../../src/session/account.ts'
 import { emptyData, type SessionData } from '../../src/session/core/data.ts'
 import { Operations } from '../../src/session/core/operations.ts'
+import { openSession, StoreUnavailableError } from '../../src/session/index.ts'
 import { signIn, signOut } from '../../src/session/sign-in.ts'
 import { defineSlice } from '../../src/session/slice.ts'
 import { TestAccounts } from '../support/accounts.ts'
-import { application, type Handler } from '../support/handlers.ts'
+import { application, COOKIE, type Handler } from '../support/handlers.ts'
 
 // Appends what is new on one side to the other, so that anything that is merged twice is there twice.
 const list = defineSlice({
@@ -36,6 +37,7 @@ async function site(t: ExecutionContext, handlers: Record<string, Handler> = {})
       '/list': async (ctx, session) => {
         ctx.body = (await session()).get(list)
       },
+      '/own': async (_ctx, session) => (await session()).set(own, 1),
       '/raw': async (_ctx, session) => (await session()).set('n', 9),
       ...handlers,
     },
@@ -198,6 +200,73 @@ test('what is too large together stays apart, and nobody is kept from signing in
   t.deepEqual(kept(accounts), many)
   t.like(await record(cookie), { list: { d: [1, ...Array(20).fill(99)] } })
   t.true(events.some((event) => event.type === 'slice' && event.problem === 'not-merged'))
+})
+
+test('after a save of the account of which nobody knows the outcome nothing is stored a second time', async (t) => {
+  const { get, accounts } = await site(t, {
+    '/unsure': async (ctx, session) => {
+      const opened = await session()
+      opened.update(list, (now) => [...now, 1])
+      ctx.body = await opened.save().then(
+        () => 'saved',
+        (error: Error) => error.name,
+      )
+    },
+  })
+  const { cookie } = await get('/in')
+  const save = accounts.save.bind(accounts)
+  accounts.save = async (change) => {
+    await save(change)
+    accounts.save = save
+    throw new StoreUnavailableError()
+  }
+  t.is((await get('/unsure', cookie)).text, 'StoreUnavailableError')
+  t.deepEqual(kept(accounts), [1])
+})
+
+test('where the account refuses what an anonymous request did, the rest of it is not stored a second time', async (t) => {
+  const { get, accounts, record } = await site(t, {
+    '/too-much': async (ctx, session) => {
+      const opened = await session()
+      opened.update(list, (now) => [...now, ...Array(40).fill(1)])
+      opened.update(own, (now) => now + 1)
+      await get('/in', ctx.get('cookie'))
+      ctx.body = await opened.save().then(
+        () => 'saved',
+        (error: Error) => error.name,
+      )
+    },
+  })
+  accounts.open('7', { list: stored(Array.from({ length: 60 }, (_, n) => n)) })
+  const { cookie } = await get('/own')
+  t.is((await get('/too-much', cookie)).text, 'SessionTooLargeError')
+  const { cookie: newest } = await get('/in', cookie)
+  t.like(await record(newest), { own: { d: 2 } })
+})
+
+test('an old key removes what the account keeps, although it may not see it', async (t) => {
+  const { get, accounts } = await site(t, {
+    '/rotate': async (_ctx, session) => (await session()).cycleKey(),
+    '/clear': async (_ctx, session) => void (await session()).delete(list),
+  })
+  const { cookie } = await get('/in')
+  await get('/push?1', cookie)
+  await get('/rotate', cookie)
+  t.is((await get('/list', cookie)).text, '[]')
+  t.is((await get('/clear', cookie)).status, 200)
+  t.is(kept(accounts), undefined)
+})
+
+test('a socket with an old key is not shown what the account keeps since then', async (t) => {
+  const { get, accounts, engine, expiry, now } = await site(t, {
+    '/rotate': async (_ctx, session) => (await session()).cycleKey(),
+  })
+  const { cookie } = await get('/in')
+  const socket = await openSession({ engine, expiry, now, accounts, cookie: COOKIE }, cookie)
+  const { cookie: next } = await get('/rotate', cookie)
+  await get('/push?1', next)
+  t.is(await socket.refresh(), 'rekeyed')
+  t.deepEqual(socket.session.get(list), [])
 })
 
 test('an ended session changes nothing of the account with its own changes; a gone account ends its sessions', async (t) => {

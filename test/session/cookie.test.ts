@@ -5,6 +5,7 @@ import {
   checkCookieSettings,
   clearCookie,
   cookieValues,
+  leftoverCookies,
   setCookie,
 } from '../../src/session/http/cookie.ts'
 import { START } from '../support/engine.ts'
@@ -93,4 +94,19 @@ test('settings that no browser would accept are refused at start', (t) => {
   ]
   for (const one of wrong) t.throws(() => checkCookieSettings({ ...settings, ...one }), { instanceOf: RangeError })
   t.notThrows(() => checkCookieSettings(host))
+})
+
+test('leftovers are removed with few headers, whatever host and path a client names', (t) => {
+  const removed = leftoverCookies(settings, '/shop/items', 'www.shop.example')
+  t.true(removed.some((header) => header.includes('; Path=/shop; Domain=shop.example;')))
+  t.false(removed.some((header) => header.includes('Domain=example;')))
+  for (const host of ['localhost', '127.0.0.1', '[::1]', '']) {
+    t.false(
+      leftoverCookies(settings, '/shop', host).some((header) => header.includes('Domain=')),
+      host,
+    )
+  }
+  const deep = leftoverCookies(settings, '/a'.repeat(5000), `${'a.'.repeat(5000)}example`)
+  t.true(deep.join().length < 20_000)
+  t.true(leftoverCookies(settings, `/${'a'.repeat(10_000)}/b`, 'shop.example').join().length < 20_000)
 })

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { type Explanation, Trace } from '../../src/session/http/explanation.ts'
 import type { SessionsOptions } from '../../src/session/http/middleware.ts'
-import { Session } from '../../src/session/session.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 import { START } from '../support/engine.ts'
 import { application } from '../support/handlers.ts'
 
@@ -181,7 +181,7 @@ test.serial('without the option nothing is followed, and with it nothing is buil
     [Trace.prototype, 'hold'],
     [Trace.prototype, 'carryOut'],
     [Trace.prototype, 'explain'],
-    [Session.prototype, 'state'],
+    [SessionState.prototype, 'summary'],
   ] as const) {
     const real: (...args: never[]) => unknown = Reflect.get(prototype, name)
     Reflect.set(prototype, name, function counting(this: unknown, ...args: never[]) {
@@ -192,11 +192,11 @@ test.serial('without the option nothing is followed, and with it nothing is buil
   }
   const silent = await application(t, {})
   await silent.begin()
-  t.deepEqual(calls.splice(0), ['state'])
+  t.deepEqual(calls.splice(0), ['summary'])
   const { explain, now } = explaining()
   const told = await application(t, {}, { explain })
   await told.begin()
-  t.deepEqual(calls.splice(0), ['open', 'hold', 'state', 'carryOut', 'state'])
+  t.deepEqual(calls.splice(0), ['open', 'hold', 'summary', 'carryOut', 'summary'])
   now()
-  t.deepEqual(calls, ['explain', 'state'])
+  t.deepEqual(calls, ['explain', 'summary'])
 })

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { openSession, type Session } from '../../src/session/index.ts'
-import { application, COOKIE } from '../support/handlers.ts'
+import { application, COOKIE, deferred } from '../support/handlers.ts'
 
 test('an early save makes the key and the cookie, which go out even where the request fails later', async (t) => {
   let key: string | null = null
@@ -130,6 +130,43 @@ test('after a save of which nobody knows the outcome nothing is stored a second 
   }
   t.is((await get('/unsure', cookie)).text, 'StoreUnavailableError')
   t.is((await get('/read', cookie)).text, '{"n":2}')
+})
+
+test('a change during an early save that cannot be made on newer data takes none of them along', async (t) => {
+  const { engine, get, begin } = await application(t, {
+    '/clash': async (ctx, session) => {
+      const opened = await session()
+      opened.update('mine', (n) => Number(n ?? 0) + 1)
+      await get('/theirs', ctx.get('cookie'))
+      const saved = opened.save()
+      await begins
+      opened.update('n', (n) => {
+        if (n !== 1) throw new RangeError('taken')
+        return 9
+      })
+      goOn()
+      ctx.body = await saved.then(
+        () => 'saved',
+        (error: Error) => error.name,
+      )
+      opened.drop('n')
+    },
+    '/theirs': async (_ctx, session) => (await session()).assign({ n: 2, theirs: 1 }),
+  })
+  const cookie = await begin()
+  const [reached, released] = [deferred(), deferred()]
+  const [begins, goOn] = [reached.promise, released.resolve]
+  const commit = engine.commit.bind(engine)
+  engine.commit = async (given) => {
+    if (given.changes.keys.includes('mine')) {
+      reached.resolve()
+      await released.promise
+    }
+    return await commit(given)
+  }
+  await get('/begin', cookie)
+  t.is((await get('/clash', cookie)).text, 'RangeError')
+  t.is((await get('/read', cookie)).text, '{"theirs":1,"mine":1}')
 })
 
 test('a save that was refused may be mended and saved again', async (t) => {

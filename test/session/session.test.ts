@@ -3,6 +3,7 @@ import { emptyData, type SessionData } from '../../src/session/core/data.ts'
 import { StoreUnavailableError } from '../../src/session/core/errors.ts'
 import type { Loaded } from '../../src/session/engines/engine.ts'
 import { Session } from '../../src/session/session.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
 function session(data?: Record<string, unknown>, expiry = EXPIRY) {
@@ -19,7 +20,7 @@ function session(data?: Record<string, unknown>, expiry = EXPIRY) {
           lastActivity: START,
           expires: START + 1000,
         }
-  const made = new Session(loaded, {
+  const state = new SessionState(loaded, {
     expiry,
     now: () => START,
     observe: () => {},
@@ -28,7 +29,7 @@ function session(data?: Record<string, unknown>, expiry = EXPIRY) {
     save: async () => {},
     end: async (one) => void ended.push(one),
   })
-  return Object.assign(made, { ended })
+  return Object.assign(new Session(state), { ended, state })
 }
 
 test('a new session: not accessed, not modified, empty, no key (1)', (t) => {
@@ -109,7 +110,7 @@ test('a nested change is noticed by itself (17)', (t) => {
   t.false(s.modified)
   cart.lines.push(2)
   t.true(s.modified)
-  t.deepEqual(s.state().operations.keys, ['cart'])
+  t.deepEqual(s.state.summary().operations.keys, ['cart'])
 })
 
 test('a change of an object that was just stored is not lost', (t) => {
@@ -117,7 +118,7 @@ test('a change of an object that was just stored is not lost', (t) => {
   const list: number[] = []
   s.set('list', list)
   list.push(1)
-  t.deepEqual(s.state().operations.replayOn(emptyData())['list'], [1])
+  t.deepEqual(s.state.summary().operations.replayOn(emptyData())['list'], [1])
 })
 
 test('a nested change and an update of one key both count', (t) => {
@@ -126,7 +127,7 @@ test('a nested change and an update of one key both count', (t) => {
   s.update('list', (list) => [...(list as number[]), 3])
   t.deepEqual(s.get('list'), [1, 2, 3])
   t.deepEqual(
-    s.state().operations.replayOn(Object.assign(emptyData(), { list: [1] }) as SessionData)['list'],
+    s.state.summary().operations.replayOn(Object.assign(emptyData(), { list: [1] }) as SessionData)['list'],
     [1, 2, 3],
   )
 })
@@ -148,8 +149,8 @@ test('clear forgets the data and keeps the session (16); flush ends it (50)', as
   t.deepEqual([flushed.keys(), flushed.isEmpty, flushed.key], [[], true, null])
   t.is(flushed.ended.length, 1)
   flushed.set('b', 1)
-  t.true(flushed.state().changed)
-  t.true(flushed.state().flushed)
+  t.true(flushed.state.summary().changed)
+  t.true(flushed.state.summary().flushed)
 })
 
 test('flush without a session ends nothing (93)', async (t) => {
@@ -222,7 +223,7 @@ test('browser-length by setting, and the session may say otherwise (34)', (t) =>
 
 test('after the answer a change throws instead of being lost', (t) => {
   const s = session({ a: 1 })
-  s.close()
+  s.state.close()
   t.is(s.get('a'), 1)
   for (const change of [() => s.set('a', 2), () => s.delete('a'), () => s.clear(), () => s.update('a', () => 1)]) {
     t.throws(change, { message: /would be lost/ })
@@ -280,7 +281,7 @@ test('what setDefault, values and entries hand out may be changed in place, too 
     t.false(s.modified)
     list.push(2)
     t.true(s.modified, String(hand))
-    t.deepEqual(s.state().operations.replayOn(Object.assign(emptyData(), { list: [0] }))['list'], [0, 2])
+    t.deepEqual(s.state.summary().operations.replayOn(Object.assign(emptyData(), { list: [0] }))['list'], [0, 2])
   }
 })
 
@@ -298,7 +299,7 @@ test('what was removed or flushed is not brought back by the object a handler st
   s.delete('a')
   s.pop('b')
   for (const list of [a, b]) list?.push(2)
-  const { operations: changes, data } = s.state()
+  const { operations: changes, data } = s.state.summary()
   t.deepEqual([changes.keys, Object.keys(data)], [['a', 'b'], ['c']])
   t.deepEqual(Object.keys(changes.replayOn(Object.assign(emptyData(), { a: [1], b: [1] }) as SessionData)), [])
   await s.flush()
@@ -311,10 +312,10 @@ test('a new key is given with the answer; the data and the key stay until then (
   await s.cycleKey()
   t.is(s.key, 'k'.repeat(32))
   t.is(s.get('a'), 1)
-  t.like(s.state(), { cycled: true, restartClock: false, flushed: false })
+  t.like(s.state.summary(), { cycled: true, restartClock: false, flushed: false })
   await s.cycleKey({ restartClock: true })
   await s.cycleKey()
-  t.true(s.state().restartClock)
+  t.true(s.state.summary().restartClock)
 })
 
 test('a flush forgets the new key that was asked for, and forced saving', async (t) => {
@@ -322,7 +323,7 @@ test('a flush forgets the new key that was asked for, and forced saving', async 
   s.modified = true
   await s.cycleKey({ restartClock: true })
   await s.flush()
-  t.like(s.state(), { cycled: false, restartClock: false, changed: false, flushed: true })
+  t.like(s.state.summary(), { cycled: false, restartClock: false, changed: false, flushed: true })
 })
 
 test('a flush that the store cannot carry out has flushed nothing', async (t) => {
@@ -331,7 +332,7 @@ test('a flush that the store cannot carry out has flushed nothing', async (t) =>
     throw new StoreUnavailableError()
   }
   await t.throwsAsync(s.flush(), { instanceOf: StoreUnavailableError })
-  t.deepEqual([s.get('a'), s.key, s.state().flushed], [1, 'k'.repeat(32), false])
+  t.deepEqual([s.get('a'), s.key, s.state.summary().flushed], [1, 'k'.repeat(32), false])
 })
 
 test('assigning nothing is no change, unlike in Django (11)', (t) => {

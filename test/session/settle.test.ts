@@ -52,6 +52,8 @@ const TABLE: Row[] = [
   ['an outage after a change', { status: 503, changed: true, cycled: true }, 'none', 'none', true, true],
   ['a failure when a stranger stored', { ...NEW, status: 500, changed: true }, 'none', 'none', true, false],
   ['a failure after an end', { ...FLUSHED, status: 500 }, 'none', 'clear', true, true],
+  // An early save has begun it: its cookie is on the way.
+  ['a failure after an end and another begun', { flushed: true, status: 500 }, 'none', 'none', true, true],
 ]
 
 for (const [what, facts, write, cookie, vary, personal] of TABLE) {

@@ -3,7 +3,8 @@ import { z } from 'zod'
 import { emptyData, type Json, type SessionData } from '../../src/session/core/data.ts'
 import { SessionTooLargeError } from '../../src/session/core/errors.ts'
 import type { SessionEvent } from '../../src/session/core/events.ts'
-import { Session } from '../../src/session/session.ts'
+import { Session, stateOf } from '../../src/session/session.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 import { signIn, signOut } from '../../src/session/sign-in.ts'
 import { defineSlice, type Schema } from '../../src/session/slice.ts'
 import { EXPIRY, START } from '../support/engine.ts'
@@ -62,12 +63,14 @@ function session(data: Record<string, unknown> = {}, clock = { now: START }) {
     save: async () => {},
     end: async () => {},
   }
-  return { s: new Session(loaded, context), events }
+  return { s: new Session(new SessionState(loaded, context)), events }
 }
 
 const stored = (d: Json, v = 1, at = START) => ({ v, t: at / 1000, d })
 const replayed = (s: Session, onto: Record<string, unknown>) =>
-  s.state().operations.replayOn(Object.assign(emptyData(), onto) as SessionData)
+  stateOf(s)
+    .summary()
+    .operations.replayOn(Object.assign(emptyData(), onto) as SessionData)
 
 test('the default where nothing is stored, which is no change', (t) => {
   const { s } = session()
@@ -244,34 +247,34 @@ test('sign-in: keep and drop; a new key, and the absolute age counts from now', 
   await signIn(s, '7', { data: { proof: 'x' } })
   t.deepEqual([s.get(notes), s.get(secret), s.get(wishes)], [[1], [], [3]])
   t.deepEqual([s.userId, s.get('proof')], ['7', 'x'])
-  t.like(s.state(), { cycled: true, restartClock: true, flushed: false })
+  t.like(stateOf(s).summary(), { cycled: true, restartClock: true, flushed: false })
 })
 
 test('login: drop also drops what another request has saved during the sign-in; what it says of itself is its own', async (t) => {
   const { s } = session()
   await signIn(s, '7', { data: { proof: 'x' } })
   t.deepEqual({ ...replayed(s, { secret: stored([2]) }) }, { _auth_user_id: '7', proof: 'x' })
-  t.deepEqual({ ...s.state().operations.withoutSignIn().replayOn(emptyData()) }, {})
+  t.deepEqual({ ...stateOf(s).summary().operations.withoutSignIn().replayOn(emptyData()) }, {})
 })
 
 test('sign-in again as oneself keeps the session', async (t) => {
   const { s } = session({ _auth_user_id: '1', notes: stored([1]) })
   await signIn(s, '1')
   t.deepEqual(s.get(notes), [1])
-  t.like(s.state(), { flushed: false, cycled: true })
+  t.like(stateOf(s).summary(), { flushed: false, cycled: true })
 })
 
 test('sign-out with nothing to keep leaves nothing', async (t) => {
   const { s } = session({ _auth_user_id: '1', wishes: stored([3]) })
   await signOut(s)
-  t.like(s.state(), { flushed: true, changed: false, empty: true })
+  t.like(stateOf(s).summary(), { flushed: true, changed: false, empty: true })
 })
 
 test('sign-in as somebody else starts from nothing (50)', async (t) => {
   const { s } = session({ _auth_user_id: '1', notes: stored([1]) })
   await signIn(s, '2')
   t.deepEqual(s.get(notes), [])
-  t.true(s.state().flushed)
+  t.true(stateOf(s).summary().flushed)
   t.is(s.userId, '2')
 })
 
@@ -286,7 +289,7 @@ test('a sign-out keeps the form of a newer version as it is', async (t) => {
   const { s } = session({ _auth_user_id: '1', notes: newer })
   await signOut(s)
   t.deepEqual(s.get(notes), [])
-  t.deepEqual({ ...s.state().data }, { notes: newer })
+  t.deepEqual({ ...stateOf(s).summary().data }, { notes: newer })
 })
 
 test('a slice of the account has a merge rule, and one copy', (t) => {

@@ -98,7 +98,7 @@ test('without a table of users it starts where sessions are elsewhere, and says 
   const { knex, starts } = await place(t)
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-start-'))
   t.teardown(() => rm(folder, { recursive: true }))
-  for (const table of ['order_lines', 'orders', 'saved_slices', 'users']) await knex.schema.dropTable(table)
+  for (const table of ['order_lines', 'orders', 'users']) await knex.schema.dropTable(table)
   const output = await starts({ SESSION_ENGINE: 'file', SESSION_FILE_PATH: join(folder, 'sessions') })
   t.regex(output, /no such table: users.*whether an account has a demo password/)
 })

@@ -1,8 +1,8 @@
 import type { ExecutionContext } from 'ava'
 import type { TestBrowser } from '../support/app.ts'
 import { add, quantities } from '../support/cart.ts'
-import { LOCAL } from './engines.ts'
 import { PASSWORD, type Place } from './place.ts'
+import { LOCAL } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 const tell = storiesOn(LOCAL.filter(({ large }) => large !== true))

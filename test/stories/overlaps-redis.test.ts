@@ -1,7 +1,7 @@
 import { overlappingChanges } from './changes.ts'
 import { endings } from './endings.ts'
-import { onCache } from './engines.ts'
 import { keyChanges } from './keys.ts'
+import { onCache } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 const tell = storiesOn(onCache('redis'))

@@ -1,7 +1,7 @@
 import type { ExecutionContext } from 'ava'
 import { quantities } from '../support/cart.ts'
-import { LOCAL } from './engines.ts'
 import { PASSWORD, type Place } from './place.ts'
+import { LOCAL } from './set-ups.ts'
 import { arrive, storiesOn } from './support.ts'
 
 // A cart is small: where a session of this size is in a record, the stories of keys tell what holds.

@@ -2,8 +2,8 @@ import { request } from 'node:http'
 import type { ExecutionContext } from 'ava'
 import type { Context } from 'koa'
 import { type DetachedSession, openSession, type Session } from '../../src/session/index.ts'
-import { LOCAL } from './engines.ts'
 import type { Pages, Place, Site } from './place.ts'
+import { LOCAL } from './set-ups.ts'
 import { gate, storiesOn } from './support.ts'
 
 const tell = storiesOn(LOCAL)

@@ -2,6 +2,7 @@ import type { Observer } from '../../src/session/core/events.ts'
 import type { ExpiryPolicy } from '../../src/session/core/expiry.ts'
 import type { Commit, Committed, Engine, Loaded } from '../../src/session/engines/engine.ts'
 import { Session } from '../../src/session/session.ts'
+import { SessionState } from '../../src/session/session-state.ts'
 
 interface Bench {
   readonly engine: Engine
@@ -15,7 +16,7 @@ const client = { ipAddress: null, userAgent: null }
 /** One request: opens, changes, and commits as the middleware would. */
 export async function open({ engine, expiry, now, observe }: Bench, cookie?: string) {
   const opened = cookie === undefined ? { live: false as const } : await engine.open(cookie)
-  const session = new Session(opened.live ? opened.loaded : undefined, {
+  const state = new SessionState(opened.live ? opened.loaded : undefined, {
     expiry,
     now,
     observe,
@@ -24,11 +25,12 @@ export async function open({ engine, expiry, now, observe }: Bench, cookie?: str
     save: async () => {},
     end: (one) => engine.end(one),
   })
+  const session = new Session(state)
   const commit = async (write: Commit['write'] = 'save') => {
-    const { operations: changes, ...rest } = session.take()
+    const { operations: changes, ...rest } = state.take()
     return await engine.commit({ write: rest.loaded === undefined ? 'create' : write, changes, client, ...rest })
   }
-  return { session, commit, live: opened.live }
+  return { session, state, commit, live: opened.live }
 }
 
 /** A new session with these data; answers its cookie. */

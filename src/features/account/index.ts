@@ -110,8 +110,10 @@ export default function account(services: Services): Feature {
     const changed = await users.changePassword(user, input.values.password)
     if (changed === undefined) return ctx.throw(409, CHANGED_MEANWHILE)
     const session = await ctx.session()
-    await endOthers(engine, user.id, session.id)
     await renewSignIn(ctx, services, changed)
+    // First, or an outage that keeps the others from being ended would sign this one out.
+    await session.save()
+    await endOthers(engine, user.id, session.id)
     services.log.info({ user: user.id }, 'password changed, other sessions ended')
     if (wantsJson(ctx)) {
       ctx.body = { ok: true }

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { z } from 'zod'
 import type { AccountChange } from '../../session/index.ts'
@@ -38,10 +39,12 @@ export class Orders {
    * of the same cart gets the order of the first.
    *
    * @param change the account as it is when this is ordered
+   * @param cartToken names the cart among those of its user: two users can have taken over one anonymous cart
    * @returns undefined, with nothing written, where the account has changed meanwhile or is gone
    */
-  async place(change: AccountChange, token: string, lines: readonly CartLine[]) {
+  async place(change: AccountChange, cartToken: string, lines: readonly CartLine[]) {
     const { userId } = change
+    const token = hash('sha256', `${userId} ${cartToken}`, 'base64url')
     const total = lines.reduce((sum, line) => sum + line.total, 0)
     const first = await this.#knex.transaction(async (trx) => {
       // The account comes first: its row decides, and SQLite takes its write lock at once.
@@ -63,9 +66,9 @@ export class Orders {
       return true
     })
     if (first === undefined) return undefined
+    // It is gone again where the account was deleted since.
     const order = await this.#find({ user_id: Number(userId), checkout_token: token })
-    if (order === undefined) throw new Error('The order was not written')
-    return { order, first }
+    return order && { order, first }
   }
 
   /** The user's own order, or undefined. */

@@ -76,11 +76,13 @@ export class Records {
   /**
    * The session that a forward leads to, over other forwards if need be; undefined when it has ended, or has become
    * another user's: then nothing of the former one may be seen or changed under the old key.
+   *
+   * @param maxHops for an ending there is no limit: every hop is a key that was changed while forwards live
    */
-  async endOf({ data }: Live, successor: string): Promise<Live | undefined> {
+  async endOf({ data }: Live, successor: string, maxHops = MAX_HOPS): Promise<Live | undefined> {
     const user = userIdOf(data)
     let key = successor
-    for (let hop = 1; hop <= MAX_HOPS; hop++) {
+    for (let hop = 1; hop <= maxHops; hop++) {
       const found = await this.load(key)
       if (!found.live) return undefined
       if (found.successor === undefined) {

@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Codec } from '../codec/codec.ts'
 import { emptyData, plainJson, type SessionData } from '../core/data.ts'
 import { SessionContendedError } from '../core/errors.ts'
@@ -7,6 +6,7 @@ import type { ExpiryPolicy } from '../core/expiry.ts'
 import { isSessionKey, newSessionId } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { KeyedQueue } from '../core/queue.ts'
+import { pauseAfter } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
 import type { SessionStore } from '../stores/store.ts'
 import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from './engine.ts'
@@ -34,7 +34,6 @@ export interface StoredEngineOptions {
 
 // A process whose requests follow one another closely wins most rounds, so the others need about a second.
 const ATTEMPTS = 100
-const LONGEST_PAUSE = 20
 const FORWARD_FOR = 60
 
 type Saved = Committed & { outcome: 'saved' }
@@ -117,7 +116,7 @@ export class StoredEngine implements Engine {
     if (!loaded.forwarded && (await this.#records.delete(loaded)) !== 'conflict') return
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       if (await this.#endNewest(loaded.key)) return
-      await this.#pause(attempt)
+      await pauseAfter(attempt)
     }
     throw new SessionContendedError()
   }
@@ -257,7 +256,8 @@ export class StoredEngine implements Engine {
       return true
     }
     const { loaded, successor } = found
-    const end = successor === undefined ? undefined : await this.#records.endOf(loaded, successor)
+    const end =
+      successor === undefined ? undefined : await this.#records.endOf(loaded, successor, Number.POSITIVE_INFINITY)
     // First, or a crash in between would leave a session that this key does not lead to any more.
     const mayEnd = end !== undefined && userIdOf(end.data) === userIdOf(loaded.data)
     if (mayEnd && (await this.#records.delete(end)) === 'conflict') return false
@@ -266,12 +266,7 @@ export class StoredEngine implements Engine {
 
   async #conflict(attempt: number): Promise<void> {
     this.#observe({ type: 'conflict', attempt })
-    await this.#pause(attempt)
-  }
-
-  /** The first retry is immediate; later ones spread out, so that many writers do not march in step. */
-  async #pause(attempt: number): Promise<void> {
-    if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE))
+    await pauseAfter(attempt)
   }
 }
 

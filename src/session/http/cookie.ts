@@ -88,7 +88,10 @@ export function clearCookie(settings: CookieSettings): string {
   return `${settings.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${place(settings, secure)}`
 }
 
-const MAX_LEFTOVER_PATHS = 6
+// A proxy in front takes a few kilobytes of headers, and the client names host and path.
+const MAX_LEFTOVER_PATHS = 4
+const MAX_LEFTOVER_DOMAINS = 4
+const MAX_LEFTOVER_LENGTH = 253
 
 /**
  * Set-Cookie headers that remove cookies of our name from where we do not set them: other paths that this request's path
@@ -103,8 +106,11 @@ export function leftoverCookies(settings: CookieSettings, path: string, host: st
   if (settings.name.startsWith('__Host-')) return []
   const steps = path.split('/').slice(1, 1 + MAX_LEFTOVER_PATHS)
   const above = steps.map((_step, index) => `/${steps.slice(0, index + 1).join('/')}`)
-  const paths = ['/', ...above.flatMap((one) => [one, `${one}/`])].filter((one) => ATTRIBUTE.test(one))
-  const labels = /^[a-z0-9.-]+\.[a-z][a-z0-9-]*$/i.test(host) ? host.split('.') : []
+  const paths = ['/', ...above.flatMap((one) => [one, `${one}/`])].filter(
+    (one) => one.length <= MAX_LEFTOVER_LENGTH && ATTRIBUTE.test(one),
+  )
+  const isDomain = host.length <= MAX_LEFTOVER_LENGTH && /^[a-z0-9.-]+\.[a-z][a-z0-9-]*$/i.test(host)
+  const labels = isDomain ? host.split('.').slice(-MAX_LEFTOVER_DOMAINS - 1) : []
   const domains = labels.slice(0, -1).map((_label, index) => labels.slice(index).join('.'))
   return [undefined, ...domains].flatMap((domain) =>
     paths

@@ -46,19 +46,20 @@ export async function openSession(
   const values = cookieValues(cookies, settings.cookie.name)
   const found = await openCookies(settings, values)
   const surroundings = { client, cookies: values.length, canSendCookie: () => false, sendCookie: () => {} }
-  const { session } = new OpenedSession(found, settings, surroundings)
+  const { session, state } = new OpenedSession(found, settings, surroundings)
   return {
     session,
-    close: () => session.close(),
+    close: () => state.close(),
     async refresh() {
-      await session.idle()
+      await state.idle()
       const again = await openCookies(settings, values)
       if (!again.live || again.account === 'unproven' || again.account === 'changing') {
-        session.close()
+        state.close()
         return 'ended'
       }
-      session.stored(again.loaded, true)
-      if (typeof again.account === 'object') session.renewAccount(again.account)
+      state.stored(again.loaded, true)
+      // An old key is shown nothing that came after it.
+      if (typeof again.account === 'object' && !again.loaded.forwarded) state.account.renew(again.account)
       return again.loaded.forwarded ? 'rekeyed' : 'live'
     },
   }

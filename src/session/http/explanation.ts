@@ -1,7 +1,7 @@
 import type { SecurityKind } from '../core/events.ts'
 import { EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, fixedDate } from '../core/expiry.ts'
 import type { Loaded, Opened } from '../engines/engine.ts'
-import type { Session } from '../session.ts'
+import type { SessionState } from '../session-state.ts'
 import { type Decision, settle } from './settle.ts'
 
 /** What happened to the session of one request so far, and why. Holds no key, no cookie and no value. */
@@ -82,7 +82,7 @@ const UNASKED = settle({
 /** Follows one request, where somebody wants it explained. */
 export class Trace {
   #opening: Opening | undefined
-  #session: Session | undefined
+  #state: SessionState | undefined
   #decide: (() => Decision) | undefined
   #decision: Decision | undefined
   /** As it was before it was stored. */
@@ -98,14 +98,14 @@ export class Trace {
   }
 
   /** @param decide what the answer would do about the session as it is */
-  hold(session: Session, decide: () => Decision): void {
-    this.#session = session
+  hold(state: SessionState, decide: () => Decision): void {
+    this.#state = state
     this.#decide = decide
   }
 
   async carryOut(decision: Decision, work: () => Promise<void>): Promise<void> {
     this.#decision = decision
-    this.#changes = this.#session && changesOf(this.#session)
+    this.#changes = this.#state && changesOf(this.#state)
     const { result, ...attempt } = await attempted(work)
     this.#writing = attempt
     await result
@@ -113,27 +113,27 @@ export class Trace {
 
   explain({ engine, expiry, settled }: Surroundings): Explanation {
     const opening = this.#opening
-    const session = this.#session
-    const state = session?.state()
-    const content = Object.entries(state?.content ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
+    const state = this.#state
+    const summary = state?.summary()
+    const content = Object.entries(summary?.content ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
     const unasked = opening === undefined ? UNASKED : undefined
     return {
       engine,
       settled,
       opening,
-      live: state?.loaded && clocks(expiry, state.loaded),
+      live: summary?.loaded && clocks(expiry, summary.loaded),
       content,
-      bytes: bytesOf(state?.content ?? {}),
-      ...(this.#changes ?? (session && changesOf(session)) ?? { changed: false, changedKeys: [] }),
-      flushed: state?.flushed ?? false,
+      bytes: bytesOf(summary?.content ?? {}),
+      ...(this.#changes ?? (state && changesOf(state)) ?? { changed: false, changedKeys: [] }),
+      flushed: summary?.flushed ?? false,
       decision: this.#decision ?? this.#decide?.() ?? unasked,
       writing: this.#writing,
     }
   }
 }
 
-function changesOf(session: Session) {
-  const { changed, accountChanged, changedKeys } = session.state()
+function changesOf(state: SessionState) {
+  const { changed, accountChanged, changedKeys } = state.summary()
   return { changed: changed || accountChanged, changedKeys }
 }
 

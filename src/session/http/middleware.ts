@@ -96,7 +96,7 @@ class RequestSession {
     const opened = this.#opened
     // Nobody asked, or the handler has answered without it (the store was down): there is nothing to save.
     if (opened === undefined) return
-    await opened.session.idle()
+    await opened.state.idle()
     const decision = opened.decide(ctx.status, this.#active)
     if (decision.personal && (decision.cookie !== 'none' || !ctx.response.get('Cache-Control'))) {
       ctx.set('Cache-Control', 'private, no-store')
@@ -111,7 +111,7 @@ class RequestSession {
     if (this.#opening === undefined) return
     this.#ctx.vary('Cookie')
     this.#opening.then(
-      (session) => session.close(),
+      () => this.#opened?.state.close(),
       () => {},
     )
   }
@@ -145,8 +145,8 @@ class RequestSession {
         ctx.state['sessionDropped'] = keys
       },
     })
-    this.#trace?.hold(opened.session, () => opened.decide(ctx.status, this.#active))
-    if (this.#closed) opened.session.close()
+    this.#trace?.hold(opened.state, () => opened.decide(ctx.status, this.#active))
+    if (this.#closed) opened.state.close()
     this.#opened = opened
     return opened.session
   }
@@ -155,7 +155,7 @@ class RequestSession {
     if (decision.cookie === 'clear') this.#send(clearCookie(this.#options.cookie))
     const done = opened.carryOut(decision)
     // What the handler left running may go on reading; a change from now on would be in no save.
-    opened.session.close()
+    opened.state.close()
     await done
   }
 

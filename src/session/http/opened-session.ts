@@ -6,7 +6,8 @@ import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, MAX_COOKIE_
 import type { Operations } from '../core/operations.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Client, Engine, Loaded, Opened } from '../engines/engine.ts'
-import { type Batch, Session } from '../session.ts'
+import { Session } from '../session.ts'
+import { type Batch, SessionState } from '../session-state.ts'
 import { type CookieSettings, setCookie } from './cookie.ts'
 import { type Decision, settle } from './settle.ts'
 
@@ -41,7 +42,12 @@ const MAX_COOKIES = 4
 /** A session with the cookie that led to it, and the account of its user. */
 export type Found = Opened & { readonly value?: string; readonly account?: Account | NoAccount }
 
-/** Where the cookies of one name lead, and the account of whoever is signed in there. */
+/**
+ * Finds where the cookies of one name lead, and the account of whoever is signed in there.
+ *
+ * @param values what the Cookie header gives under the name of the settings' cookie
+ * @throws StoreUnavailableError; SessionContendedError where the session of an account that is gone could not be ended
+ */
 export async function openCookies(settings: SessionSettings, values: readonly string[]): Promise<Found> {
   const found = await openLive(settings.engine, values)
   const userId = found.live ? userIdOf(found.loaded.data) : null
@@ -66,7 +72,10 @@ async function openLive(engine: Engine, values: readonly string[]): Promise<Foun
 
 /** A session, and what became of it in the storage and in the browser. */
 export class OpenedSession {
+  /** For handlers. */
   readonly session: Session
+  /** The same session, for whoever drives it. */
+  readonly state: SessionState
   readonly #settings: SessionSettings
   readonly #surroundings: Surroundings
   readonly #expiry: ExpiryPolicy
@@ -77,6 +86,10 @@ export class OpenedSession {
   /** The cookie that the browser has or is being sent, and whether it ends with the browser. */
   #sent: { value: string; withBrowser: boolean } | undefined
 
+  /**
+   * @param opened what {@link openCookies} has found
+   * @param surroundings where a cookie can be sent, and who is asking
+   */
   constructor(opened: Found, settings: SessionSettings, surroundings: Surroundings) {
     this.#settings = settings
     this.#surroundings = surroundings
@@ -101,12 +114,18 @@ export class OpenedSession {
       end: (loaded: Loaded) => settings.engine.end(loaded),
       accounts: settings.accounts,
     }
-    this.session = new Session(opened.live ? opened.loaded : undefined, context, opened.account)
+    this.state = new SessionState(opened.live ? opened.loaded : undefined, context, opened.account)
+    this.session = new Session(this.state)
   }
 
-  /** What to do about the session as it is. @param active whether reading it counts as activity */
+  /**
+   * What to do about the session as it is.
+   *
+   * @param status the HTTP status of the answer
+   * @param active whether reading it counts as activity
+   */
   decide(status: number, active: boolean): Decision {
-    const { loaded, changed, accountChanged, empty, flushed, cycled } = this.session.state()
+    const { loaded, changed, accountChanged, empty, flushed, cycled } = this.state.summary()
     return settle({
       status,
       asked: true,
@@ -128,51 +147,57 @@ export class OpenedSession {
    * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
    */
   async carryOut({ write, account }: Decision): Promise<void> {
-    if (account && this.session.accountFirst) await this.session.commitAccount()
+    if (account && this.state.account.first) await this.state.account.commit()
     await this.#write(write)
     // Another request has changed meanwhile what the account was taking over.
-    if (write !== 'none' && this.session.accountFirst) await this.carryOut(this.decide(200, false))
-    else if (account) await this.session.commitAccount()
+    if (write !== 'none' && this.state.account.first) await this.carryOut(this.decide(200, false))
+    else if (account) await this.state.account.commit()
   }
 
   async #write(write: Decision['write']): Promise<void> {
     if (write === 'none') return
     if (write === 'touch') {
-      const { loaded } = this.session.state()
+      const { loaded } = this.state.summary()
       const touched = loaded && (await this.#settings.engine.touch(loaded))
-      if (touched) this.#send(touched.cookie, touched.loaded)
+      const header = touched && this.#header(touched.cookie, touched.loaded)
+      if (header !== undefined) this.#surroundings.sendCookie(header)
       return
     }
-    const batch = this.session.take()
+    const batch = this.state.take()
+    const changes = batch.operations
+    const { loaded, replayed, cookie, dropped, header } = await this.#commit(write, batch)
     try {
-      await this.#commit(write, batch)
-    } catch (error) {
-      // What may have been stored must not be stored again; anything else was refused, and stored nothing.
-      if (error instanceof StoreUnavailableError) this.session.fail()
-      else this.session.restore(batch)
-      throw error
+      this.state.stored(loaded, replayed)
+    } finally {
+      // Going on from newer data can fail, and the browser needs the new key all the same.
+      if (header !== undefined) this.#surroundings.sendCookie(header)
     }
-  }
-
-  async #commit(write: 'create' | 'save' | 'cycle', batch: Batch): Promise<void> {
-    const { operations: changes, ...rest } = batch
-    const { client } = this.#surroundings
-    const { accounts } = this.#settings
-    if (accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.beginAnonymous()
-    const committed = await this.#settings.engine.commit({ write, changes, client, ...rest })
-    if (committed.outcome === 'ended') {
-      this.#observe({ type: 'ended' })
-      throw new SessionEndedError()
-    }
-    const { loaded, replayed, cookie, dropped } = committed
-    this.session.stored(loaded, replayed)
     if (replayed) this.#observe({ type: 'replayed' })
     if (replayed && changes.overwritten.length > 0) this.#observe({ type: 'overwritten', keys: changes.overwritten })
     // A store tells of what it keeps by itself.
     if (loaded.key === null && cookie !== undefined) this.#observe({ type: 'size', bytes: cookie.length })
     if (dropped !== undefined) this.#surroundings.dropped?.(dropped)
-    this.#send(cookie, loaded)
     if (changes.signedIn !== undefined) await this.#adopt(changes, changes.signedIn)
+  }
+
+  /** Stores a batch. What may have been stored must not be stored again; where it was refused, the session has it back. */
+  async #commit(write: 'create' | 'save' | 'cycle', batch: Batch) {
+    const { operations: changes, ...rest } = batch
+    const { client } = this.#surroundings
+    const { accounts, engine } = this.#settings
+    if (accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.beginAnonymous()
+    try {
+      const committed = await engine.commit({ write, changes, client, ...rest })
+      if (committed.outcome === 'saved') {
+        return { ...committed, header: this.#header(committed.cookie, committed.loaded) }
+      }
+      this.#observe({ type: 'ended' })
+      throw new SessionEndedError()
+    } catch (error) {
+      if (error instanceof StoreUnavailableError) this.state.fail()
+      else this.state.restore(batch)
+      throw error
+    }
   }
 
   /** Somebody has signed in meanwhile: what this request changed of the account's slices belongs to the account. */
@@ -181,19 +206,20 @@ export class OpenedSession {
     if (userId === null || changes.forAccount().empty) return
     const account = await this.#settings.accounts?.load(userId, theirs)
     if (account === undefined || typeof account === 'string') throw new SessionEndedError()
-    await this.session.adoptInto(account, userId, changes)
+    await this.state.account.adoptInto(account, userId, changes)
   }
 
   /** Only a new value or a new kind of expiry is sent: a late answer must not replace what a newer one has set. */
-  #send(value: string | undefined, loaded: Loaded): void {
+  #header(value: string | undefined, loaded: Loaded): string | undefined {
     const { cookie, engine } = this.#settings
     const withBrowser = this.#withBrowser(loaded)
-    if (value === undefined) return
+    if (value === undefined) return undefined
     const same = value === this.#sent?.value && withBrowser === this.#sent.withBrowser
-    if (same && engine.refreshesCookie !== true) return
-    this.#sent = { value, withBrowser }
+    if (same && engine.refreshesCookie !== true) return undefined
     const maxAge = withBrowser ? undefined : this.#maxAge(loaded)
-    this.#surroundings.sendCookie(setCookie(cookie, value, maxAge, this.#now()))
+    const header = setCookie(cookie, value, maxAge, this.#now())
+    this.#sent = { value, withBrowser }
+    return header
   }
 
   /** The server's clocks decide; the browser keeps the cookie for as long as any of them may allow. */

@@ -41,7 +41,7 @@ const NOTHING = { write: 'none', account: false, cookie: 'none', vary: true, per
 export function settle(facts: Facts): Decision {
   if (!facts.asked) return { ...NOTHING, vary: false, why: 'the handler never asked for the session' }
   if (facts.status >= 500) {
-    return facts.flushed && facts.hadCookie
+    return facts.flushed && facts.hadCookie && !facts.live
       ? { ...NOTHING, cookie: 'clear', personal: true, why: 'the session was ended, although the request failed' }
       : { ...NOTHING, personal: facts.live, why: 'nothing is saved when a request fails' }
   }

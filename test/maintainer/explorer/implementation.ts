@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 /** The session engine under test: the one in `src/`, or a copy of it with one guard removed. */
 export type Implementation = Awaited<ReturnType<typeof loadEngine>>
 
-const SOURCE = new URL('../../../src/session', import.meta.url)
+const SOURCE = new URL('../../../src/session/', import.meta.url)
 
 /** A replacement in the source text of one file. */
 export interface Patch {
@@ -17,14 +17,14 @@ export interface Patch {
   readonly to: string
 }
 
-/** @param root the folder that holds `opened-session.ts` and the rest */
+/** @param root the folder that holds `session.ts` and the rest, with a slash at its end */
 export async function loadEngine(root: URL = SOURCE) {
   const load = (path: string): Promise<unknown> => import(new URL(path, root).href)
   const { StoredEngine } = (await load('engines/stored.ts')) as typeof import('../../../src/session/engines/stored.ts')
-  const opened = (await load('opened-session.ts')) as typeof import('../../../src/session/http/opened-session.ts')
+  const opened = (await load('http/opened-session.ts')) as typeof import('../../../src/session/http/opened-session.ts')
   const { signIn } = (await load('sign-in.ts')) as typeof import('../../../src/session/sign-in.ts')
   const { defineSlice } = (await load('slice.ts')) as typeof import('../../../src/session/slice.ts')
-  const errors = (await load('errors.ts')) as typeof import('../../../src/session/core/errors.ts')
+  const errors = (await load('core/errors.ts')) as typeof import('../../../src/session/core/errors.ts')
   const list = {
     '~standard': {
       validate: (value: unknown) =>

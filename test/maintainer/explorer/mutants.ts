@@ -15,7 +15,7 @@ export interface Mutant {
 
 const ENGINE = 'engines/stored.ts'
 const RECORDS = 'engines/records.ts'
-const OPENED = 'opened-session.ts'
+const OPENED = 'http/opened-session.ts'
 const SERIAL = '1 or 2'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -123,8 +123,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending follows forwards',
     patch: {
       file: ENGINE,
-      from: 'const end = successor === undefined ? undefined : await this.#records.endOf(successor)',
-      to: 'const end = undefined',
+      from: 'await this.#records.endOf(loaded, successor, Number.POSITIVE_INFINITY)',
+      to: 'undefined',
     },
     ops: ['logout', 'change key'],
     breaks: SERIAL,
@@ -246,7 +246,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     guard: 'a cookie is sent when it is new',
-    patch: { file: OPENED, from: 'if (same && engine.refreshesCookie !== true) return', to: '' },
+    patch: { file: OPENED, from: 'if (same && engine.refreshesCookie !== true) return undefined', to: '' },
     ops: ['update', 'change key'],
     breaks: '3',
   },
@@ -254,8 +254,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'nothing is stored again after a save that may have been stored',
     patch: {
       file: OPENED,
-      from: 'if (error instanceof StoreUnavailableError) this.session.fail()',
-      to: 'if (false) this.session.fail()',
+      from: 'if (error instanceof StoreUnavailableError) this.state.fail()',
+      to: 'if (false) this.state.fail()',
     },
     ops: ['save twice', 'read'],
     faults: 1,
@@ -263,14 +263,14 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     guard: 'a session that was saved with the answer takes no change',
-    patch: { file: 'session.ts', from: "if (this.#state === 'open') this.#state = 'closed'", to: '' },
+    patch: { file: 'session-state.ts', from: "if (this.#state === 'open') this.#state = 'closed'", to: '' },
     ops: ['too late', 'read'],
     breaks: SERIAL,
   },
   {
     guard: 'changes that come during a save are the next batch',
     patch: {
-      file: 'document.ts',
+      file: 'core/document.ts',
       from: 'this.#operations = new Operations()\n    this.#originals.clear()',
       to: 'this.#originals.clear()',
     },

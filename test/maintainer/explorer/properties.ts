@@ -55,6 +55,9 @@ async function signedOutBrowser(program: Program, world: World): Promise<string 
   }
   const engine = quiet(world)
   for (const [browser, key] of world.jars) {
+    // A sign-in that joined another hands out the key a second time, and may arrive after the key's next change.
+    const handedOut = world.visits.filter(({ cookies }) => cookies.includes(key)).length
+    if (handedOut > 1 && keysOf(world).laterThan(key).size > 0) continue
     const opened = await engine.open(key)
     const name = world.records.nameOf(key)
     if (!opened.live) return `3: the browser ${browser} holds ${name}, which opens nothing`

@@ -60,10 +60,10 @@ function mayRead(model: Model, { key, found, forwarded }: Happening & { kind: 'r
 function endedOf(model: Model, { id = '', user }: Happening & { kind: 'end others' }, keys: Keys): Model[] {
   const data = model.live.get(id)
   if (data === undefined) return [model]
-  // Nobody's by now: it may have been found while it was the user's.
-  if (userOf(data) === null)
-    return [model, ended(model, id), { ...model, dead: new Set([...model.dead, ...oldKeys(model, id, keys)]) }]
-  return [userOf(data) === user ? ended(model, id) : model]
+  if (userOf(data) === user) return [ended(model, id)]
+  // Another's or nobody's by now: what it was found under while it was the user's may go.
+  const without = { ...model, dead: new Set([...model.dead, ...oldKeys(model, id, keys)]) }
+  return userOf(data) === null ? [model, without, ended(model, id)] : [model, without]
 }
 
 function oldKeys({ replaced }: Model, id: string | undefined, { idOf }: Keys): string[] {

@@ -80,7 +80,7 @@ export class Handler {
     if (decision.cookie === 'clear') this.#visit.cookies.push('')
     const done = () => {
       const carriedOut = this.#opened.carryOut(decision)
-      this.#session.close()
+      this.#opened.state.close()
       return carriedOut
     }
     if (decision.write === 'none' || decision.write === 'touch') await done()

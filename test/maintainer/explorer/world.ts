@@ -101,7 +101,7 @@ export class World {
         for (const op of ops) await handler.perform(op)
         await handler.settle(ops.includes('touch'))
       } finally {
-        opened.session.close()
+        opened.state.close()
       }
       if (ops.includes('too late')) handler.tooLate()
     } catch (error) {

@@ -245,7 +245,11 @@ test('a forward holds the next key and the data, under the old key alone', (t) =
     t.deepEqual(codec.decode(key, text), { ok: true, data: held, successor: SUCCESSOR })
     t.false(codec.decode(other, text).ok)
     t.false(sealed([NEW], 'other').decode(key, text).ok)
-    t.deepEqual(sealed(['a newer secret', NEW]).decode(key, text), { ok: true, data: held, successor: SUCCESSOR })
+    t.deepEqual(sealed(['a newer secret: 4c7a9be21f6d8035', NEW]).decode(key, text), {
+      ok: true,
+      data: held,
+      successor: SUCCESSOR,
+    })
   }
 })
 

@@ -25,11 +25,11 @@ test('late, after a change of key: read, but not changed, and no cookie', async 
   const [early, changing] = [await open(bench, cookie), await open(bench, cookie)]
   const next = cookieOf(await changing.commit('cycle'))
   const late = await open(bench, cookie)
-  for (const { session, commit } of [early, late]) {
+  for (const { session, state, commit } of [early, late]) {
     session.set('a', 1)
     t.deepEqual(await commit(), { outcome: 'ended' })
     t.deepEqual(await commit('cycle'), { outcome: 'ended' })
-    const { loaded } = session.state()
+    const { loaded } = state
     if (loaded === undefined) return t.fail()
     t.is(await bench.engine.touch(loaded), undefined)
   }

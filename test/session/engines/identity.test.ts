@@ -290,6 +290,16 @@ test('keys are followed over four changes and no more, and a logout by any of th
   t.is(await live(bench.store), 0)
 })
 
+test('a logout that was under way during many changes of key ends the session, or is refused', async (t) => {
+  const bench = testEngine()
+  const keys = [await begun(bench, MINE)]
+  const late = await open(bench, keys[0])
+  for (let n = 0; n < 7; n++) keys.push(cookieOf(await (await open(bench, keys.at(-1))).commit('cycle')))
+  await late.session.flush()
+  t.is(await live(bench.store), 0)
+  t.is(await read(bench, keys.at(-1) ?? ''), undefined)
+})
+
 test('a late change after the end is refused, a sign-in too', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { n: 0 })

@@ -17,8 +17,7 @@ async function add({ session, commit }: Request): Promise<Saved> {
 /** What a request does whose session ends meanwhile. Returns the cookie that it leaves in the browser for the session. */
 const CHANGES: Record<string, (request: Request, house: House) => Promise<Saved>> = {
   change: add,
-  touch: async ({ session }, { engine }) => {
-    const { loaded } = session.state()
+  touch: async ({ state: { loaded } }, { engine }) => {
     return loaded && (await engine.touch(loaded))?.cookie
   },
   // A logout that began before does not know the new key, here as in every engine.

@@ -182,7 +182,7 @@ test('a touch moves the expiry, unless somebody saved meanwhile', async (t) => {
   const cookie = await begun(bench)
   const [reader, writer] = [await open(bench, cookie), await open(bench, cookie)]
   bench.clock.now = START + 1000
-  const { loaded } = reader.session.state()
+  const { loaded } = reader.state
   if (loaded === undefined) return t.fail()
   t.is((await bench.engine.touch(loaded))?.loaded.expires, START + 1000 + 1_209_600_000)
   writer.session.set('a', 1)

@@ -18,9 +18,6 @@ const TABLE = 'session_revocations'
 const TIMEOUT = 5000
 const BATCH = 1000
 const PAUSE = 20
-const ATTEMPTS = 4
-// Deadlock or serialization failure: the statement did nothing and may be sent again.
-const TRANSIENT = new Set<unknown>(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
 
 /** Revocations in a table, for any number of processes. Each operation is one prepared statement. */
 export class DatabaseRevocations implements Revocations {
@@ -88,13 +85,10 @@ export class DatabaseRevocations implements Revocations {
   }
 
   async #run(sql: string, bindings: readonly Binding[], timeout?: number): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#statements.run(sql, bindings, timeout)
-      } catch (error) {
-        const transient = error instanceof Error && 'code' in error && TRANSIENT.has(error.code)
-        if (!transient || attempt === ATTEMPTS) throw new StoreUnavailableError(error)
-      }
+    try {
+      return await this.#statements.run(sql, bindings, timeout)
+    } catch (error) {
+      throw new StoreUnavailableError(error)
     }
   }
 }

@@ -55,6 +55,10 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }
 
+// Deadlock (MySQL, PostgreSQL) and serialization failure: the statement did nothing and may be sent again.
+const TRANSIENT = new Set<string | undefined>(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
+const ATTEMPTS = 4
+
 interface Driver {
   run(connection: unknown, sql: string, bindings: readonly Binding[]): Promise<Result>
   /** Closes a connection whose answer did not come, so that the pool opens another. */
@@ -97,6 +101,16 @@ export class PreparedStatements {
 
   /** The same for a statement that is made when the connection is there, out of what has gathered until then. */
   async compose(make: () => Statement, timeout = this.#timeout): Promise<Result> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#send(make, timeout)
+      } catch (error) {
+        if (!TRANSIENT.has(codeOf(error)) || attempt === ATTEMPTS) throw error
+      }
+    }
+  }
+
+  async #send(make: () => Statement, timeout: number): Promise<Result> {
     const connection: unknown = await this.#knex.client.acquireConnection()
     let statement: string | undefined
     try {

@@ -55,9 +55,6 @@ const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 const TIMEOUT = 5000
 // For what goes through the whole table, and has nobody waiting for a page.
 const UNHURRIED = Number.POSITIVE_INFINITY
-const ATTEMPTS = 4
-// Deadlock (MySQL, PostgreSQL) and serialization failure: the statement did nothing and may be sent again.
-const TRANSIENT = new Set(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
 
 /**
  * Sessions in a table, over any Knex. Each operation of the hot path is one prepared statement; on SQLite one is for all
@@ -265,14 +262,10 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async #send(make: () => Statement, timeout?: number): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#statements.compose(make, timeout)
-      } catch (error) {
-        const code = codeOf(error)
-        if (code !== undefined && TRANSIENT.has(code) && attempt < ATTEMPTS) continue
-        throw isTaken(error, code) ? new KeyTakenError() : new StoreUnavailableError(error)
-      }
+    try {
+      return await this.#statements.compose(make, timeout)
+    } catch (error) {
+      throw isTaken(error, codeOf(error)) ? new KeyTakenError() : new StoreUnavailableError(error)
     }
   }
 }

@@ -18,9 +18,6 @@ export interface DatabaseLeaseOptions {
 const TABLE = 'session_leases'
 const TERM = 60_000
 const TIMEOUT = 5000
-const ATTEMPTS = 4
-// Deadlock or serialization failure: the statement did nothing and may be sent again.
-const TRANSIENT = new Set<unknown>(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
 
 /**
  * A row that one process at a time owns, across machines: each step is one conditional statement. The lease of a process
@@ -102,14 +99,11 @@ export class DatabaseLease {
   }
 
   async #run(sql: string, bindings: readonly Binding[]): Promise<boolean> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const { changes }: Result = await this.#statements.run(sql, bindings)
-        return changes > 0
-      } catch (error) {
-        const transient = error instanceof Error && 'code' in error && TRANSIENT.has(error.code)
-        if (!transient || attempt === ATTEMPTS) throw new StoreUnavailableError(error)
-      }
+    try {
+      const { changes }: Result = await this.#statements.run(sql, bindings)
+      return changes > 0
+    } catch (error) {
+      throw new StoreUnavailableError(error)
     }
   }
 }
