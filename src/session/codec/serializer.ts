@@ -39,7 +39,7 @@ export function checkSize(bytes: number, { maxBytes = MAX_BYTES, onNearlyFull }:
 /**
  * Narrows a parsed value to session data.
  *
- * @throws TypeError when the value is not a JSON object (Django lets lists and strings through, behaviour 25).
+ * @throws TypeError when the value is not a JSON object (Django lets lists and strings through).
  */
 export function asData(value: unknown): SessionData {
   if (!isJsonObject(value)) throw new TypeError('Session data must be an object')

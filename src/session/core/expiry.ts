@@ -26,7 +26,7 @@ export const MAX_COOKIE_AGE = 34_560_000
 export const EXPIRY_KEY = '_session_expiry'
 
 /**
- * What `setExpiry` stores: seconds verbatim, a date as ISO text that Python reads too (behaviour 30).
+ * What `setExpiry` stores: seconds verbatim, a date as ISO text that Python reads too.
  *
  * @throws RangeError for a number that leads to no date, or an invalid date.
  */
@@ -39,19 +39,19 @@ export function storedExpiry(value: number | Date): number | string {
   return value.toISOString().replace('.000Z', 'Z').replace('Z', '+00:00')
 }
 
-/** Seconds until a session saved at `now` (ms) expires by the cookie age or its own expiry (behaviour 31). */
+/** Seconds until a session saved at `now` (ms) expires by the cookie age or its own expiry. */
 export function expiryAge(policy: ExpiryPolicy, stored: Json | undefined, now: number): number {
   const date = fixedDate(stored)
   if (date !== undefined) return Math.floor((date - now) / 1000)
   return typeof stored === 'number' && stored !== 0 ? stored : policy.cookieAge
 }
 
-/** The moment at which that age is over (behaviour 32). */
+/** The moment at which that age is over. */
 export function expiryDate(policy: ExpiryPolicy, stored: Json | undefined, now: number): Date {
   return new Date(Math.min(fixedDate(stored) ?? now + expiryAge(policy, stored, now) * 1000, LAST_MOMENT))
 }
 
-/** Whether the cookie lives only as long as the browser (behaviour 34). */
+/** Whether the cookie lives only as long as the browser. */
 export function closesWithBrowser(policy: ExpiryPolicy, stored: Json | undefined): boolean {
   return stored === undefined || stored === null ? policy.atBrowserClose : stored === 0 || stored === false
 }

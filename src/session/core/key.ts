@@ -6,7 +6,7 @@ const LENGTH = 32
 const FAIR = 256 - (256 % ALPHABET.length)
 const KEY = /^[a-z0-9]{32}$/
 
-/** A new session key: 32 characters of a-z0-9 (165 bits) from the system's CSPRNG (Django behaviour 5, ASVS 7.2.3). */
+/** A new session key: 32 characters of a-z0-9 (165 bits) from the system's CSPRNG (ASVS 7.2.3). */
 export function newSessionKey(): string {
   let key = ''
   while (key.length < LENGTH) {

@@ -90,7 +90,7 @@ export interface Engine {
   readonly refreshesCookie?: boolean
   /** The clocks that this engine keeps where they are stricter than the application's. */
   readonly expiry?: ExpiryPolicy | undefined
-  /** Never adopts what the client sent: a cookie that leads nowhere is anonymous (Django behaviour 6). */
+  /** Never adopts what the client sent: a cookie that leads nowhere is anonymous. */
   open(cookie: string): Promise<Opened>
   /** @throws SessionTooLargeError, SessionContendedError */
   commit(commit: Commit): Promise<Committed>

@@ -37,7 +37,7 @@ export interface Decision {
 
 const NOTHING = { write: 'none', account: false, cookie: 'none', vary: true, personal: false } as const
 
-/** One pure function decides: what happened in, what to save, set and send out (Django behaviours 86 to 97). */
+/** One pure function decides: what happened in, what to save, set and send out. */
 export function settle(facts: Facts): Decision {
   if (!facts.asked) return { ...NOTHING, vary: false, why: 'the handler never asked for the session' }
   if (facts.status >= 500) {

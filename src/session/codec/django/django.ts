@@ -6,7 +6,7 @@ import { checkSecrets, type Secrets } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
 import { BadSignature, dumps, fromBase62, loads, pythonJson, SignatureExpired } from './signing.ts'
 
-// Python derives it from the class name, which is the same in all five of Django's backends (behaviour 21).
+// Python derives it from the class name, which is the same in all five of Django's backends.
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
 const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
 
@@ -20,7 +20,7 @@ export interface DjangoOptions extends SizeLimit {
 }
 
 /**
- * Django's stored sessions, byte for byte: signed, not encrypted, under the raw session key (behaviours 21 to 25).
+ * Django's stored sessions, byte for byte: signed, not encrypted, under the raw session key.
  *
  * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
  */
@@ -36,7 +36,7 @@ export function djangoCodec(options: DjangoOptions): Codec {
 }
 
 /**
- * Django's signed_cookies: the cookie is the session (behaviours 80, 81).
+ * Django's signed_cookies: the cookie is the session.
  *
  * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
  */
@@ -55,7 +55,7 @@ export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
 
 /**
  * Reads from stored text the expiry that its session sets for itself, seconds or a moment: for Django's files, which
- * have no other place for it (behaviour 77).
+ * have no other place for it.
  */
 export function djangoOwnExpiry(codec: Codec): (text: string) => number | Date | undefined {
   return (text) => {

@@ -12,7 +12,7 @@ export interface SignedCookieOptions {
 }
 
 /**
- * The value for a cookie outside the session, signed as Django's set_signed_cookie does (behaviour 113).
+ * The value for a cookie outside the session, signed as Django's set_signed_cookie does.
  *
  * @throws RangeError for secrets that are missing or too short
  */

@@ -17,7 +17,7 @@ export class SignatureExpired extends BadSignature {
   override readonly name = 'SignatureExpired'
 }
 
-/** A number in base 62, digits, upper case, lower case (Django behaviour 108). */
+/** A number in base 62, digits, upper case, lower case. */
 export function toBase62(number: number): string {
   if (number === 0) return '0'
   let rest = Math.abs(number)
@@ -37,7 +37,7 @@ export function fromBase62(text: string): number {
   return text.startsWith('-') ? -value : value
 }
 
-/** HMAC under a key derived from salt and secret (behaviour 106). */
+/** HMAC under a key derived from salt and secret. */
 export function saltedHmac(
   salt: string,
   value: string,
@@ -50,19 +50,19 @@ export function saltedHmac(
 
 /** What a signature is made with. Secrets of any length, as in Django: the codecs and signed cookies check them. */
 export interface SigningOptions {
-  /** The first signs, all of them verify (behaviour 111). */
+  /** The first signs, all of them verify. */
   readonly secrets: Secrets
   readonly salt: string
   readonly separator?: string
 }
 
-/** Signs text as Django's Signer does (behaviours 105 to 107). */
+/** Signs text as Django's Signer does. */
 export class Signer {
   readonly #secrets: Secrets
   readonly #salt: string
   readonly #separator: string
 
-  /** @throws RangeError for a separator that signed text could contain (behaviour 105) */
+  /** @throws RangeError for a separator that signed text could contain */
   constructor({ secrets, salt, separator = SEPARATOR }: SigningOptions) {
     if (/^[A-z0-9-_=]*$/.test(separator)) throw new RangeError(`Unsafe separator "${separator}"`)
     this.#secrets = secrets
@@ -145,7 +145,7 @@ export function loads(text: string, options: SigningOptions & AgeLimit & { maxBy
   return compressed ? inflateSync(bytes, { maxOutputLength: options.maxBytes }) : bytes
 }
 
-/** JSON as Python writes it: compact, and everything outside printable ASCII escaped (behaviour 109). */
+/** JSON as Python writes it: compact, and everything outside printable ASCII escaped. */
 export function pythonJson(value: unknown): Buffer {
   const escaped = JSON.stringify(value).replace(
     /[\u007f-\uffff]/g,

@@ -41,7 +41,7 @@ const FORWARD_FOR = 60
 const ATTEMPTS = 100
 
 /**
- * Sessions that live in the cookie alone. Overlapping changes are last-writer-wins (Django behaviours 80 to 84).
+ * Sessions that live in the cookie alone. Overlapping changes are last-writer-wins.
  *
  * With revocations, a signed-in session can be ended: each of its requests costs one statement, and an ended cookie is
  * refused everywhere. An anonymous session costs none, and a copy of its cookie works until its age is over.
@@ -85,7 +85,7 @@ export class CookieEngine implements Engine {
   }
 
   async open(cookie: string): Promise<Opened> {
-    // Of any age: the session's own expiry, which decides over it, is inside (Django ignores it here, behaviour 81).
+    // Of any age: the session's own expiry, which decides over it, is inside (Django ignores it here).
     const decoded = this.#codec.decode(cookie, Number.POSITIVE_INFINITY)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
     const { data, signIn, createdAt = decoded.issuedAt } = takeReserved(cookie, decoded)

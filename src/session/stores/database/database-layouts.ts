@@ -113,7 +113,7 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
 }
 
 /**
- * Django's table (behaviours 52 to 59). It has no version, so the stored text is the version; it has no metadata, so
+ * Django's table. It has no version, so the stored text is the version; it has no metadata, so
  * birth and last activity read as 0.
  */
 export function djangoLayout(table: string, dialect: Dialect): Layout {
@@ -191,7 +191,7 @@ function changeMany(
   )
 }
 
-/** `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, the fraction left out when it is 0 (behaviour 59). */
+/** `YYYY-MM-DD HH:MM:SS.ffffff` in UTC, the fraction left out when it is 0. */
 function pythonDateText(milliseconds: number): string {
   const text = new Date(milliseconds).toISOString().replace('T', ' ').slice(0, 23)
   return text.endsWith('.000') ? text.slice(0, 19) : `${text}000`

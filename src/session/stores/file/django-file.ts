@@ -16,14 +16,14 @@ export interface DjangoFileOptions {
   readonly now?: () => number
 }
 
-// Django's own rule (behaviour 74), and no more than a file name may hold.
+// Django's own rule, and no more than a file name may hold.
 const KEY = /^[a-z0-9]{1,128}$/
 
 /**
- * The files of Django's file backend, byte for byte (behaviours 72 to 79), for a folder that both read and write.
+ * The files of Django's file backend, byte for byte, for a folder that both read and write.
  *
  * A session expires by its own expiry or `cookieAge` after the file's modification time, which is therefore set to
- * match. Unlike Django (behaviour 78) a session of its own number of seconds does end. Where its own expiry is a
+ * match. Unlike Django a session of its own number of seconds does end. Where its own expiry is a
  * moment, that alone counts: an earlier `expires` has no place in such a file. Django takes no lock, so a save of
  * Django's at the same instant as one here may undo it.
  */
