@@ -1,12 +1,22 @@
 import type { ExecutionContext } from 'ava'
 import { signIn } from '../../src/session/index.ts'
+import { type Clock, goesBy } from './clock.ts'
 import type { Page, Pages, Place } from './place.ts'
 import { arrive, gate, type Tell } from './support.ts'
 
 const ANONYMOUS = [null, null]
 
-/** A visitor of a site in two processes, one of whose pages waits when its change is done. */
-export async function visitor(t: ExecutionContext, place: Place, more: Pages = {}) {
+/**
+ * A visitor of a site in two processes, one of whose pages waits when its change is done.
+ *
+ * @param clocks those of both processes; the real one by default
+ */
+export async function visitor(
+  t: ExecutionContext,
+  place: Place,
+  more: Pages = {},
+  clocks?: readonly [here: Clock, there: Clock],
+) {
   const { pass, arrived, open } = gate()
   const pages: Pages = {
     '/begin': (session) => {
@@ -25,9 +35,14 @@ export async function visitor(t: ExecutionContext, place: Place, more: Pages = {
   }
   const here = await place.site(t, pages)
   const there = await place.site(t, pages, 1)
+  if (clocks !== undefined) {
+    goesBy(here, clocks[0])
+    goesBy(there, clocks[1])
+  }
   const browser = here.browser()
   t.is((await browser.get('/begin')).status, 200)
   return {
+    here,
     browser,
     /** The same visitor in the other process, with a jar apart: an answer reaches the browser when the story says so. */
     elsewhere: there.browser(browser.jar.cloneSync()),

@@ -11,8 +11,8 @@ for (const { engines, document, says } of Object.values<Exception>(EXCEPTIONS)) 
       const text = readFileSync(join(projectRoot, document), 'utf8').replaceAll(/\s+/g, ' ')
       return void t.true(text.includes(says))
     }
-    // A name has the format or the place of the session behind a comma.
-    const named = new Set(engines.map((engine) => engine.split(',')[0]))
+    // A name has the format or the place of the session behind a comma, and the server behind "on".
+    const named = new Set(engines.map((engine) => engine.split(/,| on /)[0]))
     const saying = VARIANTS.filter(({ exceptions }) => exceptions.includes(says))
     t.deepEqual(new Set(saying.map(({ engine }) => engine)), named)
   })

@@ -1,6 +1,9 @@
 import { overlappingChanges } from './changes.ts'
+import { clocksAndSignOuts, clocksApart, overlapsOfClocks } from './clocks.ts'
+import { droppedSlices } from './dropped.ts'
 import { endings } from './endings.ts'
 import { keyChanges } from './keys.ts'
+import { restoredBackups } from './restored.ts'
 import { onDatabase } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
@@ -8,3 +11,8 @@ const tell = storiesOn(onDatabase('PostgreSQL'))
 overlappingChanges(tell)
 endings(tell)
 keyChanges(tell)
+clocksApart(tell)
+overlapsOfClocks(tell)
+clocksAndSignOuts(tell)
+droppedSlices(tell)
+restoredBackups(tell)

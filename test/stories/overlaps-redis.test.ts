@@ -1,10 +1,21 @@
 import { overlappingChanges } from './changes.ts'
+import { clocksAndSignOuts, clocksApart, overlapsOfClocks } from './clocks.ts'
+import { droppedSlices } from './dropped.ts'
 import { endings } from './endings.ts'
+import { evictions } from './evictions.ts'
 import { keyChanges } from './keys.ts'
+import { restoredBackups } from './restored.ts'
 import { onCache } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
-const tell = storiesOn(onCache('redis'))
+const engines = onCache('redis')
+const tell = storiesOn(engines)
 overlappingChanges(tell)
 endings(tell)
 keyChanges(tell)
+clocksApart(tell)
+overlapsOfClocks(tell)
+clocksAndSignOuts(tell)
+droppedSlices(tell)
+evictions(engines)
+restoredBackups(tell)

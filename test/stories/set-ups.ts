@@ -20,6 +20,7 @@ export const LOCAL: readonly StoryEngine[] = [
   { name: 'cache', env: { SESSION_ENGINE: 'cache' }, oneProcess: true },
   { name: 'cached_db', env: { SESSION_ENGINE: 'cached_db' }, oneProcess: true },
   { name: 'file', env: { SESSION_ENGINE: 'file' } },
+  { name: 'file, django', env: { SESSION_ENGINE: 'file', SESSION_FORMAT: 'django' } },
   { name: 'signed_cookies', env: { SESSION_ENGINE: 'signed_cookies' } },
   { name: 'signed_cookies, django', env: { SESSION_ENGINE: 'signed_cookies', SESSION_FORMAT: 'django' } },
   { name: 'hybrid', env: { SESSION_ENGINE: 'hybrid' } },

@@ -1,5 +1,7 @@
 import type { ExecutionContext } from 'ava'
-import { quantities } from '../support/cart.ts'
+import type { TestBrowser } from '../support/app.ts'
+import { add, quantities } from '../support/cart.ts'
+import { goesBy } from './clock.ts'
 import { PASSWORD, type Place } from './place.ts'
 import { LOCAL } from './set-ups.ts'
 import { arrive, storiesOn } from './support.ts'
@@ -17,6 +19,7 @@ async function shopper(t: ExecutionContext, place: Place) {
   return {
     browser,
     form,
+    sites: [here, there],
     /** The same browser, as far as it had come: its answers arrive when the story says so. */
     before: () => there.browser(browser.jar.cloneSync()),
     isSignedIn: async () => (await browser.json('GET', '/account')).status === 200,
@@ -82,6 +85,44 @@ tell('a sign-in whose answer is lost, tried again: signed in, with the cart', as
   t.true(await isSignedIn())
   t.deepEqual(await quantities(browser), { 1: 2 })
 })
+
+/** The forward that the first sign-in has left is over a minute later, and the sign-in comes once more. */
+async function triedAgainLater(t: ExecutionContext, place: Place, meanwhile: (phone: TestBrowser) => Promise<unknown>) {
+  const { browser, form, before, isSignedIn, sites } = await shopper(t, place)
+  const clock = { ahead: 0 }
+  for (const site of sites) goesBy(site, clock)
+  const phone = before()
+  await phone.jar.removeAllCookies()
+  await phone.json('POST', '/login', form)
+  await add(phone, 3)
+  t.is((await before().json('POST', '/login', form)).status, 200)
+  await meanwhile(phone)
+  const { requestTimeout = 0 } = sites[0]?.services.config ?? {}
+  clock.ahead += (requestTimeout + 1) * 1000
+  t.is((await browser.json('POST', '/login', form)).status, 200)
+  t.true(await isSignedIn())
+  const found = await quantities(browser)
+  t.deepEqual(await quantities(phone), found, 'the account is one')
+  await browser.json('POST', '/logout')
+  t.is((await browser.json('POST', '/login', form)).status, 200)
+  t.deepEqual(await quantities(browser), found)
+  return found
+}
+
+tell('a sign-in whose answer is lost, tried again a minute later: all that the account has, once', async (t, place) => {
+  t.deepEqual(await triedAgainLater(t, place, async () => {}), { 1: 2, 3: 1 })
+})
+
+tell(
+  'a sign-in whose answer is lost, tried again a minute later: what was bought since is not back',
+  async (t, place) => {
+    const found = await triedAgainLater(t, place, async (phone) => {
+      t.is((await phone.json('POST', '/cart/checkout')).status, 200)
+      await add(phone, 2)
+    })
+    t.deepEqual(found, { 2: 1 })
+  },
+)
 
 tell(
   'a leftover cookie of our name from another path: the sign-in holds, at once or from the next page on',

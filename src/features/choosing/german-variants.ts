@@ -143,10 +143,18 @@ export const germanVariants: Readonly<Record<string, string>> = {
     'Ein voller Server vergisst stillschweigend, was am längsten unbenutzt war, ein neu gestarteter alles. Diese Sitzungen enden.',
   'A change of the list of servers ends the sessions whose place moves. A server must be empty when it returns to the list, or what was ended meanwhile lives again.':
     'Wird die Liste der Server geändert, enden die Sitzungen, deren Platz wechselt. Ein Server muss leer sein, wenn er in die Liste zurückkehrt, sonst lebt wieder, was inzwischen beendet wurde.',
+  'Without CACHE_FALLBACK=db, an eviction may also take what leads from an old key to the new one, for REQUEST_TIMEOUT after a change of key. A late request with the old key is then anonymous: a change of it begins a session, whose cookie may replace the newer one, and a logout ends nothing.':
+    'Ohne CACHE_FALLBACK=db kann auch verdrängt werden, was nach einem Schlüsselwechsel für REQUEST_TIMEOUT vom alten Schlüssel zum neuen führt. Eine späte Anfrage mit dem alten ist dann anonym: Ihre Änderung beginnt eine Sitzung, deren Cookie das neuere ersetzen kann, und eine Abmeldung beendet nichts.',
   'A restart ends every session, and beyond 64 MiB the one that was longest without use ends.':
     'Ein Neustart beendet alle Sitzungen, und über 64 MiB endet die am längsten unbenutzte.',
   'It is for one machine. Several may share a folder if their clocks agree to a second.':
     'Er ist für eine Maschine. Mehrere dürfen einen Ordner teilen, wenn ihre Uhren auf eine Sekunde übereinstimmen.',
+  'A restored backup takes the sessions back in time: what was changed since is gone, and those ended since live again.':
+    'Eine eingespielte Sicherung versetzt die Sitzungen zurück: Was seither geändert wurde, ist weg, und seither beendete leben wieder.',
+  'A restored backup of the database takes the sessions back in time: those ended since live again, and what was changed since is gone with the next change. Until then the cache may show it, for SESSION_CACHE_TIMEOUT: empty it as well.':
+    'Eine eingespielte Sicherung der Datenbank versetzt die Sitzungen zurück: Seither beendete leben wieder, und was seither geändert wurde, ist mit der nächsten Änderung weg. Bis dahin kann der Cache es zeigen, für SESSION_CACHE_TIMEOUT: Leeren Sie auch ihn.',
+  'A restored backup of the database forgets which sign-ins were ended since: copies of their cookies count again, until their age or SESSION_COOKIE_REPLAY is over.':
+    'Eine eingespielte Sicherung der Datenbank vergisst, welche Anmeldungen seither beendet wurden: Kopien ihrer Cookies gelten wieder, bis ihre Zeit oder SESSION_COOKIE_REPLAY um ist.',
   'Of two changes that overlap, the one whose answer comes last wins.':
     'Von zwei Änderungen, die sich überschneiden, gilt die, deren Antwort zuletzt kommt.',
   'A logout ends every copy of a signed-in cookie. A copy of an anonymous one, and an older one of any live session, counts until its age or SESSION_COOKIE_REPLAY is over.':

@@ -1,4 +1,5 @@
 import type { Variant } from './variants.ts'
+import { RESTORED } from './variants-stored.ts'
 
 const LAST_WINS = 'Of two changes that overlap, the one whose answer comes last wins.'
 const COPIES =
@@ -6,6 +7,9 @@ const COPIES =
 
 const LATE =
   'After a change of key, a request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.'
+
+const RESTORED_ENDINGS =
+  'A restored backup of the database forgets which sign-ins were ended since: copies of their cookies count again, until their age or SESSION_COOKIE_REPLAY is over.'
 
 /** Engines that leave sessions with the browser. */
 export const cookieVariants: readonly Variant[] = [
@@ -38,7 +42,7 @@ export const cookieVariants: readonly Variant[] = [
     },
     bestFor: 'Small sessions of mostly anonymous visitors, and nothing of theirs kept on the server.',
     avoidWhen: 'Changes overlap (carts, counters), sessions grow beyond 4096 bytes, or a replay would do harm.',
-    exceptions: [LAST_WINS, COPIES, LATE],
+    exceptions: [LAST_WINS, COPIES, LATE, RESTORED_ENDINGS],
     settings:
       'SESSION_ENGINE=signed_cookies\nSESSION_FORMAT=sealed\nSESSION_COOKIE_OVERFLOW=error\nSESSION_COOKIE_REPLAY=86400',
   },
@@ -69,10 +73,12 @@ export const cookieVariants: readonly Variant[] = [
     bestFor: 'Sessions that are small for most visitors and large for a few.',
     avoidWhen: 'Every session must keep both promises, or one size fits all: then take db or signed_cookies.',
     exceptions: [
+      RESTORED,
       'Above SESSION_HYBRID_LIMIT a session is in the database, and both promises hold. In the cookie they do not:',
       LAST_WINS,
       COPIES,
       LATE,
+      RESTORED_ENDINGS,
     ],
     settings: 'SESSION_ENGINE=hybrid\nSESSION_HYBRID_LIMIT=3000\nDATABASE_URL=postgres://app:password@localhost/app',
   },

@@ -5,6 +5,10 @@ const NOTHING_LOST = 'Nothing is lost.'
 const OR_FALLBACK = 'Everyone is signed out; with CACHE_FALLBACK=db, nobody is.'
 const WITH_FALLBACK = 'With CACHE_FALLBACK=db'
 const BY_ITSELF = 'Expires by itself'
+export const RESTORED =
+  'A restored backup takes the sessions back in time: what was changed since is gone, and those ended since live again.'
+const EVICTED_FORWARD =
+  'Without CACHE_FALLBACK=db, an eviction may also take what leads from an old key to the new one, for REQUEST_TIMEOUT after a change of key. A late request with the old key is then anonymous: a change of it begins a session, whose cookie may replace the newer one, and a logout ends nothing.'
 
 /** Engines that keep a record of every session. */
 export const storedVariants: readonly Variant[] = [
@@ -29,7 +33,10 @@ export const storedVariants: readonly Variant[] = [
     abilities: { devices: 'Yes', stats: 'Yes', clear: 'Yes', warming: 'Not needed' },
     bestFor: 'Development, and every application that one machine is enough for.',
     avoidWhen: 'There are several machines, or a change of the session in nearly every request of a busy site.',
-    exceptions: ['A power cut may cost the commits of the last moment (synchronous=NORMAL); a crash costs none.'],
+    exceptions: [
+      'A power cut may cost the commits of the last moment (synchronous=NORMAL); a crash costs none.',
+      RESTORED,
+    ],
     settings: 'SESSION_ENGINE=db\nDATABASE_URL=sqlite:./data/app.sqlite3',
   },
   {
@@ -55,6 +62,7 @@ export const storedVariants: readonly Variant[] = [
     avoidWhen: 'The database is the bottleneck already: put a cache in front of it with cached_db.',
     exceptions: [
       'A failover to a replica that lags behind takes the sessions back in time, as it does all other data.',
+      RESTORED,
     ],
     settings: 'SESSION_ENGINE=db\nDATABASE_URL=postgres://app:password@localhost/app',
   },
@@ -88,6 +96,7 @@ export const storedVariants: readonly Variant[] = [
       'While one process cannot reach the cache and another can, the other may read a copy that is up to SESSION_CACHE_TIMEOUT old, of an ended session too. Nothing is ever saved on it.',
       'write_behind: a change waits about 100 milliseconds for the database, longer while that is out. It is lost if the cache loses the entry meanwhile and the process dies or another one serves the session first, or if processes disagree on whether the cache is down.',
       'With CACHE_URL=memory: it is for a single process, since no other would notice a change.',
+      'A restored backup of the database takes the sessions back in time: those ended since live again, and what was changed since is gone with the next change. Until then the cache may show it, for SESSION_CACHE_TIMEOUT: empty it as well.',
     ],
     settings:
       'SESSION_ENGINE=cached_db\nDATABASE_URL=postgres://app:password@localhost/app\nCACHE_URL=redis://localhost:6379\nSESSION_CACHE_STRATEGY=write_through',
@@ -118,7 +127,9 @@ export const storedVariants: readonly Variant[] = [
       'After a crash, Redis is as its last snapshot or log was. With snapshots alone, later changes are lost, and sessions ended since then live again: set appendonly yes.',
       'A failover by Sentinel or Cluster may lose the last writes, the end of a session among them.',
       'A full Redis that may evict forgets sessions: set maxmemory-policy noeviction.',
+      EVICTED_FORWARD,
       'With CACHE_LOCAL_ENTRIES, a process may read a copy that is up to 5 seconds old. It never saves over a newer one.',
+      RESTORED,
     ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=redis://localhost:6379\nCACHE_FALLBACK=none',
   },
@@ -145,6 +156,7 @@ export const storedVariants: readonly Variant[] = [
     avoidWhen: 'Users must see and end their devices, or a sign-out by eviction would be a nuisance.',
     exceptions: [
       'A full server forgets in silence what was longest without use, and a restarted one everything. Those sessions end.',
+      EVICTED_FORWARD,
       'A change of the list of servers ends the sessions whose place moves. A server must be empty when it returns to the list, or what was ended meanwhile lives again.',
     ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=memcached://localhost:11211',
@@ -170,7 +182,10 @@ export const storedVariants: readonly Variant[] = [
     abilities: { devices: 'Yes', stats: WITH_FALLBACK, clear: BY_ITSELF, warming: WITH_FALLBACK },
     bestFor: 'Tests, demonstrations, and a single process whose sessions are worth little.',
     avoidWhen: 'There is a second process, or a deployment must not sign anybody out.',
-    exceptions: ['A restart ends every session, and beyond 64 MiB the one that was longest without use ends.'],
+    exceptions: [
+      'A restart ends every session, and beyond 64 MiB the one that was longest without use ends.',
+      EVICTED_FORWARD,
+    ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=memory:',
   },
   {
@@ -194,7 +209,7 @@ export const storedVariants: readonly Variant[] = [
     abilities: { devices: 'No', stats: 'Yes', clear: 'Yes', warming: 'Not needed' },
     bestFor: 'One machine, few changes, and sessions that can be looked at, copied and restored with any tool.',
     avoidWhen: 'Sessions change often, there are millions of them, or users must see their devices.',
-    exceptions: ['It is for one machine. Several may share a folder if their clocks agree to a second.'],
+    exceptions: ['It is for one machine. Several may share a folder if their clocks agree to a second.', RESTORED],
     settings: 'SESSION_ENGINE=file\nSESSION_FILE_PATH=./data/sessions\nSESSION_FILE_LAYOUT=hashed',
   },
 ]

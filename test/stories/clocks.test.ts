@@ -1,0 +1,10 @@
+import { clocksAndSignOuts, clocksApart, overlapsOfClocks } from './clocks.ts'
+import { LOCAL } from './set-ups.ts'
+import { storiesOn } from './support.ts'
+
+const tell = storiesOn(LOCAL)
+clocksApart(tell)
+overlapsOfClocks(tell)
+// Files tell of no user, and nor does Django's table.
+const CANNOT = ['db, django', 'file', 'file, django']
+clocksAndSignOuts(storiesOn(LOCAL.filter(({ name }) => !CANNOT.includes(name))))

@@ -1,0 +1,215 @@
+import { readdir, symlink } from 'node:fs/promises'
+import { join, relative } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { signIn } from '../../src/session/index.ts'
+import { WORK } from '../../src/session/stores/file/file-write.ts'
+import type { Clock } from './clock.ts'
+import { visitor } from './endings.ts'
+import type { Pages, Place } from './place.ts'
+import { arrive, type Story, type Tell, unique } from './support.ts'
+
+const SKEW = 30_000
+const AGE = 100_000
+const SIGNED_IN = ['begun', '7']
+
+const pages: Pages = {
+  '/rotate': (session) => session.cycleKey(),
+  '/push': (session, ctx) => {
+    session.update('list', (items) => [...((items ?? []) as string[]), String(ctx.query['item'])])
+  },
+  '/list': (session) => [session.get('list'), session.userId],
+  '/expire': (session) => session.setExpiry(AGE / 1000),
+}
+
+/** A visitor of two machines. */
+async function between(t: ExecutionContext, place: Place, [here, there]: readonly [number, number]) {
+  const clocks: readonly [Clock, Clock] = [{ ahead: here }, { ahead: there }]
+  const told = await visitor(t, place, pages, clocks)
+  const pass = (milliseconds: number) => {
+    for (const clock of clocks) clock.ahead += milliseconds
+  }
+  return { ...told, pass }
+}
+
+/** One machine is ahead of the other, and then it is the other way round. */
+const ORDERS = [
+  [SKEW, 0],
+  [0, SKEW],
+] as const
+
+/** Two machines whose clocks are half a minute apart, on one storage. */
+export function clocksApart(tell: Tell): void {
+  tell('clocks 30 s apart: what is changed on either machine in turn is all there, and stays', async (t, place) => {
+    for (const order of ORDERS) {
+      const { browser, elsewhere } = await between(t, place, order)
+      await browser.get('/sign-in')
+      const items: string[] = []
+      for (let turn = 0; turn < 6; turn++) {
+        const item = unique()
+        const [one, other] = turn % 2 === 0 ? [browser, elsewhere] : [elsewhere, browser]
+        const answer = await one.get(turn === 3 ? '/rotate' : `/push?item=${item}`, { cookie: await browser.cookie() })
+        t.is(answer.status, 200)
+        if (turn !== 3) items.push(item)
+        if (one === elsewhere) await arrive(browser, answer)
+        t.deepEqual((await other.get('/list', { cookie: await browser.cookie() })).json(), [items, '7'])
+      }
+    }
+  })
+
+  tell('clocks 30 s apart: what was ended on one machine is ended on both', async (t, place) => {
+    for (const order of ORDERS) {
+      for (const after of [0, SKEW / 2, 2 * SKEW]) {
+        const { browser, elsewhere, opens, pass } = await between(t, place, order)
+        await browser.get('/sign-in')
+        const cookie = await browser.cookie()
+        pass(after)
+        t.is((await elsewhere.get('/end', { cookie })).status, 200)
+        t.false(await opens(cookie))
+        pass(2 * SKEW)
+        t.false(await opens(cookie))
+      }
+    }
+  })
+
+  tell(
+    'clocks 30 s apart: a change under way while the key changes on the other machine is stored, nobody is signed out',
+    async (t, place) => {
+      for (const order of ORDERS) {
+        const { browser, elsewhere, arrived, open } = await between(t, place, order)
+        await browser.get('/sign-in')
+        const cookie = await browser.cookie()
+        const slow = elsewhere.get('/slow', { cookie })
+        await Promise.race([arrived, slow])
+        t.is((await browser.get('/rotate')).status, 200)
+        t.deepEqual((await elsewhere.get('/read', { cookie })).json(), SIGNED_IN)
+        open()
+        const late = await slow
+        t.deepEqual([late.status, late.headers.getSetCookie()], [200, []])
+        t.deepEqual((await elsewhere.get('/read', { cookie: await browser.cookie() })).json(), ['slow', '7'])
+      }
+    },
+    { lateCookie: refused, noForwards: refused },
+  )
+
+  tell(
+    'clocks 30 s apart: a session expires on both machines, early or late by no more than that',
+    async (t, place) => {
+      for (const order of ORDERS) {
+        // Apart, as a page that is read prolongs its session.
+        const [live, over] = [await between(t, place, order), await between(t, place, order)]
+        for (const { browser } of [live, over]) t.is((await browser.get('/expire')).status, 200)
+        const cookie = await live.browser.cookie()
+        live.pass(AGE - SKEW - 5000)
+        for (const one of [live.browser, live.elsewhere]) {
+          t.deepEqual((await one.get('/read', { cookie })).json(), ['begun', null])
+        }
+        over.pass(AGE + SKEW + 5000)
+        t.false(await over.opens(await over.browser.cookie()))
+      }
+    },
+  )
+}
+
+/** Where nothing leads from the old key to the new one. */
+const refused: Story = async (t, place) => {
+  for (const order of ORDERS) {
+    const { browser, elsewhere, arrived, open } = await between(t, place, order)
+    await browser.get('/sign-in')
+    const slow = elsewhere.get('/slow', { cookie: await browser.cookie() })
+    await Promise.race([arrived, slow])
+    t.is((await browser.get('/rotate')).status, 200)
+    open()
+    const late = await slow
+    t.deepEqual([late.status, late.headers.getSetCookie()], [409, []])
+    t.deepEqual((await elsewhere.get('/read', { cookie: await browser.cookie() })).json(), SIGNED_IN)
+  }
+}
+
+/** What overlaps, on machines whose clocks are half a minute apart. */
+export function overlapsOfClocks(tell: Tell): void {
+  tell(
+    'clocks 30 s apart: what both machines change at once is all there',
+    async (t, place) => {
+      const { found, acknowledged } = await changeAtOnce(t, place)
+      t.true(acknowledged.length > 0)
+      t.deepEqual(found.toSorted(), acknowledged.toSorted())
+    },
+    {
+      async lastAnswerWins(t, place) {
+        const { found, acknowledged } = await changeAtOnce(t, place)
+        t.true(found.length > 0 && found.every((item) => acknowledged.includes(item)), 'nothing is invented')
+      },
+      async oneMachine(t, place) {
+        // What another machine holds: this one waits until it is stale, and one that is ahead takes it over at once.
+        const [right, ahead] = [await locked(t, place, 0), await locked(t, place, SKEW)]
+        let isOver = false
+        const waiting = right.change().then(() => {
+          isOver = true
+        })
+        t.is((await ahead.change()).status, 200)
+        t.false(isOver)
+        await waiting
+      },
+    },
+  )
+}
+
+async function changeAtOnce(t: ExecutionContext, place: Place) {
+  const { browser, elsewhere } = await between(t, place, [0, SKEW])
+  const acknowledged: string[] = []
+  const cookie = await browser.cookie()
+  const answers = await Promise.all(
+    Array.from({ length: 20 }, async (_, number) => {
+      const item = unique()
+      const answer = await (number % 2 === 0 ? browser : elsewhere).get(`/push?item=${item}`, { cookie })
+      if (answer.status === 200) acknowledged.push(item)
+      return answer
+    }),
+  )
+  for (const answer of answers) await arrive(browser, answer)
+  const [found] = (await browser.get('/list')).json<[string[], null]>()
+  return { acknowledged, found }
+}
+
+/** A session whose record is locked by another machine, as a page of one with this clock finds it. */
+async function locked(t: ExecutionContext, place: Place, ahead: number) {
+  const { filePath } = (await place.site(t, {})).services.config.session
+  const before = new Set(await readdir(filePath, { recursive: true }))
+  const { browser } = await between(t, place, [ahead, ahead])
+  const record = (await readdir(filePath, { recursive: true, withFileTypes: true })).find(
+    (entry) => entry.isFile() && !before.has(relative(filePath, join(entry.parentPath, entry.name))),
+  )
+  if (record === undefined) throw new Error('There is no record')
+  await symlink('elsewher.1.AAAAAAAAAAAAAAAA', join(filePath, WORK, `${record.name}.lock`))
+  return { change: () => browser.get('/change') }
+}
+
+/** What ends all sessions of a user at once, on engines that can. */
+export function clocksAndSignOuts(tell: Tell): void {
+  tell(
+    'clocks 30 s apart: signing out everywhere, on either machine in turn, ends all and stays so',
+    async (t, place) => {
+      for (const order of ORDERS) {
+        const user = unique()
+        const own: Pages = {
+          '/sign-in': (session) => signIn(session, user),
+          '/everywhere': (_session, _ctx, { engine }) => engine.endUser(user).then(() => 'ok'),
+        }
+        const clocks = order.map((ahead) => ({ ahead })) as [Clock, Clock]
+        const { browser, elsewhere, opens } = await visitor(t, place, own, clocks)
+        for (const [one, other] of [
+          [browser, elsewhere],
+          [elsewhere, browser],
+          [browser, elsewhere],
+        ] as const) {
+          await browser.get('/begin')
+          await browser.get('/sign-in')
+          const cookie = await browser.cookie()
+          t.deepEqual((await other.get('/read', { cookie })).json(), ['begun', user])
+          t.is((await one.get('/everywhere', { cookie: '' })).status, 200)
+          t.false(await opens(cookie))
+        }
+      }
+    },
+  )
+}

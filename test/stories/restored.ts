@@ -1,0 +1,79 @@
+import type { ExecutionContext } from 'ava'
+import type { TestBrowser } from '../support/app.ts'
+import { backUp } from './backups.ts'
+import { visitor } from './endings.ts'
+import type { Pages, Place } from './place.ts'
+import type { Tell } from './support.ts'
+
+const ANONYMOUS = [null, null]
+const pages: Pages = { '/other': (session) => session.set('other', 1) }
+
+/** Three sessions, of which one was changed, one ended and one begun after the backup that was put back then. */
+async function restored(t: ExecutionContext, place: Place) {
+  const [changed, ended] = [await visitor(t, place, pages), await visitor(t, place, pages)]
+  for (const { browser } of [changed, ended]) await browser.get('/sign-in')
+  const restore = await backUp(changed.here.services)
+  await changed.browser.get('/change')
+  const cookie = await ended.browser.cookie()
+  await ended.browser.get('/end')
+  t.false(await ended.opens(cookie))
+  const begun = await visitor(t, place, pages)
+  await begun.browser.get('/sign-in')
+  t.deepEqual(await read(begun.browser), ['begun', '7'])
+  await restore()
+  return { changed, ended: { ...ended, cookie }, begun }
+}
+
+const read = async (browser: TestBrowser) => (await browser.get('/read')).json()
+
+/** A backup of the storage is put back while the application runs. */
+export function restoredBackups(tell: Tell): void {
+  tell(
+    'a restored backup: what was changed since is there, and what was ended since stays ended',
+    async (t) => t.fail('No storage can know what came after its backup'),
+    {
+      async restoredBackup(t, place) {
+        const { changed, ended, begun } = await restored(t, place)
+        t.deepEqual(await read(changed.browser), ['begun', '7'])
+        t.true(await ended.opens(ended.cookie))
+        t.deepEqual(await read(begun.browser), ANONYMOUS)
+      },
+      async restoredEndings(t, place) {
+        const { changed, ended, begun } = await restored(t, place)
+        t.deepEqual(await read(changed.browser), ['changed', '7'])
+        t.true(await ended.opens(ended.cookie))
+        t.deepEqual(await read(begun.browser), ['begun', '7'])
+      },
+      async restoredBehindCopies(t, place) {
+        const { changed, ended, begun } = await restored(t, place)
+        t.true(await ended.opens(ended.cookie))
+        t.deepEqual(await read(changed.browser), ['changed', '7'], 'from the cache')
+        t.is((await changed.browser.get('/other')).status, 200)
+        t.deepEqual(await read(changed.browser), ['begun', '7'], 'what was saved on')
+        t.deepEqual(await read(begun.browser), ['begun', '7'], 'from the cache')
+        t.is((await begun.browser.get('/other')).status, 409)
+        t.deepEqual(await read(begun.browser), ANONYMOUS)
+      },
+    },
+  )
+
+  tell('after a restored backup every session can be changed and ended, and a new one begun', async (t, place) => {
+    const { changed, ended, begun } = await restored(t, place)
+    t.is((await changed.browser.get('/change')).status, 200)
+    t.deepEqual(await read(changed.browser), ['changed', '7'])
+    t.deepEqual((await changed.elsewhere.get('/read', { cookie: await changed.browser.cookie() })).json(), [
+      'changed',
+      '7',
+    ])
+    const cookie = await changed.browser.cookie()
+    t.is((await changed.browser.get('/end')).status, 200)
+    t.false(await changed.opens(cookie))
+    t.is((await ended.elsewhere.get('/end', { cookie: ended.cookie })).status, 200)
+    t.false(await ended.opens(ended.cookie))
+    // A copy in a cache leads to what is not there, which the first change finds out.
+    const { status } = await begun.browser.get('/begin')
+    if (status !== 200) t.deepEqual([status, (await begun.browser.get('/begin')).status], [409, 200])
+    t.is((await begun.browser.get('/sign-in')).status, 200)
+    t.deepEqual(await read(begun.browser), ['begun', '7'])
+  })
+}
