@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { hostname } from 'node:os'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Services } from './services.ts'
+import { within } from './session/core/timeout.ts'
 import { type ClearOptions, clearSessions } from './session/stores/clear.ts'
 import { DatabaseLease } from './session/stores/database/lease.ts'
 import { type ClearableStore, canClear, type SessionStore } from './session/stores/store.ts'
@@ -53,7 +53,7 @@ export function startCleanup(services: Services, options: RoundOptions = {}): { 
     async stop() {
       stopped.abort()
       clearTimeout(timer)
-      await Promise.race([running, sleep(STOP_WITHIN, undefined, { ref: false })])
+      await within(running, STOP_WITHIN).catch(() => {})
     },
   }
 }
@@ -92,13 +92,13 @@ export async function clearExpired(
     const progress = { onProgress: (deleted: number) => onProgress?.(before + deleted) }
     sessions += await clearSessions(store, { kind: 'expired', before: now }, { ...options, ...progress })
   }
-  const revocations = signal?.aborted ? undefined : (opened.revocations ?? opened.movingFrom?.revocations)
+  const revocations = signal?.aborted ? undefined : (opened.revocations ?? opened.migratingFrom?.revocations)
   return { sessions, revocations: (await revocations?.clear(now, signal)) ?? 0 }
 }
 
-/** Every store of the engine, and of the one that sessions move from, that keeps expired records until they are cleared. */
-export function clearableStores({ store, movingFrom }: OpenedEngine): (SessionStore & ClearableStore)[] {
-  return [store, movingFrom?.store].filter((one) => one !== undefined).filter(canClear)
+/** Every store of the engine, and of the one that sessions migrate from, that keeps expired records until they are cleared. */
+export function clearableStores({ store, migratingFrom }: OpenedEngine): (SessionStore & ClearableStore)[] {
+  return [store, migratingFrom?.store].filter((one) => one !== undefined).filter(canClear)
 }
 
 /**
@@ -106,17 +106,17 @@ export function clearableStores({ store, movingFrom }: OpenedEngine): (SessionSt
  * own; what is in a database by one process of all.
  */
 export function clearingLease(
-  { sessionKnex: knex, store, movingFrom, config }: Services,
+  { sessionKnex: knex, store, migratingFrom, config }: Services,
   kind: string,
   now: () => number = Date.now,
 ): DatabaseLease {
-  const files = [store, movingFrom?.store].some((one) => one?.name === 'file')
+  const files = [store, migratingFrom?.store].some((one) => one?.name === 'file')
   const place = files ? ` ${hash('sha256', `${hostname()}\0${config.session.filePath}`, 'hex').slice(0, 16)}` : ''
   return new DatabaseLease({ knex, name: `clear ${kind}${place}`, now })
 }
 
 function needsClearing(opened: OpenedEngine): boolean {
-  const revocations = opened.revocations ?? opened.movingFrom?.revocations
+  const revocations = opened.revocations ?? opened.migratingFrom?.revocations
   return revocations !== undefined || clearableStores(opened).length > 0
 }
 

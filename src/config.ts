@@ -16,7 +16,7 @@ const list = z.string().transform((value) => value.split(',').filter((item) => i
 const ENGINES = ['db', 'cache', 'cached_db', 'file', 'signed_cookies', 'hybrid'] as const
 const FORMATS = ['sealed', 'django'] as const
 const CHECK_INTERVAL = 'must be 1 to 3600 seconds'
-const MOVING_FROM = new RegExp(`^(${ENGINES.join('|')})(,(${FORMATS.join('|')}))?$`)
+const MIGRATING_FROM = new RegExp(`^(${ENGINES.join('|')})(,(${FORMATS.join('|')}))?$`)
 
 const variables = z.object({
   // A variable that nobody has set must not bring a development server to the world.
@@ -68,7 +68,7 @@ const variables = z.object({
   SESSION_MOVING_FROM: text.pipe(
     z
       .string()
-      .regex(MOVING_FROM, `must be an engine (${ENGINES.join(', ')}), and may name its format: db,django`)
+      .regex(MIGRATING_FROM, `must be an engine (${ENGINES.join(', ')}), and may name its format: db,django`)
       .optional(),
   ),
   SESSION_TABLE: text.pipe(
@@ -173,7 +173,7 @@ function sessionSettings(values: z.infer<typeof variables>, production: boolean)
   )
   return {
     ...home,
-    movingFrom: checkedMove(values.SESSION_MOVING_FROM, home),
+    migratingFrom: checkedSource(values.SESSION_MOVING_FROM, home),
     databaseUrl: values.SESSION_DATABASE_URL ?? values.DATABASE_URL,
     cacheTimeout: values.SESSION_CACHE_TIMEOUT,
     cacheStrategy: values.SESSION_CACHE_STRATEGY,
@@ -232,9 +232,9 @@ function checkedHome(home: SessionHome, serializer: string): SessionHome {
   return home
 }
 
-function checkedMove(text: string | undefined, to: SessionHome): SessionHome | undefined {
+function checkedSource(text: string | undefined, to: SessionHome): SessionHome | undefined {
   if (text === undefined) return undefined
-  const [, engine, , format] = MOVING_FROM.exec(text) ?? []
+  const [, engine, , format] = MIGRATING_FROM.exec(text) ?? []
   const from = {
     engine: ENGINES.find((name) => name === engine) ?? to.engine,
     format: FORMATS.find((name) => name === format) ?? to.format,

@@ -9,7 +9,11 @@ import { jsonSerializer } from './session/codec/serializer.ts'
 import { CookieEngine } from './session/engines/cookie/cookie.ts'
 import type { Engine } from './session/engines/engine.ts'
 import { HybridEngine } from './session/engines/hybrid/hybrid.ts'
-import { MovingEngine } from './session/engines/migrating/migrating.ts'
+import { cookieMigration } from './session/engines/migrating/cookie-migration.ts'
+import { hybridMigration } from './session/engines/migrating/hybrid-migration.ts'
+import type { Migratable } from './session/engines/migrating/migratable.ts'
+import { MigratingEngine } from './session/engines/migrating/migrating.ts'
+import { storedMigration } from './session/engines/migrating/stored-migration.ts'
 import { StoredEngine } from './session/engines/stored.ts'
 import { CachedStore } from './session/stores/cached/cached-database.ts'
 import { DatabaseRevocations } from './session/stores/database/database-revocations.ts'
@@ -25,8 +29,8 @@ export interface OpenedEngine {
   readonly cache?: CheckedCache
   /** What ends sessions that are in cookies. */
   readonly revocations?: Revocations
-  /** Where older sessions still are, while they move here. */
-  readonly movingFrom?: OpenedEngine
+  /** Where older sessions still are, while they migrate. */
+  readonly migratingFrom?: OpenedEngine
   /** @throws ConfigError saying what to do about what is missing */
   ready(): Promise<void>
   /** Fills the cache ahead of the first visits, as SESSION_CACHE_WARMING says; answers how many copies it made. */
@@ -34,82 +38,93 @@ export interface OpenedEngine {
   close(): Promise<void>
 }
 
+/** An engine by itself, which sessions may migrate to or from. */
+interface OpenedHome extends OpenedEngine {
+  readonly migratable: Migratable
+}
+
 /** Opens the engine that the settings name. Nothing is asked of a server yet. */
 export async function openEngine(ground: Ground): Promise<OpenedEngine> {
   const { session } = ground.config
-  const to = await openHome(session, ground)
-  if (session.movingFrom === undefined) return to
-  const sharesRecords = tableOf(session, ground) === tableOf(session.movingFrom, ground)
+  const target = await openHome(session, ground)
+  if (session.migratingFrom === undefined) return target
+  const sharesRecords = tableOf(session, ground) === tableOf(session.migratingFrom, ground)
   // A hybrid has sessions in cookies, too.
-  if (sharesRecords && session.movingFrom.engine !== 'hybrid') {
-    ground.warn(`SESSION_MOVING_FROM has nothing to move: both engines keep sessions in the table "${session.table}".`)
-    return to
+  if (sharesRecords && session.migratingFrom.engine !== 'hybrid') {
+    ground.warn(
+      `SESSION_MOVING_FROM has nothing to migrate: both engines keep sessions in the table "${session.table}".`,
+    )
+    return target
   }
-  const from = await openHome(session.movingFrom, ground)
+  const source = await openHome(session.migratingFrom, ground)
   return {
-    ...to,
-    engine: new MovingEngine({ to: to.engine, from: from.engine, sharesRecords }),
-    movingFrom: from,
-    ready: async () => void (await Promise.all([to.ready(), from.ready()])),
+    ...target,
+    engine: new MigratingEngine({ target: target.migratable, source: source.migratable, sharesRecords }),
+    migratingFrom: source,
+    ready: async () => void (await Promise.all([target.ready(), source.ready()])),
     async close() {
       // One after the other: the database goes once this is over, and neither may still be writing then.
       try {
-        await to.close()
+        await target.close()
       } finally {
-        await from.close()
+        await source.close()
       }
     },
   }
 }
 
-async function openHome(home: SessionHome, ground: Ground): Promise<OpenedEngine> {
+async function openHome(home: SessionHome, ground: Ground): Promise<OpenedHome> {
   if (home.engine === 'signed_cookies') return openCookies(home, ground)
   if (home.engine === 'hybrid') return await openHybrid(home, ground)
   const { observe, config } = ground
   const codec = openCodec(home, ground)
   const opened = await openStore(home, codec, ground)
   const { store } = opened
+  const engine = new StoredEngine({
+    name: home.engine,
+    store,
+    codec,
+    expiry: config.session.expiry,
+    forwardFor: config.requestTimeout,
+    observe,
+  })
   return {
     ...opened,
-    engine: new StoredEngine({
-      name: home.engine,
-      store,
-      codec,
-      expiry: config.session.expiry,
-      forwardFor: config.requestTimeout,
-      observe,
-    }),
+    engine,
+    migratable: storedMigration(engine),
     ...warming(store, config),
     close: async () => await store.close?.(),
   }
 }
 
-function openCookies(home: SessionHome, ground: Ground): OpenedEngine {
+function openCookies(home: SessionHome, ground: Ground): OpenedHome {
   const { observe, config } = ground
   const { cookie, expiry, overflow, dropOrder, replayWindow: maxReplay } = config.session
   const revocations = openRevocations(ground)
   const codec = openCookieCodec(home, ground)
   // The limit counts the name and the sign between as well.
   const maxSize = cookie.maxSize - cookie.name.length - 1
+  const engine = new CookieEngine({
+    codec,
+    expiry,
+    maxSize,
+    revocations,
+    overflow,
+    dropOrder,
+    maxReplay,
+    forwardFor: config.requestTimeout,
+    observe,
+  })
   return {
-    engine: new CookieEngine({
-      codec,
-      expiry,
-      maxSize,
-      revocations,
-      overflow,
-      dropOrder,
-      maxReplay,
-      forwardFor: config.requestTimeout,
-      observe,
-    }),
+    engine,
+    migratable: cookieMigration(engine),
     revocations,
     ready: () => databaseReady(revocations),
     close: async () => {},
   }
 }
 
-async function openHybrid(home: SessionHome, ground: Ground): Promise<OpenedEngine> {
+async function openHybrid(home: SessionHome, ground: Ground): Promise<OpenedHome> {
   const { observe, config } = ground
   const { expiry, hybridLimit: limit, replayWindow: maxReplay } = config.session
   const forwardFor = config.requestTimeout
@@ -126,8 +141,10 @@ async function openHybrid(home: SessionHome, ground: Ground): Promise<OpenedEngi
   const revocations = openRevocations(ground)
   // What is far too large for the cookie is not deflated and sealed in vain.
   const cookies = openCookieCodec(home, ground, limit * 4)
+  const engine = new HybridEngine({ codec: cookies, stored, revocations, expiry, limit, maxReplay, forwardFor })
   return {
-    engine: new HybridEngine({ codec: cookies, stored, revocations, expiry, limit, maxReplay, forwardFor }),
+    engine,
+    migratable: hybridMigration(engine),
     store,
     revocations,
     ready: async () => void (await Promise.all([ready(), databaseReady(revocations)])),
@@ -172,7 +189,7 @@ function codecOptions(format: SessionHome['format'], { config: { secrets, sessio
     secrets,
     maxBytes: session.maxBytes,
     onNearlyFull: (bytes: number, limit: number) => observe({ type: 'budget', slice: null, bytes, limit }),
-    // Django's is always JSON, also where sessions move from there into MessagePack.
+    // Django's is always JSON, also where sessions migrate from there into MessagePack.
     serializer: session.serializer === 'msgpack' && format !== 'django' ? msgpackSerializer : jsonSerializer,
   }
 }

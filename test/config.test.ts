@@ -107,7 +107,7 @@ test('.env.example names every variable, with its default', (t) => {
 })
 
 test('where sessions come from: the engine, and the format and its table where that changes too', (t) => {
-  const from = (env: Record<string, string>) => read(env).session.movingFrom
+  const from = (env: Record<string, string>) => read(env).session.migratingFrom
   t.is(from({}), undefined)
   t.deepEqual(from({ SESSION_ENGINE: 'cache', SESSION_MOVING_FROM: 'db' }), {
     engine: 'db',

@@ -23,7 +23,7 @@ async function on<T>(
   }
 }
 
-async function moved(t: ExecutionContext, from: Record<string, string>, to: Record<string, string>) {
+async function migrated(t: ExecutionContext, from: Record<string, string>, to: Record<string, string>) {
   const url = await migratedSqlite(t)
   const cookie = await on(url, from, (house) => begun(house, DATA))
   return await on(url, to, (house) => read(house, cookie))
@@ -32,16 +32,16 @@ async function moved(t: ExecutionContext, from: Record<string, string>, to: Reco
 test('out of Django’s format into MessagePack: what Django wrote is JSON, whatever is written now', async (t) => {
   const from = { SESSION_ENGINE: 'db', SESSION_FORMAT: 'django' }
   const to = { SESSION_ENGINE: 'db', SESSION_SERIALIZER: 'msgpack', SESSION_MOVING_FROM: 'db,django' }
-  t.like(await moved(t, from, to), DATA)
+  t.like(await migrated(t, from, to), DATA)
 })
 
-test('a cookie of signed_cookies is nothing that hybrid takes for its own, nor the other way, but it can be moved', async (t) => {
+test('a cookie of signed_cookies is nothing that hybrid takes for its own, nor the other way, but it can be migrated', async (t) => {
   for (const [one, other] of [
     ['signed_cookies', 'hybrid'],
     ['hybrid', 'signed_cookies'],
   ] as const) {
-    t.is(await moved(t, { SESSION_ENGINE: one }, { SESSION_ENGINE: other }), undefined)
-    const moving = { SESSION_ENGINE: other, SESSION_MOVING_FROM: one }
-    t.like(await moved(t, { SESSION_ENGINE: one }, moving), DATA)
+    t.is(await migrated(t, { SESSION_ENGINE: one }, { SESSION_ENGINE: other }), undefined)
+    const migrating = { SESSION_ENGINE: other, SESSION_MOVING_FROM: one }
+    t.like(await migrated(t, { SESSION_ENGINE: one }, migrating), DATA)
   }
 })

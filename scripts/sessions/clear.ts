@@ -118,7 +118,7 @@ async function clearEach(services: Services, which: ClearWhich, options: ClearOp
     const onProgress = (deleted: number) => options.onProgress?.(before + deleted)
     sessions += await clearSessions(store, which, { ...options, onProgress })
   }
-  if (which.kind !== 'user' || (services.revocations ?? services.movingFrom?.revocations) === undefined) {
+  if (which.kind !== 'user' || (services.revocations ?? services.migratingFrom?.revocations) === undefined) {
     return { sessions }
   }
   // What cookies hold is no record, and a user whose account was stolen must be out of all of it.

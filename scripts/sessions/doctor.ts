@@ -34,7 +34,7 @@ export function doctorCommand(): Command {
 export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const settings = readSettings(env)
   const { mode, session } = settings.config
-  const { engine, movingFrom } = session
+  const { engine, migratingFrom } = session
   const findings: Finding[] = [...settings.findings]
   const looks: [item: string, look: (settings: Settings) => Finding[] | Promise<Finding[]>][] = [
     ['keys', (all) => keyFindings(all, env)],
@@ -53,9 +53,13 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
       )
     }
   }
-  const moving = movingFrom === undefined ? '' : `, moving from ${movingFrom.engine}`
+  const migrating = migratingFrom === undefined ? '' : `, migrating from ${migratingFrom.engine}`
   return [
-    { item: 'engine', state: 'ok', says: `SESSION_ENGINE is ${engine}${moving}; the settings are those of ${mode}.` },
+    {
+      item: 'engine',
+      state: 'ok',
+      says: `SESSION_ENGINE is ${engine}${migrating}; the settings are those of ${mode}.`,
+    },
     ...findings,
   ]
 }

@@ -32,17 +32,17 @@ export function maintainCommand(run: Run): Command {
     })
 }
 
-/** The tables of the engine, and of the one that sessions move from. */
-function tablesOf({ config: { session, cache }, store, revocations, movingFrom }: Services): string[] {
+/** The tables of the engine, and of the one that sessions migrate from. */
+function tablesOf({ config: { session, cache }, store, revocations, migratingFrom }: Services): string[] {
   const homes = [
     { home: session, store },
-    ...(session.movingFrom ? [{ home: session.movingFrom, store: movingFrom?.store }] : []),
+    ...(session.migratingFrom ? [{ home: session.migratingFrom, store: migratingFrom?.store }] : []),
   ]
   const tables = homes.flatMap(({ home: { engine, table } }) => {
     const inTable = engine === 'db' || engine === 'cached_db' || engine === 'hybrid'
     return inTable || (engine === 'cache' && cache.fallback === 'db') ? [table] : []
   })
-  const withRevocations = revocations !== undefined || movingFrom?.revocations !== undefined
+  const withRevocations = revocations !== undefined || migratingFrom?.revocations !== undefined
   return [...new Set([...tables, ...(withRevocations ? ['session_revocations'] : [])])]
 }
 

@@ -7,15 +7,15 @@ import { causeOf, messageOf, type Run, recordsOf, WrongUse } from './run.ts'
 /** What the command prints. */
 interface Figures {
   readonly engine: string
-  /** Absent where the engine of today cannot be counted, and only the move is of interest. */
+  /** Absent where the engine of today cannot be counted, and only the migration is of interest. */
   readonly statistics?: StoreStatistics
   readonly cache?: { readonly name: string; readonly answers: boolean; readonly problem?: string }
-  readonly movingFrom?: Left
+  readonly migratingFrom?: Left
 }
 
 interface Left {
   readonly engine: string
-  /** Live sessions that have not moved yet; null where they cannot be counted. */
+  /** Live sessions that have not migrated yet; null where they cannot be counted. */
   readonly left: number | null
 }
 
@@ -35,14 +35,14 @@ export function statsCommand(run: Run): Command {
 }
 
 async function figuresOf(services: Services): Promise<Figures> {
-  const { engine, store, movingFrom, cache } = services
+  const { engine, store, migratingFrom, cache } = services
   const common = {
     engine: engine.name,
     ...(cache === undefined ? {} : { cache: await stateOf(cache) }),
-    ...(movingFrom === undefined ? {} : { movingFrom: await leftIn(movingFrom) }),
+    ...(migratingFrom === undefined ? {} : { migratingFrom: await leftIn(migratingFrom) }),
   }
   if (store !== undefined && hasStatistics(store)) return { ...common, statistics: await store.statistics() }
-  if (movingFrom !== undefined) return common
+  if (migratingFrom !== undefined) return common
   recordsOf(services)
   throw new WrongUse(
     `The ${engine.name} engine cannot be counted: ${cache?.name ?? 'it'} knows keys, and not sessions.`,
@@ -63,12 +63,12 @@ async function leftIn({ engine, store }: OpenedEngine): Promise<Left> {
   return { engine: engine.name, left: countable ? (await store.statistics()).live : null }
 }
 
-function table({ engine, statistics, cache, movingFrom }: Figures): string[] {
+function table({ engine, statistics, cache, migratingFrom }: Figures): string[] {
   return [
     ...(statistics === undefined ? [`Sessions in ${engine} cannot be counted`] : counts(engine, statistics)),
     ...(engine === 'hybrid' ? ['Sessions that their cookies hold are not among them'] : []),
     ...(cache === undefined ? [] : [cacheLine(cache)]),
-    ...(movingFrom === undefined ? [] : [moveLine(movingFrom)]),
+    ...(migratingFrom === undefined ? [] : [migrationLine(migratingFrom)]),
   ]
 }
 
@@ -101,7 +101,9 @@ function cacheLine({ name, answers, problem }: NonNullable<Figures['cache']>): s
   return answers ? `The cache (${name}) answers` : `The cache (${name}) does not answer: ${problem}`
 }
 
-function moveLine({ engine, left }: Left): string {
-  if (left === null) return `Moving from ${engine}, where sessions cannot be counted`
-  return left === 0 ? `Nothing is left in ${engine}: SESSION_MOVING_FROM can go` : `${left} left to move from ${engine}`
+function migrationLine({ engine, left }: Left): string {
+  if (left === null) return `Migrating from ${engine}, where sessions cannot be counted`
+  return left === 0
+    ? `Nothing is left in ${engine}: SESSION_MOVING_FROM can go`
+    : `${left} left to migrate from ${engine}`
 }

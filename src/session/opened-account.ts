@@ -10,14 +10,12 @@ import {
 } from './account.ts'
 import { type Json, plainJson, type SessionData } from './core/data.ts'
 import { Document } from './core/document.ts'
-import { SessionContendedError, SessionEndedError } from './core/errors.ts'
+import { SessionEndedError } from './core/errors.ts'
 import type { Observer } from './core/events.ts'
 import type { Operations } from './core/operations.ts'
-import { pauseAfter } from './core/retry.ts'
+import { retry } from './core/retry.ts'
 import { declaredSlices } from './slice.ts'
 import { fateOf, SliceValues } from './slice-values.ts'
-
-const MAX_ATTEMPTS = 100
 
 /** Writes a change of an account; undefined, with nothing written, where the account has another version by now. */
 export type WriteAccount<T> = (change: AccountChange) => Promise<T | undefined>
@@ -118,14 +116,16 @@ export class OpenedAccount {
     const { version: known, data: kept } = this.#stored
     let version = known
     let data = this.hidden ? operations.replayOn(kept) : (plainJson(this.document.data) as SessionData)
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    return await retry(async (attempt) => {
+      if (attempt > 1) {
+        const newer = await this.#newer(session, attempt - 1)
+        version = newer.version
+        data = operations.replayOn(newer.data)
+      }
       const written = await write({ userId: this.userId, version, data })
-      if (written !== undefined) return { written, account: { version: version + 1, data }, replayed: attempt > 1 }
-      const newer = await this.#newer(session, attempt)
-      version = newer.version
-      data = operations.replayOn(newer.data)
-    }
-    throw new SessionContendedError()
+      if (written === undefined) return undefined
+      return { written, account: { version: version + 1, data }, replayed: attempt > 1 }
+    })
   }
 
   /** Whether it can be taken over: what is too large together with the account's own, or newer, stays in the session. */
@@ -155,7 +155,6 @@ export class OpenedAccount {
   async #newer(session: () => SessionData, attempt: number): Promise<Account> {
     const { store, observe } = this.#context
     observe({ type: 'conflict', attempt })
-    await pauseAfter(attempt)
     const account = await store.load(this.userId, session())
     if (typeof account !== 'string') return account
     observe({ type: 'ended' })

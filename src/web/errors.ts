@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Context, Middleware } from 'koa'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import { isOutage } from '../session/core/error-codes.ts'
 import { wantsJson } from './input.ts'
 
 const httpError = z.object({
@@ -63,23 +64,10 @@ async function answer(ctx: Context, error: unknown, log: Logger, before: Record<
   ctx.status = status
 }
 
-// What the drivers and Knex say when nobody answers: an outage is a 503, whichever query met it first.
-const OUTAGES = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ETIMEDOUT',
-  'EPIPE',
-  'SQLITE_BUSY',
-  'PROTOCOL_CONNECTION_LOST',
-  '57P01',
-  '57P03',
-])
-
 function describe(error: unknown): unknown {
   if (!(error instanceof Error)) return {}
-  if (error.name === 'KnexTimeoutError' || ('code' in error && OUTAGES.has(String(error.code)))) {
-    return { status: 503, headers: { 'Retry-After': '5' } }
-  }
+  // Whichever query met it first.
+  if (isOutage(error)) return { status: 503, headers: { 'Retry-After': '5' } }
   const { status, httpCode, expose, headers, fields } = error as Error & Record<string, unknown>
   return { status, httpCode, expose, headers, fields, message: error.message }
 }

@@ -1,14 +1,15 @@
 import type { Middleware } from 'koa'
 import type { Services } from '../services.ts'
+import { within } from '../session/core/timeout.ts'
 
 const PROBE = 'readiness'
 // Whoever asks has a timeout of a few seconds, and no answer would tell less than "no".
-const SOON = 2000
+const TIMEOUT = 2000
 
 /** /healthz: the process answers. /readyz: it can do its work; degraded while only a cache is down that it can do without. */
-export function health({ knex, store, cache, log, movingFrom, revocations }: Services): Middleware {
-  const ended = revocations ?? movingFrom?.revocations
-  const home = () => Promise.all([store?.load(PROBE), movingFrom?.store?.load(PROBE), ended?.check(PROBE, PROBE)])
+export function health({ knex, store, cache, log, migratingFrom, revocations }: Services): Middleware {
+  const ended = revocations ?? migratingFrom?.revocations
+  const home = () => Promise.all([store?.load(PROBE), migratingFrom?.store?.load(PROBE), ended?.check(PROBE, PROBE)])
   return async (ctx, next) => {
     if (ctx.path !== '/healthz' && ctx.path !== '/readyz') return await next()
     ctx.set('Cache-Control', 'no-store')
@@ -16,9 +17,9 @@ export function health({ knex, store, cache, log, movingFrom, revocations }: Ser
     if (ctx.path === '/healthz') return
     // The sessions may live in a database of their own, or in a cache that nothing stands behind.
     const [database, sessions, cached] = await Promise.allSettled([
-      soon(knex.raw('select 1')),
-      soon(home()),
-      cache === undefined ? undefined : soon(cache.ping()),
+      within(knex.raw('select 1'), TIMEOUT),
+      within(home(), TIMEOUT),
+      cache === undefined ? undefined : within(cache.ping(), TIMEOUT),
     ])
     const parts = {
       database: stateOf(database),
@@ -33,14 +34,6 @@ export function health({ knex, store, cache, log, movingFrom, revocations }: Ser
     const degraded = cached.status === 'rejected' ? 'degraded' : 'ok'
     ctx.body = { status: ctx.status === 503 ? 'unavailable' : degraded, ...parts }
   }
-}
-
-async function soon(work: PromiseLike<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`There was no answer within ${SOON} ms`)), SOON)
-  })
-  await Promise.race([work, late]).finally(() => clearTimeout(timer))
 }
 
 function stateOf({ status }: PromiseSettledResult<unknown>): 'ok' | 'unavailable' {

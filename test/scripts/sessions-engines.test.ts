@@ -98,7 +98,7 @@ test('clear removes the expired entries of ended sign-ins', async (t) => {
   t.is((await knex('session_revocations')).length, 1)
 })
 
-test('while sessions move, both engines are cleared, and stats say what is left', async (t) => {
+test('while sessions migrate, both engines are cleared, and stats say what is left', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
   t.teardown(() => rm(folder, { recursive: true }))
@@ -112,11 +112,11 @@ test('while sessions move, both engines are cleared, and stats say what is left'
   const env = { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'db', SESSION_FILE_PATH: folder }
   t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":2}')
   const { output } = await run(['stats', '--json'], env)
-  t.like(JSON.parse(output), { engine: 'file', total: 1, live: 1, movingFrom: { engine: 'db', left: 0 } })
+  t.like(JSON.parse(output), { engine: 'file', total: 1, live: 1, migratingFrom: { engine: 'db', left: 0 } })
   const cookies = { ...env, SESSION_ENGINE: 'signed_cookies', SESSION_MOVING_FROM: 'file' }
   t.deepEqual(await run(['stats'], cookies), {
     code: 0,
-    output: 'Sessions in signed_cookies cannot be counted\n1 left to move from file',
+    output: 'Sessions in signed_cookies cannot be counted\n1 left to migrate from file',
   })
 })
 

@@ -56,7 +56,7 @@ test('an unknown key is never adopted', async (t) => {
   const answer = await get('/begin', `sid=${sent}`)
   t.regex(answer.cookie, /^sid=[a-z0-9]{32}$/)
   t.not(answer.cookie, `sid=${sent}`)
-  t.false(await engine.exists(sent))
+  t.false((await engine.open(sent)).live)
 })
 
 test('ids that are no ids are anonymous, reach no store and harm nothing', async (t) => {

@@ -59,13 +59,17 @@ test('src/session copied into an empty Koa project compiles with its own package
   t.is(await (await fetch(origin)).text(), '1')
 })
 
-/** Optional parts, each with what it cannot do without. */
+/** Optional parts, each with what cannot do without it. */
 const PARTS: Record<string, readonly string[]> = {
   'caches/memcached': [],
   'caches/redis': [],
   'codec/django': [],
-  'engines/cookie': ['engines/hybrid', 'engines/migrating'],
-  'engines/hybrid': [],
+  'engines/cookie': [
+    'engines/hybrid',
+    'engines/migrating/cookie-migration.ts',
+    'engines/migrating/hybrid-migration.ts',
+  ],
+  'engines/hybrid': ['engines/migrating/hybrid-migration.ts'],
   'engines/migrating': [],
   'stores/cached': [],
   'stores/database': [],
@@ -93,6 +97,70 @@ test('each optional part of the engine can be removed, and the rest compiles', a
     const tsc = startProcess([join(projectRoot, 'node_modules/typescript/bin/tsc'), '--noEmit'], { cwd: folder })
     t.is(await tsc.ended(), 0, `without ${part}:\n${tsc.output()}`)
   }
+})
+
+test('what is left without migrating has nothing that only migrating would use', async (t) => {
+  const root = join(projectRoot, 'src/session')
+  const sources = new Map<string, string>()
+  for (const file of await readdir(root, { recursive: true })) {
+    if (!file.endsWith('.ts') || file.startsWith(join('engines', 'migrating'))) continue
+    sources.set(file, await readFile(join(root, file), 'utf8'))
+  }
+  const engines = [...sources].filter(([file]) => file.startsWith('engines'))
+  const contract = [...(sources.get(join('engines', 'engine.ts')) ?? '').matchAll(METHOD)].map(([, name]) => name)
+  t.deepEqual(contract, ['open', 'commit', 'touch', 'end', 'endUser', 'listUser', 'endOne'])
+  const left: string[] = []
+  for (const [file, source] of engines) {
+    if (/migrat/i.test(source)) left.push(`${file} speaks of it`)
+    for (const [, name = ''] of source.matchAll(METHOD)) {
+      const isCalled = engines.some(([, other]) => withoutMethod(other, name).includes(`.${name}(`))
+      if (!isCalled && !contract.includes(name)) left.push(`${file}: nobody calls ${name}`)
+    }
+    for (const [, name = ''] of source.matchAll(/^export (?:async )?(?:function|const|class) (\w+)/gm)) {
+      const uses = [...sources.values()].flatMap((other) => other.match(new RegExp(`\\b${name}\\b`, 'g')) ?? [])
+      if (!ENTRANCES.has(name) && uses.length < 2) left.push(`${file}: nobody uses ${name}`)
+    }
+  }
+  t.deepEqual(left, [])
+})
+
+test('no engine asks another which engine it is', async (t) => {
+  const root = join(projectRoot, 'src/session')
+  const asking: string[] = []
+  for (const file of await readdir(root, { recursive: true })) {
+    const asks =
+      file.endsWith('.ts') && /instanceof \w*(Engine|Store|Cache)\b/.test(await readFile(join(root, file), 'utf8'))
+    if (asks) asking.push(file)
+  }
+  t.deepEqual(asking, [])
+})
+
+/** What applications put together themselves. */
+const ENTRANCES = new Set(['CookieEngine', 'HybridEngine', 'StoredEngine'])
+const METHOD = /^ {2}(?:async )?(?!constructor)([a-z]\w*)(?:<\w+>)?\(/gm
+
+/** Delegating to the same method of another object is no use of it. */
+function withoutMethod(source: string, name: string): string {
+  return source.replace(new RegExp(`^ {2}(?:async )?${name}\\([^]*?^ {2}\\}$`, 'gm'), '')
+}
+
+test('the way of one change, as the document names it, meets nothing that the settings did not choose', async (t) => {
+  const root = join(projectRoot, 'src/session')
+  const document = await readFile(join(projectRoot, 'docs/architecture.md'), 'utf8')
+  const way = document.slice(document.indexOf('## The way of one change'), document.indexOf('## The two laws'))
+  const named = [...way.matchAll(/^\| \w+ \| `src\/session\/([^`]+)`/gm)].map(([, file = '']) => file)
+  t.is(named.length, 5, 'and the handler')
+  const met = new Set(named)
+  // It grows while it is walked.
+  for (const file of met) {
+    const source = await readFile(join(root, file), 'utf8')
+    for (const [, target = ''] of source.matchAll(/ from '(\.[^']+)'/g)) met.add(join(dirname(file), target))
+  }
+  const optional = Object.keys(PARTS).filter((part) => part !== 'stores/database')
+  t.deepEqual(
+    [...met].filter((file) => optional.some((part) => file.startsWith(`${part}/`))),
+    [],
+  )
 })
 
 const FLOORS = ['core', 'caches', 'codec', 'stores', 'engines', 'top', 'http', 'index.ts']

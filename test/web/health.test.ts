@@ -7,7 +7,7 @@ for (const env of [
   { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'db' },
   { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'signed_cookies' },
 ]) {
-  test(`not ready while what sessions depend on is out: ${Object.values(env).join(', moving from ')}`, async (t) => {
+  test(`not ready while what sessions depend on is out: ${Object.values(env).join(', migrating from ')}`, async (t) => {
     const app = await startApp({ ...env, SESSION_DATABASE_URL: await migratedSqlite(t) })
     const ready = async () => (await app.browser().json('GET', '/readyz')).json()
     t.deepEqual(await ready(), { status: 'ok', database: 'ok', sessions: 'ok' })

@@ -37,12 +37,12 @@ export async function cacheFindings({ config, meant }: Settings): Promise<Findin
 }
 
 function usesCache({ session }: Config): boolean {
-  return [session, session.movingFrom].some((home) => home?.engine === 'cache' || home?.engine === 'cached_db')
+  return [session, session.migratingFrom].some((home) => home?.engine === 'cache' || home?.engine === 'cached_db')
 }
 
 /** Whether what the cache forgets is lost. */
 function isAlone({ session, cache }: Config): boolean {
-  return [session, session.movingFrom].some((home) => home?.engine === 'cache') && cache.fallback === 'none'
+  return [session, session.migratingFrom].some((home) => home?.engine === 'cache') && cache.fallback === 'none'
 }
 
 function memoryFinding({ production }: Config, alone: boolean): Finding {

@@ -103,7 +103,7 @@ async function clockOf(knex: Knex): Promise<Finding> {
 }
 
 function tablesOf({ session, cache }: Config): Table[] {
-  const homes = [session, ...(session.movingFrom === undefined ? [] : [session.movingFrom])]
+  const homes = [session, ...(session.migratingFrom === undefined ? [] : [session.migratingFrom])]
   const inTables = homes.filter(
     ({ engine }) => ['db', 'cached_db', 'hybrid'].includes(engine) || (engine === 'cache' && cache.fallback === 'db'),
   )

@@ -9,7 +9,7 @@ const OTHERS_ANYTHING = 0o077
 
 /** The folder of the file engine: whether it is there, ours to write and nobody else's. Makes nothing. */
 export function folderFindings({ config: { session } }: Settings): Finding[] {
-  if (session.engine !== 'file' && session.movingFrom?.engine !== 'file') return []
+  if (session.engine !== 'file' && session.migratingFrom?.engine !== 'file') return []
   const folder = resolve(projectRoot, session.filePath)
   const there = statOf(folder)
   if (there === undefined) return [absentFinding(folder)]

@@ -18,7 +18,7 @@ export function document(measured: Measured | undefined): string {
     ...['## Speed', ...speed(measured)],
     ...['## When something fails', paragraph(NOTES.faults), table(COLUMNS.faults, ({ faults }) => faults)],
     ...['## Abilities', paragraph(NOTES.abilities), table(COLUMNS.abilities, ({ abilities }) => abilities)],
-    ...['## One by one', paragraph(NOTES.moving), ...VARIANTS.map(portrait)],
+    ...['## One by one', paragraph(NOTES.migrating), ...VARIANTS.map(portrait)],
   ]
   return `${sections.join('\n\n')}\n`
 }

@@ -43,7 +43,8 @@ export const NOTES = {
   faults: 'An outage never signs anybody out: who cannot be recognised for a moment gets a 503 and keeps the cookie.',
   abilities:
     'Clearing removes expired sessions by npm run sessions -- clear, and from time to time by the application itself. In the format django, devices cannot be listed, and statistics know no ages.',
-  moving: 'To change the engine later without signing anybody out, set SESSION_MOVING_FROM to the old one for a while.',
+  migrating:
+    'To change the engine later without signing anybody out, set SESSION_MOVING_FROM to the old one for a while.',
   unmeasured: 'Not measured',
 } as const
 

@@ -6,7 +6,7 @@ import type { Told } from './requests.ts'
 /** Where the session came from, or why there is none. */
 export function originText(
   { explanation: { opening, live, engine }, events }: Told,
-  { movingFrom }: Services['config']['session'],
+  { migratingFrom }: Services['config']['session'],
   t: Translate,
 ): string {
   if (opening === undefined) return t('Not at all: the page has not asked for the session.')
@@ -15,8 +15,8 @@ export function originText(
   if (cookies === 0) return t('None: the browser sent no cookie.')
   if (!opening.live) return nowhere(suspicion, detail, t)
   const loads = events.filter((event) => event.type === 'operation' && event.operation === 'load')
-  if (movingFrom !== undefined && loads.length > 1) {
-    return t('From {engine}, which sessions are leaving.', { engine: movingFrom.engine })
+  if (migratingFrom !== undefined && loads.length > 1) {
+    return t('From {engine}, which sessions are leaving.', { engine: migratingFrom.engine })
   }
   // Ended by now, it came from wherever the others come from.
   if (live?.inCookie || engine === 'signed_cookies') return t('From the cookie itself.')

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
-import { within } from './within.ts'
+import { within } from '../../session/core/timeout.ts'
 
 /** What one server of a cache says of itself: numbers by name. */
 export interface ServerFigures {
@@ -11,17 +11,14 @@ export interface ServerFigures {
 }
 
 // A scrape must end although a server is silent.
-const PATIENCE = 1000
+const TIMEOUT = 1000
 
 const told = z.record(z.string(), z.unknown())
 const several = z.union([z.array(told), told.transform((one) => [one])])
 
 /** What the servers of the cache say of themselves, in their order; undefined where they do not answer in time. */
 export async function serverFigures(ask: () => Promise<unknown>): Promise<ServerFigures[] | undefined> {
-  const answer = await within(
-    PATIENCE,
-    ask().catch(() => undefined),
-  )
+  const answer = await within(ask(), TIMEOUT).catch(() => undefined)
   const parsed = several.safeParse(answer)
   return parsed.success ? parsed.data.map(readServer) : undefined
 }

@@ -1,5 +1,5 @@
+import { within } from '../../session/core/timeout.ts'
 import { hasStatistics, type SessionStore, type StoreStatistics } from '../../session/stores/store.ts'
-import { within } from './within.ts'
 
 /** What is known of the sessions there are. `impossible`: this store cannot count them. */
 export type Counted =
@@ -9,7 +9,7 @@ export type Counted =
 const FRESH = 10_000
 // A table that takes seconds to count is left alone for most of the time.
 const REST = 20
-const PATIENCE = 500
+const TIMEOUT = 500
 
 /** Counts a store's sessions, however many people look: once at a time, and not again for a while. */
 export class Counting {
@@ -28,7 +28,7 @@ export class Counting {
   async get(): Promise<Counted> {
     if (this.#store === undefined || !hasStatistics(this.#store)) return { state: 'impossible' }
     if (this.#now() >= this.#due) this.#running ??= this.#count(this.#store)
-    if (this.#running !== undefined) await within(PATIENCE, this.#running)
+    if (this.#running !== undefined) await within(this.#running, TIMEOUT).catch(() => {})
     return this.#last
   }
 

@@ -2,7 +2,6 @@ import type { SessionData } from '../core/data.ts'
 import type { SecurityKind } from '../core/events.ts'
 import type { ExpiryPolicy } from '../core/expiry.ts'
 import type { Operations } from '../core/operations.ts'
-import type { Outcome } from '../core/outcome.ts'
 import type { UserSession, Version } from '../stores/store.ts'
 
 /** A live session as it was read or last written. Times are milliseconds since 1970. */
@@ -96,27 +95,6 @@ export interface Engine {
   commit(commit: Commit): Promise<Committed>
   /** Moves the expiry only; undefined when there was nothing to move or somebody saved meanwhile. */
   touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined>
-  /**
-   * Takes over a session of another engine with this request's changes, under the key or the sign-in that `loaded` bears,
-   * unless the request changes them; `ended` when that sign-in is.
-   *
-   * @throws KeyTakenError when it has been taken over already; SessionTooLargeError
-   */
-  adopt(commit: Commit & { loaded: Loaded }): Promise<Committed>
-  /**
-   * Forgets a session that another engine has taken over, unless somebody has saved or ended it since it was read.
-   *
-   * @param grace milliseconds for which requests under way may still find it
-   * @param anew whether it was taken over as a sign-in, which the end of all the user's sessions does not reach
-   */
-  leave(loaded: Loaded, grace?: number, anew?: boolean): Promise<Outcome>
-  /**
-   * The step that decides a move into a record: puts a mark in the session's place, which leads nobody anywhere, unless
-   * somebody has saved or ended it since it was read. A session in a cookie has no place: it only has to be live still.
-   */
-  claim(loaded: Loaded, mark: string): Promise<Outcome>
-  /** The text in place of the session with this key, to be compared with a mark; undefined where there is none. */
-  claimed(key: string): Promise<string | undefined>
   /**
    * Ends the session at once, whatever other requests still hold it, and under whatever key it goes on meanwhile.
    *

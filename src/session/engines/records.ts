@@ -1,16 +1,22 @@
 import type { Codec } from '../codec/codec.ts'
 import { emptyData, type SessionData } from '../core/data.ts'
-import { KeyTakenError, SessionContendedError } from '../core/errors.ts'
+import { KeyTakenError } from '../core/errors.ts'
 import type { Observer, Operation } from '../core/events.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../core/expiry.ts'
 import { newSessionKey } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
-import { type SessionRecord, type SessionStore, sessionIdOf } from '../stores/store.ts'
+import { type SessionRecord, type SessionStore, type StoredRecord, sessionIdOf } from '../stores/store.ts'
 import type { Client, Loaded, Opened } from './engine.ts'
 
 /** A session that has a record. */
 export type Live = Loaded & { readonly id: string; readonly key: string }
+
+/** Whether a session has a record, as far as is known here. */
+export function hasRecord(loaded: Loaded | undefined): loaded is Live {
+  return loaded !== undefined && loaded.key !== null
+}
 
 /** What a record tells of a session beside its data. */
 export interface About {
@@ -59,10 +65,15 @@ export class Records {
     this.#options = options
   }
 
+  /** The record as it is stored, whatever it holds. */
+  async read(storeKey: string): Promise<StoredRecord | undefined> {
+    return await this.#timed('load', () => this.#options.store.load(storeKey))
+  }
+
   async load(key: string): Promise<Found> {
-    const { store, codec, now } = this.#options
+    const { codec, now } = this.#options
     const storeKey = codec.storeKey(key)
-    const stored = await this.#timed('load', () => store.load(storeKey))
+    const stored = await this.read(storeKey)
     if (stored === undefined) return { live: false, suspicion: 'unknown-key' }
     const decoded = codec.decode(key, stored.data)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
@@ -106,14 +117,14 @@ export class Records {
    * @param unconfirmed whether it lives a minute at most until {@link touch} gives it its full life
    */
   async create(data: SessionData, about: About, unconfirmed = false): Promise<Live> {
-    for (let draw = 0; draw < KEY_DRAWS; draw++) {
+    return await retry(async () => {
       try {
         return await this.createAs(newSessionKey(), data, about, unconfirmed)
       } catch (error) {
-        if (!(error instanceof KeyTakenError)) throw error
+        if (error instanceof KeyTakenError) return undefined
+        throw error
       }
-    }
-    throw new SessionContendedError()
+    }, KEY_DRAWS)
   }
 
   /** @throws KeyTakenError */
@@ -137,68 +148,46 @@ export class Records {
 
   /** Gives up a key that was changed: a forward takes its record's place where the format has forwards, nothing otherwise. */
   async giveUp(current: Live, successor: string): Promise<Outcome> {
-    const { store, codec, now, forwardFor } = this.#options
-    const { key, data, version, createdAt, lastActivity } = current
-    const storeKey = codec.storeKey(key)
-    return await this.#timed('cycle', async () => {
-      if (!codec.forwards) return await store.delete(storeKey, version)
-      const forward: SessionRecord = {
-        data: codec.encode(key, data, successor),
-        expires: now() + forwardFor * 1000,
-        createdAt,
-        lastActivity,
-        sessionId: '',
-        ...NOBODY,
-      }
-      const { outcome } = await store.save(storeKey, version, forward)
-      return outcome === 'saved' ? 'done' : outcome
-    })
+    const { codec, now, forwardFor } = this.#options
+    if (!codec.forwards) return await this.delete(current, 'cycle')
+    const data = codec.encode(current.key, current.data, successor)
+    return await this.replace(current, data, now() + forwardFor * 1000, 'cycle')
+  }
+
+  /** Puts text that is nobody's session in the place of what is as it was read. */
+  async replace(current: Live, data: string, expires: number, operation: Operation = 'save'): Promise<Outcome> {
+    const { store, codec, columns } = this.#options
+    const { key, version, createdAt, lastActivity } = current
+    const extra = columns === undefined ? {} : { extra: columns(emptyData()) }
+    const record = { data, expires, createdAt, lastActivity, sessionId: '', ...NOBODY, ...extra }
+    const { outcome } = await this.#timed(operation, () => store.save(codec.storeKey(key), version, record))
+    return outcome === 'saved' ? 'done' : outcome
   }
 
   /** Moves the expiry of what is as it was read. */
   async touch(current: Live): Promise<Live | 'conflict' | 'missing'> {
-    const { store, codec, expiry, now } = this.#options
+    const { expiry, now } = this.#options
     const lastActivity = now()
     const expires = deadline(expiry, current.data[EXPIRY_KEY], current.createdAt, lastActivity)
-    const times = { expires, lastActivity }
-    const outcome = await this.#timed('touch', () => store.touch(codec.storeKey(current.key), current.version, times))
-    return outcome === 'done' ? { ...current, ...times } : outcome
+    const outcome = await this.setTimes(current, { expires, lastActivity })
+    return outcome === 'done' ? { ...current, expires, lastActivity } : outcome
+  }
+
+  /** Sets the times, in milliseconds since 1970, of what is as it was read. */
+  async setTimes({ key, version }: Live, times: Pick<SessionRecord, 'expires' | 'lastActivity'>): Promise<Outcome> {
+    const { store, codec } = this.#options
+    return await this.#timed('touch', () => store.touch(codec.storeKey(key), version, times))
   }
 
   /** Deletes what is as it was read. */
-  async delete({ key, version }: Live): Promise<Outcome> {
+  async delete({ key, version }: Live, operation: Operation = 'delete'): Promise<Outcome> {
     const { store, codec } = this.#options
-    return await this.#timed('delete', () => store.delete(codec.storeKey(key), version))
+    return await this.#timed(operation, () => store.delete(codec.storeKey(key), version))
   }
 
   /** Deletes whatever is there. */
   async deleteAny(storeKey: string): Promise<Outcome> {
     return await this.#timed('delete', () => this.#options.store.delete(storeKey))
-  }
-
-  /** Deletes what is as it was read, or lets it end in a moment. */
-  async leave(current: Live, grace: number): Promise<Outcome> {
-    const { store, codec, now } = this.#options
-    const { version, lastActivity } = current
-    const storeKey = codec.storeKey(current.key)
-    if (grace === 0) return await this.#timed('cycle', () => store.delete(storeKey, version))
-    const expires = Math.min(current.expires, now() + grace)
-    return await this.#timed('touch', () => store.touch(storeKey, version, { expires, lastActivity }))
-  }
-
-  /** Puts a mark in the place of what is as it was read: nobody's, because the session is in another engine by then. */
-  async claim({ key, version, createdAt, lastActivity, expires }: Live, mark: string): Promise<Outcome> {
-    const { store, codec, columns } = this.#options
-    const extra = columns === undefined ? {} : { extra: columns(emptyData()) }
-    const record = { data: mark, expires, createdAt, lastActivity, sessionId: '', ...NOBODY, ...extra }
-    const { outcome } = await this.#timed('save', () => store.save(codec.storeKey(key), version, record))
-    return outcome === 'saved' ? 'done' : outcome
-  }
-
-  /** The stored text, whatever it is. */
-  async textOf(key: string): Promise<string | undefined> {
-    const { store, codec } = this.#options
-    return (await this.#timed('load', () => store.load(codec.storeKey(key))))?.data
   }
 
   #live(key: string, data: SessionData, record: SessionRecord & Pick<Loaded, 'version'>): Live {

@@ -1,16 +1,14 @@
 import type { Codec } from '../codec/codec.ts'
 import { emptyData, plainJson, type SessionData } from '../core/data.ts'
-import { SessionContendedError } from '../core/errors.ts'
 import type { Observer } from '../core/events.ts'
 import type { ExpiryPolicy } from '../core/expiry.ts'
 import { isSessionKey, newSessionId } from '../core/key.ts'
-import type { Outcome } from '../core/outcome.ts'
 import { KeyedQueue } from '../core/queue.ts'
-import { pauseAfter } from '../core/retry.ts'
+import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
 import type { SessionStore } from '../stores/store.ts'
 import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from './engine.ts'
-import { type Live, Records } from './records.ts'
+import { hasRecord, type Live, Records } from './records.ts'
 import { endSessionOf, endSessionsOf, sessionsOf } from './user-sessions.ts'
 
 /** Options for {@link StoredEngine}. */
@@ -32,8 +30,6 @@ export interface StoredEngineOptions {
   readonly now?: () => number
 }
 
-// A process whose requests follow one another closely wins most rounds, so the others need about a second.
-const ATTEMPTS = 100
 const FORWARD_FOR = 60
 
 type Saved = Committed & { outcome: 'saved' }
@@ -58,8 +54,9 @@ export class StoredEngine implements Engine {
   readonly name: string
   readonly store: SessionStore
   readonly codec: Codec
+  /** Its single steps, of which the methods are put together. */
+  readonly records: Records
   readonly refreshesCookie: boolean
-  readonly #records: Records
   readonly #observe: Observer
   readonly #now: () => number
   readonly #queue = new KeyedQueue<Turn>()
@@ -72,27 +69,23 @@ export class StoredEngine implements Engine {
     this.#observe = observe ?? (() => {})
     this.#now = now ?? Date.now
     const [observed, clock] = [this.#observe, this.#now]
-    this.#records = new Records({ store, codec, expiry, forwardFor, columns, observe: observed, now: clock })
+    this.records = new Records({ store, codec, expiry, forwardFor, columns, observe: observed, now: clock })
   }
 
   async open(cookie: string): Promise<Opened> {
     if (!isSessionKey(cookie)) return { live: false, suspicion: 'malformed-cookie' }
-    const found = await this.#records.load(cookie)
+    const found = await this.records.load(cookie)
     if (!found.live || found.successor === undefined) return found
-    const end = await this.#records.endOf(found.loaded, found.successor)
+    const end = await this.records.endOf(found.loaded, found.successor)
     if (end === undefined) return { live: false, suspicion: 'unknown-key' }
     this.#observe({ type: 'forward' })
     return { live: true, loaded: { ...found.loaded, id: end.id, forwarded: true } }
   }
 
-  /** Whether a live record has this session key. */
-  async exists(key: string): Promise<boolean> {
-    return isSessionKey(key) && (await this.store.load(this.codec.storeKey(key))) !== undefined
-  }
-
   async commit(commit: Commit): Promise<Committed> {
     const { loaded, write } = commit
-    if (write === 'create' || !hasKey(loaded)) return await this.#begin(commit, plainJson(commit.data) as SessionData)
+    if (write === 'create' || !hasRecord(loaded))
+      return await this.#begin(commit, plainJson(commit.data) as SessionData)
     const turn = await this.#queue.run(loaded.key, async (before) => {
       // Whoever ran before in this process has ended the session, or knows its newest state.
       const known = before?.newest
@@ -105,41 +98,16 @@ export class StoredEngine implements Engine {
   }
 
   async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
-    if (!hasKey(loaded) || loaded.forwarded) return undefined
-    const touched = await this.#records.touch(loaded)
+    if (!hasRecord(loaded) || loaded.forwarded) return undefined
+    const touched = await this.records.touch(loaded)
     return typeof touched === 'string' ? undefined : { loaded: touched, cookie: touched.key }
   }
 
   async end(loaded: Loaded): Promise<void> {
-    if (!hasKey(loaded)) return
+    if (!hasRecord(loaded)) return
     // At the version that was read, or a change of key meanwhile would be missed.
-    if (!loaded.forwarded && (await this.#records.delete(loaded)) !== 'conflict') return
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      if (await this.#endNewest(loaded.key)) return
-      await pauseAfter(attempt)
-    }
-    throw new SessionContendedError()
-  }
-
-  async adopt(commit: Commit & { loaded: Loaded }): Promise<Saved> {
-    const { loaded, write, client } = commit
-    const data = plainJson(commit.data) as SessionData
-    if (write === 'cycle' || !hasKey(loaded)) return await this.#begin(commit, data)
-    const id = loaded.id ?? commit.id ?? newSessionId()
-    const { createdAt } = loaded
-    return saved(await this.#records.createAs(loaded.key, data, { id, createdAt, client }), false)
-  }
-
-  async leave(loaded: Loaded, grace = 0): Promise<Outcome> {
-    return hasKey(loaded) ? await this.#records.leave(loaded, grace) : 'missing'
-  }
-
-  async claim(loaded: Loaded, mark: string): Promise<Outcome> {
-    return hasKey(loaded) ? await this.#records.claim(loaded, mark) : 'missing'
-  }
-
-  async claimed(key: string): Promise<string | undefined> {
-    return await this.#records.textOf(key)
+    if (!loaded.forwarded && (await this.records.delete(loaded)) !== 'conflict') return
+    await retry(async () => (await this.#endNewest(loaded.key)) || undefined)
   }
 
   async endUser(userId: string, exceptId: string | null = null): Promise<number> {
@@ -154,11 +122,11 @@ export class StoredEngine implements Engine {
     return await endSessionOf(this.store, userId, id)
   }
 
-  /** A new record: of a session that begins, or that comes from another engine. */
+  /** A new record: of a session that begins, or that has had none. */
   async #begin({ loaded, restartClock, client, id }: Commit, data: SessionData): Promise<Saved> {
     const createdAt = loaded === undefined || restartClock ? this.#now() : loaded.createdAt
     const about = { id: loaded?.id ?? id ?? newSessionId(), createdAt, client }
-    return saved(await this.#records.create(data, about), false)
+    return saved(await this.records.create(data, about), false)
   }
 
   /** A sign-in goes on with this request's changes alone, as a session of its own; anything else ends with the session. */
@@ -173,47 +141,44 @@ export class StoredEngine implements Engine {
   }
 
   async #save(commit: Commit, newest: Live): Promise<Turn> {
-    let current = newest
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const result = await this.#records.save(current, dataFor(commit, current), commit.client)
-      if (result === 'missing') return GONE
-      if (result !== 'conflict') {
-        return { committed: saved(result, attempt > 1 || current !== commit.loaded), newest: result }
+    return await retry(async (attempt) => {
+      let current = newest
+      if (attempt > 1) {
+        const found = await this.records.load(current.key)
+        if (!found.live) return GONE
+        if (found.successor !== undefined) return await this.#commitLate(commit, current.key)
+        current = found.loaded
       }
-      await this.#conflict(attempt)
-      const found = await this.#records.load(current.key)
-      if (!found.live) return GONE
-      if (found.successor !== undefined) return await this.#commitLate(commit, current.key)
-      current = found.loaded
-    }
-    throw new SessionContendedError()
+      const result = await this.records.save(current, dataFor(commit, current), commit.client)
+      if (result === 'missing') return GONE
+      if (result === 'conflict') return this.#conflict(attempt)
+      return { committed: saved(result, attempt > 1 || current !== commit.loaded), newest: result }
+    })
   }
 
   async #changeKey(commit: Commit, key: string): Promise<Turn> {
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+    return await retry(async (attempt) => {
       // Read again: the handler has changed what it was given, and a forward holds the data as they were.
-      const found = await this.#records.load(key)
+      const found = await this.records.load(key)
       if (!found.live) return await this.#withoutSession(commit)
       if (found.successor !== undefined) return await this.#commitLate(commit, key)
       const current = found.loaded
       const { id } = current
       const createdAt = commit.restartClock ? this.#now() : current.createdAt
       const about = { id, createdAt, client: commit.client }
-      const next = await this.#records.create(dataFor(commit, current), about, this.codec.forwards)
-      const given = await this.#records.giveUp(current, next.key)
+      const next = await this.records.create(dataFor(commit, current), about, this.codec.forwards)
+      const given = await this.records.giveUp(current, next.key)
       if (given === 'done') return await this.#confirm(next, !isAsLoaded(commit, current))
-      await this.#records.delete(next)
-      if (given === 'missing') return await this.#withoutSession(commit)
-      await this.#conflict(attempt)
-    }
-    throw new SessionContendedError()
+      await this.records.delete(next)
+      return given === 'missing' ? await this.#withoutSession(commit) : this.#conflict(attempt)
+    })
   }
 
   async #confirm(next: Live, replayed: boolean): Promise<Turn> {
     if (!this.codec.forwards) return { committed: saved(next, replayed) }
-    const touched = await this.#records.touch(next)
+    const touched = await this.records.touch(next)
     // A late request has saved to it, and so given it its full life, or has changed its key: that one's cookie counts.
-    const found = touched === 'conflict' ? await this.#records.load(next.key) : undefined
+    const found = touched === 'conflict' ? await this.records.load(next.key) : undefined
     if (touched === 'missing' || found?.live === false) return { committed: { outcome: 'ended' } }
     if (found?.successor !== undefined) {
       return { committed: { ...saved({ ...next, forwarded: true }, replayed), cookie: undefined } }
@@ -224,8 +189,8 @@ export class StoredEngine implements Engine {
   /** What a request does that still has an old key, or has found that its key was changed meanwhile. */
   async #commitLate(commit: Commit, key: string): Promise<Turn> {
     if (!commit.loaded?.forwarded) this.#observe({ type: 'forward' })
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const trail = await this.#records.follow(key)
+    return await retry(async (attempt) => {
+      const trail = await this.records.follow(key)
       // Also a sign-in: a session that was ended under any of its keys stays ended.
       if (trail?.end === undefined) return { committed: { outcome: 'ended' } }
       const { frozen, end } = trail
@@ -240,33 +205,32 @@ export class StoredEngine implements Engine {
       // First, because the operations tell what the last replay has found, and that is to be the one that is saved.
       const seen = commit.changes.replayOn(frozen.data)
       const data = commit.changes.withoutSignIn().replayOn(end.data)
-      const result = await this.#records.save(end, data, commit.client)
-      if (typeof result !== 'string') return late(commit, { ...frozen, data: seen }, result)
-      await this.#conflict(attempt)
-    }
-    throw new SessionContendedError()
+      const result = await this.records.save(end, data, commit.client)
+      if (typeof result === 'string') return this.#conflict(attempt)
+      return late(commit, { ...frozen, data: seen }, result)
+    })
   }
 
   /** Ends what the key leads to now, if both are of one user, and then the key; false when somebody was faster. */
   async #endNewest(key: string): Promise<boolean> {
-    const found = await this.#records.load(key)
+    const found = await this.records.load(key)
     if (!found.live) {
       // What cannot be decoded must not come to life again with an older secret.
-      await this.#records.deleteAny(this.codec.storeKey(key))
+      await this.records.deleteAny(this.codec.storeKey(key))
       return true
     }
     const { loaded, successor } = found
     const end =
-      successor === undefined ? undefined : await this.#records.endOf(loaded, successor, Number.POSITIVE_INFINITY)
+      successor === undefined ? undefined : await this.records.endOf(loaded, successor, Number.POSITIVE_INFINITY)
     // First, or a crash in between would leave a session that this key does not lead to any more.
     const mayEnd = end !== undefined && userIdOf(end.data) === userIdOf(loaded.data)
-    if (mayEnd && (await this.#records.delete(end)) === 'conflict') return false
-    return (await this.#records.delete(loaded)) !== 'conflict'
+    if (mayEnd && (await this.records.delete(end)) === 'conflict') return false
+    return (await this.records.delete(loaded)) !== 'conflict'
   }
 
-  async #conflict(attempt: number): Promise<void> {
+  /** Asks for another attempt. */
+  #conflict(attempt: number): undefined {
     this.#observe({ type: 'conflict', attempt })
-    await pauseAfter(attempt)
   }
 }
 
@@ -281,10 +245,6 @@ function isAsLoaded({ loaded }: Commit, current: Live): boolean {
 /** What to write over `current`: the request's own data if that is what it loaded, its changes replayed otherwise. */
 function dataFor(commit: Commit, current: Live): SessionData {
   return isAsLoaded(commit, current) ? (plainJson(commit.data) as SessionData) : commit.changes.replayOn(current.data)
-}
-
-function hasKey(loaded: Loaded | undefined): loaded is Live {
-  return loaded !== undefined && loaded.key !== null
 }
 
 function saved(loaded: Live, replayed: boolean): Saved {

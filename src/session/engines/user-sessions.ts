@@ -1,9 +1,6 @@
-import { SessionContendedError } from '../core/errors.ts'
+import { retry } from '../core/retry.ts'
 import { knowsUsers, NotSupportedError, type SessionStore } from '../stores/store.ts'
 import type { UserSessions } from './engine.ts'
-
-// A session that changes its key at that moment has another record afterwards, so each ending looks again.
-const ATTEMPTS = 100
 
 /**
  * Ends all sessions of a user but the one with this public id, and returns how many records that were.
@@ -13,11 +10,12 @@ const ATTEMPTS = 100
 export async function endSessionsOf(store: SessionStore, userId: string, exceptId: string | null): Promise<number> {
   if (!knowsUsers(store)) throw new NotSupportedError(`The store "${store.name}" cannot tell whose sessions it keeps.`)
   let ended = 0
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+  // A session that changes its key at that moment has another record afterwards.
+  return await retry(async () => {
     ended += await store.endByUser(userId, exceptId ?? undefined)
     if ((await store.listByUser(userId)).every(({ id }) => id === exceptId)) return ended
-  }
-  throw new SessionContendedError()
+    return undefined
+  })
 }
 
 /**
@@ -28,12 +26,13 @@ export async function endSessionsOf(store: SessionStore, userId: string, exceptI
 export async function endSessionOf(store: SessionStore, userId: string, id: string): Promise<boolean> {
   if (!knowsUsers(store)) return false
   let ended = false
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+  return await retry(async () => {
     const records = (await store.listByUser(userId)).filter((session) => session.id === id)
     if (records.length === 0) return ended
     for (const { key } of records) ended = (await store.delete(key)) === 'done' || ended
-  }
-  throw new SessionContendedError()
+    // It may have changed its key at that moment.
+    return undefined
+  })
 }
 
 /** The sessions of a user, the latest activity first; none where the store cannot tell whose they are. */

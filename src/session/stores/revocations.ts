@@ -1,5 +1,14 @@
 import { hash } from 'node:crypto'
 
+/** Who a cookie says is signed in, and by what it can be refused. */
+export interface SignIn {
+  readonly userId: string
+  /** The session's public id, a dot, and random text that is new at every sign-in and change of key. */
+  readonly id: string
+  /** The user's epoch at sign-in. */
+  readonly epoch: number
+}
+
 /** What a signed-in cookie is judged by. */
 export interface Standing {
   /** The user's epoch: when all sessions were last ended (ms, or a little more where that happened often); 0 if never. */

@@ -53,8 +53,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a forward compares the version',
     patch: {
       file: RECORDS,
-      from: 'await store.save(storeKey, version, forward)',
-      to: 'await store.save(storeKey, (await store.load(storeKey))?.version ?? version, forward)',
+      from: 'store.save(codec.storeKey(key), version, record)',
+      to: 'store.load(codec.storeKey(key)).then((it) => store.save(codec.storeKey(key), it?.version ?? version, record))',
     },
     ops: ['update', 'change key'],
     breaks: SERIAL,
@@ -63,8 +63,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a key change of what was ended is refused',
     patch: {
       file: ENGINE,
-      from: "await this.#records.delete(next)\n      if (given === 'missing')",
-      to: "if (given === 'missing') return await this.#confirm(next, false)\n      if (given === 'missing')",
+      from: 'await this.records.delete(next)\n      return given',
+      to: "if (given === 'missing') return await this.#confirm(next, false)\n      return given",
     },
     ops: ['change key', 'logout'],
     breaks: SERIAL,
@@ -93,8 +93,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a replay on a successor compares the version',
     patch: {
       file: ENGINE,
-      from: 'const result = await this.#records.save(end, data, commit.client)',
-      to: 'const again = await this.#records.load(end.key)\n      const result = await this.#records.save(again.live ? again.loaded : end, data, commit.client)',
+      from: 'const result = await this.records.save(end, data, commit.client)',
+      to: 'const again = await this.records.load(end.key)\n      const result = await this.records.save(again.live ? again.loaded : end, data, commit.client)',
     },
     ops: ['update', 'update', 'change key'],
     breaks: SERIAL,
@@ -103,8 +103,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending compares the version',
     patch: {
       file: ENGINE,
-      from: 'if (!loaded.forwarded && (await this.#records.delete(loaded)) !==',
-      to: 'if (!loaded.forwarded && (await this.#records.deleteAny(loaded.key)) !==',
+      from: 'if (!loaded.forwarded && (await this.records.delete(loaded)) !==',
+      to: 'if (!loaded.forwarded && (await this.records.deleteAny(loaded.key)) !==',
     },
     ops: ['logout', 'change key'],
     breaks: SERIAL,
@@ -113,8 +113,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending is repeated after a conflict',
     patch: {
       file: ENGINE,
-      from: "(await this.#records.delete(loaded)) !== 'conflict') return",
-      to: "(await this.#records.delete(loaded)) !== 'done') return",
+      from: "(await this.records.delete(loaded)) !== 'conflict') return",
+      to: "(await this.records.delete(loaded)) !== 'done') return",
     },
     ops: ['logout', 'update'],
     breaks: SERIAL,
@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending follows forwards',
     patch: {
       file: ENGINE,
-      from: 'await this.#records.endOf(loaded, successor, Number.POSITIVE_INFINITY)',
+      from: 'await this.records.endOf(loaded, successor, Number.POSITIVE_INFINITY)',
       to: 'undefined',
     },
     ops: ['logout', 'change key'],
@@ -133,8 +133,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending of a successor compares the version',
     patch: {
       file: ENGINE,
-      from: "if (mayEnd && (await this.#records.delete(end)) === 'conflict') return false",
-      to: 'if (mayEnd) await this.#records.delete(end)',
+      from: "if (mayEnd && (await this.records.delete(end)) === 'conflict') return false",
+      to: 'if (mayEnd) await this.records.delete(end)',
     },
     ops: ['logout', 'update', 'change key'],
     breaks: SERIAL,
@@ -213,7 +213,7 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     guard: 'a successor gets its full life',
-    patch: { file: ENGINE, from: 'const touched = await this.#records.touch(next)', to: 'const touched = next' },
+    patch: { file: ENGINE, from: 'const touched = await this.records.touch(next)', to: 'const touched = next' },
     ops: ['change key', 'read'],
     breaks: '3',
   },

@@ -1,6 +1,8 @@
 import test from 'ava'
 import { SessionTooLargeError, StoreUnavailableError } from '../../../src/session/core/errors.ts'
-import { MovingEngine } from '../../../src/session/engines/migrating/migrating.ts'
+import { cookieMigration } from '../../../src/session/engines/migrating/cookie-migration.ts'
+import { MigratingEngine } from '../../../src/session/engines/migrating/migrating.ts'
+import { storedMigration } from '../../../src/session/engines/migrating/stored-migration.ts'
 import { signIn, signOut } from '../../../src/session/sign-in.ts'
 import { MemoryRevocations } from '../../../src/session/stores/revocations.ts'
 import { NotSupportedError } from '../../../src/session/stores/store.ts'
@@ -281,31 +283,33 @@ test('an entry stays until the last cookie it refuses is over, whatever expiry t
   t.is(await read(bench, long), undefined)
 })
 
-test('a session that has moved to a store leaves a cookie that is over in a moment', async (t) => {
+test('a session that has migrated to a store leaves a cookie that is over in a moment', async (t) => {
   const bench = cookieBench()
   const house = testEngine({ clock: bench.clock })
-  const moving = { ...bench, engine: new MovingEngine({ to: house.engine, from: bench.engine }) }
+  const sides = { target: storedMigration(house.engine), source: cookieMigration(bench.engine) }
+  const migrating = { ...bench, engine: new MigratingEngine({ ...sides, now: bench.now }) }
   const cookie = await signedIn(bench)
-  const { session, commit } = await open(moving, cookie)
+  const { session, commit } = await open(migrating, cookie)
   session.set('a', 1)
   const key = cookieOf(await commit())
   t.like(await read(house, key), { _auth_user_id: '7', a: 1 })
-  t.not(await read(moving, cookie), undefined, 'requests that were sent with it are under way')
+  t.not(await read(migrating, cookie), undefined, 'requests that were sent with it are under way')
   bench.clock.now += 60_000
-  t.is(await read(moving, cookie), undefined)
-  t.not(await read(moving, key), undefined)
+  t.is(await read(migrating, cookie), undefined)
+  t.not(await read(migrating, key), undefined)
 })
 
 test('a session that comes from a store can be ended like any other', async (t) => {
   const bench = cookieBench()
   const house = testEngine({ clock: bench.clock })
-  const moving = { ...bench, engine: new MovingEngine({ to: bench.engine, from: house.engine }) }
-  const { session, commit } = await open(moving, await begun(house, { _auth_user_id: '7' }))
+  const sides = { target: cookieMigration(bench.engine), source: storedMigration(house.engine) }
+  const migrating = { ...bench, engine: new MigratingEngine({ ...sides, now: bench.now }) }
+  const { session, commit } = await open(migrating, await begun(house, { _auth_user_id: '7' }))
   session.set('a', 1)
   const cookie = cookieOf(await commit())
-  t.like(await read(moving, cookie), { _auth_user_id: '7', a: 1 })
-  await signOut((await open(moving, cookie)).session)
-  t.is(await read(moving, cookie), undefined)
+  t.like(await read(migrating, cookie), { _auth_user_id: '7', a: 1 })
+  await signOut((await open(migrating, cookie)).session)
+  t.is(await read(migrating, cookie), undefined)
 })
 
 test('two processes over the same revocations agree', async (t) => {

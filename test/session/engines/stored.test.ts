@@ -9,8 +9,8 @@ test('a session comes back under its key, which the store never sees', async (t)
   const cookie = await begun(bench, { user: 'ada' })
   t.deepEqual({ ...(await read(bench, cookie)) }, { user: 'ada' })
   t.is(await bench.store.load(cookie), undefined)
-  t.true(await bench.engine.exists(cookie))
-  t.false(await bench.engine.exists('x'.repeat(32)))
+  t.true((await bench.engine.open(cookie)).live)
+  t.false((await bench.engine.open('x'.repeat(32))).live)
 })
 
 test('an overlapping change is replayed on the newer data: set and update both survive', async (t) => {

@@ -1,5 +1,6 @@
 import { SessionTooLargeError } from '../../core/errors.ts'
 import type { Outcome } from '../../core/outcome.ts'
+import { retry } from '../../core/retry.ts'
 import type { Cache, CacheEntry } from '../cache.ts'
 import { pack, unpack } from '../frame.ts'
 import type { MemcachedAddress, MemcachedPatience } from './memcached-connection.ts'
@@ -28,7 +29,7 @@ const LONGEST_LIFETIME = 30 * 24 * 3600
 const LAST_DATE = 2 ** 31 - 1
 // What a server keeps beside key and value: its own header, the mark of the state, the pieces that a large item has.
 const ITEM_HEADER = 256
-const MOST_TRIES = 20
+const MAX_ATTEMPTS = 20
 const IS_CAS = /^\d{1,20}$/
 const WRITTEN = ['HD', 'NS', 'EX', 'NF']
 const DELETED = ['HD', 'EX', 'NF']
@@ -102,14 +103,14 @@ export class MemcachedCache implements Cache {
 
   // Read, compare, and write only if nobody has written since.
   async #over(key: string, version: string, write: (cas: string) => Promise<string>): Promise<Outcome> {
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
+    return await retry(async (attempt) => {
       const found = await this.#find(key)
       if (found === undefined) return 'missing'
       if (found.entry.version !== version) return 'conflict'
       if ((await write(found.cas)) === 'HD') return 'done'
-    }
-    // Somebody moves the expiry all the time; who reads again and tries again is right in any case.
-    return 'conflict'
+      // Somebody moves the expiry all the time; who reads again and tries again is right in any case.
+      return attempt === MAX_ATTEMPTS ? 'conflict' : undefined
+    }, MAX_ATTEMPTS)
   }
 
   async #set(key: string, entry: CacheEntry, mode: string): Promise<string> {

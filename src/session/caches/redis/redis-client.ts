@@ -1,6 +1,7 @@
 import { ErrorReply } from 'redis'
 import { StoreUnavailableError } from '../../core/errors.ts'
-import { type Argument, backoff, type Connection, type DialOptions, dial, SilenceError, within } from './redis-dial.ts'
+import { TimeoutError, within } from '../../core/timeout.ts'
+import { type Argument, backoff, type Connection, type DialOptions, dial } from './redis-dial.ts'
 import type { RedisScript } from './redis-scripts.ts'
 import { explainDialError } from './redis-trouble.ts'
 import type { RedisPlace } from './redis-url.ts'
@@ -117,7 +118,7 @@ export class RedisClient {
   // A good connection may bring bad answers (no memory, no such rights); those of a wrong server or none are its end.
   #judge(connection: Connection, error: unknown): void {
     if (this.#connection !== connection) return
-    if (error instanceof SilenceError || messageOf(error).startsWith('READONLY')) {
+    if (error instanceof TimeoutError || messageOf(error).startsWith('READONLY')) {
       // One silent node of several: the others serve on, until there is a connection that knows better.
       if (connection.several) void this.#dial()
       else this.#lose(error)

@@ -1,4 +1,5 @@
 import { createClient, createCluster, RESP_TYPES } from 'redis'
+import { within } from '../../core/timeout.ts'
 import type { RedisNode, RedisPlace } from './redis-url.ts'
 
 /** A part of a command as it goes to the server. */
@@ -37,24 +38,6 @@ const NODE_BACKOFF = { retryAfter: 50, longest: 2000 }
 export function backoff(failures: number, longest: number): number {
   const pause = Math.min(longest, NODE_BACKOFF.retryAfter * 2 ** Math.min(failures, 16))
   return Math.round(pause * (0.5 + Math.random() / 2))
-}
-
-/** The result of the work, or a rejection after so many milliseconds; the work itself goes on. */
-export function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  return new Promise((resolve, reject) => {
-    // After a busy spell of this process the answer may be here already, unread: it gets its turn before the verdict.
-    const late = () => setImmediate(() => reject(new SilenceError(milliseconds)))
-    const timer = setTimeout(late, milliseconds)
-    work.finally(() => clearTimeout(timer)).then(resolve, reject)
-  })
-}
-
-/** A server that was connected, or at least accepted, and said nothing. */
-export class SilenceError extends Error {
-  constructor(milliseconds: number) {
-    super(`There was no answer within ${milliseconds} ms`)
-    this.name = 'SilenceError'
-  }
 }
 
 /** Connects; throws what went wrong, of the library or the system. */

@@ -1,4 +1,5 @@
-import { SilenceError, UnknownMasterError } from './redis-dial.ts'
+import { TimeoutError } from '../../core/timeout.ts'
+import { UnknownMasterError } from './redis-dial.ts'
 import { describePlace, type RedisPlace } from './redis-url.ts'
 
 /** Why there is no connection, as a sentence that says what to do. It never holds the user or the password. */
@@ -23,7 +24,7 @@ export function explainDialError(error: unknown, place: RedisPlace): Error {
   if (/SSL|TLS|CERT|SIGNED/.test(code)) {
     return say(`${where} and this process cannot agree on TLS (${code})`, "Check the server's certificate and the URL.")
   }
-  if (error instanceof SilenceError || /timeout/i.test(message)) {
+  if (error instanceof TimeoutError || /timeout/i.test(message)) {
     return say(`${where} accepts no connection or says nothing`, 'Check that it is not stopped or overloaded.')
   }
   return say(`${where} cannot be reached (${code || message})`, 'Start it, or correct the URL.')

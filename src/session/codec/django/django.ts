@@ -1,7 +1,7 @@
 import type { SessionData } from '../../core/data.ts'
+import { isOverBound } from '../../core/error-codes.ts'
 import { EXPIRY_KEY, fixedDate } from '../../core/expiry.ts'
 import type { Codec, CookieCodec, Decoded } from '../codec.ts'
-import { isTooLarge } from '../sealed/sealed.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
 import { BadSignature, dumps, fromBase62, loads, pythonJson, SignatureExpired } from './signing.ts'
@@ -85,7 +85,7 @@ function signedText(options: DjangoOptions, salt: string) {
       } catch (error) {
         if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
         if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }
-        return { ok: false, reason: isTooLarge(error) ? 'too-large' : 'malformed' }
+        return { ok: false, reason: isOverBound(error) ? 'too-large' : 'malformed' }
       }
     },
   }

@@ -1,10 +1,11 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { createHmac, randomBytes } from 'node:crypto'
+import { deflateRawSync } from 'node:zlib'
 import { fromBase64url } from '../base64url.ts'
 import type { CookieCodec, DecodedCookie } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
-import { hkdf, isTooLarge } from './sealed.ts'
+import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, seal, unseal } from './box.ts'
+import { DEFLATED, PLAIN, unpack } from './deflated.ts'
 
 /** What {@link sealedCookieCodec} is made of. */
 export interface SealedCookieOptions extends SizeLimit {
@@ -22,13 +23,8 @@ export interface SealedCookieOptions extends SizeLimit {
 const VERSION = 1
 const TIME = 6
 const SALT = 12
-const NONCE = 12
-const TAG = 16
 const HEAD = 1 + TIME
-const HEADER = HEAD + SALT + NONCE + TAG
-const PLAIN = 0
-const DEFLATED = 1
-const CIPHER = 'aes-256-gcm'
+const HEADER = HEAD + SALT + BOX_HEADER_BYTES
 
 /**
  * A whole session in its cookie, encrypted: the visitor can neither read nor change it.
@@ -50,20 +46,9 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
 
   function open(bytes: Buffer): Buffer | undefined {
     const salt = bytes.subarray(HEAD, HEAD + SALT)
-    const nonce = bytes.subarray(HEAD + SALT, HEAD + SALT + NONCE)
-    const tag = bytes.subarray(HEAD + SALT + NONCE, HEADER)
     for (const key of keys) {
-      // Without authTagLength Node would accept a tag of 4 bytes.
-      const decipher = createDecipheriv(CIPHER, keyOfOne(key, salt), nonce, { authTagLength: TAG })
-      decipher.setAAD(boundTo(bytes.subarray(0, HEAD), purpose)).setAuthTag(tag)
-      const plain = decipher.update(bytes.subarray(HEADER))
-      try {
-        // It checks the tag; GCM keeps no bytes back for the end.
-        decipher.final()
-        return plain
-      } catch {
-        // Not sealed under this secret; perhaps under an older one.
-      }
+      const opened = unseal(keyOfOne(key, salt), boundTo(bytes.subarray(0, HEAD), purpose), bytes.subarray(HEAD + SALT))
+      if (opened !== undefined) return opened
     }
     return undefined
   }
@@ -77,13 +62,10 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       const [flag, body] = deflated.length < serialized.length ? [DEFLATED, deflated] : [PLAIN, serialized]
       const head = Buffer.alloc(HEAD, VERSION)
       head.writeUIntBE(now(), 1, TIME)
-      const random = randomBytes(SALT + NONCE)
-      const key = keyOfOne(first, random.subarray(0, SALT))
-      const cipher = createCipheriv(CIPHER, key, random.subarray(SALT), { authTagLength: TAG })
-      cipher.setAAD(boundTo(head, purpose))
-      const sealed = cipher.update(Buffer.concat([Buffer.of(flag), body]))
-      cipher.final()
-      return Buffer.concat([head, random, cipher.getAuthTag(), sealed]).toString('base64url')
+      const salt = randomBytes(SALT)
+      const plain = Buffer.concat([Buffer.of(flag), body])
+      const box = seal(keyOfOne(first, salt), randomBytes(NONCE_BYTES), boundTo(head, purpose), plain)
+      return Buffer.concat([head, salt, ...box]).toString('base64url')
     },
     decode(text, maxAge): DecodedCookie {
       const bytes = fromBase64url(text)
@@ -93,15 +75,8 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       if (opened === undefined) return { ok: false, reason: 'unauthentic' }
       const issuedAt = bytes.readUIntBE(1, TIME)
       if (now() - issuedAt > maxAge * 1000) return { ok: false, reason: 'expired' }
-      const [flag] = opened
-      if (flag !== PLAIN && flag !== DEFLATED) return { ok: false, reason: 'malformed' }
-      try {
-        const body = opened.subarray(1)
-        const inflated = flag === DEFLATED ? inflateRawSync(body, { maxOutputLength: maxBytes }) : body
-        return { ok: true, data: serializer.loads(inflated), issuedAt }
-      } catch (error) {
-        return { ok: false, reason: isTooLarge(error) ? 'too-large' : 'malformed' }
-      }
+      const unpacked = unpack(opened[0], opened.subarray(1), serializer, maxBytes)
+      return unpacked.ok ? { ...unpacked, issuedAt } : unpacked
     },
   }
 }

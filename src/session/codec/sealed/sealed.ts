@@ -1,17 +1,11 @@
-import {
-  createCipheriv,
-  createDecipheriv,
-  createHmac,
-  createSecretKey,
-  hash,
-  type KeyObject,
-  randomFillSync,
-} from 'node:crypto'
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { createSecretKey, hash, type KeyObject, randomFillSync } from 'node:crypto'
+import { deflateRawSync } from 'node:zlib'
 import { fromBase64url } from '../base64url.ts'
 import type { Codec, Decoded } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
+import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, seal, unseal } from './box.ts'
+import { DEFLATED, PLAIN, unpack } from './deflated.ts'
 
 /** What {@link sealedCodec} is made of. */
 export interface SealedOptions extends SizeLimit {
@@ -29,12 +23,6 @@ const VERSION = 1
 const FORWARD = 2
 // Every session key has this length.
 const KEY_LENGTH = 32
-const NONCE = 12
-const TAG = 16
-const HEADER = 1 + NONCE + TAG
-const PLAIN = 0
-const DEFLATED = 1
-const CIPHER = 'aes-256-gcm'
 const KEPT = 500
 const NONCES = 256
 
@@ -62,21 +50,10 @@ export function sealedCodec(options: SealedOptions): Codec {
     Buffer.from(`${version}\0${namespace}\0${name}${version === FORWARD ? '\0forward' : ''}`)
 
   function open(sessionKey: string, bytes: Buffer): Buffer | undefined {
-    const nonce = bytes.subarray(1, 1 + NONCE)
-    const tag = bytes.subarray(1 + NONCE, HEADER)
     const name = storeKey(sessionKey)
     for (const keyOf of keys) {
-      // Without authTagLength Node would accept a tag of 4 bytes.
-      const decipher = createDecipheriv(CIPHER, keyOf(name, sessionKey), nonce, { authTagLength: TAG })
-      decipher.setAAD(boundTo(name, bytes.readUInt8(0))).setAuthTag(tag)
-      const plain = decipher.update(bytes.subarray(HEADER))
-      try {
-        // It checks the tag; GCM keeps no bytes back for the end.
-        decipher.final()
-        return plain
-      } catch {
-        // Not sealed under this secret; perhaps under an older one.
-      }
+      const opened = unseal(keyOf(name, sessionKey), boundTo(name, bytes.readUInt8(0)), bytes.subarray(1))
+      if (opened !== undefined) return opened
     }
     return undefined
   }
@@ -92,32 +69,22 @@ export function sealedCodec(options: SealedOptions): Codec {
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
       const name = storeKey(sessionKey)
-      const nonce = newNonce()
-      const cipher = createCipheriv(CIPHER, first(name, sessionKey), nonce, { authTagLength: TAG })
       const version = successorKey === undefined ? VERSION : FORWARD
       const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
-      cipher.setAAD(boundTo(name, version))
-      const sealed = cipher.update(Buffer.concat([flag, Buffer.from(successorKey ?? ''), body]))
-      cipher.final()
-      return Buffer.concat([Buffer.of(version), nonce, cipher.getAuthTag(), sealed]).toString('base64url')
+      const plain = Buffer.concat([flag, Buffer.from(successorKey ?? ''), body])
+      const box = seal(first(name, sessionKey), newNonce(), boundTo(name, version), plain)
+      return Buffer.concat([Buffer.of(version), ...box]).toString('base64url')
     },
     decode(sessionKey, text): Decoded {
       const bytes = fromBase64url(text)
-      if (bytes === undefined || bytes.length <= HEADER) return { ok: false, reason: 'malformed' }
+      if (bytes === undefined || bytes.length <= 1 + BOX_HEADER_BYTES) return { ok: false, reason: 'malformed' }
       const forward = bytes[0] === FORWARD
       if (bytes[0] !== VERSION && !forward) return { ok: false, reason: 'malformed' }
       const opened = open(sessionKey, bytes)
       if (opened === undefined) return { ok: false, reason: 'unauthentic' }
-      const [flag] = opened
-      if (flag !== PLAIN && flag !== DEFLATED) return { ok: false, reason: 'malformed' }
-      try {
-        const successor = forward ? opened.toString('latin1', 1, 1 + KEY_LENGTH) : undefined
-        const body = opened.subarray(forward ? 1 + KEY_LENGTH : 1)
-        const inflated = flag === DEFLATED ? inflateRawSync(body, { maxOutputLength: maxBytes }) : body
-        return { ok: true, data: serializer.loads(inflated), ...(successor === undefined ? {} : { successor }) }
-      } catch (error) {
-        return { ok: false, reason: isTooLarge(error) ? 'too-large' : 'malformed' }
-      }
+      if (!forward) return unpack(opened[0], opened.subarray(1), serializer, maxBytes)
+      const unpacked = unpack(opened[0], opened.subarray(1 + KEY_LENGTH), serializer, maxBytes)
+      return unpacked.ok ? { ...unpacked, successor: opened.toString('latin1', 1, 1 + KEY_LENGTH) } : unpacked
     },
   }
 }
@@ -143,7 +110,7 @@ function keptKeys(salt: KeyObject, info: Buffer): (name: string, sessionKey: str
   }
 }
 
-const pool = Buffer.alloc(NONCE * NONCES)
+const pool = Buffer.alloc(NONCE_BYTES * NONCES)
 let used = NONCES
 
 /** Twelve random bytes out of many drawn at once; good until the next call. */
@@ -152,19 +119,6 @@ function newNonce(): Buffer {
     randomFillSync(pool)
     used = 0
   }
-  const start = NONCE * used++
-  return pool.subarray(start, start + NONCE)
-}
-
-/** Whether zlib stopped because the output would exceed its bound. */
-export function isTooLarge(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
-}
-
-/** HKDF-SHA256 (RFC 5869) for one block of output; Node's own hkdfSync costs four times as much. */
-export function hkdf(keyMaterial: string, salt: KeyObject | undefined, info: Buffer): Buffer {
-  const extracted = createHmac('sha256', salt ?? Buffer.alloc(32))
-    .update(keyMaterial)
-    .digest()
-  return createHmac('sha256', extracted).update(info).update(Buffer.of(1)).digest()
+  const start = NONCE_BYTES * used++
+  return pool.subarray(start, start + NONCE_BYTES)
 }

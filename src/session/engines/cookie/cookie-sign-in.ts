@@ -3,17 +3,7 @@ import type { DecodedCookie } from '../../codec/codec.ts'
 import { emptyData, type SessionData } from '../../core/data.ts'
 import { derivedSessionId, newSessionId } from '../../core/key.ts'
 import { userIdOf } from '../../core/user.ts'
-import type { Revocations } from '../../stores/revocations.ts'
-import type { Commit, Loaded } from '../engine.ts'
-
-/** Who a cookie says is signed in, and by what it can be refused. */
-export interface SignIn {
-  readonly userId: string
-  /** The session's public id, a dot, and random text that is new at every sign-in and change of key. */
-  readonly id: string
-  /** The user's epoch at sign-in. */
-  readonly epoch: number
-}
+import type { SignIn } from '../../stores/revocations.ts'
 
 /** What a cookie holds beside the data that handlers see. */
 export interface Reserved {
@@ -73,24 +63,6 @@ export function takeReserved(cookie: string, decoded: DecodedCookie & { ok: true
           epoch: typeof epoch === 'number' ? epoch : issuedAt,
         }
   return { data: withoutReserved(data), signIn, createdAt: typeof created === 'number' ? created : undefined }
-}
-
-/**
- * A commit that takes a session over, with the sign-in that the session is to go by, under the user's present epoch:
- * none where the request changes who is signed in. Undefined when that sign-in has been ended.
- */
-export async function adopting(
-  commit: Commit & { loaded: Loaded & { readonly signIn?: SignIn | undefined } },
-  revocations: Revocations | undefined,
-): Promise<(Commit & { loaded: Loaded }) | undefined> {
-  const { loaded, write } = commit
-  const { signIn } = loaded
-  if (write === 'cycle' || signIn === undefined || signIn.userId !== userIdOf(commit.data)) {
-    return { ...commit, loaded: Object.assign({}, loaded, { signIn: undefined }) }
-  }
-  const standing = await revocations?.check(signIn.userId, signIn.id)
-  if (standing?.ended) return undefined
-  return { ...commit, loaded: Object.assign({}, loaded, { signIn: { ...signIn, epoch: standing?.epoch ?? 0 } }) }
 }
 
 function withoutReserved(data: SessionData): SessionData {

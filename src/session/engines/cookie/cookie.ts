@@ -4,10 +4,10 @@ import { SessionContendedError, SessionTooLargeError } from '../../core/errors.t
 import type { Observer } from '../../core/events.ts'
 import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate, MAX_COOKIE_AGE } from '../../core/expiry.ts'
 import { userIdOf } from '../../core/user.ts'
-import { type Revocations, sessionSubject } from '../../stores/revocations.ts'
+import { type Revocations, type SignIn, sessionSubject } from '../../stores/revocations.ts'
 import { NotSupportedError } from '../../stores/store.ts'
 import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
-import { adopting, newSignInId, type SignIn, sessionIdOfSignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
+import { newSignInId, sessionIdOfSignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
 import { checkDropOrder, fitted, type OverflowPolicy } from './overflow.ts'
 import { isRevoked, stateOf } from './standing.ts'
 
@@ -38,7 +38,7 @@ type Saved = Committed & { outcome: 'saved'; cookie: string }
 // Entries outlive the cookies they refuse by a day, because the clocks of several servers differ.
 const SPARE = 86_400_000
 const FORWARD_FOR = 60
-const ATTEMPTS = 100
+const MAX_HOPS = 100
 
 /**
  * Sessions that live in the cookie alone. Overlapping changes are last-writer-wins.
@@ -55,9 +55,10 @@ export class CookieEngine implements Engine {
   readonly refreshesCookie: boolean
   /** A cookie that was made longer ago than the replay window is over, just as one without activity. */
   readonly expiry: ExpiryPolicy
+  /** What ends the sessions of signed-in users, if anything does. */
+  readonly revocations: Revocations | undefined
   readonly #codec: CookieCodec
   readonly #policy: OverflowPolicy
-  readonly #revocations: Revocations | undefined
   readonly #forwardFor: number
   readonly #observe: Observer
   readonly #now: () => number
@@ -78,7 +79,7 @@ export class CookieEngine implements Engine {
     this.refreshesCookie = codec.name === 'django'
     this.#codec = codec
     this.#policy = { maxSize, overflow, dropOrder }
-    this.#revocations = revocations
+    this.revocations = revocations
     this.#forwardFor = (options.forwardFor ?? FORWARD_FOR) * 1000
     this.#observe = options.observe ?? (() => {})
     this.#now = options.now ?? Date.now
@@ -103,10 +104,10 @@ export class CookieEngine implements Engine {
     const loaded = commit.loaded as Held | undefined
     const createdAt = loaded === undefined || restartClock ? this.#now() : loaded.createdAt
     const held = loaded?.signIn
-    if (this.#revocations === undefined || held === undefined) {
-      return this.#issue(data, await this.#signIn(userIdOf(data), loaded?.id), createdAt)
+    if (this.revocations === undefined || held === undefined) {
+      return this.#issue(data, await this.newSignIn(userIdOf(data), loaded?.id), createdAt)
     }
-    const standing = await this.#revocations.check(held.userId, held.id)
+    const standing = await this.revocations.check(held.userId, held.id)
     // A sign-in stands on its own; anything else that a session does ends with it.
     const anew = write === 'cycle' && restartClock
     const taken = standing.ended || standing.successor !== undefined
@@ -115,7 +116,7 @@ export class CookieEngine implements Engine {
     if (taken) return await this.#fresh(commit)
     const userId = userIdOf(data)
     // By the epoch that was judged: if it rises meanwhile, this session ends with the user's others.
-    const signIn = await this.#signIn(userId, loaded?.id, anew || userId !== held.userId ? undefined : standing.epoch)
+    const signIn = await this.newSignIn(userId, loaded?.id, anew || userId !== held.userId ? undefined : standing.epoch)
     const issued = this.#issue(data, signIn, createdAt)
     // Last, so that a session too large for its cookie goes on as it was.
     if (signIn === undefined || userId !== held.userId) await this.endSignIn(held)
@@ -154,93 +155,74 @@ export class CookieEngine implements Engine {
    * @throws SessionContendedError when its key changed all the time
    */
   async endSignIn({ userId, id }: Pick<SignIn, 'userId' | 'id'>, hop = 0): Promise<void> {
-    if (this.#revocations === undefined) return
-    if (hop > ATTEMPTS) throw new SessionContendedError()
-    const before = await this.#revocations.check(userId, id)
+    if (this.revocations === undefined) return
+    if (hop > MAX_HOPS) throw new SessionContendedError()
+    const before = await this.revocations.check(userId, id)
     // First, or a failure in between would leave what the former cookie does not lead to any more.
     if (before.successor !== undefined) await this.endSignIn({ userId, id: before.successor }, hop + 1)
     await this.revoke(id)
     if (before.successor !== undefined) return
     // Recorded between the two; whoever records one from now on sees that it has ended.
-    const { successor } = await this.#revocations.check(userId, id)
+    const { successor } = await this.revocations.check(userId, id)
     if (successor !== undefined) await this.endSignIn({ userId, id: successor }, hop + 1)
   }
 
   /** Lets one sign-in follow another; false when that has been ended, or another has followed it first. */
   async follow(former: SignIn, next: SignIn): Promise<boolean> {
-    if (this.#revocations === undefined) return true
-    await this.#revocations.endSession(former.id, this.#lastDeath(), this.#now() + this.#forwardFor, next.id)
-    const { ended, successor } = await this.#revocations.check(former.userId, former.id)
+    if (this.revocations === undefined) return true
+    await this.revoke(former.id, this.#now() + this.#forwardFor, next.id)
+    const { ended, successor } = await this.revocations.check(former.userId, former.id)
     return !ended && successor === sessionSubject(next.id)
   }
 
-  /** Ends whatever goes by this id, for as long as any cookie of today can live. */
-  async revoke(id: string): Promise<void> {
-    await this.#revocations?.endSession(id, this.#lastDeath())
+  /**
+   * Ends whatever goes by this id, for as long as any cookie of today can live.
+   *
+   * @param from when it ends, in milliseconds since 1970; at once without it
+   * @param successorId the sign-in that its session goes on under
+   */
+  async revoke(id: string, from?: number, successorId?: string): Promise<void> {
+    await this.revocations?.endSession(id, this.#lastDeath(), from, successorId)
   }
 
-  async adopt(commit: Commit & { loaded: Loaded }): Promise<Committed> {
-    const adopted = await adopting(commit, this.#revocations)
-    return adopted === undefined ? { outcome: 'ended' } : await this.commit(adopted)
-  }
-
-  async leave(loaded: Loaded, grace = 0, anew = false): Promise<'done' | 'missing'> {
-    const { signIn } = loaded as Held
-    if (signIn === undefined || this.#revocations === undefined) return 'done'
-    const standing = await this.#revocations.check(signIn.userId, signIn.id)
-    const isOver = isRevoked(standing, signIn) || standing.successor !== undefined
-    if (anew ? standing.ended : isOver) return 'missing'
-    await this.#revocations.endSession(signIn.id, this.#lastDeath(), this.#now() + grace)
-    return 'done'
-  }
-
-  async claim(loaded: Loaded): Promise<'done' | 'missing'> {
-    const { signIn } = loaded as Held
-    return signIn === undefined || (await this.#stateOf(signIn)) === 'live' ? 'done' : 'missing'
-  }
-
-  async claimed(): Promise<undefined> {
-    return undefined
+  /** A new sign-in of this user in the session of this id, under the present epoch unless another is given. */
+  async newSignIn(userId: string | null, sessionId: string | null = null, epoch?: number): Promise<SignIn | undefined> {
+    if (userId === null || this.revocations === undefined) return undefined
+    const id = newSignInId(sessionId)
+    return { userId, id, epoch: epoch ?? (await this.revocations.check(userId, id)).epoch }
   }
 
   async endUser(userId: string, exceptId: string | null = null): Promise<undefined> {
-    if (this.#revocations === undefined) {
+    if (this.revocations === undefined) {
       throw new NotSupportedError('A session that the cookie alone holds can be ended nowhere else.')
     }
-    await this.#revocations.endUser(userId, this.#lastDeath(), exceptId ?? undefined)
+    await this.revocations.endUser(userId, this.#lastDeath(), exceptId ?? undefined)
   }
 
   async listUser(): Promise<UserSessions> {
-    return { listed: [], complete: false, endable: this.#revocations !== undefined }
+    return { listed: [], complete: false, endable: this.revocations !== undefined }
   }
 
   async endOne(): Promise<false> {
     return false
   }
 
-  /** A new sign-in of this user in the session of this id, under the present epoch unless another is given. */
-  async #signIn(userId: string | null, sessionId: string | null = null, epoch?: number): Promise<SignIn | undefined> {
-    if (userId === null || this.#revocations === undefined) return undefined
-    const id = newSignInId(sessionId)
-    return { userId, id, epoch: epoch ?? (await this.#revocations.check(userId, id)).epoch }
-  }
-
   /** `late`: its session goes on under another sign-in. */
   async #stateOf(signIn: SignIn): Promise<'live' | 'late' | 'ended'> {
-    return this.#revocations === undefined ? 'live' : await stateOf(this.#revocations, signIn)
+    return this.revocations === undefined ? 'live' : await stateOf(this.revocations, signIn)
   }
 
   /** A sign-in alone, with this request's changes, as a session of its own. */
   async #fresh({ changes }: Commit): Promise<Committed> {
     const data = changes.replayOn(emptyData())
-    const signIn = await this.#signIn(userIdOf(data))
+    const signIn = await this.newSignIn(userIdOf(data))
     return signIn === undefined ? { outcome: 'ended' } : this.#issue(data, signIn, this.#now())
   }
 
   /** @throws SessionTooLargeError */
   #issue(data: SessionData, signIn: SignIn | undefined, createdAt: number): Saved {
     const reserved = {
-      signIn: this.#revocations && signIn,
+      signIn: this.revocations && signIn,
       createdAt: this.expiry.absoluteAge === undefined ? undefined : createdAt,
     }
     const encode = (some: SessionData) => this.#codec.encode(withReserved(some, reserved))

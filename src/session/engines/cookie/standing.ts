@@ -1,5 +1,5 @@
-import { type Revocations, type Standing, sessionSubject } from '../../stores/revocations.ts'
-import { type SignIn, sessionIdOfSignIn } from './cookie-sign-in.ts'
+import { type Revocations, type SignIn, type Standing, sessionSubject } from '../../stores/revocations.ts'
+import { sessionIdOfSignIn } from './cookie-sign-in.ts'
 
 /** Whether a cookie with this sign-in is refused. */
 export function isRevoked({ epoch, kept, ended }: Standing, signIn: Pick<SignIn, 'id' | 'epoch'>): boolean {

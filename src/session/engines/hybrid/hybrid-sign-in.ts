@@ -1,7 +1,8 @@
-import type { SessionData } from '../../core/data.ts'
+import { emptyData, type SessionData } from '../../core/data.ts'
 import { Operations } from '../../core/operations.ts'
 import { userIdOf } from '../../core/user.ts'
-import { type SignIn, takeReserved, withReserved } from '../cookie/cookie-sign-in.ts'
+import type { SignIn } from '../../stores/revocations.ts'
+import { takeReserved, withReserved } from '../cookie/cookie-sign-in.ts'
 import type { Loaded } from '../engine.ts'
 
 /** A session of {@link HybridEngine}, in either half. */
@@ -10,6 +11,9 @@ export interface Held extends Loaded {
   /** The cookie that led here holds the same data as the record. */
   readonly beside?: boolean
 }
+
+// Names the record in a cookie that holds the same session.
+const RECORD_KEY = '_session_record'
 
 /** What a record holds, apart from the sign-in that it shares with the cookies of its session. */
 export function heldByRecord(loaded: Loaded): Held {
@@ -21,6 +25,20 @@ export function heldByRecord(loaded: Loaded): Held {
 /** The data as a record keeps them. When it was created is for the store to keep. */
 export function forRecord(data: SessionData, signIn: SignIn | undefined): SessionData {
   return withReserved(data, { signIn, createdAt: undefined })
+}
+
+/** The key of the record beside which a cookie holds the same data. */
+export function recordKeyIn(data: SessionData): string | undefined {
+  const key = data[RECORD_KEY]
+  return typeof key === 'string' ? key : undefined
+}
+
+/** The data with this record's key among them, or none, in place of any that a handler has put there. */
+export function withRecord(data: SessionData, key: string | undefined): SessionData {
+  const copy: SessionData = Object.assign(emptyData(), data)
+  if (key === undefined) delete copy[RECORD_KEY]
+  else copy[RECORD_KEY] = key
+  return copy
 }
 
 /** A request's changes for a record, where they reach the sign-in only as far as `choose` lets them. */

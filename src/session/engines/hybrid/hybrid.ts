@@ -1,18 +1,18 @@
 import type { CookieCodec } from '../../codec/codec.ts'
-import { emptyData, type SessionData } from '../../core/data.ts'
+import { emptyData } from '../../core/data.ts'
 import { SessionTooLargeError } from '../../core/errors.ts'
 import type { ExpiryPolicy } from '../../core/expiry.ts'
 import { isSessionKey } from '../../core/key.ts'
-import type { Outcome } from '../../core/outcome.ts'
 import { userIdOf } from '../../core/user.ts'
-import type { Revocations } from '../../stores/revocations.ts'
+import type { Revocations, SignIn } from '../../stores/revocations.ts'
 import { NotSupportedError } from '../../stores/store.ts'
 import { CookieEngine } from '../cookie/cookie.ts'
-import { adopting, newSignInId, type SignIn, sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
+import { sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
 import { isRevoked, stateOf } from '../cookie/standing.ts'
 import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
+import { hasRecord } from '../records.ts'
 import type { StoredEngine } from '../stored.ts'
-import { forRecord, type Held, heldByRecord, RecordOperations } from './hybrid-sign-in.ts'
+import { forRecord, type Held, heldByRecord, RecordOperations, recordKeyIn, withRecord } from './hybrid-sign-in.ts'
 
 /** Options for {@link HybridEngine}. */
 export interface HybridEngineOptions {
@@ -37,8 +37,6 @@ type Saved = Committed & { outcome: 'saved' }
 const LIMIT = 3000
 // Far enough below the limit that a session at the border does not go to and fro.
 const RETURN_SHARE = 0.75
-// Names the record in a cookie that holds the same session.
-const RECORD_KEY = '_session_record'
 const FORWARD_FOR = 60
 
 /**
@@ -63,8 +61,10 @@ export class HybridEngine implements Engine {
   readonly refreshesCookie: boolean
   /** That of the cookie half, which ends with the replay window at the latest. */
   readonly expiry: ExpiryPolicy
-  readonly #cookie: CookieEngine
-  readonly #stored: StoredEngine
+  /** The half for sessions that fit in a cookie. */
+  readonly cookie: CookieEngine
+  /** The half for those that do not. */
+  readonly stored: StoredEngine
   readonly #revocations: Revocations
   readonly #returnAt: number
   /** Milliseconds after which requests that were under way when the record was last saved are over. */
@@ -74,23 +74,23 @@ export class HybridEngine implements Engine {
   constructor(options: HybridEngineOptions) {
     const { codec, stored, revocations, expiry, limit = LIMIT, maxReplay, now = Date.now } = options
     const { forwardFor = FORWARD_FOR } = options
-    this.#cookie = new CookieEngine({ codec, expiry, maxSize: limit, revocations, maxReplay, forwardFor, now })
+    this.cookie = new CookieEngine({ codec, expiry, maxSize: limit, revocations, maxReplay, forwardFor, now })
     this.#quiet = forwardFor * 1000
-    this.#stored = stored
+    this.stored = stored
     this.#revocations = revocations
     this.#returnAt = limit * RETURN_SHARE
     this.#now = now
-    this.expiry = this.#cookie.expiry
-    this.refreshesCookie = this.#cookie.refreshesCookie
+    this.expiry = this.cookie.expiry
+    this.refreshesCookie = this.cookie.refreshesCookie
   }
 
   async open(cookie: string): Promise<Opened> {
     // No cookie that a codec made has the shape of a key, so each is judged as the one thing that it can be.
     if (isSessionKey(cookie)) return await this.#openRecord(cookie)
-    const opened = await this.#cookie.open(cookie)
+    const opened = await this.cookie.open(cookie)
     if (!opened.live) return opened
-    const key = opened.loaded.data[RECORD_KEY]
-    if (typeof key !== 'string') return opened
+    const key = recordKeyIn(opened.loaded.data)
+    if (key === undefined) return opened
     const data = withRecord(opened.loaded.data, undefined)
     const recorded = await this.#openRecord(key)
     if (recorded.live) {
@@ -115,64 +115,40 @@ export class HybridEngine implements Engine {
   }
 
   async touch(loaded: Held): Promise<{ loaded: Loaded; cookie: string } | undefined> {
-    if (loaded.key === null) return await this.#cookie.touch(loaded)
-    const touched = await this.#stored.touch(loaded)
+    if (loaded.key === null) return await this.cookie.touch(loaded)
+    const touched = await this.stored.touch(loaded)
     return touched && { loaded: touched.loaded, cookie: await this.#cookieFor(touched.loaded, touched.cookie) }
   }
 
   async end(loaded: Held): Promise<void> {
-    // Copies first: if the record went and this failed, a second attempt would find no session to end. Whoever read the
-    // record by other means, as an engine that the session moves to, has its sign-in among the data.
-    await this.#cookie.end(loaded.key === null || loaded.signIn !== undefined ? loaded : heldByRecord(loaded))
-    await this.#stored.end(loaded)
-  }
-
-  async adopt(commit: Commit & { loaded: Loaded }): Promise<Committed> {
-    const adopted = await adopting(commit, this.#revocations)
-    return adopted === undefined ? { outcome: 'ended' } : await this.#commitCookie(adopted, true)
-  }
-
-  async leave(loaded: Loaded, grace?: number, anew?: boolean): Promise<Outcome> {
-    const left = loaded.key === null ? 'done' : await this.#stored.leave(loaded, grace)
-    return left === 'done' ? await this.#cookie.leave(loaded, grace, anew) : left
-  }
-
-  async claim(loaded: Loaded, mark: string): Promise<Outcome> {
-    if (loaded.key === null) return await this.#cookie.claim(loaded)
-    const claimed = await this.#stored.claim(loaded, mark)
-    if (claimed !== 'done' || (await this.#cookie.leave(loaded)) === 'done') return claimed
-    // A copy in a cookie has been signed out.
-    await this.#stored.end(loaded)
-    return 'missing'
-  }
-
-  async claimed(key: string): Promise<string | undefined> {
-    return await this.#stored.claimed(key)
+    // Copies first: if the record went and this failed, a second attempt would find no session to end.
+    await this.cookie.end(loaded)
+    await this.stored.end(loaded)
   }
 
   async endUser(userId: string, exceptId: string | null = null): Promise<undefined> {
     // Cookies cannot be counted, so the number of records would say too little.
-    await this.#stored.endUser(userId, exceptId).catch((error: unknown) => {
+    await this.stored.endUser(userId, exceptId).catch((error: unknown) => {
       if (!(error instanceof NotSupportedError)) throw error
     })
-    await this.#cookie.endUser(userId, exceptId)
+    await this.cookie.endUser(userId, exceptId)
   }
 
   async listUser(userId: string, currentId?: string | null): Promise<UserSessions> {
-    const { listed } = await this.#stored.listUser(userId, currentId)
+    const { listed } = await this.stored.listUser(userId, currentId)
     return { listed, complete: false, endable: true }
   }
 
   async endOne(userId: string, id: string): Promise<boolean> {
-    const { listed } = await this.#stored.listUser(userId)
+    const { listed } = await this.stored.listUser(userId)
     if (!listed.some((session) => session.id === id)) return false
     // First, or a cookie that holds the same session would go on without its record.
-    await this.#cookie.revoke(id)
-    return await this.#stored.endOne(userId, id)
+    await this.cookie.revoke(id)
+    return await this.stored.endOne(userId, id)
   }
 
   async #openRecord(key: string): Promise<Opened> {
-    const opened = await this.#stored.open(key)
+    const opened = await this.stored.open(key)
     if (!opened.live) return opened
     const loaded = heldByRecord(opened.loaded)
     // A copy of the session in a cookie may have been signed out, and all of a user's sessions are ended at once.
@@ -186,12 +162,12 @@ export class HybridEngine implements Engine {
     return signIn !== undefined && id !== null && (await this.#revocations.check(signIn.userId, id)).ended
   }
 
-  async #commitCookie(commit: Commit, anew = commit.loaded?.key === null): Promise<Committed> {
+  async #commitCookie(commit: Commit): Promise<Committed> {
     try {
-      return await this.#cookie.commit({ ...commit, data: withRecord(commit.data, undefined) })
+      return await this.cookie.commit({ ...commit, data: withRecord(commit.data, undefined) })
     } catch (error) {
       if (!(error instanceof SessionTooLargeError)) throw error
-      return await this.#commitRecord(commit, anew)
+      return await this.#commitRecord(commit)
     }
   }
 
@@ -200,24 +176,23 @@ export class HybridEngine implements Engine {
     if (!loaded.beside || this.#now() - loaded.lastActivity < this.#quiet) return undefined
     if (userIdOf(data) !== (loaded.signIn?.userId ?? null)) return undefined
     const held: Held = { ...loaded, key: null, data: withRecord(data, undefined) }
-    const alone = this.#cookie.issue(held)
-    if (alone === undefined || (await this.#stored.leave(loaded)) !== 'done') return undefined
+    const alone = this.cookie.issue(held)
+    if (alone === undefined || !hasRecord(loaded)) return undefined
+    if ((await this.stored.records.delete(loaded, 'cycle')) !== 'done') return undefined
     return { outcome: 'saved', ...alone, replayed: false }
   }
 
   /** Writes the record, or creates one for what has had none. */
-  async #commitRecord(commit: Commit, anew = false): Promise<Committed> {
+  async #commitRecord(commit: Commit): Promise<Committed> {
     const signed = await this.#signed(commit)
     if (signed === undefined) return { outcome: 'ended' }
-    const { loaded } = signed.commit
-    const committed =
-      anew && loaded ? await this.#stored.adopt({ ...signed.commit, loaded }) : await this.#stored.commit(signed.commit)
+    const committed = await this.stored.commit(signed.commit)
     if (committed.outcome === 'ended') return committed
     const recorded = heldByRecord(committed.loaded)
     if (committed.cookie === undefined) return { ...committed, loaded: recorded }
     // Last, so that a session that could not be written goes on as it was.
     if (!(await this.#succeeds(commit.loaded, recorded, signed.signIn))) {
-      await this.#stored.end(recorded)
+      await this.stored.end(recorded)
       return { outcome: 'ended' }
     }
     return { ...committed, loaded: recorded, cookie: await this.#cookieFor(recorded, committed.cookie) }
@@ -231,9 +206,9 @@ export class HybridEngine implements Engine {
     // Joined another request's sign-in, which has followed by itself.
     if (next !== undefined && next.id !== own?.id) return true
     if (next !== undefined && next.userId === former.userId && recorded.id === held?.id) {
-      return await this.#cookie.follow(former, next)
+      return await this.cookie.follow(former, next)
     }
-    await this.#cookie.endSignIn(former)
+    await this.cookie.endSignIn(former)
     return true
   }
 
@@ -254,22 +229,19 @@ export class HybridEngine implements Engine {
     const userId = userIdOf(data)
     // By the epoch that was judged: if it rises meanwhile, this session ends with the user's others.
     const id = taken ? null : (commit.loaded?.id ?? null)
-    const signIn = await this.#signIn(userId, id, anew || userId !== held?.userId ? undefined : standing?.epoch)
+    const signIn = await this.cookie.newSignIn(
+      userId,
+      id,
+      anew || userId !== held?.userId ? undefined : standing?.epoch,
+    )
     const fresh: Commit = { ...commit, write: 'create', loaded: undefined, data }
     return { commit: withSignIn(taken ? fresh : commit, signIn), signIn }
-  }
-
-  /** A new sign-in of this user in the session of this id, under the present epoch unless another is given. */
-  async #signIn(userId: string | null, sessionId: string | null, epoch?: number): Promise<SignIn | undefined> {
-    if (userId === null) return undefined
-    const id = newSignInId(sessionId)
-    return { userId, id, epoch: epoch ?? (await this.#revocations.check(userId, id)).epoch }
   }
 
   /** The record's key, beside the session itself where that is small again. */
   async #cookieFor(loaded: Held, key: string): Promise<string> {
     const held: Held = { ...loaded, key: null, data: withRecord(loaded.data, key) }
-    const both = this.#cookie.issue(held)
+    const both = this.cookie.issue(held)
     return both !== undefined && both.cookie.length <= this.#returnAt ? both.cookie : key
   }
 }
@@ -280,12 +252,4 @@ function withSignIn(commit: Commit, signIn: SignIn | undefined): Commit {
     write !== 'cycle' && theirs?.userId === userId ? theirs : signIn?.userId === userId ? signIn : undefined
   const id = signIn && sessionIdOfSignIn(signIn.id)
   return { ...commit, id, data: forRecord(data, signIn), changes: new RecordOperations(changes, choose) }
-}
-
-/** The data with this record's key among them, or none, in place of any that a handler has put there. */
-function withRecord(data: SessionData, key: string | undefined): SessionData {
-  const copy: SessionData = Object.assign(emptyData(), data)
-  if (key === undefined) delete copy[RECORD_KEY]
-  else copy[RECORD_KEY] = key
-  return copy
 }

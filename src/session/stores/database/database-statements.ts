@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
+import { isDeadlock } from '../../core/error-codes.ts'
+import { retryOn } from '../../core/retry.ts'
+import { TimeoutError, within } from '../../core/timeout.ts'
 
 /** A value for a `?`. */
 export type Binding = string | number | null | Date
@@ -50,14 +53,7 @@ export function dialectOf(knex: Knex): Dialect {
   throw new RangeError(`Sessions are kept through the drivers sqlite3, pg and mysql2, not through ${String(name)}`)
 }
 
-/** The code of a driver's error. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-// Deadlock (MySQL, PostgreSQL) and serialization failure: the statement did nothing and may be sent again.
-const TRANSIENT = new Set<string | undefined>(['ER_LOCK_DEADLOCK', 'ER_CHECKREAD', '40P01', '40001'])
-const ATTEMPTS = 4
+const MAX_ATTEMPTS = 4
 
 interface Driver {
   run(connection: unknown, sql: string, bindings: readonly Binding[]): Promise<Result>
@@ -101,13 +97,7 @@ export class PreparedStatements {
 
   /** The same for a statement that is made when the connection is there, out of what has gathered until then. */
   async compose(make: () => Statement, timeout = this.#timeout): Promise<Result> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await this.#send(make, timeout)
-      } catch (error) {
-        if (!TRANSIENT.has(codeOf(error)) || attempt === ATTEMPTS) throw error
-      }
-    }
+    return await retryOn(isDeadlock, () => this.#send(make, timeout), MAX_ATTEMPTS)
   }
 
   async #send(make: () => Statement, timeout: number): Promise<Result> {
@@ -126,18 +116,13 @@ export class PreparedStatements {
   }
 
   async #inTime(connection: unknown, running: Promise<Result>, timeout: number): Promise<Result> {
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<'late'>((resolve) => {
-      timer = setTimeout(resolve, timeout, 'late')
-    })
     try {
-      const first = await Promise.race([running, late])
-      if (first !== 'late') return first
-    } finally {
-      clearTimeout(timer)
+      return await within(running, timeout)
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error
+      await this.#driver.abandon(connection)
+      throw new Error(`The database gave no answer within ${timeout} ms`, { cause: error })
     }
-    await this.#driver.abandon(connection)
-    throw new Error(`The database gave no answer within ${timeout} ms`)
   }
 }
 

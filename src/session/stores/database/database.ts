@@ -1,4 +1,5 @@
 import type { Knex } from 'knex'
+import { isDuplicate } from '../../core/error-codes.ts'
 import { KeyTakenError, StoreUnavailableError } from '../../core/errors.ts'
 import { derivedSessionId } from '../../core/key.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -22,7 +23,6 @@ import {
 import { djangoLayout, type Layout, ownLayout } from './database-layouts.ts'
 import {
   type Binding,
-  codeOf,
   type Dialect,
   dialectOf,
   PreparedStatements,
@@ -265,12 +265,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     try {
       return await this.#statements.compose(make, timeout)
     } catch (error) {
-      throw isTaken(error, codeOf(error)) ? new KeyTakenError() : new StoreUnavailableError(error)
+      throw isDuplicate(error) ? new KeyTakenError() : new StoreUnavailableError(error)
     }
   }
-}
-
-function isTaken(error: unknown, code: string | undefined): boolean {
-  if (code === 'SQLITE_CONSTRAINT') return error instanceof Error && error.message.includes('UNIQUE')
-  return code === '23505' || code === 'ER_DUP_ENTRY'
 }

@@ -1,7 +1,8 @@
+import { isFaultOfRow } from '../../core/error-codes.ts'
 import { KeyTakenError, StoreUnavailableError } from '../../core/errors.ts'
 import { Batch } from './batch.ts'
 import type { Layout } from './database-layouts.ts'
-import { type Binding, codeOf, type Result, type Row, type Statement } from './database-statements.ts'
+import type { Binding, Result, Row, Statement } from './database-statements.ts'
 
 interface Change {
   readonly key: string
@@ -13,8 +14,6 @@ interface Change {
 type Send = (compose: () => Statement) => Promise<Result>
 
 const MOST = 256
-// What SQLite says of one row. Anything else (a lock, a full disk) befalls all of them.
-const FAULTS_OF_ONE = new Set(['SQLITE_CONSTRAINT', 'SQLITE_MISMATCH', 'SQLITE_TOOBIG'])
 
 /**
  * The hot path on SQLite, where statements queue for one connection: what waits goes in one statement, which costs a
@@ -40,8 +39,7 @@ export class SqliteBatches {
         most: MOST,
         key: ({ key }) => key,
         isFaultOfOne: (error) =>
-          error instanceof KeyTakenError ||
-          (error instanceof StoreUnavailableError && FAULTS_OF_ONE.has(codeOf(error.cause) ?? '')),
+          error instanceof KeyTakenError || (error instanceof StoreUnavailableError && isFaultOfRow(error.cause)),
         ask: async (take) => {
           const { rows, changes } = await send(() => {
             const taken = take()

@@ -1,6 +1,6 @@
 import { opendir, readlink, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf } from './file-lock.ts'
+import { codeOf } from '../../core/error-codes.ts'
 import { removeFile, replaceLink } from './file-write.ts'
 
 /** In which folders the records stand. A name is a file name that is safe on any file system. */

@@ -3,9 +3,10 @@ import { readlinkSync } from 'node:fs'
 import { lstat, readlink, symlink, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { KeyedQueue } from '../../core/queue.ts'
+import { retry } from '../../core/retry.ts'
 
 /** Milliseconds after which a lock is stale, whoever holds it. */
 export const STALE_AFTER = 5000
@@ -13,7 +14,6 @@ export const STALE_AFTER = 5000
 const HOLD_AT_MOST = 4000
 // Longer than that: whoever waits outlives the lock of a killed process.
 const GIVE_UP_AFTER = 6000
-const LONGEST_PAUSE = 20
 
 // A process id means nothing on another host, nor in another container that shares the host's name. Hashed, because
 // the text of a short link needs no block of its own on a disk that is full.
@@ -75,11 +75,6 @@ export async function removeIfThere(path: string): Promise<void> {
   })
 }
 
-/** The system's name of an error, such as ENOENT. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
 /** Milliseconds between now and the last change of the file itself; undefined where none is. */
 export async function ageOf(path: string): Promise<number | undefined> {
   try {
@@ -92,15 +87,11 @@ export async function ageOf(path: string): Promise<number | undefined> {
 }
 
 async function take(path: string, giveUpAt: number): Promise<string> {
-  for (let attempt = 0; ; attempt++) {
+  return await retry(async () => {
     const text = await tryLink(path)
-    if (text !== undefined) return text
-    if (await removeStaleLock(path)) continue
-    if (performance.now() >= giveUpAt) {
-      throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} is held by another process`))
-    }
-    await sleep(1 + Math.random() * Math.min(2 ** attempt, LONGEST_PAUSE))
-  }
+    if (text !== undefined || (await removeStaleLock(path)) || performance.now() < giveUpAt) return text
+    throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} is held by another process`))
+  }, Number.POSITIVE_INFINITY)
 }
 
 async function tryLink(path: string): Promise<string | undefined> {

@@ -2,8 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
 import { chmod, type FileHandle, lstat, mkdir, open, opendir, rename, stat, symlink, unlink } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
+import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
-import { ageOf, codeOf, removeIfThere, removeStaleLock } from './file-lock.ts'
+import { retryOn } from '../../core/retry.ts'
+import { ageOf, removeIfThere, removeStaleLock } from './file-lock.ts'
 
 /**
  * Stands in every folder of sessions and holds its locks and temporaries. Where it is missing, so is the folder: a
@@ -20,7 +22,7 @@ const WRITABLE_BY_ALL = 0o002
 const FIRST_READ = 8192
 const MOST_BYTES = 16 * 1024 * 1024
 const STRAY_AFTER = 60_000
-const ATTEMPTS = 5
+const MAX_ATTEMPTS = 5
 // Nothing, a link, a socket, a folder, a pipe: no record stands there.
 const NO_FILE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EMLINK', 'ENXIO', 'EISDIR', 'EAGAIN'])
 
@@ -188,16 +190,14 @@ function temporaryIn(folder: string): string {
 }
 
 async function moveInto(folder: string, temporary: string, target: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      if (attempt > 1) await makeFolders(folder, dirname(target))
-      await rename(temporary, target)
-      return await syncFolder(dirname(target))
-    } catch (error) {
-      // The folder was never there, or a clear has just removed it because it was empty.
-      if (codeOf(error) !== 'ENOENT' || attempt === ATTEMPTS) throw error
-    }
+  // The folder was never there, or a clear has just removed it because it was empty.
+  const isFolderGone = (error: unknown) => codeOf(error) === 'ENOENT'
+  const move = async (attempt: number) => {
+    if (attempt > 1) await makeFolders(folder, dirname(target))
+    await rename(temporary, target)
+    await syncFolder(dirname(target))
   }
+  await retryOn(isFolderGone, move, MAX_ATTEMPTS)
 }
 
 async function makeFolders(folder: string, target: string): Promise<void> {

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { USER_KEY } from '../../../src/session/core/user.ts'
-import { bench, ENGINES, PAIRS } from '../../support/moving.ts'
+import { bench, ENGINES, PAIRS } from '../../support/migrating.ts'
 import { increment, open, read } from '../../support/requests.ts'
 
 type Site = ReturnType<typeof bench>
@@ -86,7 +86,7 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
 
   for (const [name, change] of Object.entries(CHANGES)) {
     for (const [ending, end] of Object.entries(ENDINGS)) {
-      // No list has what is in a cookie, nor which record it moves into.
+      // No list has what is in a cookie, nor which record it migrates into.
       if (ending === 'end by another device' && !LISTED.test(from)) continue
       test(`${pair}: ${ending}, at any step of a ${name}, is final from then on`, async (t) => {
         const revived: string[] = []
@@ -148,7 +148,7 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
     })
   }
 
-  test(`${pair}: a crash at any step of a move loses nothing, and a logout ends what it left`, async (t) => {
+  test(`${pair}: a crash at any step of a migration loses nothing, and a logout ends what it left`, async (t) => {
     const wrong: string[] = []
     await forEachStep(async (at) => {
       const site = bench(from, to, shares)

@@ -4,12 +4,15 @@ import { USER_KEY } from '../../../src/session/core/user.ts'
 import { CookieEngine } from '../../../src/session/engines/cookie/cookie.ts'
 import type { Engine } from '../../../src/session/engines/engine.ts'
 import { HybridEngine } from '../../../src/session/engines/hybrid/hybrid.ts'
-import { MovingEngine } from '../../../src/session/engines/migrating/migrating.ts'
+import { cookieMigration } from '../../../src/session/engines/migrating/cookie-migration.ts'
+import { hybridMigration } from '../../../src/session/engines/migrating/hybrid-migration.ts'
+import { MigratingEngine } from '../../../src/session/engines/migrating/migrating.ts'
+import { storedMigration } from '../../../src/session/engines/migrating/stored-migration.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { MemoryRevocations } from '../../../src/session/stores/revocations.ts'
 import { EXPIRY, START } from '../../support/engine.ts'
-import { bench, ENGINES, noise, PAIRS, sealed, sealedCookies } from '../../support/moving.ts'
+import { bench, ENGINES, noise, PAIRS, sealed, sealedCookies } from '../../support/migrating.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'
 
 const MINUTE = 60_000
@@ -64,7 +67,7 @@ for (const [from, to] of PAIRS) {
     }
   })
 
-  test(`${pair}: what was ended before its first change is not moved`, async (t) => {
+  test(`${pair}: what was ended before its first change is not migrated`, async (t) => {
     const { house, start } = bench(from, to)
     const old = await start()
     const slow = await open(house, old)
@@ -84,7 +87,7 @@ for (const [from, to] of PAIRS) {
     for (const cookie of [moved, unmoved, young, late ?? '']) t.is(await read(house, cookie), undefined)
   })
 
-  test(`${pair}: a change of key after the move leaves nothing under the old one`, async (t) => {
+  test(`${pair}: a change of key after the migration leaves nothing under the old one`, async (t) => {
     const { house, start, clock } = bench(from, to)
     const old = await start()
     const moved = (await add(house, old)) ?? ''
@@ -138,7 +141,7 @@ for (const from of ['signed_cookies, sealed', 'signed_cookies, django']) {
   })
 }
 
-test('a sign-in beside the change that moves the session takes the change along', async (t) => {
+test('a sign-in beside the change that migrates the session takes the change along', async (t) => {
   const { house, start } = bench('db, sealed', 'db, django')
   const cookie = await start()
   const [login, change] = [await open(house, cookie), await open(house, cookie)]
@@ -149,16 +152,17 @@ test('a sign-in beside the change that moves the session takes the change along'
   t.is(await read(house, cookie), undefined)
 })
 
-test('what the new engine knows as ended, the old one does not bring back', async (t) => {
+test('what the target knows as ended, the source does not bring back', async (t) => {
   const now = () => START
   const revocations = new MemoryRevocations({ now })
   const store = new MemoryStore({ now })
   const half = new StoredEngine({ store, codec: sealed, expiry: EXPIRY, now })
   // One key for both, as where an application has chosen it so.
   const codec = sealedCookies(now)
-  const to = new HybridEngine({ codec, stored: half, revocations, expiry: EXPIRY, limit: 1000, now })
-  const from = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4000, revocations, now })
-  const house = { now, expiry: EXPIRY, observe: () => undefined, engine: new MovingEngine({ to, from, now }) as Engine }
+  const hybrid = new HybridEngine({ codec, stored: half, revocations, expiry: EXPIRY, limit: 1000, now })
+  const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4000, revocations, now })
+  const [source, target] = [cookieMigration(cookies), hybridMigration(hybrid)]
+  const house = { now, expiry: EXPIRY, observe: () => undefined, engine: new MigratingEngine({ target, source, now }) }
   const key = await begun(house, { [USER_KEY]: '7', filler: noise(2000) })
   const { session, commit } = await open(house, key)
   session.delete('filler')
@@ -170,19 +174,19 @@ test('what the new engine knows as ended, the old one does not bring back', asyn
   t.is(await read(house, cookie), undefined)
 })
 
-test('out of a hybrid: a copy in a cookie does not stand in for a record whose move is decided', async (t) => {
+test('out of a hybrid: a copy in a cookie does not stand in for a record whose migration is decided', async (t) => {
   const now = () => START
   const revocations = new MemoryRevocations({ now })
   const stored = new StoredEngine({ store: new MemoryStore({ now }), codec: sealed, expiry: EXPIRY, now })
   const hybrid = new HybridEngine({ codec: sealedCookies(now), stored, revocations, expiry: EXPIRY, limit: 1000, now })
-  const before = { now, expiry: EXPIRY, observe: () => undefined, engine: hybrid as Engine }
+  const before = { now, expiry: EXPIRY, observe: () => undefined, engine: hybrid }
   const key = await begun(before, { filler: noise(2000) })
   const { session, commit } = await open(before, key)
   session.set('filler', 'small')
   const shrunk = await commit()
   if (shrunk.outcome !== 'saved') return t.fail()
   t.not(shrunk.cookie, key, 'the cookie holds the session beside the key of its record')
-  t.is(await hybrid.claim(shrunk.loaded, 'a mark'), 'done')
+  t.is(await hybridMigration(hybrid).claim(shrunk.loaded, 'a mark'), 'done')
   t.is(await read(before, shrunk.cookie ?? ''), undefined)
 })
 
@@ -191,8 +195,9 @@ test('out of a hybrid, over its own table: a logout ends the copies in cookies a
   const revocations = new MemoryRevocations({ now })
   const stored = new StoredEngine({ store: new MemoryStore({ now }), codec: sealed, expiry: EXPIRY, now })
   const hybrid = new HybridEngine({ codec: sealedCookies(now), stored, revocations, expiry: EXPIRY, limit: 1000, now })
-  const before = { now, expiry: EXPIRY, observe: () => undefined, engine: hybrid as Engine }
-  const house = { ...before, engine: new MovingEngine({ to: stored, from: hybrid, now }) as Engine }
+  const before = { now, expiry: EXPIRY, observe: () => undefined, engine: hybrid }
+  const sides = { target: storedMigration(stored), source: hybridMigration(hybrid) }
+  const house = { ...before, engine: new MigratingEngine({ ...sides, now }) }
   const small = await begun(before, { [USER_KEY]: '7' })
   const { session, commit } = await open(before, small)
   session.set('filler', noise(2000))
@@ -203,11 +208,11 @@ test('out of a hybrid, over its own table: a logout ends the copies in cookies a
   t.is(await read(house, small), undefined)
 })
 
-test('what a crash has left in the old engine goes with a change of key', async (t) => {
-  const { house, before, after, start } = bench('db, sealed', 'db, django')
+test('what a crash has left in the source goes with a change of key', async (t) => {
+  const { house, before, target, start } = bench('db, sealed', 'db, django')
   const cookie = await start()
   const { loaded } = await live(house, cookie)
-  await after.engine.adopt({
+  await target.adopt({
     write: 'save',
     loaded,
     data: loaded.data,

@@ -8,7 +8,11 @@ import { USER_KEY } from '../../src/session/core/user.ts'
 import { CookieEngine } from '../../src/session/engines/cookie/cookie.ts'
 import type { Engine } from '../../src/session/engines/engine.ts'
 import { HybridEngine } from '../../src/session/engines/hybrid/hybrid.ts'
-import { MovingEngine } from '../../src/session/engines/migrating/migrating.ts'
+import { cookieMigration } from '../../src/session/engines/migrating/cookie-migration.ts'
+import { hybridMigration } from '../../src/session/engines/migrating/hybrid-migration.ts'
+import type { Migratable } from '../../src/session/engines/migrating/migratable.ts'
+import { MigratingEngine } from '../../src/session/engines/migrating/migrating.ts'
+import { storedMigration } from '../../src/session/engines/migrating/stored-migration.ts'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
 import { CacheStore } from '../../src/session/stores/cache.ts'
 import { CachedStore } from '../../src/session/stores/cached/cached-database.ts'
@@ -21,7 +25,7 @@ import { begun } from './requests.ts'
 const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
 type Now = () => number
 type Home = { now: Now; revocations: Revocations; store: SessionStore; cached: SessionStore; cache: Cache }
-type Open = (home: Home) => Engine
+type Open = (home: Home) => Migratable
 
 /** Every call of a store, a cache or revocations, before and after it, as one row of steps. */
 export class Steps {
@@ -69,12 +73,12 @@ export const sealed = sealedCodec({ secrets: SECRETS, namespace: 'sid' })
 const django = djangoCodec({ secrets: SECRETS })
 
 function stored(codec: Codec, store: (home: Home) => SessionStore): Open {
-  return (home) => new StoredEngine({ store: store(home), codec, expiry: EXPIRY, now: home.now })
+  return (home) => storedMigration(new StoredEngine({ store: store(home), codec, expiry: EXPIRY, now: home.now }))
 }
 
 function cookies(codec: (now: Now) => CookieCodec): Open {
   return ({ now, revocations }) =>
-    new CookieEngine({ codec: codec(now), expiry: EXPIRY, maxSize: 4000, revocations, now })
+    cookieMigration(new CookieEngine({ codec: codec(now), expiry: EXPIRY, maxSize: 4000, revocations, now }))
 }
 
 /** As an application's configuration makes them. */
@@ -82,10 +86,11 @@ export const sealedCookies = (now: Now, tier = '') =>
   sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', tier, now })
 const openHybrid: Open = ({ now, revocations, store }) => {
   const half = new StoredEngine({ store, codec: sealed, expiry: EXPIRY, now })
-  return new HybridEngine({ codec: sealedCookies(now, 'hybrid'), stored: half, revocations, expiry: EXPIRY, now })
+  const codec = sealedCookies(now, 'hybrid')
+  return hybridMigration(new HybridEngine({ codec, stored: half, revocations, expiry: EXPIRY, now }))
 }
 
-/** What a session moves from, and to. A cookie engine makes no promise to overlapping changes. */
+/** What a session migrates from, and to. A cookie engine makes no promise to overlapping changes. */
 export const ENGINES: Record<string, { open: Open; server: boolean; filler?: number }> = {
   'db, sealed': { open: stored(sealed, ({ store }) => store), server: true },
   'db, django': { open: stored(django, ({ store }) => store), server: true },
@@ -106,7 +111,7 @@ export const PAIRS = NAMES.flatMap((from) => NAMES.map((to) => [from, to] as con
     !(`${from} ${to}`.includes('record') && `${from} ${to}`.includes('signed_cookies')),
 )
 
-/** A site while its sessions move, and how it was before and will be after. */
+/** A site while its sessions migrate, and how it was before and will be after. */
 export function bench(from: string, to: string, sharesRecords = false) {
   const clock = { now: START }
   const now = () => clock.now
@@ -123,19 +128,19 @@ export function bench(from: string, to: string, sharesRecords = false) {
   const there = home()
   const here = sharesRecords ? there : home()
   const engines = () => {
-    const [old, young] = [ENGINES[from]?.open(there), ENGINES[to]?.open(here)]
-    if (old === undefined || young === undefined) throw new Error('There is no such engine')
-    return { old, young, moving: new MovingEngine({ to: young, from: old, sharesRecords, now }) as Engine }
+    const [source, target] = [ENGINES[from]?.open(there), ENGINES[to]?.open(here)]
+    if (source === undefined || target === undefined) throw new Error('There is no such engine')
+    return { source, target, engine: new MigratingEngine({ target, source, sharesRecords, now }) as Engine }
   }
-  const { old, young, moving } = engines()
+  const { source, target, engine } = engines()
   const common = { clock, now, expiry: EXPIRY, observe: () => undefined }
   const filler = FILLER.slice(0, Math.max(ENGINES[from]?.filler ?? 0, ENGINES[to]?.filler ?? 0))
-  const house = { ...common, engine: moving }
+  const house = { ...common, engine }
   // Another process, for requests of one process wait for each other.
-  const other = { ...common, engine: engines().moving }
-  const before = { ...common, engine: old }
+  const other = { ...common, engine: engines().engine }
+  const before = { ...common, engine: source.engine }
   const start = () => begun(before, { [USER_KEY]: '7', n: 0, filler })
-  return { house, other, before, after: { ...common, engine: young }, start, clock, steps }
+  return { house, other, before, after: { ...common, engine: target.engine }, target, start, clock, steps }
 }
 
 const FILLER = noise(5000)

@@ -13,7 +13,7 @@ async function site(t: ExecutionContext, CACHE_URL: string) {
   const settings = {
     DATABASE_URL: await migratedSqlite(t),
     CACHE_URL,
-    CACHE_KEY_PREFIX: `moving-${randomBytes(4).toString('hex')}`,
+    CACHE_KEY_PREFIX: `migrating-${randomBytes(4).toString('hex')}`,
   }
   const jar = new CookieJar()
   const quantities: number[] = []
@@ -25,7 +25,7 @@ async function site(t: ExecutionContext, CACHE_URL: string) {
       const browser = app.browser(jar)
       if (signIn) t.is((await browser.signIn('ada')).status, 303)
       t.is((await browser.json('GET', '/account')).status, 200, `signed in under ${JSON.stringify(env)}`)
-      // As a form, because the message that it leaves is a change of the session, with which it moves; the cart is the account's.
+      // As a form, because the message that it leaves is a change of the session, with which it migrates; the cart is the account's.
       t.is((await browser.post('/cart/items', { productId: '1', quantity: '1' })).status, 303)
       const cart = (await browser.json('GET', '/cart')).json<{ lines: { quantity: number }[] }>()
       quantities.push(cart.lines[0]?.quantity ?? 0)
@@ -37,7 +37,7 @@ async function site(t: ExecutionContext, CACHE_URL: string) {
         env: { ...settings, ...env, NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, LOG_LEVEL: 'silent' },
       })
       t.is(await cli.ended(), 0, cli.output())
-      return JSON.parse(cli.output()) as { live: number; movingFrom?: { engine: string; left: number | null } }
+      return JSON.parse(cli.output()) as { live: number; migratingFrom?: { engine: string; left: number | null } }
     },
     async end(env: Record<string, string>) {
       const app = await startApp({ ...settings, ...env })
@@ -67,7 +67,7 @@ if (redis !== undefined) {
     await end({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'django', SESSION_MOVING_FROM: 'db,sealed' })
   })
 
-  test('a logout while moving out of cookies ends the cookie as well', async (t) => {
+  test('a logout while migrating out of cookies ends the cookie as well', async (t) => {
     const { visit, end } = await site(t, redis)
     await visit({ SESSION_ENGINE: 'signed_cookies' }, true)
     await end({ SESSION_ENGINE: 'db', SESSION_MOVING_FROM: 'signed_cookies' })
@@ -85,12 +85,12 @@ if (redis !== undefined) {
     await end({ SESSION_ENGINE: 'cached_db' })
   })
 
-  test('stats tells what is left to move', async (t) => {
+  test('stats tells what is left to migrate', async (t) => {
     const { visit, stats } = await site(t, redis)
     await visit({ SESSION_ENGINE: 'db' }, true)
-    const moving = { SESSION_ENGINE: 'db', SESSION_FORMAT: 'django', SESSION_MOVING_FROM: 'db,sealed' }
-    t.like(await stats(moving), { live: 0, movingFrom: { engine: 'db', left: 1 } })
-    await visit(moving)
-    t.like(await stats(moving), { live: 1, movingFrom: { engine: 'db', left: 0 } })
+    const migrating = { SESSION_ENGINE: 'db', SESSION_FORMAT: 'django', SESSION_MOVING_FROM: 'db,sealed' }
+    t.like(await stats(migrating), { live: 0, migratingFrom: { engine: 'db', left: 1 } })
+    await visit(migrating)
+    t.like(await stats(migrating), { live: 1, migratingFrom: { engine: 'db', left: 0 } })
   })
 }

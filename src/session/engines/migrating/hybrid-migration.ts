@@ -1,0 +1,66 @@
+import { SessionTooLargeError } from '../../core/errors.ts'
+import { userIdOf } from '../../core/user.ts'
+import { sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
+import type { Commit, Committed } from '../engine.ts'
+import type { HybridEngine } from '../hybrid/hybrid.ts'
+import { forRecord, heldByRecord, withRecord } from '../hybrid/hybrid-sign-in.ts'
+import { cookieMigration, withPresentSignIn } from './cookie-migration.ts'
+import type { Migrant, Migratable } from './migratable.ts'
+import { storedMigration } from './stored-migration.ts'
+
+/** Migration to and from either half of a hybrid. */
+export function hybridMigration(engine: HybridEngine): Migratable {
+  const cookie = cookieMigration(engine.cookie)
+  const stored = storedMigration(engine.stored)
+
+  /** For what fits in no cookie: a record under the key that the session had. */
+  async function adoptRecord(commit: Commit & { loaded: Migrant }): Promise<Committed> {
+    const { loaded, data } = commit
+    const signIn = loaded.signIn ?? (await engine.cookie.newSignIn(userIdOf(data), loaded.id))
+    const id = signIn && sessionIdOfSignIn(signIn.id)
+    const adopted = await stored.adopt({ ...commit, id, data: forRecord(data, signIn) })
+    return adopted.outcome === 'saved' ? { ...adopted, loaded: heldByRecord(adopted.loaded) } : adopted
+  }
+
+  return {
+    engine,
+    keepsKeys: false,
+    needsMark: true,
+    async adopt(commit) {
+      const adopting = await withPresentSignIn(commit, engine.cookie.revocations)
+      if (adopting === undefined) return { outcome: 'ended' }
+      const { loaded, write } = adopting
+      if (write === 'cycle' || loaded.key === null) {
+        return await engine.commit({ ...adopting, loaded: { ...loaded, key: null } })
+      }
+      const data = withRecord(adopting.data, undefined)
+      try {
+        return await engine.cookie.commit({ ...adopting, data })
+      } catch (error) {
+        if (!(error instanceof SessionTooLargeError)) throw error
+        return await adoptRecord(adopting)
+      }
+    },
+    async leave(loaded, leaving) {
+      const left = loaded.key === null ? 'done' : await stored.leave(loaded, leaving)
+      return left === 'done' ? await cookie.leave(loaded, leaving) : left
+    },
+    async claim(loaded, mark) {
+      if (loaded.key === null) return await cookie.claim(loaded, mark)
+      const claimed = await stored.claim(loaded, mark)
+      if (claimed !== 'done' || (await cookie.leave(loaded)) === 'done') return claimed
+      // A copy in a cookie has been signed out.
+      await stored.end(loaded)
+      return 'missing'
+    },
+    claimed: (key) => stored.claimed(key),
+    async end(loaded, trace) {
+      if (trace !== undefined) {
+        await cookie.end(loaded, trace)
+        return await stored.end(loaded, trace)
+      }
+      // Read by the other engine where both share a table: there its sign-in is among the data.
+      await engine.end(loaded.key === null || loaded.signIn !== undefined ? loaded : heldByRecord(loaded))
+    },
+  }
+}
