@@ -1,5 +1,5 @@
+import { driverFailure } from './session/core/error-codes.ts'
 import type { Account, AccountChange, AccountStore, NoAccount, SessionData } from './session/index.ts'
-import { StoreUnavailableError } from './session/index.ts'
 import type { User, Users } from './users.ts'
 
 /** As Django names it: the hash of the password that the session was opened with. */
@@ -22,6 +22,10 @@ export class UserAccount implements Account {
 
   get data(): SessionData {
     return this.user.account.data
+  }
+
+  get unreadable(): boolean {
+    return this.user.account.unreadable === true
   }
 }
 
@@ -52,5 +56,5 @@ export class Accounts implements AccountStore {
 }
 
 function unavailable(error: unknown): never {
-  throw new StoreUnavailableError(error)
+  throw driverFailure(error)
 }

@@ -85,5 +85,7 @@ function logEvent(log: Logger, event: SessionEvent): void {
   if (COUNTED.has(event.type)) return
   if (event.type === 'security' && event.kind === 'unknown-key') log.debug({ session: event }, 'session: unknown key')
   else if (event.type === 'conflict') log.debug({ session: event }, 'session: conflict, replayed')
+  else if (event.type === 'account-unreadable')
+    log.error({ session: event }, 'session: account unreadable, left as it is')
   else log.warn({ session: event }, `session: ${event.type}`)
 }

@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Knex } from 'knex'
 import { z } from 'zod'
 import { hashPassword } from './passwords.ts'
+import { isDuplicate } from './session/core/error-codes.ts'
 import { type Account, type AccountChange, asData } from './session/index.ts'
 
 const row = z.object({
@@ -97,11 +98,18 @@ export class Users {
       newsletter: user.newsletter ?? false,
       created_at: Date.now(),
     }
-    const inserted = await this.#knex('users').insert(values).onConflict('username_key').ignore()
+    // Not `onConflict().ignore()`, by which MariaDB would pass over every other error, too.
+    const duplicate = await this.#knex('users')
+      .insert(values)
+      .then(
+        () => undefined,
+        (error: unknown) => (isDuplicate(error) ? error : Promise.reject(error)),
+      )
     const created = await this.byUsername(user.username)
+    // Of something else that an application wants to be unique.
+    if (duplicate !== undefined && created === undefined && !(await this.isTaken(user.username))) throw duplicate
     // A row with another hash is somebody else's; with this very hash it is this registration, sent twice.
-    if (inserted === undefined || created?.passwordHash !== user.passwordHash)
-      throw new UsernameTakenError(user.username)
+    if (created?.passwordHash !== user.passwordHash) throw new UsernameTakenError(user.username)
     return created
   }
 
@@ -156,13 +164,22 @@ export class Users {
       passwordHash: password_hash,
       isStaff: is_staff,
       language,
-      account: { version: kept.account_version, data: asData(JSON.parse(kept.account_data ?? '{}')) },
+      account: { version: kept.account_version, ...dataOf(kept.account_data) },
       passwordChangedAt: kept.password_changed_at ?? 0,
     }
   }
 
   #enabled(knex = this.#knex) {
     return knex('users').whereNull('disabled_at')
+  }
+}
+
+/** Damaged text must keep nobody from signing in, and must not be taken for an account that keeps nothing. */
+function dataOf(text: string | null): Pick<Account, 'data' | 'unreadable'> {
+  try {
+    return { data: asData(JSON.parse(text ?? '{}')) }
+  } catch {
+    return { data: asData({}), unreadable: true }
   }
 }
 

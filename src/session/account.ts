@@ -9,10 +9,12 @@ export interface Account {
   readonly version: number
   /** Slices in their stored form, by name, and what the engine remembers beside them. */
   readonly data: SessionData
+  /** What is stored cannot be read: `data` is empty, and must not take its place. */
+  readonly unreadable?: boolean
 }
 
 /** What an account is to keep instead of what it kept at this version. */
-export interface AccountChange extends Account {
+export interface AccountChange extends Pick<Account, 'version' | 'data'> {
   readonly userId: string
 }
 
@@ -46,32 +48,44 @@ export interface AccountStore {
 export interface Brought {
   readonly slice: Slice<unknown>
   readonly stored: Json
+  /** What the session had before this request; undefined for nothing. */
+  readonly original: Json | undefined
   /** What the account has taken over from this session before. */
   readonly base: Json | undefined
 }
 
 /** Where the account's data remember which sessions they have taken over. */
 export const MERGED_KEY = '_merged'
-const MAX_MERGED = 10
-
-/** Names what one session brings, so that a sign-in which is sent twice merges it once. */
-export function fingerprint(session: string, brought: readonly Brought[]): string {
-  const content = JSON.stringify([session, brought.map(({ slice, stored }) => [slice.name, stored])])
-  return createHash('sha256').update(content).digest('base64url').slice(0, 22)
-}
+const MAX_MERGED = 20
 
 /**
- * Takes over what a session brings, unless that was done before. Pure, as it is replayed on newer data.
+ * Takes over what a session brings, as far as that was not done before: a sign-in which is sent twice merges it once, also
+ * where one of the two requests has changed it first. Pure, as it is replayed on newer data.
  *
+ * @param session names it
  * @param now milliseconds since 1970
  * @throws SliceNewerError, SessionTooLargeError, TypeError
  */
-export function takeOver(data: SessionData, brought: readonly Brought[], mark: string, now: number): void {
+export function takeOver(data: SessionData, brought: readonly Brought[], session: string, now: number): void {
   const known = data[MERGED_KEY]
   const marks = Array.isArray(known) ? known : []
-  if (marks.includes(mark)) return
-  for (const one of brought) data[one.slice.name] = joined(one, data[one.slice.name], now)
-  data[MERGED_KEY] = [...marks, mark].slice(-MAX_MERGED)
+  for (const { slice, stored, original, base: taken } of brought) {
+    const mark = fingerprint(session, slice.name, stored)
+    if (marks.includes(mark)) continue
+    const before = original === undefined ? mark : fingerprint(session, slice.name, original)
+    // The other request has brought what was there before: only what this one has changed is left.
+    const base = taken ?? (marks.includes(before) ? original : undefined)
+    data[slice.name] = joined({ slice, stored, base }, data[slice.name], now)
+    marks.push(...new Set([before, mark]))
+  }
+  if (marks.length > 0) data[MERGED_KEY] = marks.slice(-MAX_MERGED)
+}
+
+function fingerprint(session: string, slice: string, stored: Json): string {
+  return createHash('sha256')
+    .update(JSON.stringify([session, slice, stored]))
+    .digest('base64url')
+    .slice(0, 22)
 }
 
 /**
@@ -79,7 +93,11 @@ export function takeOver(data: SessionData, brought: readonly Brought[], mark: s
  *
  * @throws SliceNewerError where there are two, and one is of a newer version; SessionTooLargeError, TypeError
  */
-export function joined({ slice, stored: mine, base }: Brought, theirs: Json | undefined, now: number): Json {
+export function joined(
+  { slice, stored: mine, base }: Omit<Brought, 'original'>,
+  theirs: Json | undefined,
+  now: number,
+): Json {
   if (theirs === undefined) return plainJson(mine)
   const [own, other] = [mine, theirs].map((stored) => readSlice(slice, plainJson(stored), now))
   if (own?.state === 'newer-version' || other?.state === 'newer-version') throw new SliceNewerError(slice.name)

@@ -4,6 +4,7 @@ export type { Codec } from './codec/codec.ts'
 export { asData } from './codec/serializer.ts'
 export type { Json, SessionData } from './core/data.ts'
 export {
+  AccountUnreadableError,
   SessionContendedError,
   SessionEndedError,
   SessionTooLargeError,
@@ -13,20 +14,15 @@ export {
 export type { Observer, SecurityKind, SessionEvent } from './core/events.ts'
 export type { ExpiryPolicy } from './core/expiry.ts'
 export { USER_KEY, userIdOf } from './core/user.ts'
-export type { Client, Engine, ListedSession, Loaded, UserSessions } from './engines/engine.ts'
+export type { Client, Ended, Engine, ListedSession, Loaded, UserSessions } from './engines/engine.ts'
 export { StoredEngine } from './engines/stored.ts'
 export { type CookieSettings, cookieValues } from './http/cookie.ts'
 export { type CookieTier, type CookieTiersOptions, cookieTiers, type TierDefinition } from './http/cookie-tiers.ts'
 export { type DetachedSession, openSession } from './http/detached.ts'
 export type { Explanation } from './http/explanation.ts'
 export { type OpenOptions, type SessionsOptions, sessions } from './http/middleware.ts'
-export {
-  type Found,
-  OpenedSession,
-  openCookies,
-  type SessionSettings,
-  type Surroundings,
-} from './http/opened-session.ts'
+export { type Found, openCookies } from './http/open-cookies.ts'
+export { OpenedSession, type SessionSettings, type Surroundings } from './http/opened-session.ts'
 export type { Decision } from './http/settle.ts'
 export type { WriteAccount } from './opened-account.ts'
 export { Session } from './session.ts'

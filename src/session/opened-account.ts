@@ -3,14 +3,13 @@ import {
   type AccountChange,
   type AccountStore,
   type Brought,
-  fingerprint,
   joined,
   sameStored,
   takeOver,
 } from './account.ts'
 import { type Json, plainJson, type SessionData } from './core/data.ts'
 import { Document } from './core/document.ts'
-import { SessionEndedError } from './core/errors.ts'
+import { AccountUnreadableError, SessionEndedError } from './core/errors.ts'
 import type { Observer } from './core/events.ts'
 import type { Operations } from './core/operations.ts'
 import { retry } from './core/retry.ts'
@@ -53,6 +52,16 @@ export class OpenedAccount {
     this.slices = new SliceValues(this.document, context.now, context.observe)
     this.#context = context
     this.#stored = account
+    if (account.unreadable) context.observe({ type: 'account-unreadable', userId })
+  }
+
+  /**
+   * Checks whether it can be changed.
+   *
+   * @throws AccountUnreadableError
+   */
+  mayChange(): void {
+    if (this.#stored.unreadable) throw new AccountUnreadableError()
   }
 
   /**
@@ -66,19 +75,19 @@ export class OpenedAccount {
     const brought = [...declaredSlices()].flatMap((slice): Brought[] => {
       const stored = session.data[slice.name]
       if (!slice.account || stored === undefined) return []
-      const one = { slice, stored: plainJson(stored), base: this.#takenOver.get(slice.name) }
+      const before = session.first(slice.name)
+      const original = before === undefined ? before : plainJson(before)
+      const one = { slice, stored: plainJson(stored), original, base: this.#takenOver.get(slice.name) }
       return this.#canJoin(one) ? [one] : []
     })
     if (brought.length === 0) return false
-    for (const { slice, stored } of brought) {
-      const before = session.original(slice.name)
-      const isTaken = (it: Json | undefined) => sameStored(it, before) || sameStored(it, stored)
+    for (const { slice, stored, original } of brought) {
+      const isTaken = (it: Json | undefined) => sameStored(it, original) || sameStored(it, stored)
       session.apply(slice.name, (it) => (isTaken(it) ? undefined : it), { replaces: true, ...fateOf(slice) })
       this.#takenOver.set(slice.name, stored)
     }
     const now = this.#context.now()
-    const mark = fingerprint(name, brought)
-    this.document.applyToAll((data) => takeOver(data, brought, mark, now))
+    this.document.applyToAll((data) => takeOver(data, brought, name, now))
     return true
   }
 
@@ -99,10 +108,11 @@ export class OpenedAccount {
    *
    * @param session the data of the session, which must prove the user still
    * @param write does it, and maybe more with it, in one transaction
-   * @throws SessionEndedError where the account is gone or not this session's any more; SessionContendedError; whatever
-   *   a replayed change, the store or `write` throws
+   * @throws SessionEndedError where the account is gone or not this session's any more; AccountUnreadableError;
+   *   SessionContendedError; whatever a replayed change, the store or `write` throws
    */
   async save<T>(session: () => SessionData, write: WriteAccount<T>): Promise<T> {
+    this.mayChange()
     const operations = this.document.take()
     const { written, account, replayed } = await this.#write(operations, session, write).catch((error: unknown) => {
       this.document.restore(operations)
@@ -132,6 +142,7 @@ export class OpenedAccount {
   #canJoin(one: Brought): boolean {
     const { now, observe } = this.#context
     try {
+      this.mayChange()
       joined(one, this.document.data[one.slice.name], now())
       return true
     } catch (error) {
@@ -156,7 +167,10 @@ export class OpenedAccount {
     const { store, observe } = this.#context
     observe({ type: 'conflict', attempt })
     const account = await store.load(this.userId, session())
-    if (typeof account !== 'string') return account
+    if (typeof account !== 'string') {
+      if (account.unreadable) throw new AccountUnreadableError()
+      return account
+    }
     observe({ type: 'ended' })
     throw new SessionEndedError()
   }

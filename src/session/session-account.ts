@@ -32,6 +32,7 @@ export class SessionAccount {
   readonly #context: SessionAccountContext
   #account: OpenedAccount | undefined
   #accountFirst = false
+  #wasStored = false
 
   /**
    * @param session read whenever it matters, as its key and data change
@@ -63,6 +64,11 @@ export class SessionAccount {
   /** Whether the account is taking over what the session still has: it is stored before the session then. */
   get first(): boolean {
     return this.#accountFirst && this.changed
+  }
+
+  /** Whether anything of it was stored since this request began. */
+  get wasStored(): boolean {
+    return this.#wasStored
   }
 
   /**
@@ -147,6 +153,7 @@ export class SessionAccount {
     try {
       const written = await account.save(() => this.#session.document.data, write)
       this.#accountFirst = false
+      this.#wasStored = true
       return written
     } catch (error) {
       if (!isRefusal(error)) this.#session.fail()

@@ -159,6 +159,7 @@ export class SessionDictionary {
   #mayChange(key?: Key): void {
     const ofAccount = key !== undefined && this.#placeOf(key).document !== this.#state.document
     this.#state.mayChange(!ofAccount && this.#state.needsCookie)
+    if (ofAccount) this.#state.account.kept?.mayChange()
   }
 }
 

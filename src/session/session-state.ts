@@ -4,7 +4,7 @@ import { Document } from './core/document.ts'
 import { SessionEndedError } from './core/errors.ts'
 import type { ExpiryPolicy } from './core/expiry.ts'
 import type { Operations } from './core/operations.ts'
-import type { Loaded } from './engines/engine.ts'
+import type { Ended, Loaded } from './engines/engine.ts'
 import { SessionAccount, type SessionAccountContext } from './session-account.ts'
 import { SliceValues } from './slice-values.ts'
 
@@ -17,7 +17,7 @@ export interface SessionContext extends SessionAccountContext {
   readonly canSendCookie: () => boolean
   /** Writes what was changed. */
   readonly save: () => Promise<void>
-  readonly end: (loaded: Loaded) => Promise<void>
+  readonly end: (loaded: Loaded) => Promise<Ended>
 }
 
 /** A batch of changes on its way to the storage. */
@@ -53,6 +53,8 @@ export class SessionState {
   #restartClock = false
   /** A session that does not prove its user: it can be ended, and nothing else is done to it. */
   #unproven: { loaded: Loaded; changing: boolean } | undefined
+  /** What was to be ended goes on as somebody else's, and the browser has, or is being sent, its cookie. */
+  #replaced = false
 
   /**
    * @param loaded what the cookie led to; undefined where there is no session yet
@@ -170,9 +172,10 @@ export class SessionState {
     if (this.#state === 'open') this.#state = 'closed'
   }
 
-  /** Leaves behind what does not prove its user any more: a sign-in begins another session. */
-  leaveUnproven(): void {
+  /** Leaves behind what does not prove its user any more, or is somebody else's: a sign-in begins another session. */
+  beginAnother(): void {
     this.#unproven = undefined
+    this.#replaced = false
   }
 
   /** Asks for a new key with the next save, and maybe for an absolute age that counts from then. */
@@ -200,20 +203,35 @@ export class SessionState {
   /**
    * Ends the session, after what it has changed of the account is saved.
    *
+   * @returns the newest data that it had, with this request's changes; undefined where it goes on as somebody else's
    * @throws what the context's `end` throws; StoreUnavailableError, SessionContendedError where the account cannot be saved
    */
-  async end(): Promise<void> {
+  async end(): Promise<SessionData | undefined> {
     if (this.#saving !== undefined) await this.idle()
     this.notice()
     if (this.account.changed) await this.account.commit().catch(ignoreEnded)
     const ending = this.#loaded ?? this.#unproven?.loaded
-    if (ending !== undefined) await this.context.end(ending)
+    const ended = ending && (await this.context.end(ending))
+    const last = this.#dataAtEnd(ended)
+    if (ended?.outcome === 'foreign') this.#replaced = true
     this.#loaded = this.#unproven = undefined
     this.account.forget()
     this.document.clear()
     this.document.take()
     this.forced = this.#cycled = this.#restartClock = false
     this.#flushed = true
+    return this.#replaced ? undefined : last
+  }
+
+  #dataAtEnd(ended: Ended | undefined): SessionData {
+    const { data, operations } = this.document
+    if (this.#loaded === undefined || ended?.outcome !== 'ended' || ended.last === undefined) return data
+    try {
+      return operations.replayOn(ended.last)
+    } catch {
+      // It has ended already, and what another request has stored counts more than a change that does not fit it.
+      return ended.last
+    }
   }
 
   /**
@@ -246,12 +264,13 @@ export class SessionState {
   /**
    * Checks whether a handler may change the data now.
    *
-   * @throws SessionEndedError for a session whose user is just getting a new password; as {@link SessionState.mayBeChanged}
+   * @throws SessionEndedError for a session whose user is just getting a new password, or after the end of one that goes on
+   *   as somebody else's; as {@link SessionState.mayBeChanged}
    */
   mayChange(needsCookie = this.needsCookie): void {
     this.mayBeChanged(needsCookie)
-    // A new session here would take the place of the one that is just being renewed.
-    if (this.#unproven?.changing === true) throw new SessionEndedError()
+    // A new session here would take the place of the one that goes on, or is just being renewed.
+    if (this.#replaced || this.#unproven?.changing === true) throw new SessionEndedError()
   }
 
   /**

@@ -61,7 +61,8 @@ export class Session extends SessionDictionary {
    * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
    */
   async save(): Promise<void> {
-    this.#state.mayChange()
+    // What the account keeps needs no cookie.
+    this.#state.mayChange(this.#state.needsCookie && this.#state.summary().changed)
     await this.#state.save()
   }
 

@@ -1,7 +1,7 @@
 import { type Json, plainJson } from './core/data.ts'
 import { USER_KEY } from './core/user.ts'
 import { type Session, stateOf } from './session.ts'
-import { declaredSlices, type Slice } from './slice.ts'
+import { declaredSlices } from './slice.ts'
 
 /** Options for {@link signIn}. */
 export interface SignInOptions {
@@ -19,7 +19,7 @@ export async function signIn(session: Session, userId: string, { data = {} }: Si
   if (session.userId !== null && session.userId !== userId) await session.flush()
   const state = stateOf(session)
   // What does not prove its user any more is left behind, and the sign-in begins another session.
-  state.leaveUnproven()
+  state.beginAnother()
   const account = await state.account.load(userId)
   // What a handler has changed in place so far is no part of the sign-in.
   state.document.notice()
@@ -36,17 +36,18 @@ export async function signIn(session: Session, userId: string, { data = {} }: Si
 }
 
 /**
- * Ends a session; slices whose logout rule is `keep` begin a new, anonymous one.
+ * Ends a session; slices whose logout rule is `keep` begin a new, anonymous one, as they were when it ended. Where the
+ * session goes on as somebody else's, nothing begins: the browser has the cookie of that one.
  *
  * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended
  */
 export async function signOut(session: Session): Promise<void> {
-  const { document, slices } = stateOf(session)
-  document.notice()
-  const kept = [...declaredSlices()].flatMap((slice): [Slice<unknown>, Json][] => {
-    const stored = document.data[slice.name]
-    return slice.logout === 'keep' && stored !== undefined ? [[slice, stored]] : []
-  })
-  await session.flush()
-  for (const [slice, stored] of kept) slices.restore(slice, plainJson(stored))
+  const state = stateOf(session)
+  state.mayBeChanged(state.needsCookie)
+  const last = await state.end()
+  if (last === undefined) return
+  for (const slice of declaredSlices()) {
+    const stored = last[slice.name]
+    if (slice.logout === 'keep' && stored !== undefined) state.slices.restore(slice, plainJson(stored))
+  }
 }

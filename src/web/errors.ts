@@ -66,8 +66,10 @@ async function answer(ctx: Context, error: unknown, log: Logger, before: Record<
 
 function describe(error: unknown): unknown {
   if (!(error instanceof Error)) return {}
-  // Whichever query met it first.
-  if (isOutage(error)) return { status: 503, headers: { 'Retry-After': '5' } }
   const { status, httpCode, expose, headers, fields } = error as Error & Record<string, unknown>
+  // Whichever query met it first. An upload that breaks off has such a code as well, but a status of its own.
+  if (status === undefined && httpCode === undefined && isOutage(error)) {
+    return { status: 503, headers: { 'Retry-After': '5' } }
+  }
   return { status, httpCode, expose, headers, fields, message: error.message }
 }

@@ -144,7 +144,7 @@ test('a session too large for its cookie comes from its record', async (t) => {
 test('a storage that is out is said to be, on the error page', async (t) => {
   const app = await development(t)
   const cookie = await cookieWith(app, { fruit: 'apple' })
-  await app.services.knex.schema.dropTable('sessions')
+  await app.services.sessionKnex.destroy()
   const page = await app.browser().get('/', { cookie })
   t.is(page.status, 503)
   t.regex(panelOf(page), /The storage did not answer \(StoreUnavailableError\)\./)

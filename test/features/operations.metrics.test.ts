@@ -272,7 +272,7 @@ test('answers are timed by class of status, those that fail as well', async (t) 
   await app.browser().get('/nowhere')
   await app.browser().get('/nowhere?else')
   const cookie = `${app.services.config.session.cookie.name}=${await begun(bench(app))}`
-  await app.services.knex.schema.dropTable('sessions')
+  await app.services.sessionKnex.destroy()
   t.is((await app.browser().get('/', { cookie })).status, 503)
   const { value, series } = await scrape(app)
   const count = (status: string) => value('holdfast_http_response_seconds_count', { status })

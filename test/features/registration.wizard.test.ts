@@ -23,7 +23,7 @@ function visit(clock = { now: START }, earlier?: Session): Session {
     cookieHoldsData: false,
     canSendCookie: () => true,
     save: async () => {},
-    end: async () => {},
+    end: async () => ({ outcome: 'ended' as const }),
   })
   return new Session(state)
 }

@@ -27,7 +27,10 @@ function session(data?: Record<string, unknown>, expiry = EXPIRY) {
     cookieHoldsData: false,
     canSendCookie: () => true,
     save: async () => {},
-    end: async (one) => void ended.push(one),
+    end: async (one) => {
+      ended.push(one)
+      return { outcome: 'ended' }
+    },
   })
   return Object.assign(new Session(state), { ended, state })
 }

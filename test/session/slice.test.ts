@@ -61,7 +61,7 @@ function session(data: Record<string, unknown> = {}, clock = { now: START }) {
     cookieHoldsData: false,
     canSendCookie: () => true,
     save: async () => {},
-    end: async () => {},
+    end: async () => ({ outcome: 'ended' as const }),
   }
   return { s: new Session(new SessionState(loaded, context)), events }
 }

@@ -1,10 +1,45 @@
 import type { ExecutionContext } from 'ava'
-import { signIn } from '../../src/session/index.ts'
+import { z } from 'zod'
+import { defineSlice, signIn, signOut } from '../../src/session/index.ts'
 import { type Clock, goesBy } from './clock.ts'
 import type { Page, Pages, Place } from './place.ts'
 import { arrive, gate, type Tell } from './support.ts'
 
 const ANONYMOUS = [null, null]
+
+const words = defineSlice({
+  name: 'story-words',
+  schema: z.array(z.string()),
+  default: (): string[] => [],
+  logout: 'keep',
+})
+
+/** A visitor who has begun to sign out when something else happens: in another jar, whose answer comes last. */
+async function leaving(t: ExecutionContext, place: Place) {
+  const { pass, arrived, open } = gate()
+  const { browser, elsewhere } = await visitor(t, place, {
+    '/word': (session, ctx) => session.update(words, (now) => [...now, String(ctx.query['word'])]),
+    '/words': (session) => session.get(words),
+    '/leave': async (session) => {
+      session.get(words)
+      await pass()
+      await signOut(session)
+    },
+  })
+  await browser.get('/word?word=first')
+  return {
+    browser,
+    async during(work: () => Promise<unknown>) {
+      const left = elsewhere.get('/leave', { cookie: await browser.cookie() })
+      await Promise.race([arrived, left])
+      await work()
+      open()
+      const answer = await left
+      t.is(answer.status, 200)
+      await arrive(browser, answer)
+    },
+  }
+}
 
 /**
  * A visitor of a site in two processes, one of whose pages waits when its change is done.
@@ -107,6 +142,43 @@ export function endings(tell: Tell): void {
         await browser.get('/end')
         t.true(await opens(anonymous))
         t.is(await browser.cookie(), '')
+      },
+    },
+  )
+
+  tell(
+    'a sign-out that began before a sign-in ends nothing of it, and takes no cookie from the browser',
+    async (t, place) => {
+      const { browser, during } = await leaving(t, place)
+      await during(() => browser.get('/sign-in'))
+      t.deepEqual((await browser.get('/read')).json(), ['begun', '7'])
+      t.deepEqual((await browser.get('/words')).json(), ['first'])
+    },
+    {
+      async lateLogout(t, place) {
+        const { browser, during } = await leaving(t, place)
+        await during(() => browser.get('/sign-in'))
+        t.deepEqual((await browser.get('/read')).json(), ANONYMOUS)
+      },
+    },
+  )
+
+  tell(
+    'what another tab adds during a sign-out to what a sign-out keeps is kept, too',
+    async (t, place) => {
+      const { browser, during } = await leaving(t, place)
+      await browser.get('/sign-in')
+      await during(() => browser.get('/word?word=second'))
+      t.deepEqual((await browser.get('/words')).json(), ['first', 'second'])
+      t.deepEqual((await browser.get('/read')).json(), ANONYMOUS)
+    },
+    {
+      async lastAnswerWins(t, place) {
+        const { browser, during } = await leaving(t, place)
+        await browser.get('/sign-in')
+        await during(() => browser.get('/word?word=second'))
+        t.deepEqual((await browser.get('/words')).json(), ['first'])
+        t.deepEqual((await browser.get('/read')).json(), ANONYMOUS)
       },
     },
   )

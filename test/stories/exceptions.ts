@@ -23,6 +23,11 @@ export const EXCEPTIONS = {
     document: 'docs/choosing-an-engine.md',
     says: 'After a change of key, a request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.',
   },
+  lateLogout: {
+    engines: IN_COOKIES,
+    document: 'docs/choosing-an-engine.md',
+    says: 'The answer to a logout that an anonymous visitor sent before signing in takes the newer cookie from the browser.',
+  },
   noForwards: {
     engines: ['db, django', 'file, django'],
     document: 'docs/django.md',

@@ -1,7 +1,7 @@
 import test from 'ava'
 import type { Knex } from 'knex'
 import { migrate, openDatabase } from '../../src/database.ts'
-import { Users } from '../../src/users.ts'
+import { UsernameTakenError, Users } from '../../src/users.ts'
 import { testDatabase } from './databases.ts'
 
 const CART = { v: 1, t: 100, d: { token: 'a', quantities: { 1: 2 } } }
@@ -83,6 +83,33 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     t.false(await save({ n: 9 }, 1))
     t.false(await users.saveAccount({ userId: '999', version: 0, data: {} }))
     t.is((await knex('users').select('id')).length, 1)
+  })
+
+  test(`${name}: a name that is taken is told, and whatever else the table refuses makes no row`, async (t) => {
+    const { knex, users, made } = await open(t)
+    await made('ada')
+    const again = { username: 'Ada', email: 'b@example.org', fullName: 'B', passwordHash: 'another' }
+    await t.throwsAsync(users.create(again), { instanceOf: UsernameTakenError })
+    const broken = { ...again, username: 'grace', fullName: null as unknown as string }
+    const error = await t.throwsAsync(users.create(broken))
+    t.false(error instanceof UsernameTakenError)
+    t.deepEqual(await knex('users').pluck('username_key'), ['ada'])
+  })
+
+  test(`${name}: what an account keeps and cannot be read is not taken for nothing`, async (t) => {
+    const { knex, users, made } = await open(t)
+    const { id } = await made('ada')
+    for (const [text, unreadable] of [
+      ['{"cart": {"v"', true],
+      ['[]', true],
+      ['', true],
+      [null, undefined],
+      ['{}', undefined],
+    ] as const) {
+      await knex('users').update({ account_data: text })
+      const account = (await users.byId(id))?.account
+      t.deepEqual([account?.unreadable, { ...account?.data }], [unreadable, {}], String(text))
+    }
   })
 
   test(`${name}: of several new passwords at once one counts, and whoever read the account before saves nothing`, async (t) => {

@@ -50,7 +50,11 @@ export class Orders {
       // The account comes first: its row decides, and SQLite takes its write lock at once.
       if (!(await this.#users.saveAccount(change, trx))) return undefined
       const order = { user_id: Number(userId), checkout_token: token, total, created_at: Date.now() }
-      await trx('orders').insert(order).onConflict('checkout_token').ignore()
+      // Changes nothing where it is there. By `ignore()` MariaDB would pass over every other error, too.
+      await trx('orders')
+        .insert(order)
+        .onConflict('checkout_token')
+        .merge({ id: trx.ref('orders.id') })
       const written = await trx('orders').where({ checkout_token: token }).first('id')
       const known = await trx('order_lines').where({ order_id: written.id }).first('order_id')
       if (known !== undefined) return false

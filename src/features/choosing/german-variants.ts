@@ -161,6 +161,8 @@ export const germanVariants: Readonly<Record<string, string>> = {
     'Eine Abmeldung beendet jede Kopie eines angemeldeten Cookies. Eine Kopie eines anonymen, und eine ältere jeder lebenden Sitzung, gilt, bis ihre Zeit oder SESSION_COOKIE_REPLAY um ist.',
   'After a change of key, a request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.':
     'Nach einem Schlüsselwechsel liest eine Anfrage, die mit dem alten Cookie unterwegs ist, aber ihre Änderung wird mit 409 abgelehnt; eine Antwort, die vorher abging und später ankommt, bringt das alte Cookie zurück.',
+  'The answer to a logout that an anonymous visitor sent before signing in takes the newer cookie from the browser.':
+    'Die Antwort auf eine Abmeldung, die jemand noch ohne Anmeldung abgeschickt hat, nimmt dem Browser das neuere Cookie.',
   'Above SESSION_HYBRID_LIMIT a session is in the database, and both promises hold. In the cookie they do not:':
     'Über SESSION_HYBRID_LIMIT liegt eine Sitzung in der Datenbank, und beide Versprechen gelten. Im Cookie gelten sie nicht:',
 }

@@ -8,6 +8,9 @@ const COPIES =
 const LATE =
   'After a change of key, a request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.'
 
+const LATE_LOGOUT =
+  'The answer to a logout that an anonymous visitor sent before signing in takes the newer cookie from the browser.'
+
 const RESTORED_ENDINGS =
   'A restored backup of the database forgets which sign-ins were ended since: copies of their cookies count again, until their age or SESSION_COOKIE_REPLAY is over.'
 
@@ -42,7 +45,7 @@ export const cookieVariants: readonly Variant[] = [
     },
     bestFor: 'Small sessions of mostly anonymous visitors, and nothing of theirs kept on the server.',
     avoidWhen: 'Changes overlap (carts, counters), sessions grow beyond 4096 bytes, or a replay would do harm.',
-    exceptions: [LAST_WINS, COPIES, LATE, RESTORED_ENDINGS],
+    exceptions: [LAST_WINS, COPIES, LATE, LATE_LOGOUT, RESTORED_ENDINGS],
     settings:
       'SESSION_ENGINE=signed_cookies\nSESSION_FORMAT=sealed\nSESSION_COOKIE_OVERFLOW=error\nSESSION_COOKIE_REPLAY=86400',
   },
@@ -78,6 +81,7 @@ export const cookieVariants: readonly Variant[] = [
       LAST_WINS,
       COPIES,
       LATE,
+      LATE_LOGOUT,
       RESTORED_ENDINGS,
     ],
     settings: 'SESSION_ENGINE=hybrid\nSESSION_HYBRID_LIMIT=3000\nDATABASE_URL=postgres://app:password@localhost/app',

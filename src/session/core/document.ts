@@ -32,6 +32,8 @@ export class Document {
   #operations = new Operations()
   /** What was there before this batch of operations, by key, as far as they touched it. */
   readonly #originals = new Map<string, Json | undefined>()
+  /** The same, whatever changes of all data came in between. */
+  readonly #first = new Map<string, Json | undefined>()
   readonly #views = new Map<string, View>()
   /** Handed out before newer data came: `get` gives a new object, and changes of these still count. */
   #older: View[] = []
@@ -65,6 +67,11 @@ export class Document {
   /** The value before this request's changes; after a change of all data, the one that it left. */
   original(key: string): Json | undefined {
     return this.#originals.has(key) ? this.#originals.get(key) : this.#data[key]
+  }
+
+  /** The value before this request's changes, those of all data too. */
+  first(key: string): Json | undefined {
+    return this.#first.has(key) ? this.#first.get(key) : this.#data[key]
   }
 
   /** The object handed out last for this key. */
@@ -158,6 +165,7 @@ export class Document {
     const taken = this.#operations
     this.#operations = new Operations()
     this.#originals.clear()
+    this.#first.clear()
     return taken
   }
 
@@ -184,6 +192,7 @@ export class Document {
     const apply: Apply = (current, overwrote) =>
       current === undefined ? current : applyDifferences(current, changes, overwrote)
     if (!this.#originals.has(key)) this.#originals.set(key, before)
+    if (!this.#first.has(key)) this.#first.set(key, before)
     if (this.#data[key] !== value) this.#applyBehind(key, apply)
     this.#operations.add(key, { kind: 'apply', apply })
   }
@@ -202,6 +211,7 @@ export class Document {
   }
 
   #start(data: SessionData): void {
+    for (const [key, value] of Object.entries(this.#data)) if (!this.#first.has(key)) this.#first.set(key, value)
     this.#views.clear()
     this.#originals.clear()
     this.#older = []
@@ -211,6 +221,7 @@ export class Document {
   /** Before a key is given another value: what was handed out of it is no part of the data any more. */
   #touch(key: string): void {
     if (!this.#originals.has(key)) this.#originals.set(key, this.#data[key])
+    if (!this.#first.has(key)) this.#first.set(key, this.#data[key])
     this.#views.delete(key)
     this.#older = this.#older.filter((view) => view.key !== key)
   }

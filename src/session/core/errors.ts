@@ -15,9 +15,19 @@ class SessionError extends Error {
   }
 }
 
+/** Says in a refusal of the session's part that what the account keeps was stored before it. */
+export function tellAccountStored(error: unknown): void {
+  // One error of an outage may be for several requests, and promises nothing.
+  if (!(error instanceof SessionError) || error instanceof StoreUnavailableError) return
+  if (!error.message.endsWith(ACCOUNT_STORED)) error.message += ACCOUNT_STORED
+}
+
+const ACCOUNT_STORED = ' What your account keeps was changed.'
+
 /**
  * The session ended (logout, revocation, expiry, a new password) while a request was still changing it: nothing of it was
- * written. What a handler does elsewhere is not the engine's to undo. 409.
+ * written. What a handler does elsewhere is not the engine's to undo, and where the account's part was stored before it, the
+ * message says so. 409.
  */
 export class SessionEndedError extends SessionError {
   constructor() {
@@ -38,6 +48,15 @@ export class SliceNewerError extends SessionError {
   }
 }
 
+/**
+ * What this account keeps cannot be read: it shows as defaults, and is left as it is until somebody has repaired it. 409.
+ */
+export class AccountUnreadableError extends SessionError {
+  constructor() {
+    super('What your account keeps cannot be read at the moment, so it cannot be changed either. It is not lost.', 409)
+  }
+}
+
 /** The storage cannot answer now. Never to be read as "no such session". 503. */
 export class StoreUnavailableError extends SessionError {
   override readonly headers = { 'Retry-After': '5' }
@@ -50,7 +69,7 @@ export class StoreUnavailableError extends SessionError {
   }
 }
 
-/** So many requests changed one session at once that the bounded retries ran out; nothing was written. 503. */
+/** So many requests changed one session at once that the bounded retries ran out; the last one wrote nothing. 503. */
 export class SessionContendedError extends SessionError {
   override readonly headers = { 'Retry-After': '1' }
 

@@ -10,6 +10,8 @@ export type SessionEvent =
    * over, so the session still has it.
    */
   | { type: 'slice'; slice: string; problem: 'invalid' | 'newer-version' | 'not-merged'; detail: string }
+  /** What this account keeps could not be read: it shows as defaults, and is not written, until it is repaired. */
+  | { type: 'account-unreadable'; userId: string }
   /** Over 80 % of a budget is used. */
   | { type: 'budget'; slice: string | null; bytes: number; limit: number }
   /** What the cache in front of a database did for a request; `failed` and `write-failed`: it did not answer. */

@@ -20,7 +20,11 @@ type Operation = (
   | { key: undefined; kind: 'clear' }
   | { key: undefined; kind: 'all'; apply: (data: SessionData) => void }
 ) &
-  Fate & { readonly bySignIn: boolean }
+  Fate & {
+    readonly bySignIn: boolean
+    /** The account has it already. */
+    readonly adopted?: true
+  }
 
 /** What becomes of an operation where somebody signs in meanwhile. */
 interface Fate {
@@ -37,7 +41,22 @@ interface Findings {
   overwritten: Set<string>
   /** Whether the request knew nobody, in an application with accounts. */
   anonymous: boolean
-  signedIn: SessionData | undefined
+}
+
+/**
+ * A replay has met a session that somebody has signed in to since, and the request, which knew nobody, has changed what
+ * accounts keep: that is to be done to the account first, so that nothing is stored of what the account refuses. Never
+ * leaves the engine.
+ */
+export class SignedInMeanwhileError extends Error {
+  override readonly name = 'SignedInMeanwhileError'
+  /** The data of that session. */
+  readonly session: SessionData
+
+  constructor(session: SessionData) {
+    super('Somebody has signed in to this session meanwhile')
+    this.session = session
+  }
 }
 
 /**
@@ -73,14 +92,6 @@ export class Operations {
     return this.#list.every((operation) => operation.survivesSignIn)
   }
 
-  /**
-   * The data of the signed-in session that a replay has met, where the request knew nobody: operations on slices that
-   * accounts keep were left out then, and are to be applied to the account.
-   */
-  get signedIn(): SessionData | undefined {
-    return this.#found.signedIn
-  }
-
   /** Those that the request made beside its sign-in: all that is left to do where another request signed in first. */
   withoutSignIn(): Operations {
     return new Operations(
@@ -89,9 +100,16 @@ export class Operations {
     )
   }
 
-  /** Those on slices that accounts keep, but for what a sign-in did to them. */
+  /** Those on slices that accounts keep, but for what a sign-in did to them, or the account has. */
   forAccount(): Operations {
-    return new Operations(this.#list.filter(isForAccount))
+    return new Operations(this.#list.filter(isWaiting))
+  }
+
+  /** The account has them: a replay on a session that is signed in leaves them out. */
+  adopted(): void {
+    for (const [at, operation] of this.#list.entries()) {
+      if (isForAccount(operation)) this.#list[at] = { ...operation, adopted: true }
+    }
   }
 
   /** Says that the request knew nobody, in an application with accounts. */
@@ -131,14 +149,17 @@ export class Operations {
     this.#list.push({ key: undefined, kind: 'all', apply, ...NO_SLICE, bySignIn: this.#bySignIn })
   }
 
-  /** The data with these operations applied; neither the argument nor a value of an operation is shared with them. */
+  /**
+   * The data with these operations applied; neither the argument nor a value of an operation is shared with them.
+   *
+   * @throws SignedInMeanwhileError after {@link Operations.beginAnonymous}; whatever an operation throws
+   */
   replayOn(newer: SessionData): SessionData {
     let data = plainJson(newer) as SessionData
     const overwritten = new Set<string>()
     this.#found.overwritten = overwritten
     const isForeign = this.#found.anonymous && userIdOf(newer) !== null
-    // For good: a late request is shown what it read, with its changes, once they are stored elsewhere.
-    if (isForeign) this.#found.signedIn = newer
+    if (isForeign && this.#list.some(isWaiting)) throw new SignedInMeanwhileError(newer)
     for (const operation of this.#list) {
       if (isForeign && isForAccount(operation)) continue
       if (operation.kind === 'clear') data = emptyData()
@@ -159,15 +180,24 @@ export class Operations {
     for (let at = this.#list.length - 1; at > border; at--) {
       if (this.#list[at]?.key === key) this.#list.splice(at, 1)
     }
+    if (!this.#bySignIn) return
+    // What is left of them is part of the sign-in as well: the account takes over what they have led to.
+    for (const [at, operation] of this.#list.entries()) {
+      if (operation.key === key) this.#list[at] = { ...operation, bySignIn: true }
+    }
   }
 }
 
 function nothingFound(): Findings {
-  return { overwritten: new Set(), anonymous: false, signedIn: undefined }
+  return { overwritten: new Set(), anonymous: false }
 }
 
 function isForAccount({ account, bySignIn }: Operation): boolean {
   return account && !bySignIn
+}
+
+function isWaiting(operation: Operation): boolean {
+  return isForAccount(operation) && operation.adopted !== true
 }
 
 /** Stores or removes a value. */

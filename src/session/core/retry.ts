@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SessionContendedError } from './errors.ts'
 
-// A process whose requests follow one another closely wins most rounds, so the others need about a second.
-const MAX_ATTEMPTS = 100
+/** Most attempts by default: a process whose requests follow closely wins most rounds, so others need about a second. */
+export const MAX_ATTEMPTS = 100
 const MAX_PAUSE = 20
 
 /**
@@ -10,7 +10,7 @@ const MAX_PAUSE = 20
  * that many writers do not march in step.
  *
  * @param work given the number of the attempt, from 1; undefined to try again
- * @param max attempts; Infinity where `work` itself gives up
+ * @param max attempts, with 0 for none; Infinity where `work` itself gives up
  * @throws SessionContendedError after the last attempt; whatever `work` throws, at once
  */
 export async function retry<T>(

@@ -61,6 +61,16 @@ export type Committed =
   /** The session was ended meanwhile; nothing was written. */
   | { outcome: 'ended' }
 
+/** What became of an ending. */
+export type Ended =
+  /**
+   * It is over, or was before. `last`: what it held in the end under this key, where that is known to be newer than what was
+   * loaded.
+   */
+  | { outcome: 'ended'; last?: SessionData }
+  /** The key is that of a session that somebody has signed in to or out of since: that one goes on. */
+  | { outcome: 'foreign' }
+
 /** A live session as its owner may see it. */
 export interface ListedSession extends Omit<UserSession, 'key'> {
   /** Whether it is the one that asks. */
@@ -96,11 +106,12 @@ export interface Engine {
   /** Moves the expiry only; undefined when there was nothing to move or somebody saved meanwhile. */
   touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined>
   /**
-   * Ends the session at once, whatever other requests still hold it, and under whatever key it goes on meanwhile.
+   * Ends the session at once, whatever other requests still hold it, and under whatever key it goes on meanwhile, but not
+   * where that is another user's by then.
    *
    * @throws SessionContendedError when it could not be ended because it changed all the time
    */
-  end(loaded: Loaded): Promise<void>
+  end(loaded: Loaded): Promise<Ended>
   /**
    * Ends every session of the user but the one with this public id, and returns how many, where that can be told.
    *

@@ -87,18 +87,24 @@ export class Records {
   /**
    * The session that a forward leads to, over other forwards if need be; undefined when it has ended, or has become
    * another user's: then nothing of the former one may be seen or changed under the old key.
+   */
+  async endOf({ data }: Live, successor: string): Promise<Live | undefined> {
+    const user = userIdOf(data)
+    const end = await this.lastOf(successor, MAX_HOPS)
+    return end !== undefined && (user === null || user === userIdOf(end.data)) ? end : undefined
+  }
+
+  /**
+   * The same, whoever's it has become.
    *
    * @param maxHops for an ending there is no limit: every hop is a key that was changed while forwards live
    */
-  async endOf({ data }: Live, successor: string, maxHops = MAX_HOPS): Promise<Live | undefined> {
-    const user = userIdOf(data)
+  async lastOf(successor: string, maxHops = Number.POSITIVE_INFINITY): Promise<Live | undefined> {
     let key = successor
     for (let hop = 1; hop <= maxHops; hop++) {
       const found = await this.load(key)
       if (!found.live) return undefined
-      if (found.successor === undefined) {
-        return user === null || user === userIdOf(found.loaded.data) ? found.loaded : undefined
-      }
+      if (found.successor === undefined) return found.loaded
       key = found.successor
     }
     return undefined

@@ -4,10 +4,10 @@ import type { Observer } from '../core/events.ts'
 import type { ExpiryPolicy } from '../core/expiry.ts'
 import { isSessionKey, newSessionId } from '../core/key.ts'
 import { KeyedQueue } from '../core/queue.ts'
-import { retry } from '../core/retry.ts'
+import { MAX_ATTEMPTS, retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
 import type { SessionStore } from '../stores/store.ts'
-import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from './engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from './engine.ts'
 import { hasRecord, type Live, Records } from './records.ts'
 import { endSessionOf, endSessionsOf, sessionsOf } from './user-sessions.ts'
 
@@ -40,6 +40,7 @@ interface Turn {
   readonly newest?: Live | 'gone'
 }
 
+const ENDED: Ended = { outcome: 'ended' }
 const GONE: Turn = { committed: { outcome: 'ended' }, newest: 'gone' }
 
 /**
@@ -103,11 +104,12 @@ export class StoredEngine implements Engine {
     return typeof touched === 'string' ? undefined : { loaded: touched, cookie: touched.key }
   }
 
-  async end(loaded: Loaded): Promise<void> {
-    if (!hasRecord(loaded)) return
+  async end(loaded: Loaded): Promise<Ended> {
+    if (!hasRecord(loaded)) return ENDED
     // At the version that was read, or a change of key meanwhile would be missed.
-    if (!loaded.forwarded && (await this.records.delete(loaded)) !== 'conflict') return
-    await retry(async () => (await this.#endNewest(loaded.key)) || undefined)
+    const first = loaded.forwarded ? 'conflict' : await this.records.delete(loaded)
+    if (first !== 'conflict') return first === 'missing' && this.#mayBeSignedIn(loaded) ? { outcome: 'foreign' } : ENDED
+    return await retry(() => this.#endNewest(loaded.key))
   }
 
   async endUser(userId: string, exceptId: string | null = null): Promise<number> {
@@ -146,7 +148,7 @@ export class StoredEngine implements Engine {
       if (attempt > 1) {
         const found = await this.records.load(current.key)
         if (!found.live) return GONE
-        if (found.successor !== undefined) return await this.#commitLate(commit, current.key)
+        if (found.successor !== undefined) return await this.#commitLate(commit, current.key, MAX_ATTEMPTS - attempt)
         current = found.loaded
       }
       const result = await this.records.save(current, dataFor(commit, current), commit.client)
@@ -156,12 +158,13 @@ export class StoredEngine implements Engine {
     })
   }
 
-  async #changeKey(commit: Commit, key: string): Promise<Turn> {
+  /** @param max attempts that are left: following forwards, and finding others at work on each, has one bound in all */
+  async #changeKey(commit: Commit, key: string, max = MAX_ATTEMPTS): Promise<Turn> {
     return await retry(async (attempt) => {
       // Read again: the handler has changed what it was given, and a forward holds the data as they were.
       const found = await this.records.load(key)
       if (!found.live) return await this.#withoutSession(commit)
-      if (found.successor !== undefined) return await this.#commitLate(commit, key)
+      if (found.successor !== undefined) return await this.#commitLate(commit, key, max - attempt)
       const current = found.loaded
       const { id } = current
       const createdAt = commit.restartClock ? this.#now() : current.createdAt
@@ -171,7 +174,7 @@ export class StoredEngine implements Engine {
       if (given === 'done') return await this.#confirm(next, !isAsLoaded(commit, current))
       await this.records.delete(next)
       return given === 'missing' ? await this.#withoutSession(commit) : this.#conflict(attempt)
-    })
+    }, max)
   }
 
   async #confirm(next: Live, replayed: boolean): Promise<Turn> {
@@ -187,7 +190,7 @@ export class StoredEngine implements Engine {
   }
 
   /** What a request does that still has an old key, or has found that its key was changed meanwhile. */
-  async #commitLate(commit: Commit, key: string): Promise<Turn> {
+  async #commitLate(commit: Commit, key: string, max = MAX_ATTEMPTS): Promise<Turn> {
     if (!commit.loaded?.forwarded) this.#observe({ type: 'forward' })
     return await retry(async (attempt) => {
       const trail = await this.records.follow(key)
@@ -197,7 +200,7 @@ export class StoredEngine implements Engine {
       const user = userIdOf(end.data)
       if (isSignIn(commit) && user !== userIdOf(commit.data)) {
         // Nobody has signed in meanwhile: the session takes the sign-in under its newest key.
-        if (user === null) return forgetting(await this.#changeKey(commit, end.key))
+        if (user === null) return forgetting(await this.#changeKey(commit, end.key, max - attempt))
         return forgetting(await this.#withoutSession(commit))
       }
       const mayReplay = isSignIn(commit) || user === userIdOf(frozen.data) || commit.changes.survivesSignIn
@@ -208,24 +211,30 @@ export class StoredEngine implements Engine {
       const result = await this.records.save(end, data, commit.client)
       if (typeof result === 'string') return this.#conflict(attempt)
       return late(commit, { ...frozen, data: seen }, result)
-    })
+    }, max)
   }
 
-  /** Ends what the key leads to now, if both are of one user, and then the key; false when somebody was faster. */
-  async #endNewest(key: string): Promise<boolean> {
+  /** Ends what the key leads to now, if both are of one user, and then the key; undefined when somebody was faster. */
+  async #endNewest(key: string): Promise<Ended | undefined> {
     const found = await this.records.load(key)
     if (!found.live) {
       // What cannot be decoded must not come to life again with an older secret.
       await this.records.deleteAny(this.codec.storeKey(key))
-      return true
+      return ENDED
     }
     const { loaded, successor } = found
-    const end =
-      successor === undefined ? undefined : await this.records.endOf(loaded, successor, Number.POSITIVE_INFINITY)
+    const end = successor === undefined ? undefined : await this.records.lastOf(successor)
     // First, or a crash in between would leave a session that this key does not lead to any more.
     const mayEnd = end !== undefined && userIdOf(end.data) === userIdOf(loaded.data)
-    if (mayEnd && (await this.records.delete(end)) === 'conflict') return false
-    return (await this.records.delete(loaded)) !== 'conflict'
+    if (mayEnd && (await this.records.delete(end)) === 'conflict') return undefined
+    if ((await this.records.delete(loaded)) === 'conflict') return undefined
+    // Of a forward, the data from before the key changed: an old key is shown nothing newer.
+    return end === undefined || mayEnd ? { outcome: 'ended', last: loaded.data } : { outcome: 'foreign' }
+  }
+
+  /** Whether an anonymous session that is gone may go on under another key: without forwards there is no telling. */
+  #mayBeSignedIn({ data }: Live): boolean {
+    return !this.codec.forwards && userIdOf(data) === null
   }
 
   /** Asks for another attempt. */

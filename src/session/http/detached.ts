@@ -1,7 +1,8 @@
 import type { Client } from '../engines/engine.ts'
 import type { Session } from '../session.ts'
 import { cookieValues } from './cookie.ts'
-import { OpenedSession, openCookies, type SessionSettings } from './opened-session.ts'
+import { openCookies } from './open-cookies.ts'
+import { OpenedSession, type SessionSettings } from './opened-session.ts'
 
 /** A session outside a request. */
 export interface DetachedSession {

@@ -4,7 +4,8 @@ import type { Client } from '../engines/engine.ts'
 import type { Session } from '../session.ts'
 import { checkCookieSettings, clearCookie, cookieValues, leftoverCookies } from './cookie.ts'
 import { type Explanation, Trace } from './explanation.ts'
-import { type Found, OpenedSession, openCookies, type SessionSettings } from './opened-session.ts'
+import { type Found, openCookies } from './open-cookies.ts'
+import { OpenedSession, type SessionSettings } from './opened-session.ts'
 import type { Decision } from './settle.ts'
 
 /** How `ctx.session()` opens the session. */

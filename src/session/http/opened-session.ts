@@ -1,14 +1,16 @@
-import type { Account, AccountStore, NoAccount } from '../account.ts'
+import type { AccountStore } from '../account.ts'
 import type { SessionData } from '../core/data.ts'
-import { SessionEndedError, StoreUnavailableError } from '../core/errors.ts'
+import { SessionEndedError, StoreUnavailableError, tellAccountStored } from '../core/errors.ts'
 import type { Observer } from '../core/events.ts'
 import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, MAX_COOKIE_AGE, touchDue } from '../core/expiry.ts'
-import type { Operations } from '../core/operations.ts'
+import { type Operations, SignedInMeanwhileError } from '../core/operations.ts'
+import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
-import type { Client, Engine, Loaded, Opened } from '../engines/engine.ts'
+import type { Client, Commit, Committed, Ended, Engine, Loaded } from '../engines/engine.ts'
 import { Session } from '../session.ts'
 import { type Batch, SessionState } from '../session-state.ts'
 import { type CookieSettings, setCookie } from './cookie.ts'
+import type { Found } from './open-cookies.ts'
 import { type Decision, settle } from './settle.ts'
 
 /** What every way into a session shares: requests, sockets, jobs and tests. */
@@ -36,39 +38,7 @@ export interface Surroundings {
   readonly dropped?: (keys: readonly string[]) => void
 }
 
-// More than one is a leftover of another path or an attack; so many are no leftover.
-const MAX_COOKIES = 4
-
-/** A session with the cookie that led to it, and the account of its user. */
-export type Found = Opened & { readonly value?: string; readonly account?: Account | NoAccount }
-
-/**
- * Finds where the cookies of one name lead, and the account of whoever is signed in there.
- *
- * @param values what the Cookie header gives under the name of the settings' cookie
- * @throws StoreUnavailableError; SessionContendedError where the session of an account that is gone could not be ended
- */
-export async function openCookies(settings: SessionSettings, values: readonly string[]): Promise<Found> {
-  const found = await openLive(settings.engine, values)
-  const userId = found.live ? userIdOf(found.loaded.data) : null
-  if (!found.live || userId === null || settings.accounts === undefined) return found
-  const account = await settings.accounts.load(userId, found.loaded.data)
-  if (account !== 'gone') return { ...found, account }
-  // Or it would come back with the account.
-  await settings.engine.end(found.loaded)
-  return { live: false }
-}
-
-/** Of several cookies only one may be alive, because their order is anybody's choice. */
-async function openLive(engine: Engine, values: readonly string[]): Promise<Found> {
-  const [value] = values
-  if (value === undefined) return { live: false }
-  if (values.length === 1) return { ...(await engine.open(value)), value }
-  if (values.length > MAX_COOKIES) return { live: false, suspicion: 'duplicate-cookie' }
-  const all = await Promise.all(values.map(async (one) => ({ ...(await engine.open(one)), value: one })))
-  const [first, second] = all.filter(({ live }) => live)
-  return first !== undefined && second === undefined ? first : { live: false, suspicion: 'duplicate-cookie' }
-}
+const MAX_TAKEOVERS = 20
 
 /** A session, and what became of it in the storage and in the browser. */
 export class OpenedSession {
@@ -81,13 +51,13 @@ export class OpenedSession {
   readonly #expiry: ExpiryPolicy
   readonly #now: () => number
   readonly #observe: Observer
-  /** Opened by a key from before a change of key, so that the browser has or is being sent a newer cookie. */
-  readonly #late: boolean
+  /** Opened by a key from before a change of key, or found to be that: the browser has or is being sent a newer cookie. */
+  #late: boolean
   /** The cookie that the browser has or is being sent, and whether it ends with the browser. */
   #sent: { value: string; withBrowser: boolean } | undefined
 
   /**
-   * @param opened what {@link openCookies} has found
+   * @param opened what `openCookies` has found
    * @param surroundings where a cookie can be sent, and who is asking
    */
   constructor(opened: Found, settings: SessionSettings, surroundings: Surroundings) {
@@ -111,7 +81,7 @@ export class OpenedSession {
       cookieHoldsData: settings.engine.cookieHoldsData === true,
       canSendCookie: surroundings.canSendCookie,
       save: async () => void (await this.carryOut(this.decide(200, false))),
-      end: (loaded: Loaded) => settings.engine.end(loaded),
+      end: (loaded: Loaded) => this.#end(loaded),
       accounts: settings.accounts,
     }
     this.state = new SessionState(opened.live ? opened.loaded : undefined, context, opened.account)
@@ -141,17 +111,46 @@ export class OpenedSession {
   }
 
   /**
-   * The session comes first, so that one which has ended stores nothing of the account; but the account does where it takes
-   * over what the session has, so that at every moment one of them has it.
+   * The account comes first: where it refuses, nothing of the session is stored either, and what it takes over from the
+   * session is in one of them at every moment.
    *
    * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
    */
   async carryOut({ write, account }: Decision): Promise<void> {
-    if (account && this.state.account.first) await this.state.account.commit()
-    await this.#write(write)
-    // Another request has changed meanwhile what the account was taking over.
-    if (write !== 'none' && this.state.account.first) await this.carryOut(this.decide(200, false))
-    else if (account) await this.state.account.commit()
+    if (account) await this.#commitAccount(write)
+    try {
+      await retry(async (attempt) => {
+        // Another request has changed meanwhile what the account was taking over.
+        if (attempt > 1) await this.state.account.commit()
+        await this.#write(attempt > 1 ? this.decide(200, false).write : write)
+        return write === 'none' || !this.state.account.first || undefined
+      }, MAX_TAKEOVERS)
+    } catch (error) {
+      if (this.state.account.wasStored) tellAccountStored(error)
+      throw error
+    }
+  }
+
+  /** Not where the session has ended meanwhile, but for a sign-in, which stands on its own. */
+  async #commitAccount(write: Decision['write']): Promise<void> {
+    const { account } = this.state
+    const endsWithSession = write === 'save' || (write === 'cycle' && !this.state.summary().restartClock)
+    if (endsWithSession && !account.first && this.#sent !== undefined) {
+      const { live } = await this.#settings.engine.open(this.#sent.value)
+      if (!live) this.#refuse()
+    }
+    await account.commit()
+  }
+
+  #refuse(): never {
+    this.#observe({ type: 'ended' })
+    throw new SessionEndedError()
+  }
+
+  async #end(loaded: Loaded): Promise<Ended> {
+    const ended = await this.#settings.engine.end(loaded)
+    if (ended.outcome === 'foreign') this.#late = true
+    return ended
   }
 
   async #write(write: Decision['write']): Promise<void> {
@@ -177,22 +176,17 @@ export class OpenedSession {
     // A store tells of what it keeps by itself.
     if (loaded.key === null && cookie !== undefined) this.#observe({ type: 'size', bytes: cookie.length })
     if (dropped !== undefined) this.#surroundings.dropped?.(dropped)
-    if (changes.signedIn !== undefined) await this.#adopt(changes, changes.signedIn)
   }
 
   /** Stores a batch. What may have been stored must not be stored again; where it was refused, the session has it back. */
   async #commit(write: 'create' | 'save' | 'cycle', batch: Batch) {
     const { operations: changes, ...rest } = batch
     const { client } = this.#surroundings
-    const { accounts, engine } = this.#settings
-    if (accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.beginAnonymous()
+    if (this.#settings.accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.beginAnonymous()
     try {
-      const committed = await engine.commit({ write, changes, client, ...rest })
-      if (committed.outcome === 'saved') {
-        return { ...committed, header: this.#header(committed.cookie, committed.loaded) }
-      }
-      this.#observe({ type: 'ended' })
-      throw new SessionEndedError()
+      const committed = await this.#commitOrAdopt({ write, changes, client, ...rest })
+      if (committed.outcome === 'ended') return this.#refuse()
+      return { ...committed, header: this.#header(committed.cookie, committed.loaded) }
     } catch (error) {
       if (error instanceof StoreUnavailableError) this.state.fail()
       else this.state.restore(batch)
@@ -200,13 +194,24 @@ export class OpenedSession {
     }
   }
 
-  /** Somebody has signed in meanwhile: what this request changed of the account's slices belongs to the account. */
+  /** Where somebody has signed in meanwhile, what this request changed of the account's slices belongs to the account. */
+  async #commitOrAdopt(commit: Commit): Promise<Committed> {
+    const { engine } = this.#settings
+    try {
+      return await engine.commit(commit)
+    } catch (error) {
+      if (!(error instanceof SignedInMeanwhileError)) throw error
+      await this.#adopt(commit.changes, error.session)
+      return await engine.commit(commit)
+    }
+  }
+
   async #adopt(changes: Operations, theirs: SessionData): Promise<void> {
     const userId = userIdOf(theirs)
-    if (userId === null || changes.forAccount().empty) return
-    const account = await this.#settings.accounts?.load(userId, theirs)
-    if (account === undefined || typeof account === 'string') throw new SessionEndedError()
+    const account = userId === null ? undefined : await this.#settings.accounts?.load(userId, theirs)
+    if (userId === null || account === undefined || typeof account === 'string') return this.#refuse()
     await this.state.account.adoptInto(account, userId, changes)
+    changes.adopted()
   }
 
   /** Only a new value or a new kind of expiry is sent: a late answer must not replace what a newer one has set. */

@@ -21,7 +21,12 @@ export interface Patch {
 export async function loadEngine(root: URL = SOURCE) {
   const load = (path: string): Promise<unknown> => import(new URL(path, root).href)
   const { StoredEngine } = (await load('engines/stored.ts')) as typeof import('../../../src/session/engines/stored.ts')
-  const opened = (await load('http/opened-session.ts')) as typeof import('../../../src/session/http/opened-session.ts')
+  const { OpenedSession } = (await load(
+    'http/opened-session.ts',
+  )) as typeof import('../../../src/session/http/opened-session.ts')
+  const { openCookies } = (await load(
+    'http/open-cookies.ts',
+  )) as typeof import('../../../src/session/http/open-cookies.ts')
   const { signIn } = (await load('sign-in.ts')) as typeof import('../../../src/session/sign-in.ts')
   const { defineSlice } = (await load('slice.ts')) as typeof import('../../../src/session/slice.ts')
   const errors = (await load('core/errors.ts')) as typeof import('../../../src/session/core/errors.ts')
@@ -35,7 +40,7 @@ export async function loadEngine(root: URL = SOURCE) {
     kept: defineSlice<string[]>({ name: 'kept', schema: list, default: () => [], login: 'keep' }),
     gone: defineSlice<string[]>({ name: 'gone', schema: list, default: () => [], login: 'drop' }),
   }
-  return { StoredEngine, signIn, slices, errors, openCookies: opened.openCookies, OpenedSession: opened.OpenedSession }
+  return { StoredEngine, signIn, slices, errors, openCookies, OpenedSession }
 }
 
 /** The engine with patched sources, compiled as it is loaded, and what removes the copy. */

@@ -73,7 +73,7 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a save that meets a forward follows it',
     patch: {
       file: ENGINE,
-      from: 'if (found.successor !== undefined) return await this.#commitLate(commit, current.key)',
+      from: 'if (found.successor !== undefined) return await this.#commitLate(commit, current.key, MAX_ATTEMPTS - attempt)',
       to: '',
     },
     ops: ['update', 'change key'],
@@ -83,7 +83,7 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a key change that meets a forward follows it',
     patch: {
       file: ENGINE,
-      from: 'if (found.successor !== undefined) return await this.#commitLate(commit, key)',
+      from: 'if (found.successor !== undefined) return await this.#commitLate(commit, key, max - attempt)',
       to: '',
     },
     ops: ['change key', 'update'],
@@ -103,8 +103,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending compares the version',
     patch: {
       file: ENGINE,
-      from: 'if (!loaded.forwarded && (await this.records.delete(loaded)) !==',
-      to: 'if (!loaded.forwarded && (await this.records.deleteAny(loaded.key)) !==',
+      from: "loaded.forwarded ? 'conflict' : await this.records.delete(loaded)",
+      to: "loaded.forwarded ? 'conflict' : await this.records.deleteAny(loaded.key)",
     },
     ops: ['logout', 'change key'],
     breaks: SERIAL,
@@ -113,8 +113,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending is repeated after a conflict',
     patch: {
       file: ENGINE,
-      from: "(await this.records.delete(loaded)) !== 'conflict') return",
-      to: "(await this.records.delete(loaded)) !== 'done') return",
+      from: "if (first !== 'conflict') return",
+      to: "if (first !== 'done') return",
     },
     ops: ['logout', 'update'],
     breaks: SERIAL,
@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending follows forwards',
     patch: {
       file: ENGINE,
-      from: 'await this.records.endOf(loaded, successor, Number.POSITIVE_INFINITY)',
+      from: 'await this.records.lastOf(successor)',
       to: 'undefined',
     },
     ops: ['logout', 'change key'],
@@ -133,7 +133,7 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending of a successor compares the version',
     patch: {
       file: ENGINE,
-      from: "if (mayEnd && (await this.records.delete(end)) === 'conflict') return false",
+      from: "if (mayEnd && (await this.records.delete(end)) === 'conflict') return undefined",
       to: 'if (mayEnd) await this.records.delete(end)',
     },
     ops: ['logout', 'update', 'change key'],

@@ -145,6 +145,17 @@ test('a sign-in migrates to a new key and ends the old one', async (t) => {
   t.is(await read(site, cookie), undefined)
 })
 
+test('what the target has alone is ended, also where a source without forwards has never known it', async (t) => {
+  const site = bench()
+  const sides = { target: storedMigration(site.from), source: storedMigration(site.to) }
+  const engine = new MigratingEngine({ ...sides, now: site.now })
+  const cookie = await begun({ ...site, engine })
+  const opened = await engine.open(cookie)
+  t.true(opened.live)
+  if (opened.live) t.like(await engine.end(opened.loaded), { outcome: 'ended' })
+  t.is(await read({ ...site, engine }, cookie), undefined)
+})
+
 test('into a cookie: requests under way still find the session for a minute, and a logout ends that too', async (t) => {
   const site = bench()
   const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })

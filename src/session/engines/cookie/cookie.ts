@@ -6,7 +6,7 @@ import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate, MAX_COOKIE_AGE } fr
 import { userIdOf } from '../../core/user.ts'
 import { type Revocations, type SignIn, sessionSubject } from '../../stores/revocations.ts'
 import { NotSupportedError } from '../../stores/store.ts'
-import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
 import { newSignInId, sessionIdOfSignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
 import { checkDropOrder, fitted, type OverflowPolicy } from './overflow.ts'
 import { isRevoked, stateOf } from './standing.ts'
@@ -144,9 +144,10 @@ export class CookieEngine implements Engine {
   }
 
   /** Of an anonymous session, the answer clears the cookie, and there is nothing else to end. */
-  async end(loaded: Loaded): Promise<void> {
+  async end(loaded: Loaded): Promise<Ended> {
     const { signIn } = loaded as Held
     if (signIn !== undefined) await this.endSignIn(signIn)
+    return { outcome: 'ended' }
   }
 
   /**

@@ -9,7 +9,7 @@ import { NotSupportedError } from '../../stores/store.ts'
 import { CookieEngine } from '../cookie/cookie.ts'
 import { sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
 import { isRevoked, stateOf } from '../cookie/standing.ts'
-import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
 import { hasRecord } from '../records.ts'
 import type { StoredEngine } from '../stored.ts'
 import { forRecord, type Held, heldByRecord, RecordOperations, recordKeyIn, withRecord } from './hybrid-sign-in.ts'
@@ -120,10 +120,10 @@ export class HybridEngine implements Engine {
     return touched && { loaded: touched.loaded, cookie: await this.#cookieFor(touched.loaded, touched.cookie) }
   }
 
-  async end(loaded: Held): Promise<void> {
+  async end(loaded: Held): Promise<Ended> {
     // Copies first: if the record went and this failed, a second attempt would find no session to end.
     await this.cookie.end(loaded)
-    await this.stored.end(loaded)
+    return await this.stored.end(loaded)
   }
 
   async endUser(userId: string, exceptId: string | null = null): Promise<undefined> {

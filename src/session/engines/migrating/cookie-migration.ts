@@ -34,8 +34,9 @@ export function cookieMigration(engine: CookieEngine): Migratable {
       return undefined
     },
     async end(loaded, trace) {
-      if (trace === undefined) await engine.end(loaded)
-      else await engine.endSignIn({ userId: '', id: trace })
+      if (trace === undefined) return await engine.end(loaded)
+      await engine.endSignIn({ userId: '', id: trace })
+      return { outcome: 'ended' }
     },
   }
 }

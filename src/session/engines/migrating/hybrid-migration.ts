@@ -60,7 +60,7 @@ export function hybridMigration(engine: HybridEngine): Migratable {
         return await stored.end(loaded, trace)
       }
       // Read by the other engine where both share a table: there its sign-in is among the data.
-      await engine.end(loaded.key === null || loaded.signIn !== undefined ? loaded : heldByRecord(loaded))
+      return await engine.end(loaded.key === null || loaded.signIn !== undefined ? loaded : heldByRecord(loaded))
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Outcome } from '../../core/outcome.ts'
 import type { SignIn } from '../../stores/revocations.ts'
-import type { Commit, Committed, Engine, Loaded } from '../engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded } from '../engine.ts'
 
 /** A session between two engines, with the key and the sign-in by which either may know it. */
 export type Migrant = Loaded & { readonly signIn?: SignIn | undefined }
@@ -47,5 +47,5 @@ export interface Migratable {
    * @param trace what it was known by here, where it has migrated since
    * @throws SessionContendedError
    */
-  end(loaded: Migrant, trace?: string): Promise<void>
+  end(loaded: Migrant, trace?: string): Promise<Ended>
 }

@@ -1,7 +1,7 @@
 import { SessionTooLargeError } from '../../core/errors.ts'
 import type { ExpiryPolicy } from '../../core/expiry.ts'
 import { Operations } from '../../core/operations.ts'
-import type { Commit, Committed, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
 import type { Migratable } from './migratable.ts'
 import { GRACE, Migration, NOBODY } from './migration.ts'
 
@@ -93,9 +93,12 @@ export class MigratingEngine implements Engine {
     }
   }
 
-  async end(loaded: Loaded): Promise<void> {
-    await this.#migration.endSource(loaded)
-    await this.#target.end(this.#migration.asInTarget(loaded))
+  async end(loaded: Loaded): Promise<Ended> {
+    const inSource = await this.#migration.endSource(loaded)
+    const inTarget = await this.#target.end(this.#migration.asInTarget(loaded))
+    // Of what was in the target already, the source knows nothing, and without forwards it cannot tell the reason.
+    if (this.#migration.isFromSource(loaded) && inSource.outcome === 'foreign') return inSource
+    return inTarget.outcome === 'foreign' ? inTarget : { ...inSource, ...inTarget }
   }
 
   async endUser(userId: string, exceptId?: string | null): Promise<number | undefined> {

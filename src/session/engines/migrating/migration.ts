@@ -4,7 +4,7 @@ import { newSessionKey } from '../../core/key.ts'
 import { Operations } from '../../core/operations.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import { retry } from '../../core/retry.ts'
-import type { Client, Commit, Committed, Loaded, Opened } from '../engine.ts'
+import type { Client, Commit, Committed, Ended, Loaded, Opened } from '../engine.ts'
 import { asMigrant, marked, markOf, prefixOf, traceOf, unmarked } from './marks.ts'
 import type { Migrant, Migratable } from './migratable.ts'
 
@@ -75,8 +75,8 @@ export class Migration {
   }
 
   /** Ends what the source has, or has left, of a session from either. */
-  async endSource(loaded: Loaded): Promise<void> {
-    await this.#source.end(loaded, this.isFromSource(loaded) ? undefined : traceOf(loaded))
+  async endSource(loaded: Loaded): Promise<Ended> {
+    return await this.#source.end(loaded, this.isFromSource(loaded) ? undefined : traceOf(loaded))
   }
 
   /** Whether it was read from the source. */

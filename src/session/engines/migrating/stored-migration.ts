@@ -30,8 +30,8 @@ export function storedMigration(engine: StoredEngine): Migratable {
     async claimed(key) {
       return (await records.read(codec.storeKey(key)))?.data
     },
-    async end(loaded, trace = loaded.key ?? undefined) {
-      if (trace !== undefined) await engine.end({ ...loaded, key: trace })
+    async end(loaded, trace) {
+      return await engine.end({ ...loaded, key: trace ?? loaded.key })
     },
   }
 }

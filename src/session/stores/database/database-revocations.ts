@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
+import { driverFailure } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { type Revocations, type Standing, sessionSubject, userSubject } from '../revocations.ts'
 import { type Binding, type Dialect, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
@@ -88,7 +89,7 @@ export class DatabaseRevocations implements Revocations {
     try {
       return await this.#statements.run(sql, bindings, timeout)
     } catch (error) {
-      throw new StoreUnavailableError(error)
+      throw driverFailure(error)
     }
   }
 }

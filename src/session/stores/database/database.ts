@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { isDuplicate } from '../../core/error-codes.ts'
+import { driverFailure, isDuplicate } from '../../core/error-codes.ts'
 import { KeyTakenError, StoreUnavailableError } from '../../core/errors.ts'
 import { derivedSessionId } from '../../core/key.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -265,7 +265,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     try {
       return await this.#statements.compose(make, timeout)
     } catch (error) {
-      throw isDuplicate(error) ? new KeyTakenError() : new StoreUnavailableError(error)
+      throw isDuplicate(error) ? new KeyTakenError() : driverFailure(error)
     }
   }
 }

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
-import { StoreUnavailableError } from '../../core/errors.ts'
+import { driverFailure, isDuplicate } from '../../core/error-codes.ts'
 import { type Binding, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
 
 /** What a {@link DatabaseLease} is made of. */
@@ -103,12 +103,14 @@ export class DatabaseLease {
       const { changes }: Result = await this.#statements.run(sql, bindings)
       return changes > 0
     } catch (error) {
-      throw new StoreUnavailableError(error)
+      if (isDuplicate(error)) return false
+      throw driverFailure(error)
     }
   }
 }
 
 function insertFor(mysql: boolean): string {
-  const [insert, otherwise] = mysql ? ['INSERT IGNORE', ''] : ['INSERT', ' ON CONFLICT (name) DO NOTHING']
-  return `${insert} INTO ${TABLE} (name, owner, expires, finished) VALUES (?, ?, ?, 0)${otherwise}`
+  // INSERT IGNORE would pass over every error; that the row is there already is told by its own.
+  const otherwise = mysql ? '' : ' ON CONFLICT (name) DO NOTHING'
+  return `INSERT INTO ${TABLE} (name, owner, expires, finished) VALUES (?, ?, ?, 0)${otherwise}`
 }

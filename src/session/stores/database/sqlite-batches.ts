@@ -1,5 +1,5 @@
 import { isFaultOfRow } from '../../core/error-codes.ts'
-import { KeyTakenError, StoreUnavailableError } from '../../core/errors.ts'
+import { KeyTakenError } from '../../core/errors.ts'
 import { Batch } from './batch.ts'
 import type { Layout } from './database-layouts.ts'
 import type { Binding, Result, Row, Statement } from './database-statements.ts'
@@ -38,8 +38,7 @@ export class SqliteBatches {
       new Batch<Change, boolean>({
         most: MOST,
         key: ({ key }) => key,
-        isFaultOfOne: (error) =>
-          error instanceof KeyTakenError || (error instanceof StoreUnavailableError && isFaultOfRow(error.cause)),
+        isFaultOfOne: (error) => error instanceof KeyTakenError || isFaultOfRow(error),
         ask: async (take) => {
           const { rows, changes } = await send(() => {
             const taken = take()
