@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process'
-import { checkMachine } from './lib/checks.mjs'
+import { checkNode, checkSqlite } from './lib/checks.mjs'
 import { loadEnv, setMode } from './lib/env.mjs'
 import { runAndWatch } from './lib/watch.mjs'
 
-checkMachine()
+checkNode()
 loadEnv()
 setMode('development', 'npm run dev')
+checkSqlite()
 const typescript = ['--import=tsx']
 
 const prepared = spawnSync(process.execPath, [...typescript, 'scripts/prepare.ts'], { stdio: 'inherit' })

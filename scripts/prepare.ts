@@ -1,7 +1,7 @@
 import { ConfigError } from '../src/config.ts'
 import { migrate, openDatabase } from '../src/database.ts'
 import { errorSentence } from '../src/log-error.ts'
-import { seed } from './seed.ts'
+import { seed } from '../src/seed.ts'
 
 /** Before the development server starts: the database is made, brought up to date and filled. */
 try {
@@ -16,7 +16,7 @@ try {
   }
   const seeded = await seed(knex, { demoUsers: true })
   if (migrations.length > 0) console.log(`Migrated: ${migrations.length} steps.`)
-  if (seeded.products > 0) console.log(`Seeded: ${seeded.products} products, ${seeded.users} demo users.`)
+  if (seeded.length > 0) console.log(`Seeded: ${seeded.join(', ')}.`)
   await knex.destroy()
 } catch (error) {
   const known = error instanceof ConfigError

@@ -1,9 +1,31 @@
-import { spawnSync } from 'node:child_process'
-import { checkMachine } from './lib/checks.mjs'
+import { existsSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { checkNode, checkSqlite, fail, isInstalled } from './lib/checks.mjs'
 import { loadEnv } from './lib/env.mjs'
 
-// Runs a TypeScript program, or a tool that reads TypeScript: node scripts/run.mjs <file> [arguments]
-checkMachine()
+// Runs a program of the project, or Knex's command line: node scripts/run.mjs scripts/seed.ts | knex [arguments]
+// In production, or where the packages of development are not installed, that is the build; elsewhere the sources.
+checkNode()
 loadEnv()
-const { status } = spawnSync(process.execPath, ['--import=tsx', ...process.argv.slice(2)], { stdio: 'inherit' })
-process.exit(status ?? 1)
+checkSqlite()
+const [program = '', ...args] = process.argv.slice(2)
+const built = process.env.NODE_ENV === 'production' || !isInstalled('tsx')
+const file = built ? join('dist', sourceOf(program).replace(/\.ts$/, '.js')) : sourceOf(program)
+if (!existsSync(file)) {
+  fail(
+    built && existsSync(sourceOf(program))
+      ? `There is no build: run "npm run build" where all packages are installed ("npm ci"), and bring dist/ here.`
+      : `There is no program ${program}.`,
+  )
+}
+if (!built) await import('tsx')
+
+const main = program === 'knex' ? resolve('node_modules/knex/bin/cli.js') : resolve(file)
+// In this very process, so that signals reach the program.
+process.argv = [process.execPath, main, ...(program === 'knex' ? ['--knexfile', file] : []), ...args]
+await import(pathToFileURL(main).href)
+
+function sourceOf(name) {
+  return name === 'knex' ? 'knexfile.ts' : name
+}

@@ -4,17 +4,19 @@ import { doctorCommand } from './sessions/doctor.ts'
 import { maintainCommand } from './sessions/maintain.ts'
 import { explain, runWithEngine } from './sessions/run.ts'
 import { showCommand } from './sessions/show.ts'
+import { staffCommand } from './sessions/staff.ts'
 import { statsCommand } from './sessions/stats.ts'
 import { warmCommand } from './sessions/warm.ts'
 
 const program = new Command('sessions')
-  .description('Look after the sessions of the configured engine (SESSION_ENGINE).')
+  .description('Look after the sessions of the configured engine (SESSION_ENGINE), and name the staff.')
   .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong use.')
   .addCommand(clearCommand(runWithEngine))
   .addCommand(statsCommand(runWithEngine))
   .addCommand(warmCommand(runWithEngine))
   .addCommand(maintainCommand(runWithEngine))
   .addCommand(showCommand(runWithEngine))
+  .addCommand(staffCommand(runWithEngine))
   .addCommand(doctorCommand())
 
 for (const command of [program, ...program.commands]) command.exitOverride()

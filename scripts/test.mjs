@@ -1,17 +1,19 @@
 import { spawnSync } from 'node:child_process'
 import { runAva } from './lib/ava.mjs'
 import { missingFromLock } from './lib/check-lock.mjs'
-import { checkMachine } from './lib/checks.mjs'
-import { startServices } from './test-services/index.mjs'
+import { checkNode, checkSqlite } from './lib/checks.mjs'
+import { announceServices, startServices } from './test-services/index.mjs'
 
-checkMachine()
+checkNode()
+checkSqlite()
 const unitOnly = process.argv.includes('--unit')
 const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('--unit'))
 const mode = unitOnly ? 'none' : (process.env.TEST_SERVICES ?? 'auto')
-if (!['auto', 'require', 'none'].includes(mode)) {
-  console.error('TEST_SERVICES must be require, none or not set.')
+if (!['auto', 'found', 'require', 'none'].includes(mode)) {
+  console.error('TEST_SERVICES must be found, require, none or not set.')
   process.exit(2)
 }
+if (!unitOnly) announceServices(mode)
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
 const tool =
@@ -28,12 +30,15 @@ check('lint', tool('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on
 check('types', tool('node_modules/typescript/bin/tsc', '--noEmit'))
 
 const services = await startServices(mode)
-for (const { name, reason } of services.leftOut) {
+// The unit suites leave out nothing: they need no service.
+for (const { name, reason } of unitOnly ? [] : services.leftOut) {
   console.log(`left out: the ${name} suites (${reason})`)
   counts[mode === 'require' ? 'failed' : 'skipped']++
 }
 
-const all = unitOnly ? ['test/*.test.ts', 'test/session/**/*.test.ts'] : ['test/**/*.test.ts']
+// Not in the inner loop: a logout at each step of each change, in every pair of engines, takes as long as all the rest.
+const unit = ['test/*.test.ts', 'test/session/**/*.test.ts', '!test/session/engines/*-logout.test.ts']
+const all = unitOnly ? unit : ['test/**/*.test.ts']
 const files = chosen.length > 0 ? chosen : all
 const without = services.leftOut.map(({ suites }) => suites)
 const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], services.env)

@@ -1,14 +1,18 @@
+import { join } from 'node:path'
 import etag from '@koa/etag'
 import Koa from 'koa'
+import { loadFeatures } from './features/index.ts'
+import { codeFolder, featureFolder } from './paths.ts'
 import type { Services } from './services.ts'
 import { sessions } from './session/index.ts'
 import { compression } from './web/compression.ts'
 import { crossOriginProtection } from './web/cross-origin.ts'
 import { currentUser } from './web/current-user.ts'
 import { errorPages } from './web/errors.ts'
-import type { Feature } from './web/feature.ts'
 import { health } from './web/health.ts'
 import { home } from './web/home.ts'
+import { openTranslations } from './web/i18n.ts'
+import { knownPaths } from './web/methods.ts'
 import { notModified } from './web/not-modified.ts'
 import { readableAddress } from './web/readable-address.ts'
 import { rendering } from './web/render.ts'
@@ -16,21 +20,18 @@ import { requestBody } from './web/request-body.ts'
 import { reportLate, requestLog } from './web/request-log.ts'
 import { securityHeaders } from './web/security-headers.ts'
 import { staticFiles } from './web/static-files.ts'
+import { streams } from './web/streams.ts'
 
-/** The whole application, read from top to bottom in the order of a request. */
-export async function createApp(services: Services): Promise<Koa> {
+/**
+ * The whole application, read from top to bottom in the order of a request.
+ *
+ * @param env where the features read their settings
+ */
+export async function createApp(services: Services, env: NodeJS.ProcessEnv = process.env): Promise<Koa> {
   const { config, log, engine, accounts, observe } = services
-  // One line each: delete the line, the folder, its views and its tests, and the feature is gone.
-  const features = await open(services, [
-    import('./features/cart/index.ts'),
-    import('./features/preferences/index.ts'),
-    import('./features/choosing/index.ts'),
-    import('./features/registration/index.ts'),
-    import('./features/account/index.ts'),
-    import('./features/devices/index.ts'),
-    import('./features/operations/index.ts'),
-    import('./features/explained/index.ts'),
-  ])
+  const known = await loadFeatures()
+  const translations = openTranslations([join(codeFolder, 'web'), ...known.map(({ name }) => featureFolder(name))])
+  const features = known.map((feature) => feature.open(services, env))
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.on('error', (error: unknown) => reportLate(log, error))
@@ -38,25 +39,21 @@ export async function createApp(services: Services): Promise<Koa> {
   app.use(requestLog(log))
   app.use(securityHeaders(config.production))
   for (const { outermost } of features) if (outermost !== undefined) app.use(outermost)
-  app.use(rendering(config, features, (ctx) => currentUser(ctx, services)))
+  app.use(rendering(config, { translations, features, userOf: (ctx) => currentUser(ctx, services) }))
   app.use(errorPages(log, 'outside the session'))
   app.use(health(services))
   app.use(compression())
   app.use(notModified())
   app.use(etag({ weak: true }))
-  app.use(staticFiles(config.production))
+  app.use(staticFiles(config.production, known))
+  app.use(streams())
   const explain = features.find((feature) => feature.explain)?.explain
   app.use(sessions({ ...config.session, engine, accounts, observe, explain }))
   app.use(errorPages(log, 'inside the session'))
   app.use(crossOriginProtection(new Set(config.publicOrigin === undefined ? [] : [config.publicOrigin])))
+  const routes = [home(services), ...features.map((feature) => feature.routes)]
+  app.use(knownPaths(routes))
   app.use(requestBody())
-  app.use(home(services))
-  for (const feature of features) app.use(feature.routes)
+  for (const one of routes) app.use(one)
   return app
-}
-
-type FeatureModule = { default: (services: Services) => Feature }
-
-async function open(services: Services, modules: Promise<FeatureModule>[]): Promise<Feature[]> {
-  return (await Promise.all(modules)).map((module) => module.default(services))
 }

@@ -31,7 +31,6 @@ const variables = z.object({
   SECRET_KEY: text,
   SECRET_KEY_FALLBACKS: list.default([]),
   TRUSTED_PROXIES: z.coerce.number().int().min(0).max(10).default(0),
-  METRICS_TOKEN: text.pipe(z.string().min(16, 'must be at least 16 characters').optional()),
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
   DATABASE_URL: z
     .string()
@@ -141,7 +140,6 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     secrets,
     trustedProxies: values.TRUSTED_PROXIES,
     logLevel: values.LOG_LEVEL,
-    metricsToken: values.METRICS_TOKEN,
     databaseUrl: values.DATABASE_URL,
     cache: {
       url: values.CACHE_URL,

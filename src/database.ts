@@ -104,19 +104,27 @@ function requireWritable(folder: string): void {
   }
 }
 
-const migrationsFolder = join(projectRoot, import.meta.url.endsWith('.ts') ? 'migrations' : 'dist/migrations')
+// Beside src/, wherever the code runs: in the sources, in dist/ and compiled for the tests.
+const migrationsFolder = join(import.meta.dirname, '../migrations')
 
-/** Migrations by name without extension, so that .ts in development and .js in production are the same ones. */
+/**
+ * Migrations of all owners' folders in the order of their numbers. Their names have neither folder nor extension: a
+ * database stays migrated when a file changes its owner, and in development and production alike.
+ */
 const migrationSource: Knex.MigrationSource<string> = {
   async getMigrations() {
-    return readdirSync(migrationsFolder)
+    return readdirSync(migrationsFolder, { recursive: true, encoding: 'utf8' })
       .filter((file) => /(?<!\.d)\.(ts|js)$/.test(file))
-      .sort()
+      .sort((one, other) => (migrationName(one) < migrationName(other) ? -1 : 1))
   },
-  getMigrationName: (file) => basename(file, extname(file)),
+  getMigrationName: migrationName,
   async getMigration(file) {
     return (await import(pathToFileURL(join(migrationsFolder, file)).href)) as Knex.Migration
   },
+}
+
+function migrationName(file: string): string {
+  return basename(file, extname(file))
 }
 
 /** Brings the database to the newest shape; answers the names of the migrations that ran. */

@@ -1,13 +1,24 @@
 import { existsSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+/** The folder of this code: `src/`, or `dist/src/` once it is built. */
+export const codeFolder = dirname(fileURLToPath(import.meta.url))
+
 /** The project's folder, from the sources and from `dist/` alike. */
-export const projectRoot = nearestPackage(dirname(fileURLToPath(import.meta.url)))
+export const projectRoot = nearestPackage(codeFolder)
+
+/** The extension of modules that are found by their path. */
+export const codeExtension = extname(import.meta.url)
 
 function nearestPackage(folder: string): string {
   if (existsSync(join(folder, 'package.json'))) return folder
   const parent = dirname(folder)
   if (parent === folder) throw new Error('No package.json above the program')
   return nearestPackage(parent)
+}
+
+/** Where everything lies that a feature has beside its code: styles, messages, seed. */
+export function featureFolder(name: string): string {
+  return join(codeFolder, 'features', name)
 }

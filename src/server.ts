@@ -8,6 +8,7 @@ import { developmentSecret } from './development-secret.ts'
 import { errorSentence, loggedError } from './log-error.ts'
 import { projectRoot } from './paths.ts'
 import { openServices, type Services } from './services.ts'
+import { SITE_NAME } from './web/site.ts'
 
 const PATIENCE = 10_000
 const LAST_WORDS = 5000
@@ -107,7 +108,7 @@ async function listen(services: Services): Promise<void> {
   // Last, because whoever waits for this line may send a signal at once.
   const address = server.address()
   const listening = typeof address === 'object' && address !== null ? address.port : port
-  console.log(`Holdfast is on http://${host}:${listening}`)
+  console.log(`${SITE_NAME} is on http://${host}:${listening}`)
   // Beside the first requests, not before them: an empty cache is slower, and not wrong.
   services.warm?.().then(
     (copies) => services.log.info({ copies }, 'the cache is warm'),

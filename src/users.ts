@@ -125,6 +125,14 @@ export class Users {
     return changed === 0 ? undefined : await this.byId(user.id)
   }
 
+  /** Makes an account staff or an ordinary one; returns false where no enabled account has the name. */
+  async setStaff(username: string, isStaff: boolean): Promise<boolean> {
+    const changed = await this.#enabled()
+      .where({ username_key: usernameKey(username) })
+      .update({ is_staff: isStaff })
+    return changed > 0
+  }
+
   /**
    * Replaces what an account keeps; returns false where it has another version by now, or is gone.
    *

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { ConfigError, readConfig, variableNames } from '../src/config.ts'
+import { loadFeatures } from '../src/features/index.ts'
 
 const SECRET = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const read = (env: Record<string, string>) => readConfig({ SECRET_KEY: SECRET, ...env })
@@ -94,14 +95,15 @@ test('no mode takes a short secret, which the codecs would refuse, and developme
   t.deepEqual(read({ NODE_ENV: 'development', SECRET_KEY_FALLBACKS: 'x7#kQ,' }).secrets, [SECRET, 'x7#kQ'])
 })
 
-test('.env.example names every variable, with its default', (t) => {
+test('.env.example names every variable, with its default', async (t) => {
   const example = Object.fromEntries(
     readFileSync('.env.example', 'utf8')
       .split('\n')
       .filter((line) => /^[A-Z]/.test(line))
       .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   )
-  t.deepEqual(Object.keys(example).sort(), [...variableNames].sort())
+  const ofFeatures = (await loadFeatures()).flatMap(({ settings }) => Object.keys(settings))
+  t.deepEqual(Object.keys(example).sort(), [...variableNames, ...ofFeatures].sort())
   const { SECRET_KEY: _secret, ...rest } = example
   t.deepEqual(readConfig({ ...rest, SECRET_KEY: SECRET }), read({}))
 })

@@ -1,9 +1,10 @@
-import { chmod, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { chmod, copyFile, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import test from 'ava'
 import createKnex from 'knex'
-import { openDatabase } from '../src/database.ts'
+import { migrate, openDatabase } from '../src/database.ts'
+import { projectRoot } from '../src/paths.ts'
 import { migratedSqlite } from './support/databases.ts'
 
 // Where there is no shared memory, such as on a network drive, SQLite has no write-ahead log, and readers block writers.
@@ -52,4 +53,33 @@ onPosix('a database is for its owner alone, and a folder that was there keeps it
   t.is(await modeOf('.'), 0o755)
   openDatabase(`sqlite:${join(folder, 'made', 'database')}`)
   t.is(await modeOf('made'), 0o700)
+})
+
+test('a database that was migrated when all migrations lay in one folder has nothing to migrate', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-migrations-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const root = join(projectRoot, 'migrations')
+  const files = (await readdir(root, { recursive: true })).filter((file) => file.endsWith('.ts'))
+  for (const file of files) await copyFile(join(root, file), join(folder, basename(file)))
+  t.true(files.every((file) => file !== basename(file)))
+
+  const names = files.map((file) => basename(file, '.ts')).sort()
+  t.is(new Set(names).size, files.length, 'names are unique over all folders')
+  const knex = openDatabase(`sqlite:${join(folder, 'app.sqlite3')}`)
+  t.teardown(() => knex.destroy())
+  const migrationSource = {
+    getMigrations: async () => names,
+    getMigrationName: (name: string) => name,
+    getMigration: async (name: string) => await import(join(folder, `${name}.ts`)),
+  }
+  const [, before]: [number, string[]] = await knex.migrate.latest({ migrationSource })
+  t.deepEqual(before, names)
+  t.deepEqual(await migrate(knex), [])
+  const fresh = openDatabase('sqlite::memory:')
+  t.teardown(() => fresh.destroy())
+  t.deepEqual(
+    (await migrate(fresh)).map((file) => basename(file, '.ts')),
+    names,
+    'in the same order',
+  )
 })

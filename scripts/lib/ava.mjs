@@ -1,31 +1,53 @@
 import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { once } from 'node:events'
+import { noteDurations } from './test-durations.mjs'
 
-/** Runs ava, prints one line per test file and every failure in full, and answers the counts. */
+const SLOWEST = 5
+
+/** Runs ava, prints a line for each test file as it ends and every failure in full at the end, and returns the counts. */
 export async function runAva(args, env) {
-  const ava = spawn(process.execPath, ['node_modules/ava/entrypoints/cli.mjs', '--tap', ...args], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const files = new Map()
   const counts = { passed: 0, failed: 0, skipped: 0 }
-  let failing = false
-  for await (const line of createInterface({ input: ava.stdout })) {
-    const test = /^(not )?ok \d+ - (.*?)( # SKIP.*)?$/.exec(line)
-    if (test !== null) {
-      const [, bad, title, skipped] = test
-      failing = bad !== undefined
-      counts[failing ? 'failed' : skipped === undefined ? 'passed' : 'skipped']++
-      const file = title.includes(' › ') ? title.split(' › ')[0] : 'tests'
-      files.set(file, (files.get(file) ?? 0) + 1)
+  const seconds = {}
+  const failures = []
+  const ava = spawn(process.execPath, ['node_modules/ava/entrypoints/cli.mjs', ...args], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  ava.on('message', ({ failure, ...ended }) => {
+    if (failure !== undefined) {
+      failures.push(failure)
+      counts.failed++
+      return
     }
-    if (failing && !/^# /.test(line)) console.log(line)
+    counts.passed += ended.passed
+    counts.skipped += ended.skipped
+    seconds[ended.file] = ended.seconds
+    console.log(lineOf(ended))
+  })
+  // ava's own report is of use only where the run failed and no test did.
+  let report = ''
+  ava.stdout.setEncoding('utf8').on('data', (text) => {
+    report += text
+  })
+  const [code] = await once(ava, 'close')
+
+  for (const { file, title, text } of failures) console.log(`\nFAILED: ${file}\n${title}\n\n${text}`)
+  if (code !== 0 && failures.length === 0) {
+    counts.failed++
+    console.log(`\nFAILED: ava ended with exit code ${code}\n\n${report}`)
   }
-  const code = await new Promise((resolve) =>
-    ava.exitCode === null ? ava.once('exit', resolve) : resolve(ava.exitCode),
-  )
-  for (const [file, number] of files) console.log(`  ${String(number).padStart(4)}  ${file}`)
-  // A file that crashes outside its tests fails the run without a failing test.
-  if (code !== 0 && counts.failed === 0) counts.failed = 1
+  noteDurations(seconds)
+  const slowest = Object.entries(seconds)
+    .sort(([, one], [, other]) => other - one)
+    .slice(0, SLOWEST)
+  if (slowest.length === SLOWEST)
+    console.log(`\nSlowest: ${slowest.map(([file, took]) => `${file} (${took.toFixed(1)} s)`).join(', ')}`)
   return counts
+}
+
+function lineOf({ file, passed, failed, skipped, seconds }) {
+  const outcome = [`${passed} passed`]
+  if (failed > 0) outcome.push(`${failed} FAILED`)
+  if (skipped > 0) outcome.push(`${skipped} skipped`)
+  return `${seconds.toFixed(1).padStart(6)} s  ${file}: ${outcome.join(', ')}`
 }

@@ -8,13 +8,19 @@ export function fail(sentence) {
   process.exit(1)
 }
 
-/** What must be true before anything else runs: a Node that is new enough, and a sqlite3 that loads. */
-export function checkMachine() {
+/** Ends the process where Node is too old. */
+export function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
   if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {
     fail(`Node ${NODE.join('.')} or newer is needed; this is ${process.versions.node}.`)
   }
-  if (sqliteLoads()) return
+}
+
+/** Where a database is SQLite: builds sqlite3 if it is installed and does not load. Call it once the settings are read. */
+export function checkSqlite() {
+  const { DATABASE_URL, SESSION_DATABASE_URL } = process.env
+  const urls = [DATABASE_URL || 'sqlite:', SESSION_DATABASE_URL || '']
+  if (!urls.some((url) => url.startsWith('sqlite:')) || !isInstalled('sqlite3') || sqliteLoads()) return
   console.error(
     'sqlite3 does not load on this machine (its prebuilt binary needs a newer system library): building it, about a minute …',
   )
@@ -22,6 +28,15 @@ export function checkMachine() {
   const built = spawnSync('npm', ['rebuild', 'sqlite3'], { env, encoding: 'utf8', shell: process.platform === 'win32' })
   if (built.status === 0 && sqliteLoads()) return
   fail('sqlite3 could not be built: install python3, make and a C++ compiler, then run "npm rebuild sqlite3".')
+}
+
+/** Whether a package can be found. */
+export function isInstalled(name) {
+  try {
+    return Boolean(import.meta.resolve(name))
+  } catch {
+    return false
+  }
 }
 
 // In a process of its own, because a native module that half loads can take this one with it.

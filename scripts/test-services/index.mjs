@@ -5,10 +5,20 @@ import { join } from 'node:path'
 import { stopServer } from './processes.mjs'
 import { SERVICES } from './services.mjs'
 
+/** Says before anything else which packages will be installed and how to refuse that. */
+export function announceServices(mode) {
+  const packages = missingPackages(mode)
+  if (packages.length === 0) return
+  console.log(
+    `The tests need services that are not here. These Debian packages will be installed with apt-get: ${packages.join(', ')}.\n` +
+      'TEST_SERVICES=found installs nothing and leaves out the suites of what is missing; TEST_SERVICES=none leaves out them all.',
+  )
+}
+
 /**
  * Finds, installs or leaves out what the tests need.
  *
- * @param {'auto' | 'require' | 'none'} mode
+ * @param {'auto' | 'found' | 'require' | 'none'} mode found: nothing is installed; require: what is missing is a failure
  * @returns the environment for the tests, the services left out with the reason, and how to stop the rest
  */
 export async function startServices(mode) {
@@ -22,8 +32,8 @@ export async function startServices(mode) {
       stop: async () => {},
     }
 
+  install(missingPackages(mode))
   const wanted = SERVICES.filter(({ variable }) => !process.env[variable])
-  install(wanted.filter((service) => service.find() === undefined))
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-services-'))
   chmodSync(folder, 0o755)
   await Promise.all(
@@ -49,10 +59,15 @@ export async function startServices(mode) {
   return { env, leftOut, stop: async () => void (await Promise.all(children.map(stopServer))) }
 }
 
-function install(missing) {
+function missingPackages(mode) {
   const mayInstall = process.getuid?.() === 0 && existsSync('/usr/bin/apt-get')
-  if (missing.length === 0 || !mayInstall) return
-  const packages = [...new Set(missing.map(({ packageName }) => packageName))]
+  if (!mayInstall || !['auto', 'require'].includes(mode)) return []
+  const missing = SERVICES.filter(({ variable, find }) => !process.env[variable] && find() === undefined)
+  return [...new Set(missing.map(({ packageName }) => packageName))]
+}
+
+function install(packages) {
+  if (packages.length === 0) return
   console.log(`Installing ${packages.join(', ')} …`)
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' }
   spawnSync('apt-get', ['update', '-qq'], { env, stdio: 'ignore' })

@@ -30,6 +30,9 @@ export interface Batch {
   readonly restartClock: boolean
 }
 
+export const HEADERS_SENT =
+  'The headers were sent already: await session.save() before them, so that a cookie can be sent'
+
 /**
  * A session as whoever opened it drives it: its data and what happened to them, and whether it can still be changed.
  * Handlers see a `Session` instead, which reads and changes it on their behalf.
@@ -284,9 +287,7 @@ export class SessionState {
     if (this.#state === 'failed') throw new Error('The last save failed, so nothing more can be stored')
     if (this.#state === 'closed')
       throw new Error('The session was saved with the answer; a change after that would be lost')
-    if (needsCookie && !this.context.canSendCookie()) {
-      throw new Error('The headers were sent already: await session.save() before them, so that a cookie can be sent')
-    }
+    if (needsCookie && !this.context.canSendCookie()) throw new Error(HEADERS_SENT)
   }
 }
 

@@ -32,9 +32,11 @@ export class Session extends SessionDictionary {
 
   /**
    * Ends the session at once, in the store too, whatever keys it has had; later changes begin a new one. For logout. What
-   * it has changed of the account is saved first.
+   * it has changed of the account is saved first. The cookie is taken back with the answer, or by {@link Session.save}
+   * before a stream begins.
    *
-   * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended
+   * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended; Error after the headers
+   *   were sent, where the cookie itself holds the session
    */
   async flush(): Promise<void> {
     this.#state.mayBeChanged(this.#state.needsCookie)

@@ -39,11 +39,16 @@ export async function signIn(session: Session, userId: string, { data = {} }: Si
  * Ends a session; slices whose logout rule is `keep` begin a new, anonymous one, as they were when it ended. Where the
  * session goes on as somebody else's, nothing begins: the browser has the cookie of that one.
  *
- * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended
+ * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended; Error, with nothing ended,
+ *   after the headers were sent, where a new session is to begin or the cookie itself holds the session
  */
 export async function signOut(session: Session): Promise<void> {
   const state = stateOf(session)
-  state.mayBeChanged(state.needsCookie)
+  const keeps = [...declaredSlices()].some(
+    ({ logout, name }) => logout === 'keep' && state.document.data[name] !== undefined,
+  )
+  // Not once it has ended: whoever calls this must be able to answer that it has not.
+  state.mayBeChanged(keeps || state.needsCookie)
   const last = await state.end()
   if (last === undefined) return
   for (const slice of declaredSlices()) {

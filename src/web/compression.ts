@@ -1,12 +1,42 @@
+import { Stream } from 'node:stream'
+import { constants } from 'node:zlib'
 import type { Middleware } from 'koa'
 import compress from 'koa-compress'
 
-/** Compresses answers. A client that takes no coding at all, not even none, gets them as they are. */
+// Node has zstd from version 22.15 on.
+const FLUSH: Readonly<Record<string, number | undefined>> = { ...constants }
+
+/**
+ * Compresses answers. What is written piece by piece goes out piece by piece. A client that takes no coding at all, not
+ * even none, gets answers as they are.
+ */
 export function compression(): Middleware {
-  const compressed = compress()
+  const compressed = compress({
+    gzip: (_type, size) => ({ ...flushed(size, constants.Z_SYNC_FLUSH) }),
+    deflate: (_type, size) => ({ ...flushed(size, constants.Z_SYNC_FLUSH) }),
+    br: (_type, size) => ({
+      params: { [constants.BROTLI_PARAM_QUALITY]: 4 },
+      ...flushed(size, constants.BROTLI_OPERATION_FLUSH),
+    }),
+    zstd: (_type: string, size?: number) => ({ ...flushed(size, FLUSH['ZSTD_e_flush']) }),
+  })
   return async (ctx, next) => {
     // koa-compress would set a Content-Encoding of undefined, and that is a 500.
     if (ctx.acceptsEncodings(compressed.preferredEncodings) === false) ctx.compress = false
-    await compressed(ctx, next)
+    let source: unknown
+    await compressed(ctx, async () => {
+      await next()
+      source = ctx.body
+    })
+    const { body } = ctx
+    // koa-compress pipes, which passes no error on: the connection would stay open for ever.
+    if (source instanceof Stream && body instanceof Stream.Transform && body !== source) {
+      source.once('error', (error: Error) => body.destroy(error))
+    }
   }
+}
+
+/** After every write, where nobody knows the whole size: a compressor would keep what comes until it has enough. */
+function flushed(size: number | undefined, flush: number | undefined) {
+  return size === undefined && flush !== undefined ? { flush } : {}
 }

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts'
 import { type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
+import { seeOther } from './redirect.ts'
 
 const TIME_KEY = '_auth_user_time'
 
@@ -32,8 +33,7 @@ export async function requireUser(ctx: Context, services: Services, back = ctx.u
   const user = await currentUser(ctx, services)
   if (user !== null) return user
   if (wantsJson(ctx)) ctx.throw(401, 'Please sign in.')
-  ctx.redirect(`/login?next=${encodeURIComponent(back)}`)
-  ctx.status = 303
+  await seeOther(ctx, `/login?next=${encodeURIComponent(back)}`)
   return null
 }
 
@@ -65,9 +65,12 @@ export function provedAt(session: Session): number | undefined {
   return typeof time === 'number' ? time : undefined
 }
 
-/** Ends the session; what the account keeps is there at the next sign-in. */
+/** Ends the session, and answers with the sign-in page; what the account keeps is there at the next sign-in. */
 export async function signOutUser(ctx: Context): Promise<void> {
   await signOut(await ctx.session())
+  ctx.set('Clear-Site-Data', '"cache", "storage"')
+  if (wantsJson(ctx)) ctx.body = { ok: true }
+  else await seeOther(ctx, '/login?signed-out')
 }
 
 function proofOf(hash: string) {

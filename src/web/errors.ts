@@ -3,6 +3,7 @@ import type { Context, Middleware } from 'koa'
 import type { Logger } from 'pino'
 import { z } from 'zod'
 import { isOutage } from '../session/core/error-codes.ts'
+import { browserDisplay, type Display } from './display.ts'
 import { wantsJson } from './input.ts'
 
 const httpError = z.object({
@@ -15,15 +16,30 @@ const httpError = z.object({
   fields: z.record(z.string(), z.string()).optional(),
 })
 
-const PLAIN: Readonly<Record<number, string>> = {
-  400: 'The request could not be understood.',
-  401: 'Please sign in.',
-  403: 'This is not allowed.',
-  404: 'There is nothing at this address.',
-  405: 'This address does not take such a request.',
-  413: 'That is too much at once.',
-  415: 'This kind of content is not understood here.',
-  503: 'We cannot answer for a moment. Please try again.',
+const UNEXPECTED: readonly [title: string, message: string] = [
+  'Something went wrong',
+  'The error has been logged. Please try again later.',
+]
+const TEXTS: Readonly<Record<number, readonly [title: string, message: string]>> = {
+  400: ['Bad request', 'The server could not read this request.'],
+  401: ['Sign-in required', 'Please sign in.'],
+  403: ['Not allowed', 'You do not have access to this page.'],
+  404: ['Page not found', 'Check the address, or start from the home page.'],
+  405: ['Method not allowed', 'This address does not accept this kind of request.'],
+  409: ['Conflict', 'Something has changed in the meantime. Please try again.'],
+  413: ['Request too large', 'Send less at once.'],
+  415: ['Unsupported format', 'This content type is not supported.'],
+  422: ['Invalid input', 'Please check what you entered.'],
+  429: ['Too many requests', 'Please try again later.'],
+  503: ['Temporarily unavailable', 'Please try again in a moment.'],
+}
+
+interface Situation {
+  readonly log: Logger
+  /** Whether the session has been read, which costs nothing for a second time. */
+  readonly asked: boolean
+  /** The headers from before what failed. */
+  readonly before: Readonly<Record<string, unknown>>
 }
 
 /**
@@ -32,17 +48,25 @@ const PLAIN: Readonly<Record<number, string>> = {
  */
 export function errorPages(log: Logger, place: 'inside the session' | 'outside the session'): Middleware {
   return async (ctx, next) => {
-    const headers = ctx.res.getHeaders()
+    const before = ctx.res.getHeaders()
+    let asked = false
+    if (place === 'inside the session') {
+      const { session } = ctx
+      ctx.session = (options) => {
+        asked = true
+        return session(options)
+      }
+    }
     try {
       await next()
       if (place === 'inside the session' && ctx.status === 404 && ctx.body === undefined) ctx.throw(404)
     } catch (error) {
-      await answer(ctx, error, log, headers)
+      await answer(ctx, error, { log, asked, before })
     }
   }
 }
 
-async function answer(ctx: Context, error: unknown, log: Logger, before: Record<string, unknown>): Promise<void> {
+async function answer(ctx: Context, error: unknown, { log, asked, before }: Situation): Promise<void> {
   const parsed = httpError.safeParse(describe(error))
   const known = parsed.success ? parsed.data : {}
   const status = known.status ?? known.httpCode ?? 500
@@ -51,17 +75,22 @@ async function answer(ctx: Context, error: unknown, log: Logger, before: Record<
   // Whatever the handler had prepared (a redirect, a cookie, a length) belonged to another answer.
   for (const name of ctx.res.getHeaderNames()) if (!(name in before) && name !== 'vary') ctx.remove(name)
   const said = known.expose && known.message !== STATUS_CODES[status] ? known.message : undefined
-  const message = said || PLAIN[status] || 'Something went wrong. It is not your fault.'
+  const [title, usual] = TEXTS[status] ?? UNEXPECTED
   ctx.status = status
   if (status >= 400) ctx.set('Cache-Control', 'no-store')
   for (const [name, value] of Object.entries(known.headers ?? {})) ctx.set(name, value)
   if (wantsJson(ctx)) {
-    ctx.body = known.fields === undefined ? { error: message } : { errors: known.fields }
+    ctx.body = known.fields === undefined ? { error: said || title } : { errors: known.fields }
     return
   }
-  // An impersonal page: the session may be the very thing that failed.
-  await ctx.render('error.njk', { status, message, title: STATUS_CODES[status] ?? 'Error' }, { impersonal: true })
+  await ctx.render('error.njk', { status, title, message: said || usual }, { impersonal: await displayOf(ctx, asked) })
   ctx.status = status
+}
+
+/** As the visitor likes it, where that is known already: a page of an error asks nothing of a store that may have failed. */
+async function displayOf(ctx: Context, asked: boolean): Promise<Display> {
+  if (ctx.lastDisplay !== undefined) return ctx.lastDisplay
+  return asked ? await ctx.display().catch(() => browserDisplay(ctx)) : browserDisplay(ctx)
 }
 
 function describe(error: unknown): unknown {

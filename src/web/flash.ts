@@ -7,7 +7,7 @@ const message = z.object({ kind: z.enum(['done', 'error']), text: z.string().max
 /** A message for the next page the visitor sees. */
 export type FlashMessage = z.infer<typeof message>
 
-const MOST = 10
+const MAX_MESSAGES = 10
 
 const flashSlice = defineSlice({
   name: 'flash',
@@ -18,10 +18,16 @@ const flashSlice = defineSlice({
   logout: 'drop',
 })
 
-/** Leaves a message that survives a redirect and is shown once. */
-export async function flash(ctx: Context, kind: FlashMessage['kind'], text: string): Promise<void> {
+/** Leaves a message that survives a redirect and is shown once, in the language that the visitor has now. */
+export async function flash(
+  ctx: Context,
+  kind: FlashMessage['kind'],
+  message: string,
+  values?: Readonly<Record<string, string>>,
+): Promise<void> {
+  const text = (await ctx.translate())(message, values)
   const session = await ctx.session()
-  session.update(flashSlice, (messages) => [...messages, { kind, text }].slice(-MOST))
+  session.update(flashSlice, (messages) => [...messages, { kind, text }].slice(-MAX_MESSAGES))
 }
 
 /** Takes the waiting messages out of the session; a session without any is not changed. */

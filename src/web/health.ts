@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa'
 import type { Services } from '../services.ts'
 import { within } from '../session/core/timeout.ts'
+import { answerMethod } from './methods.ts'
 
 const PROBE = 'readiness'
 // Whoever asks has a timeout of a few seconds, and no answer would tell less than "no".
@@ -12,6 +13,7 @@ export function health({ knex, store, cache, log, migratingFrom, revocations }: 
   const home = () => Promise.all([store?.load(PROBE), migratingFrom?.store?.load(PROBE), ended?.check(PROBE, PROBE)])
   return async (ctx, next) => {
     if (ctx.path !== '/healthz' && ctx.path !== '/readyz') return await next()
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return answerMethod(ctx, ['GET', 'HEAD'])
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: 'ok' }
     if (ctx.path === '/healthz') return

@@ -1,14 +1,16 @@
-import type { Middleware } from 'koa'
+import Router from '@koa/router'
 import { demoUsers } from '../demo-users.ts'
 import type { Services } from '../services.ts'
 import { wantsJson } from './input.ts'
+import { SITE_NAME } from './site.ts'
 
 /** The first page: what is here, and which engine keeps its sessions. */
-export function home({ config, engine }: Services): Middleware {
-  return async (ctx, next) => {
-    if (ctx.path !== '/' || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return await next()
-    const facts = { name: 'Holdfast', engine: engine.name, format: config.session.format }
+export function home({ config, engine }: Services): ReturnType<Router['routes']> {
+  const router = new Router()
+  router.get('/', async (ctx) => {
+    const facts = { name: SITE_NAME, engine: engine.name, format: config.session.format }
     if (wantsJson(ctx)) ctx.body = facts
     else await ctx.render('home.njk', { facts, demoUsers: config.mode === 'development' ? demoUsers : [] })
-  }
+  })
+  return router.routes()
 }

@@ -43,6 +43,16 @@ export function requireInput<T>(ctx: Context, schema: z.ZodType<T>): T {
 }
 
 /**
+ * Begins the answer to what cannot be accepted: the caller shows the form again.
+ *
+ * @throws InvalidInputError for clients that speak JSON
+ */
+export function refuseInput(ctx: Context, errors: Readonly<Record<string, string>>): void {
+  if (wantsJson(ctx)) throw new InvalidInputError(errors)
+  ctx.status = 422
+}
+
+/**
  * What the address says under this name; undefined unless it is there exactly once. Not by `ctx.query`, which takes time
  * quadratic in how often a name is repeated.
  */

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { demoUsers } from '../demo-users.ts'
 import { PASSWORD_BYTES } from '../passwords.ts'
 
-const TOO_LONG = 'A password may be at most 1024 bytes long.'
+const TOO_LONG = 'Use at most 1024 bytes.'
 
 // Production does not start with a demo password: nobody may choose one.
 const DEMO = demoUsers.map(({ password }): string => password)
@@ -23,16 +23,16 @@ const COMMON = new Set(
 
 /** Whatever is typed into a password field to sign in. */
 export const typedPassword = z
-  .string('Please write your password.')
-  .min(1, 'Please write your password.')
+  .string('Enter your password.')
+  .min(1, 'Enter your password.')
   .refine((password) => Buffer.byteLength(password) <= PASSWORD_BYTES, TOO_LONG)
 
 /** A new password: long enough, not one that everybody guesses; any characters at all (ASVS 6.2). */
 export const newPassword = z
-  .string('Please choose a password.')
-  .min(8, 'A password needs at least 8 characters.')
+  .string('Choose a password.')
+  .min(8, 'Use at least 8 characters.')
   .refine((password) => Buffer.byteLength(password) <= PASSWORD_BYTES, TOO_LONG)
   .refine(
     (password) => !COMMON.has(password.toLowerCase()) && !DEMO.includes(password),
-    'This password is among the first that others would guess.',
+    'This password is too easy to guess.',
   )

@@ -5,20 +5,24 @@ import type { Config } from '../config.ts'
 import { projectRoot } from '../paths.ts'
 import type { Session } from '../session/index.ts'
 import type { User } from '../users.ts'
-import { DEFAULT_DISPLAY, type Display, LANGUAGES } from './display.ts'
-import type { Feature, NavItem } from './feature.ts'
+import { browserDisplay, type Display } from './display.ts'
+import type { NavItem, OpenFeature } from './feature.ts'
 import { addFilters } from './filters.ts'
 import { takeFlashes } from './flash.ts'
-import { LAYOUT_GERMAN, type Translate, translator } from './i18n.ts'
+import type { Translate } from './i18n.ts'
+import { knownLanguage, type Language } from './languages.ts'
+import { SITE_NAME } from './site.ts'
 
 type Locals = Readonly<Record<string, unknown>>
 
 declare module 'koa' {
   interface DefaultContext {
-    /** Answers with a page. An impersonal one never touches the session, and can be cached by anybody. */
-    render: (view: string, locals?: Locals, options?: { impersonal?: boolean }) => Promise<void>
+    /** Answers with a page. An impersonal one looks as it is told and never touches the session; it has no menu. */
+    render: (view: string, locals?: Locals, options?: { impersonal?: Display }) => Promise<void>
     /** How this visitor wants pages to look. */
     display: () => Promise<Display>
+    /** What `display` found last in this request. */
+    lastDisplay?: Display
     /** A translator for this visitor's language. */
     translate: () => Promise<Translate>
   }
@@ -27,16 +31,19 @@ declare module 'koa' {
 interface Page {
   readonly display: Display
   readonly nav: readonly NavItem[]
-  readonly session: Session
+  readonly session: Session | undefined
   readonly user: User | null
 }
 
+/** What {@link rendering} puts together. */
+export interface RenderingParts {
+  readonly translations: (language: Language) => Translate
+  readonly features: readonly OpenFeature[]
+  readonly userOf: (ctx: Context) => Promise<User | null>
+}
+
 /** Puts `ctx.render`, `ctx.display` and `ctx.translate` on every request. */
-export function rendering(
-  config: Config,
-  features: readonly Feature[],
-  userOf: (ctx: Context) => Promise<User | null>,
-): Middleware {
+export function rendering(config: Config, { translations, features, userOf }: RenderingParts): Middleware {
   const environment = nunjucks.configure(join(projectRoot, 'views'), {
     autoescape: true,
     throwOnUndefined: true,
@@ -45,35 +52,33 @@ export function rendering(
     lstripBlocks: true,
   })
   addFilters(environment)
-  const german = new Map(
-    [LAYOUT_GERMAN, ...features.map((one) => one.german ?? {})].flatMap((one) => Object.entries(one)),
-  )
+  environment.addGlobal('siteName', SITE_NAME)
 
   const pageOf = async (ctx: Context): Promise<Page> => {
     const session = await ctx.session()
     const user = await userOf(ctx)
-    const language = LANGUAGES.find((known) => known === user?.language) ?? DEFAULT_DISPLAY.language
+    const asked = browserDisplay(ctx)
+    const language = knownLanguage(user?.language) ?? asked.language
     const parts = await Promise.all(features.map((feature) => feature.page?.(ctx, session) ?? {}))
-    const display: Display = Object.assign({ ...DEFAULT_DISPLAY, language }, ...parts.map((part) => part.display ?? {}))
+    const display: Display = Object.assign({ ...asked, language }, ...parts.map((part) => part.display ?? {}))
+    ctx.lastDisplay = display
     return { session, user, display, nav: parts.flatMap((part) => part.nav ?? []) }
   }
 
   return async (ctx, next) => {
     ctx.display = async () => (await pageOf(ctx)).display
-    ctx.translate = async () => translator((await ctx.display()).language, german)
-    ctx.render = async (view, locals = {}, options = {}) => {
-      const page = options.impersonal ? undefined : await pageOf(ctx)
-      const display = page?.display ?? DEFAULT_DISPLAY
-      const user = page?.user ?? null
-      const t = translator(display.language, german)
+    ctx.translate = async () => translations((await ctx.display()).language)
+    ctx.render = async (view, locals = {}, { impersonal } = {}) => {
+      const { display, nav, user, session } = impersonal === undefined ? await pageOf(ctx) : bare(impersonal)
+      const t = translations(display.language)
       const context: Record<string, unknown> = Object.assign(Object.create(null), {
         display,
         t,
-        nav: page?.nav ?? [],
+        nav,
         user: user === null ? null : { name: user.username, isStaff: user.isStaff },
-        flashes: page === undefined ? [] : takeFlashes(page.session),
+        flashes: session === undefined ? [] : takeFlashes(session),
         path: ctx.path,
-        feet: features.flatMap((feature) => feature.foot?.(display, t) ?? []),
+        footParts: features.flatMap((feature) => feature.foot?.(display, t) ?? []),
         ...locals,
       })
       ctx.type = 'html'
@@ -81,4 +86,8 @@ export function rendering(
     }
     await next()
   }
+}
+
+function bare(display: Display): Page {
+  return { display, nav: [], user: null, session: undefined }
 }

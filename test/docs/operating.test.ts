@@ -34,7 +34,7 @@ async function printed<T>(t: ExecutionContext, name: string): Promise<T> {
 test('the column of the handbook is made, filled, queried and taken back', async (t) => {
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())
-  const migration = await printed<Knex.Migration>(t, 'migrations/20270101000001_session_account.ts')
+  const migration = await printed<Knex.Migration>(t, 'migrations/session/20270101000001_session_account.ts')
   const { accountColumns, liveSessionsOf } = await printed<{
     accountColumns(data: SessionData): Record<string, string | null>
     liveSessionsOf(knex: Knex, accountId: string): Promise<number>

@@ -101,3 +101,12 @@ test("secrets rotate, attributes are the application's, and what no cookie can b
     t.throws(() => cookieTiers({ [taken]: { maxAge: 1 } }, { secrets: [SECRET] }), { instanceOf: RangeError })
   }
 })
+
+test('attributes of which no browser would make a cookie are refused at once, and SameSite=None is Secure', async (t) => {
+  const tiers = (cookie: CookieTiersOptions['cookie']) =>
+    cookieTiers({ critical: { maxAge: 60 } }, { secrets: [SECRET], ...(cookie && { cookie }) })
+  t.throws(() => tiers({ sameSite: 'None', secure: false }), { instanceOf: TypeError, message: /^cookie\.secure must/ })
+  t.throws(() => tiers({ path: 'app' }), { instanceOf: TypeError, message: /^cookie\.path must/ })
+  const { get } = await site(t, { cookie: { sameSite: 'None' } })
+  t.regex((await get('/set/critical/a?1')).set[0] ?? '', /; SameSite=None; Secure; HttpOnly$/)
+})

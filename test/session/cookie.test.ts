@@ -2,13 +2,13 @@ import test from 'ava'
 import { SessionTooLargeError } from '../../src/session/core/errors.ts'
 import {
   type CookieSettings,
-  checkCookieSettings,
   clearCookie,
   cookieValues,
   leftoverCookies,
   setCookie,
 } from '../../src/session/http/cookie.ts'
-import { START } from '../support/engine.ts'
+import { sessions } from '../../src/session/http/middleware.ts'
+import { START, testEngine } from '../support/engine.ts'
 
 const settings: CookieSettings = {
   name: 'sid',
@@ -79,21 +79,53 @@ test('a cookie that is over already says so', (t) => {
   t.regex(setCookie(settings, 'v', 0, START), /Max-Age=0; Expires=Sun, 01 Mar 2026 12:00:00 GMT/)
 })
 
-test('settings that no browser would accept are refused at start', (t) => {
-  const wrong: Partial<CookieSettings>[] = [
-    { name: 'a b' },
-    { name: '' },
-    { path: 'app' },
-    { path: '/a;b' },
-    { domain: 'a;b' },
-    { name: '__Host-sid' },
-    { name: '__Host-sid', secure: true, path: '/app' },
-    { name: '__Host-sid', secure: true, domain: 'example.com' },
-    { name: '__Secure-sid' },
-    { sameSite: 'bogus' as 'Lax' },
+test('settings of which no browser would make a cookie are refused at start, by name', (t) => {
+  const host = { ...settings, name: '__Host-sid', secure: true }
+  const wrong: [keyof CookieSettings, Partial<Record<keyof CookieSettings, unknown>>][] = [
+    ['name', { name: 'a b' }],
+    ['name', { name: '' }],
+    ['name', { name: 'sid\r\nSet-Cookie: x' }],
+    ['name', { name: undefined }],
+    ['path', { path: 'app' }],
+    ['path', { path: '/a;b' }],
+    ['path', { path: '/a\n' }],
+    ['path', { path: `/${'a'.repeat(1024)}` }],
+    ['path', { path: undefined }],
+    ['domain', { domain: 'a;b' }],
+    ['domain', { domain: '' }],
+    ['domain', { domain: 'example.com\r' }],
+    ['domain', { domain: 'https://example.com' }],
+    ['domain', { domain: 'example.com:3000' }],
+    ['secure', { secure: 'false' }],
+    ['httpOnly', { httpOnly: undefined }],
+    ['sameSite', { sameSite: 'bogus' }],
+    ['sameSite', { sameSite: 'lax' }],
+    ['secure', { sameSite: 'None' }],
+    ['secure', { name: '__Host-sid' }],
+    ['secure', { name: '__host-sid' }],
+    ['secure', { name: '__Secure-sid' }],
+    ['path', { ...host, path: '/app' }],
+    ['domain', { ...host, domain: 'example.com' }],
+    ['domain', { ...host, name: '__HOST-sid', domain: 'example.com' }],
+    ['maxSize', { maxSize: 0 }],
+    ['maxSize', { maxSize: 5000 }],
+    ['maxSize', { maxSize: Number.NaN }],
   ]
-  for (const one of wrong) t.throws(() => checkCookieSettings({ ...settings, ...one }), { instanceOf: RangeError })
-  t.notThrows(() => checkCookieSettings(host))
+  const { engine, expiry } = testEngine()
+  for (const [option, one] of wrong) {
+    const cookie = { ...settings, ...one } as CookieSettings
+    const expected = { instanceOf: TypeError, message: new RegExp(`^cookie\\.${option} must `) }
+    t.throws(() => sessions({ engine, cookie, expiry }), expected, JSON.stringify(one))
+  }
+  for (const one of [
+    host,
+    { ...settings, domain: '.example.com' },
+    { ...settings, domain: 'localhost' },
+    { ...settings, sameSite: 'None', secure: true } as const,
+    { ...settings, sameSite: false, path: '/app' } as const,
+    { ...settings, name: '__Secure-sid', secure: true, domain: 'xn--bcher-kva.example' },
+  ])
+    t.notThrows(() => sessions({ engine, cookie: one, expiry }))
 })
 
 test('leftovers are removed with few headers, whatever host and path a client names', (t) => {

@@ -3,7 +3,9 @@ import test, { type ExecutionContext } from 'ava'
 import type { Context } from 'koa'
 import { sessions } from '../../src/session/http/middleware.ts'
 import type { Session } from '../../src/session/session.ts'
-import { testEngine } from '../support/engine.ts'
+import { MemoryStore } from '../../src/session/stores/memory.ts'
+import { handle } from '../../src/session/testing/handle.ts'
+import { START, testEngine } from '../support/engine.ts'
 import { application, COOKIE, deferred, type Handler } from '../support/handlers.ts'
 import { serve } from '../support/koa.ts'
 
@@ -206,24 +208,20 @@ test('a handler that goes on without the session during an outage answers, and s
 })
 
 test('cookies that a handler sets survive beside ours', async (t) => {
-  const { get } = await application(t, {
-    '/cookies': async (ctx, session) => {
-      ctx.set('Set-Cookie', ['a=1', 'b=2'])
-      ;(await session()).set('n', 1)
-    },
+  const { headers } = await handle(async (ctx) => {
+    ctx.set('Set-Cookie', ['a=1', 'b=2'])
+    ;(await ctx.session()).set('n', 1)
   })
-  const names = (await get('/cookies')).headers.getSetCookie().map((line) => line.split('=', 1)[0])
-  t.deepEqual(names, ['a', 'b', 'sid'])
+  const names = headers['set-cookie']?.map((line) => line.split('=', 1)[0])
+  t.deepEqual(names, ['a', 'b', 'sessionid'])
 })
 
 test('a handler cannot make a personal answer cacheable by setting a cookie on it', async (t) => {
-  const { get, begin } = await application(t, {
-    '/public': async (ctx, session) => {
-      ctx.set('Cache-Control', 'public, max-age=60')
-      ;(await session()).set('n', 1)
-    },
+  const { headers } = await handle(async (ctx) => {
+    ctx.set('Cache-Control', 'public, max-age=60')
+    ;(await ctx.session()).set('n', 1)
   })
-  t.is((await get('/public', await begin())).cache, 'private, no-store')
+  t.is(headers['cache-control'], 'private, no-store')
 })
 
 test('what is written beside the session: an address that is one, a user agent that is short and clean (A-31)', async (t) => {
@@ -237,14 +235,9 @@ test('what is written beside the session: an address that is one, a user agent t
 })
 
 test('a change after the answer throws', async (t) => {
-  let late: Session | undefined
-  const { get } = await application(t, {
-    '/keep': async (_ctx, session) => {
-      late = await session()
-    },
-  })
-  await get('/keep')
-  t.throws(() => late?.set('a', 1), { message: /would be lost/ })
+  const { ctx } = await handle(async (ctx) => void (await ctx.session()))
+  const late = await ctx.session()
+  t.throws(() => late.set('a', 1), { message: /would be lost/ })
 })
 
 test('a request that failed is over: a change that comes even later throws, and Vary is said', async (t) => {
@@ -299,14 +292,11 @@ test('a session that was not waited for does not bring the process down when the
 })
 
 test('a session that grows too large is refused with 413, and stays as it was', async (t) => {
-  const { get, begin } = await application(t, {
-    '/grow': async (_ctx, session) => (await session()).set('big', 'x'.repeat(70_000)),
-  })
-  const cookie = await begin()
-  const answer = await get('/grow', cookie)
-  t.deepEqual([answer.status, answer.setCookie], [413, ''])
-  t.is((await get('/read', cookie)).text, '{"n":1}')
-  t.deepEqual([(await get('/grow')).status, (await get('/grow')).setCookie], [413, ''])
+  const grow = async (ctx: Context) => (await ctx.session()).set('big', 'x'.repeat(70_000))
+  const refused = await handle(grow, { session: { n: 1 } })
+  t.deepEqual([refused.status, refused.headers['set-cookie'], refused.session.keys()], [413, undefined, ['n']])
+  const stranger = await handle(grow)
+  t.deepEqual([stranger.status, stranger.headers['set-cookie']], [413, undefined])
 })
 
 /** The sessions with an error page around them, as applications have it, and work that goes on after the answer. */
@@ -335,3 +325,39 @@ async function besideErrors(
   t.teardown(close)
   return { origin, store, calls }
 }
+
+test('what needs a cookie, and was not saved before the headers, is an error, and leaves nothing', async (t) => {
+  const pages: Record<string, (session: Session) => Promise<void>> = {
+    '/create': async (session) => session.set('n', 1),
+    '/cycle': async (session) => session.cycleKey(),
+    '/save': async (session) => session.set('n', 2),
+    '/end': async (session) => session.flush(),
+  }
+  const errors: unknown[] = []
+  const store = new MemoryStore({ now: () => START })
+  const { engine, expiry, now } = testEngine({ store })
+  const { origin, close } = await serve(
+    async (_ctx, next) => await next().catch((error: unknown) => void errors.push(error)),
+    sessions({ engine, cookie: COOKIE, expiry, now }),
+    async (ctx) => {
+      if (ctx.path === '/begin') return (await ctx.session()).set('n', 1)
+      await pages[ctx.path]?.(await ctx.session())
+      ctx.respond = false
+      ctx.res.end('sent')
+    },
+  )
+  t.teardown(close)
+  const begun = await fetch(`${origin}/begin`)
+  const cookie = begun.headers.getSetCookie()[0]?.split(';')[0] ?? ''
+  for (const [path, sent] of [['/create'], ['/cycle', cookie], ['/save', cookie], ['/end', cookie]] as const) {
+    errors.length = 0
+    t.is(await (await fetch(origin + path, sent === undefined ? {} : { headers: { cookie: sent } })).text(), 'sent')
+    const needsCookie = path === '/create' || path === '/cycle'
+    t.deepEqual(
+      errors.map((error) => error instanceof Error && /headers were sent/.test(error.message)),
+      needsCookie ? [true] : [],
+      path,
+    )
+  }
+  t.is((await store.statistics()).total, 0)
+})

@@ -38,7 +38,7 @@ test('the migrations of the sources and of the build are the same ones', async (
     t.is(await process.ended(), 0, process.output())
     return process.output()
   }
-  const knex = ['scripts/run.mjs', 'node_modules/knex/bin/cli.js', '--knexfile', 'knexfile.ts']
+  const knex = ['scripts/run.mjs', 'knex']
   await run(...knex, 'migrate:latest')
   await run('scripts/build.mjs')
   t.regex(

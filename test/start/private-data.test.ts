@@ -8,7 +8,7 @@ import { cloneProject } from '../support/project.ts'
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const SERVER = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' }
 const COMMANDS: Record<string, string[]> = {
-  migrate: ['scripts/run.mjs', 'node_modules/knex/bin/cli.js', '--knexfile', 'knexfile.ts', 'migrate:latest'],
+  migrate: ['scripts/run.mjs', 'knex', 'migrate:latest'],
   seed: ['scripts/run.mjs', 'scripts/seed.ts'],
   sessions: ['scripts/run.mjs', 'scripts/sessions.ts', 'stats'],
 }

@@ -8,7 +8,7 @@ const tell = storiesOn(LOCAL)
 /** Holds the database's lock for writing, as a long transaction of somebody else does, while `work` is done. */
 async function withLockedDatabase<T>({ services: { knex } }: Site, work: () => Promise<T>): Promise<T> {
   return await knex.transaction(async (trx) => {
-    await trx('products').where({ id: 1 }).increment('price', 0)
+    await trx('users').where({ id: 0 }).update({ newsletter: false })
     return await work()
   })
 }
@@ -67,7 +67,7 @@ tell('a session opened within a transaction of the application: nobody waits for
     return async (ctx, next) => {
       if (ctx.path !== '/within') return await next()
       await knex.transaction(async (trx) => {
-        await trx('products').where({ id: 1 }).increment('price', 0)
+        await trx('users').where({ id: 0 }).update({ newsletter: false })
         await next()
         await pass()
       })

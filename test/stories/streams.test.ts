@@ -1,12 +1,15 @@
 import { request } from 'node:http'
 import type { ExecutionContext } from 'ava'
 import type { Context } from 'koa'
-import { type DetachedSession, openSession, type Session } from '../../src/session/index.ts'
+import { z } from 'zod'
+import { type DetachedSession, defineSlice, openSession, type Session, signOut } from '../../src/session/index.ts'
 import type { Pages, Place, Site } from './place.ts'
 import { LOCAL } from './set-ups.ts'
 import { gate, storiesOn } from './support.ts'
 
 const tell = storiesOn(LOCAL)
+
+const kept = defineSlice({ name: 'kept', schema: z.string(), default: () => '', logout: 'keep' })
 
 /** Sends the headers, as a stream or server-sent events do before the first event. */
 function sendHeaders(ctx: Context): void {
@@ -87,6 +90,99 @@ tell('what is saved before the stream begins has its cookie; what comes during i
   const later = (await stream).text.split('\n').at(-1)
   t.is(later, inCookie(site) ? 'refused' : 'done')
   t.is((await browser.get('/read')).json(), later === 'done' ? 'saved, later' : 'saved')
+})
+
+tell('a page that streams ends its session before it begins, and the cookie is taken back', async (t, place) => {
+  const site = await place.site(
+    t,
+    pagesOf(place, {
+      '/word': (session) => session.get('word') ?? 'none',
+      '/begin-kept': (session) => session.set(kept, 'still here'),
+      '/kept': (session) => session.get(kept),
+      '/stream': async (session, ctx) => {
+        if (ctx.query['rule'] === 'signOut') await signOut(session)
+        else await session.flush()
+        await session.save()
+        sendHeaders(ctx)
+        ctx.res.end('data: bye\n\n')
+        ctx.respond = false
+      },
+    }),
+  )
+  const browser = site.browser()
+  await browser.get('/begin')
+  const stream = await browser.get('/stream')
+  t.is(stream.text, 'data: bye\n\n')
+  const sent = stream.headers.getSetCookie()
+  t.is(sent.length, 1)
+  t.regex(sent[0] ?? '', /^sessionid=; Max-Age=0/)
+  t.is(await browser.cookie(), '')
+  t.is((await browser.get('/word')).json(), 'none')
+
+  await browser.get('/begin')
+  await browser.get('/begin-kept')
+  await browser.get('/stream?rule=signOut')
+  t.is((await browser.get('/word')).json(), 'none')
+  t.is((await browser.get('/kept')).json(), 'still here')
+})
+
+tell(
+  'a session that begins after another was ended, and is saved early, lives on with its changes',
+  async (t, place) => {
+    const pages = pagesOf(place, {
+      '/another': async (session) => {
+        await session.flush()
+        place.fill(session)
+        session.set('word', 'another')
+        await session.save()
+        session.update('word', (word) => `${word}, changed`)
+      },
+      '/end-at-last': async (session) => {
+        await session.flush()
+        session.set('word', 'another')
+        await session.save()
+        await session.flush()
+      },
+    })
+    const browser = (await place.site(t, pages)).browser()
+    await browser.get('/begin')
+    t.is((await browser.get('/another')).status, 200)
+    t.is((await browser.get('/read')).json(), 'another, changed')
+    await browser.get('/end-at-last')
+    t.is(await browser.cookie(), '')
+    const stranger = (await place.site(t, pages)).browser()
+    await stranger.get('/end-at-last')
+    t.is(await stranger.cookie(), '')
+  },
+)
+
+tell('once the headers are out, a session ends on the server, or the call says that it cannot', async (t, place) => {
+  const site = await place.site(
+    t,
+    pagesOf(place, {
+      '/word': (session) => session.get('word') ?? 'none',
+      '/keep': (session) => session.set(kept, 'still here'),
+      '/kept': (session) => session.get(kept),
+      '/flush': async (session, ctx) => {
+        sendHeaders(ctx)
+        return [await outcome(() => session.flush())]
+      },
+      '/sign-out': async (session, ctx) => {
+        sendHeaders(ctx)
+        return [await outcome(() => signOut(session))]
+      },
+    }),
+  )
+  const browser = site.browser()
+  await browser.get('/begin')
+  await browser.get('/keep')
+  // It would begin another session, for what is to be kept, and nobody could find that.
+  t.deepEqual((await browser.get('/sign-out')).json(), ['refused'])
+  t.is((await browser.get('/word')).json(), 'begun')
+  t.is((await browser.get('/kept')).json(), 'still here')
+  const ended = inCookie(site) ? 'refused' : 'done'
+  t.deepEqual((await browser.get('/flush')).json(), [ended])
+  t.is((await browser.get('/word')).json(), ended === 'done' ? 'none' : 'begun')
 })
 
 tell('an early save keeps its cookie where the page fails later', async (t, place) => {

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CookieJar } from 'tough-cookie'
-import { seed } from '../../scripts/seed.ts'
 import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { migrate } from '../../src/database.ts'
+import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
 
 /** The whole application on a database of its own, listening on a free port. */
@@ -37,7 +37,11 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
   await migrate(services.knex)
   await seed(services.knex, { demoUsers: true })
   await services.ready()
-  const server = createServer((await createApp(services)).callback())
+  const app = await createApp(services, env).catch(async (error: unknown) => {
+    await services.close()
+    throw error
+  })
+  const server = createServer(app.callback())
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const origin = `http://localhost:${(server.address() as AddressInfo).port}`
@@ -85,10 +89,6 @@ export class TestBrowser {
   async json(method: string, path: string, body?: unknown): Promise<Answer> {
     const headers = { accept: 'application/json', 'content-type': 'application/json' }
     return await this.#send(path, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) })
-  }
-
-  async signIn(username: string, password = `${username}-demo-password`): Promise<Answer> {
-    return await this.post('/login', { username, password })
   }
 
   /** The session cookie as `name=value`, or an empty string. */

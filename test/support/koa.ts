@@ -5,8 +5,13 @@ import Koa, { type Middleware } from 'koa'
 /** A Koa with these middlewares on a free port. Errors are answered, not printed. */
 export async function serve(...middlewares: Middleware[]): Promise<{ origin: string; close(): void }> {
   const app = new Koa()
-  app.silent = true
   for (const middleware of middlewares) app.use(middleware)
+  return await listen(app)
+}
+
+/** The application on a free port. Errors are answered, not printed. */
+export async function listen(app: Koa): Promise<{ origin: string; close(): void }> {
+  app.silent = true
   const server = app.listen(0, '127.0.0.1')
   await once(server, 'listening')
   return {

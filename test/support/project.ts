@@ -1,8 +1,13 @@
-import { cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { ExecutionContext } from 'ava'
 import { projectRoot } from '../../src/paths.ts'
+
+/** Who cleans up in the end, such as a test. */
+interface Owner {
+  teardown(work: () => Promise<void>): void
+}
 
 const PARTS = [
   'src',
@@ -10,34 +15,51 @@ const PARTS = [
   'docs',
   'public',
   'migrations',
+  'ops',
   'scripts',
   'test',
   'package.json',
+  'ava.config.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
   'knexfile.ts',
   '.env.example',
+  '.gitignore',
+  'biome.json',
 ]
 
 /** A clone of the project, without data, settings or build; its packages are borrowed. */
-export async function cloneProject(t: ExecutionContext): Promise<string> {
+export async function cloneProject(t: Owner): Promise<string> {
   const folder = await emptyFolder(t)
   await Promise.all(PARTS.map((part) => cp(join(projectRoot, part), join(folder, part), { recursive: true })))
-  await symlink(join(projectRoot, 'node_modules'), join(folder, 'node_modules'))
+  await symlink(join(projectRoot, 'node_modules'), join(folder, 'node_modules'), 'junction')
   return folder
 }
 
 /** A folder with only these packages in it. */
-export async function folderWithPackages(t: ExecutionContext, packages: readonly string[]): Promise<string> {
+export async function folderWithPackages(t: Owner, packages: readonly string[]): Promise<string> {
   const folder = await emptyFolder(t)
   for (const name of packages) {
     await mkdir(join(folder, 'node_modules', name, '..'), { recursive: true })
-    await symlink(join(projectRoot, 'node_modules', name), join(folder, 'node_modules', name))
+    // A junction is what Windows lets everybody make.
+    await symlink(join(projectRoot, 'node_modules', name), join(folder, 'node_modules', name), 'junction')
   }
   return folder
 }
 
-async function emptyFolder(t: ExecutionContext): Promise<string> {
+/** What `npm ci --omit=dev` installs, of what is installed here. */
+export async function productionPackages(): Promise<string[]> {
+  const lock: { packages: Record<string, { dev?: boolean }> } = JSON.parse(
+    await readFile(join(projectRoot, 'package-lock.json'), 'utf8'),
+  )
+  const prefix = 'node_modules/'
+  return Object.entries(lock.packages)
+    .filter(([place, { dev }]) => place.lastIndexOf(prefix) === 0 && dev !== true)
+    .map(([place]) => place.slice(prefix.length))
+    .filter((name) => existsSync(join(projectRoot, prefix, name)))
+}
+
+async function emptyFolder(t: Owner): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-project-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   return folder

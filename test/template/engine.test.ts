@@ -163,7 +163,7 @@ test('the way of one change, as the document names it, meets nothing that the se
   )
 })
 
-const FLOORS = ['core', 'caches', 'codec', 'stores', 'engines', 'top', 'http', 'index.ts']
+const FLOORS = ['core', 'caches', 'codec', 'stores', 'engines', 'top', 'http', 'index.ts', 'testing']
 
 test('imports of the engine run one way: no floor knows one above it', async (t) => {
   const root = join(projectRoot, 'src/session')

@@ -1,34 +1,53 @@
-import { readdirSync } from 'node:fs'
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { basename, join } from 'node:path'
-import test from 'ava'
-import { projectRoot } from '../../src/paths.ts'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { loadFeatures } from '../../src/features/index.ts'
+import { removeFeatures, withDependents } from '../support/features.ts'
 import { startProcess } from '../support/processes.ts'
 import { cloneProject } from '../support/project.ts'
 
-for (const feature of readdirSync(join(projectRoot, 'src/features'))) {
-  test.serial(`without ${feature}: one line less, and the rest compiles and passes`, async (t) => {
-    const folder = await cloneProject(t)
-    await rm(join(folder, 'src/features', feature), { recursive: true })
-    await rm(join(folder, 'views', feature), { recursive: true })
-    // Tests are named by the features they need.
-    for (const file of await readdir(join(folder, 'test'), { recursive: true })) {
-      if (basename(file).split(/[.+]/).includes(feature)) await rm(join(folder, 'test', file))
-      // The visits on every engine take long, and say nothing more of what was deleted.
-      else if (basename(file).startsWith('engines.')) await rm(join(folder, 'test', file))
-    }
-    const stack = await readFile(join(folder, 'src/app.ts'), 'utf8')
-    const lines = stack.split('\n').filter((line) => !line.includes(`./features/${feature}/`))
-    t.is(lines.length, stack.split('\n').length - 1)
-    await writeFile(join(folder, 'src/app.ts'), lines.join('\n'))
+async function isWhole(t: ExecutionContext, folder: string): Promise<void> {
+  const tsc = startProcess(['node_modules/typescript/bin/tsc', '--noEmit'], { cwd: folder })
+  t.is(await tsc.ended(), 0, tsc.output())
+  const biome = ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']
+  const lint = startProcess(biome, { cwd: folder })
+  t.is(await lint.ended(), 0, lint.output())
+}
 
-    const tsc = startProcess(['node_modules/typescript/bin/tsc', '--noEmit'], { cwd: folder })
-    t.is(await tsc.ended(), 0, tsc.output())
-    const ava = startProcess(
-      ['node_modules/ava/entrypoints/cli.mjs', 'test/features/*.test.ts', 'test/web/*.test.ts'],
-      { cwd: folder },
-    )
-    t.is(await ava.ended(), 0, ava.output())
-    t.regex(ava.output(), /\d+ tests passed/)
+for (const { name } of await loadFeatures()) {
+  test.serial(`without ${name}, the rest type-checks and lints`, async (t) => {
+    t.timeout(240_000)
+    const folder = await cloneProject(t)
+    await removeFeatures(folder, await withDependents(name))
+    await isWhole(t, folder)
   })
 }
+
+const TINY = `import Router from '@koa/router'
+import { defineFeature } from '../../web/feature.ts'
+
+export default defineFeature({
+  name: 'tiny',
+  open() {
+    const router = new Router()
+    router.get('/tiny', (ctx) => {
+      ctx.body = 'A sentence without German.'
+    })
+    return { routes: router.routes() }
+  },
+})
+`
+
+test.serial('a feature without views, style, seed, migrations or German breaks nothing', async (t) => {
+  t.timeout(240_000)
+  const folder = await cloneProject(t)
+  await mkdir(join(folder, 'src/features/tiny'))
+  await writeFile(join(folder, 'src/features/tiny/index.ts'), TINY)
+  const registry = join(folder, 'src/features/index.ts')
+  const line = /( {2}\(\) => import\('\.\/\w+\/index\.ts'\),\n)(?=\])/
+  await writeFile(registry, (await readFile(registry, 'utf8')).replace(line, "$1  () => import('./tiny/index.ts'),\n"))
+  await isWhole(t, folder)
+  const files = ['test/features/registry.test.ts', 'test/web/translations.test.ts', 'test/web/http.test.ts']
+  const ava = startProcess(['node_modules/ava/entrypoints/cli.mjs', ...files], { cwd: folder })
+  t.is(await ava.ended(), 0, ava.output())
+})

@@ -8,24 +8,23 @@ import type { Engine } from '../../session/engines/engine.ts'
 import { NotSupportedError } from '../../session/stores/store.ts'
 import type { User } from '../../users.ts'
 import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
-import type { Feature } from '../../web/feature.ts'
-import { flash } from '../../web/flash.ts'
-import { InvalidInputError, inQuery, readInput, wantsJson } from '../../web/input.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
+import { inQuery, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { ownPath } from '../../web/next-path.ts'
 import { newPassword, typedPassword } from '../../web/password-field.ts'
+import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
-import { german } from './german.ts'
 
-// One sentence for both, or it would tell which names exist (A-26).
+// One sentence for both, or it would tell which names exist.
 const WRONG = 'Username or password is wrong.'
 
 const CHANGED_MEANWHILE =
-  'Your password or account was changed by another request at the same moment, so this one changed nothing. Please sign in again.'
+  'Your password or account was changed by another request at the same time, so nothing was changed here. Please sign in again.'
 
 const signInForm = z.object({
   username: z
-    .string('Please write your username.')
-    .min(1, 'Please write your username.')
+    .string('Enter your username.')
+    .min(1, 'Enter your username.')
     .max(150, WRONG)
     // PostgreSQL fails on a NUL instead of finding nothing.
     .regex(/^\P{Cc}*$/u, WRONG),
@@ -34,18 +33,22 @@ const signInForm = z.object({
 })
 
 const passwordForm = z
-  .object({ current: typedPassword, password: newPassword, repeat: z.string('Please repeat the password.') })
-  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords differ.' })
+  .object({ current: typedPassword, password: newPassword, repeat: z.string('Repeat the password.') })
+  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords do not match.' })
+
+export default defineFeature({ name: 'account', open: account })
 
 /** Sign in, sign out, who am I, and a new password. */
-export default function account(services: Services): Feature {
+function account(services: Services): OpenFeature {
   const { users, engine } = services
   const perName = new Throttle({ attempts: 10, within: 300 })
   const perAddress = new Throttle({ attempts: 50, within: 300 })
   const router = new Router()
 
   router.get('/login', async (ctx) => {
-    if ((await currentUser(ctx, services)) !== null) return go(ctx, ownPath(inQuery(ctx, 'next'), '/account'))
+    if ((await currentUser(ctx, services)) !== null) {
+      return await seeOther(ctx, ownPath(inQuery(ctx, 'next'), '/account'))
+    }
     await showSignIn(ctx, {
       next: ownPath(inQuery(ctx, 'next'), ''),
       signedOut: inQuery(ctx, 'signed-out') !== undefined,
@@ -70,15 +73,10 @@ export default function account(services: Services): Feature {
     await signInUser(ctx, services, user)
     services.log.info({ user: user.id }, 'signed in')
     if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
-    else go(ctx, ownPath(next, '/account'))
+    else await seeOther(ctx, ownPath(next, '/account'))
   })
 
-  router.post('/logout', async (ctx) => {
-    await signOutUser(ctx)
-    ctx.set('Clear-Site-Data', '"cache", "storage"')
-    if (wantsJson(ctx)) ctx.body = { ok: true }
-    else go(ctx, '/login?signed-out')
-  })
+  router.post('/logout', async (ctx) => await signOutUser(ctx))
 
   router.get('/account', async (ctx) => {
     const user = await requireUser(ctx, services)
@@ -105,7 +103,7 @@ export default function account(services: Services): Feature {
     }
     await perName.attempt(ctx, `password ${user.id}`)
     if (!(await passwordMatches(input.values.current, user.passwordHash))) {
-      return await refusePassword(ctx, { current: 'This is not your password.' })
+      return await refusePassword(ctx, { current: 'This password is wrong.' })
     }
     const changed = await users.changePassword(user, input.values.password)
     if (changed === undefined) return ctx.throw(409, CHANGED_MEANWHILE)
@@ -115,21 +113,12 @@ export default function account(services: Services): Feature {
     await session.save()
     await endOthers(engine, user.id, session.id)
     services.log.info({ user: user.id }, 'password changed, other sessions ended')
-    if (wantsJson(ctx)) {
-      ctx.body = { ok: true }
-      return
-    }
-    await flash(
-      ctx,
-      'done',
-      (await ctx.translate())('Your password is changed, and your other devices are signed out.'),
-    )
-    go(ctx, '/account')
+    if (wantsJson(ctx)) ctx.body = { ok: true }
+    else await seeOther(ctx, '/account', 'Your password has been changed, and your other devices are signed out.')
   })
 
   return {
     routes: router.routes(),
-    german,
     page: (_ctx, session) => ({
       nav: [
         session.userId === null
@@ -173,18 +162,11 @@ async function showSignIn(ctx: Context, { next = '', username = '', signedOut = 
 }
 
 async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {
-  if (wantsJson(ctx)) throw new InvalidInputError(errors)
-  ctx.status = 422
+  refuseInput(ctx, errors)
   await showSignIn(ctx, { next: ownPath(typed['next'], ''), username: typed['username'] ?? '', errors })
 }
 
 async function refusePassword(ctx: Context, errors: Readonly<Record<string, string>>): Promise<void> {
-  if (wantsJson(ctx)) throw new InvalidInputError(errors)
-  ctx.status = 422
+  refuseInput(ctx, errors)
   await ctx.render('account/password.njk', { errors })
-}
-
-function go(ctx: Context, path: string): void {
-  ctx.redirect(path)
-  ctx.status = 303
 }

@@ -3,13 +3,13 @@ import { z } from 'zod'
 import { defineSlice } from '../../session/index.ts'
 import { InvalidInputError } from '../../web/input.ts'
 
-export const MOST_OF_ONE = 99
-export const MOST_LINES = 100
+export const MAX_QUANTITY = 99
+export const MAX_LINES = 100
 
 const cartSchema = z.object({
   // Made with the first line, used up by the order: two check-outs of one cart are one order.
   token: z.string().max(64).nullable(),
-  quantities: z.record(z.string().regex(/^\d{1,9}$/), z.int().min(1).max(MOST_OF_ONE)),
+  quantities: z.record(z.string().regex(/^\d{1,9}$/), z.int().min(1).max(MAX_QUANTITY)),
 })
 
 export type Cart = z.infer<typeof cartSchema>
@@ -43,10 +43,10 @@ export function addToCart(cart: Cart, productId: number, quantity: number, token
 
 /** @throws CartFullError; nothing is changed then */
 export function setInCart(cart: Cart, productId: number, quantity: number, token: string): Cart {
-  if (quantity > MOST_OF_ONE) throw new CartFullError('At most 99 of one product fit into the cart.')
+  if (quantity > MAX_QUANTITY) throw new CartFullError('You can order at most 99 of one product.')
   const quantities = { ...cart.quantities, [productId]: quantity }
-  if (Object.keys(quantities).length > MOST_LINES)
-    throw new CartFullError('At most 100 different products fit into the cart.')
+  if (Object.keys(quantities).length > MAX_LINES)
+    throw new CartFullError('Your cart can hold at most 100 different products.')
   return { token: cart.token ?? token, quantities }
 }
 
@@ -85,7 +85,7 @@ export function newCheckoutToken(): string {
  */
 function mergeCarts(mine: Cart, theirs: Cart, base: Cart): Cart {
   const ids = new Set([...Object.keys(theirs.quantities), ...Object.keys(mine.quantities)])
-  const entries = [...ids].slice(0, MOST_LINES).map((id): [string, number] => {
+  const entries = [...ids].slice(0, MAX_LINES).map((id): [string, number] => {
     const [my, their, old] = [mine, theirs, base].map((cart) => cart.quantities[id] ?? 0) as [number, number, number]
     if (my === old) return [id, their]
     return [id, their === old ? my : Math.max(my, their)]

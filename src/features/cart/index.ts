@@ -3,9 +3,9 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import { requireUser } from '../../web/current-user.ts'
-import type { Feature } from '../../web/feature.ts'
-import { flash } from '../../web/flash.ts'
-import { InvalidInputError, inQuery, readInput, requireInput, wantsJson } from '../../web/input.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
+import { inQuery, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
+import { seeOther } from '../../web/redirect.ts'
 import {
   addToCart,
   afterOrder,
@@ -17,10 +17,9 @@ import {
   setInCart,
 } from './cart.ts'
 import { Catalog } from './catalog.ts'
-import { german } from './german.ts'
 import { Orders } from './orders.ts'
 
-const HOW_MANY = 'Write a whole number from 1 to 99.'
+const HOW_MANY = 'Enter a whole number from 1 to 99.'
 // Text must be digits alone: Number() would also take " 1", "0x10" and "1e1".
 const whole = (message: string) =>
   z.union(
@@ -33,14 +32,16 @@ const whole = (message: string) =>
     ],
     message,
   )
-const productId = whole('There is no such product.')
+const productId = whole('This product does not exist.')
 const quantity = whole(HOW_MANY).pipe(z.int(HOW_MANY).min(1, HOW_MANY).max(99, HOW_MANY))
 const addition = z.object({ productId, quantity: quantity.default(1) })
 const change = z.object({ quantity })
-const confirmation = z.object({ total: whole('Please look at the cart again.').optional() })
+const confirmation = z.object({ total: whole('Please check your cart.').optional() })
+
+export default defineFeature({ name: 'cart', open: cart })
 
 /** A shop: products, a cart in the session or the account, and check-out to an order, exactly once. */
-export default function cart(services: Services): Feature {
+function cart(services: Services): OpenFeature {
   const catalog = new Catalog(services.knex)
   const orders = new Orders(services.knex, services.users)
   const router = new Router()
@@ -51,9 +52,7 @@ export default function cart(services: Services): Feature {
       ctx.body = { lines: lines.map(({ name: _name, ...line }) => line), total }
       return
     }
-    if (message !== undefined) await flash(ctx, 'done', (await ctx.translate())(message))
-    ctx.redirect('/cart')
-    ctx.status = 303
+    await seeOther(ctx, '/cart', message)
   }
 
   const changeCart = async (ctx: Context, by: (cart: Cart) => Cart) => {
@@ -74,8 +73,7 @@ export default function cart(services: Services): Feature {
   }
 
   const refuse = async (ctx: Context, errors: Readonly<Record<string, string>>) => {
-    if (wantsJson(ctx)) throw new InvalidInputError(errors)
-    ctx.status = 422
+    refuseInput(ctx, errors)
     await showCart(ctx, errors)
   }
 
@@ -96,10 +94,10 @@ export default function cart(services: Services): Feature {
     const input = readInput(ctx, addition)
     if (!input.ok) return await refuse(ctx, input.errors)
     const { productId: id, quantity: count } = input.values
-    if (!(await catalog.has(id))) return await refuse(ctx, { productId: 'There is no such product.' })
+    if (!(await catalog.has(id))) return await refuse(ctx, { productId: 'This product does not exist.' })
     const token = newCheckoutToken()
     if (await changeCart(ctx, (current) => addToCart(current, id, count, token)))
-      await answer(ctx, 'It is in your cart.')
+      await answer(ctx, 'Added to your cart.')
   })
 
   router.post('/cart/items/:productId', async (ctx) => {
@@ -109,18 +107,18 @@ export default function cart(services: Services): Feature {
     if (!(await catalog.has(id))) ctx.throw(404)
     const token = newCheckoutToken()
     const set = (current: Cart) => setInCart(current, id, input.values.quantity, token)
-    if (await changeCart(ctx, set)) await answer(ctx, 'The cart is changed.')
+    if (await changeCart(ctx, set)) await answer(ctx, 'Your cart has been updated.')
   })
 
   router.post('/cart/items/:productId/remove', async (ctx) => {
     const id = inPath(ctx)
     await changeCart(ctx, (current) => removeFromCart(current, [id]))
-    await answer(ctx, 'It is out of your cart.')
+    await answer(ctx, 'Removed from your cart.')
   })
 
   router.post('/cart/clear', async (ctx) => {
     ;(await ctx.session()).delete(cartSlice)
-    await answer(ctx, 'The cart is empty.')
+    await answer(ctx, 'Your cart is empty.')
   })
 
   router.post('/cart/checkout', async (ctx) => {
@@ -129,22 +127,17 @@ export default function cart(services: Services): Feature {
     const session = await ctx.session()
     const { token, quantities } = session.get(cartSlice)
     const { lines, total } = await catalog.priced({ token, quantities })
-    if (token === null || lines.length === 0) return await refuse(ctx, { cart: 'The cart is empty.' })
+    if (token === null || lines.length === 0) return await refuse(ctx, { cart: 'Your cart is empty.' })
     const shown = requireInput(ctx, confirmation).total
     if (shown !== undefined && shown !== total) {
-      return await refuse(ctx, { total: 'Prices have changed. Please look at the cart again.' })
+      return await refuse(ctx, { total: 'Prices have changed. Please check your cart.' })
     }
     const next = newCheckoutToken()
     session.update(cartSlice, (current) => afterOrder(current, { token, lines, next }))
     const { order, first } = await session.saveAccount((change) => orders.place(change, token, lines))
     if (first) await notify(ctx, order.id)
-    if (wantsJson(ctx)) {
-      ctx.body = { id: order.id, total: order.total, lines: order.lines }
-      return
-    }
-    await flash(ctx, 'done', (await ctx.translate())('Thank you! Your order is placed.'))
-    ctx.redirect(`/orders/${order.id}`)
-    ctx.status = 303
+    if (wantsJson(ctx)) ctx.body = { id: order.id, total: order.total, lines: order.lines }
+    else await seeOther(ctx, `/orders/${order.id}`, 'Thank you! Your order is placed.')
   })
 
   router.get('/orders/:id', async (ctx) => {
@@ -167,7 +160,6 @@ export default function cart(services: Services): Feature {
 
   return {
     routes: router.routes(),
-    german,
     page: (_ctx, session) => {
       const badge = Object.values(session.get(cartSlice).quantities).reduce((sum, count) => sum + count, 0)
       return {

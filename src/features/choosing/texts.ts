@@ -1,4 +1,4 @@
-import type { Language } from '../../web/display.ts'
+import type { Language } from '../../web/languages.ts'
 
 /** The headings of the tables, by what stands below them. */
 export const COLUMNS = {

@@ -5,19 +5,18 @@ import { passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { User } from '../../users.ts'
 import { provedAt, renewSignIn, requireUser, signOutUser } from '../../web/current-user.ts'
-import type { Feature } from '../../web/feature.ts'
-import { flash } from '../../web/flash.ts'
-import { InvalidInputError, inQuery, readInput, wantsJson } from '../../web/input.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
+import { inQuery, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
+import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
-import { german } from './german.ts'
 import { type Device, devicesOf } from './list.ts'
 import { deviceKind } from './recognise.ts'
 
 const PAGE = '/account/sessions'
 const RECENT = 10 * 60_000
 const HOUR = 3600
-const GONE = 'This device is not on the list any more.'
+const GONE = 'This device is no longer on the list.'
 
 const confirmation = z.object({ password: typedPassword.optional() })
 const pageNumber = z
@@ -33,8 +32,10 @@ interface Asked {
   readonly device?: string
 }
 
+export default defineFeature({ name: 'devices', requires: ['account'], open: devices })
+
 /** Where a user is signed in, and an end to one of these sessions or to all the others. */
-export default function devices(services: Services): Feature {
+function devices(services: Services): OpenFeature {
   const { engine, config, log } = services
   const perUser = new Throttle({ attempts: 10, within: 300 })
   const router = new Router()
@@ -76,7 +77,7 @@ export default function devices(services: Services): Feature {
     // A session that the cookie alone holds was ended with the others, and goes on as a sign-in of its own.
     await session.cycleKey({ restartClock: true })
     log.info({ user: user.id }, 'other sessions ended')
-    await answer(ctx, (await ctx.translate())('All other devices are signed out.'))
+    await answer(ctx, 'All other devices are signed out.')
   })
 
   router.post(`${PAGE}/:id/end`, async (ctx) => {
@@ -85,13 +86,12 @@ export default function devices(services: Services): Feature {
     const { listed } = await engine.listUser(user.id, (await ctx.session()).id)
     const chosen = listed.find(({ id }) => id === ctx['params'].id)
     if (chosen === undefined) return ctx.throw(404, GONE)
-    if (chosen.current) return await signOutHere(ctx)
-    const t = await ctx.translate()
-    const device = deviceKind(chosen.userAgent, t).name
+    if (chosen.current) return await signOutUser(ctx)
+    const device = deviceKind(chosen.userAgent, await ctx.translate()).name
     if (!(await isProved(ctx, user, { action: ctx.path, device }))) return
     if (!(await engine.endOne(user.id, chosen.id))) ctx.throw(404, GONE)
     log.info({ user: user.id }, 'one other session ended')
-    await answer(ctx, t('{device} is signed out.', { device }))
+    await answer(ctx, '{device} is signed out.', { device })
   })
 
   /** Whether the password was given lately, or is with this request; asks for it where it is not. */
@@ -104,23 +104,15 @@ export default function devices(services: Services): Feature {
     if (password === undefined) return await askForPassword(ctx, asked)
     await perUser.attempt(ctx, user.id)
     if (!(await passwordMatches(password, user.passwordHash))) {
-      return await refuse(ctx, asked, { password: 'This is not your password.' })
+      return await refuse(ctx, asked, { password: 'This password is wrong.' })
     }
     await perUser.forget(user.id)
     await renewSignIn(ctx, services, user)
     return true
   }
 
-  async function signOutHere(ctx: Context): Promise<void> {
-    await signOutUser(ctx)
-    ctx.set('Clear-Site-Data', '"cache", "storage"')
-    if (wantsJson(ctx)) ctx.body = { ok: true }
-    else go(ctx, '/login?signed-out')
-  }
-
   return {
     routes: router.routes(),
-    german,
     page: (_ctx, session) =>
       session.userId === null ? {} : { nav: [{ href: PAGE, label: 'Devices', place: 'account-page' }] },
   }
@@ -143,8 +135,7 @@ async function askForPassword(ctx: Context, asked: Asked): Promise<false> {
 }
 
 async function refuse(ctx: Context, asked: Asked, errors: Readonly<Record<string, string>>): Promise<false> {
-  if (wantsJson(ctx)) throw new InvalidInputError(errors)
-  ctx.status = 422
+  refuseInput(ctx, errors)
   return await showForm(ctx, asked, errors)
 }
 
@@ -160,17 +151,8 @@ function wantedPage(ctx: Context): number {
   return input.ok ? input.values.page : 1
 }
 
-async function answer(ctx: Context, message: string): Promise<void> {
-  if (wantsJson(ctx)) {
-    ctx.body = { ok: true }
-    return
-  }
-  await flash(ctx, 'done', message)
+async function answer(ctx: Context, message: string, values?: Readonly<Record<string, string>>): Promise<void> {
   const page = wantedPage(ctx)
-  go(ctx, page > 1 ? `${PAGE}?page=${page}` : PAGE)
-}
-
-function go(ctx: Context, path: string): void {
-  ctx.redirect(path)
-  ctx.status = 303
+  if (wantsJson(ctx)) ctx.body = { ok: true }
+  else await seeOther(ctx, page > 1 ? `${PAGE}?page=${page}` : PAGE, message, values)
 }

@@ -1,27 +1,27 @@
 import type { Translate } from '../../web/i18n.ts'
 import type { Format } from './formats.ts'
-import type { Told } from './requests.ts'
+import type { RequestRecord } from './requests.ts'
 
 /** Whether the answer has, or will have, a cookie, and what each of its attributes is for. */
-export function cookieTexts({ explanation, sent }: Told, t: Translate, format: Format): string[] {
+export function cookieTexts({ explanation, sent }: RequestRecord, t: Translate, format: Format): string[] {
   const { decision, opening, live, settled } = explanation
   if (decision === undefined || decision.cookie === 'none') {
-    if (opening === undefined) return [t('Not sent: nobody asked for a session.')]
+    if (opening === undefined) return [t('Not sent: the page did not ask for a session.')]
     if (live !== undefined || opening.failed !== undefined) return [t('Not sent: the browser keeps the one it has.')]
-    if (opening.cookies === 0) return [t('Not sent: there is no session to hand out.')]
-    return [t('Neither sent nor taken back: a late answer must not delete the cookie of a newer sign-in.')]
+    if (opening.cookies === 0) return [t('Not sent: there is no session.')]
+    return [t('Neither sent nor deleted: a late response must not delete the cookie of a newer sign-in.')]
   }
   if (settled && sent === undefined) return [t('Not sent: nothing was written.')]
   const attributes = (sent?.attributes ?? []).map((attribute) => attributeText(attribute, t, format))
-  if (decision.cookie === 'clear') return [t('Taken back: the session was ended.'), ...attributes]
+  if (decision.cookie === 'clear') return [t('Deleted: the session was ended.'), ...attributes]
   return [setText(explanation, t), ...attributes, ...(sent === undefined ? [] : missingTexts(sent.attributes, t))]
 }
 
-function setText({ decision, live, engine }: Told['explanation'], t: Translate): string {
+function setText({ decision, live, engine }: RequestRecord['explanation'], t: Translate): string {
   if (decision?.write === 'create') return t('Sent: the session is new.')
   if (decision?.write === 'cycle') return t('Sent: the session has a new key.')
   return live?.inCookie || engine === 'signed_cookies'
-    ? t('Sent: it holds the session.')
+    ? t('Sent: it contains the session.')
     : t('Sent again, so that the browser keeps it as long as the session lives.')
 }
 
@@ -40,18 +40,18 @@ function meaningOf(name: string, value: string, t: Translate, format: Format): s
     case 'Expires':
       return t('the same for old browsers')
     case 'Path':
-      return t('it goes to every page under this path')
+      return t('it is sent to every page under this path')
     case 'Domain':
-      return t('it goes to this domain and all below it')
+      return t('it is sent to this domain and its subdomains')
     case 'SameSite':
-      if (value === 'None') return t('requests from other sites bring it along')
+      if (value === 'None') return t('it is sent with requests from other sites')
       return value === 'Lax'
-        ? t('of what other sites send, only links bring it along')
-        : t('nothing that other sites send brings it along')
+        ? t('from other sites, it is sent with links only')
+        : t('it is never sent with requests from other sites')
     case 'Secure':
-      return t('it travels over HTTPS only')
+      return t('it is sent over HTTPS only')
     case 'HttpOnly':
-      return t('no script of the page can read it')
+      return t('scripts on the page cannot read it')
     default:
       return undefined
   }
@@ -61,27 +61,27 @@ function missingTexts(attributes: readonly string[], t: Translate): string[] {
   const has = (name: string) => attributes.some((one) => one === name || one.startsWith(`${name}=`))
   return [
     ...(has('Max-Age') ? [] : [t('No Max-Age: it ends with the browser.')]),
-    ...(has('Secure') ? [] : [t('No Secure: it travels over plain HTTP too, which is for development only.')]),
-    ...(has('HttpOnly') ? [] : [t('No HttpOnly: any script of the page can read it.')]),
+    ...(has('Secure') ? [] : [t('No Secure: it is sent over plain HTTP too, which is for development only.')]),
+    ...(has('HttpOnly') ? [] : [t('No HttpOnly: scripts on the page can read it.')]),
   ]
 }
 
 /** What tells caches whose answer this is. */
-export function headerTexts({ explanation, vary, cacheControl }: Told, t: Translate): string[] {
+export function headerTexts({ explanation, vary, cacheControl }: RequestRecord, t: Translate): string[] {
   const { decision, opening, settled } = explanation
   const varies = settled ? /\bcookie\b/i.test(vary) : opening !== undefined
   const cache = settled || cacheControl !== '' ? cacheControl : decision?.personal ? 'private, no-store' : ''
   return [
     varies
-      ? t('Vary: Cookie, because the answer depends on the session.')
-      : t('No Vary: Cookie: nobody asked for the session, so the answer is the same for everybody.'),
+      ? t('Vary: Cookie, because the response depends on the session.')
+      : t('No Vary: Cookie: the page did not ask for the session, so the response is the same for everybody.'),
     cacheText(cache, decision?.personal ?? false, t),
   ]
 }
 
 function cacheText(value: string, personal: boolean, t: Translate): string {
-  if (value === '') return t('No Cache-Control: the answer is nobody’s own.')
+  if (value === '') return t('No Cache-Control: the response is not personal.')
   return personal
-    ? t('Cache-Control: {value}, because it is for this visitor alone.', { value })
-    : t('Cache-Control: {value}, as the page itself says.', { value })
+    ? t('Cache-Control: {value}, because it is for this visitor only.', { value })
+    : t('Cache-Control: {value}, as set by the page.', { value })
 }

@@ -1,16 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import Router from '@koa/router'
 import type { Services } from '../../services.ts'
-import type { Feature } from '../../web/feature.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { wantsJson } from '../../web/input.ts'
-import { german } from './german.ts'
-import { History, Request, type Told } from './requests.ts'
+import { History, Request, type RequestRecord } from './requests.ts'
 import { Explainer } from './rows.ts'
 
 const PAGE = '/session'
 
-/** In development: what became of the session, at the foot of every page, on a page of its own and in Server-Timing. */
-export default function explained(services: Services): Feature {
+export default defineFeature({ name: 'explained', open: explained })
+
+/** In development: what became of the session, at the foot of every page, on a separate page and in Server-Timing. */
+function explained(services: Services): OpenFeature {
   const { config } = services
   const router = new Router()
   if (config.mode !== 'development') return { routes: router.routes() }
@@ -33,33 +34,32 @@ export default function explained(services: Services): Feature {
 
   return {
     routes: router.routes(),
-    german,
     outermost: async (ctx, next) => {
       const request = new Request(ctx, config.session.cookie.name)
       await requests.run(request, next)
-      const told = request.tell()
-      ctx.set('Server-Timing', serverTiming(request, told))
+      const record = request.tell()
+      ctx.set('Server-Timing', serverTiming(request, record))
       // Looking at the list must not push out what is looked for.
-      if (told !== undefined && ctx.path !== PAGE) history.add(told)
+      if (record !== undefined && ctx.path !== PAGE) history.add(record)
     },
     explain: (_ctx, explanation) => {
       const request = requests.getStore()
       if (request !== undefined) request.explain = explanation
     },
     foot: (display, t) => {
-      const told = requests.getStore()?.tell()
-      if (told === undefined) return undefined
+      const record = requests.getStore()?.tell()
+      if (record === undefined) return undefined
       const explainer = new Explainer(config, display, t)
-      return { view: 'explained/panel.njk', summary: explainer.summary(told), rows: explainer.short(told) }
+      return { view: 'explained/panel.njk', summary: explainer.summary(record), rows: explainer.short(record) }
     },
   }
 }
 
 /** What the browser's tools show beside a request; milliseconds (W3C Server Timing). */
-function serverTiming({ milliseconds }: Request, told: Told | undefined): string {
+function serverTiming({ milliseconds }: Request, record: RequestRecord | undefined): string {
   const entry = (name: string, value: number, description?: string) =>
     `${name};dur=${value.toFixed(1)}${description === undefined ? '' : `;desc="${description}"`}`
-  const { opening, writing, decision, engine } = told?.explanation ?? {}
+  const { opening, writing, decision, engine } = record?.explanation ?? {}
   return [
     ...(opening === undefined ? [] : [entry('session-load', opening.milliseconds, engine)]),
     ...(writing === undefined || decision?.write === 'none'

@@ -1,22 +1,22 @@
 import type { Services } from '../../services.ts'
 import type { SessionEvent } from '../../session/core/events.ts'
 import type { Translate } from '../../web/i18n.ts'
-import type { Told } from './requests.ts'
+import type { RequestRecord } from './requests.ts'
 
 /** Where the session came from, or why there is none. */
 export function originText(
-  { explanation: { opening, live, engine }, events }: Told,
+  { explanation: { opening, live, engine }, events }: RequestRecord,
   { migratingFrom }: Services['config']['session'],
   t: Translate,
 ): string {
-  if (opening === undefined) return t('Not at all: the page has not asked for the session.')
+  if (opening === undefined) return t('Not loaded: the page did not ask for the session.')
   const { cookies, failed, suspicion, detail = '' } = opening
   if (failed !== undefined) return t('The storage did not answer ({error}).', { error: failed })
   if (cookies === 0) return t('None: the browser sent no cookie.')
   if (!opening.live) return nowhere(suspicion, detail, t)
   const loads = events.filter((event) => event.type === 'operation' && event.operation === 'load')
   if (migratingFrom !== undefined && loads.length > 1) {
-    return t('From {engine}, which sessions are leaving.', { engine: migratingFrom.engine })
+    return t('From {engine}, which sessions are migrated from.', { engine: migratingFrom.engine })
   }
   // Ended by now, it came from wherever the others come from.
   if (live?.inCookie || engine === 'signed_cookies') return t('From the cookie itself.')
@@ -30,13 +30,13 @@ function nowhere(suspicion: string | undefined, detail: string, t: Translate): s
     case 'malformed-cookie':
       return t('None: the cookie does not look like a session key.')
     case 'unknown-key':
-      return t('None: no session has this key. It has expired, was ended, or never was.')
+      return t('None: no session has this key. It has expired, was ended, or never existed.')
     case 'undecodable':
-      return t('None: what the cookie leads to cannot be read ({detail}).', { detail })
+      return t('None: the data for this cookie cannot be read ({detail}).', { detail })
     case 'revoked':
       return t('None: the session in the cookie was signed out.')
     default:
-      return t('None: the session in the cookie is over.')
+      return t('None: the session in the cookie has ended.')
   }
 }
 
@@ -55,6 +55,7 @@ function fromCache(events: readonly SessionEvent[], t: Translate): string | unde
 function fromStore(engine: string, t: Translate): string {
   if (engine === 'file') return t('From a file.')
   if (engine === 'cache') return t('From the cache.')
-  if (engine === 'hybrid') return t('From its record in the database, where it went when the cookie was too small.')
+  if (engine === 'hybrid')
+    return t('From its record in the database, where it was moved when the cookie was too small.')
   return t('From the database.')
 }

@@ -5,7 +5,7 @@ import { cookieValues } from '../../session/http/cookie.ts'
 import type { Explanation } from '../../session/index.ts'
 
 /** One request as far as its session goes. Holds no cookie, no key and no value. */
-export interface Told {
+export interface RequestRecord {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly method: string
@@ -48,7 +48,7 @@ export class Request {
   }
 
   /** Undefined for what was answered without ever coming near a session. */
-  tell(): Told | undefined {
+  tell(): RequestRecord | undefined {
     if (this.explain === undefined) return undefined
     const { method, path, response, req } = this.#ctx
     const explanation = this.explain()
@@ -69,7 +69,7 @@ export class Request {
     }
   }
 
-  #sent(): Told['sent'] {
+  #sent(): RequestRecord['sent'] {
     const lines = [this.#ctx.response.headers['set-cookie'] ?? []].flat()
     const line = lines.findLast((one) => one.startsWith(`${this.#cookieName}=`))
     if (line === undefined) return undefined
@@ -88,18 +88,18 @@ const REQUESTS = 10
 
 /** The last requests of the last sessions, newest first. A session is known by the hashes of the cookies it has had. */
 export class History {
-  readonly #byCookie = new Map<string, Told[]>()
+  readonly #byCookie = new Map<string, RequestRecord[]>()
 
-  of(cookie: Masked | undefined): readonly Told[] {
+  of(cookie: Masked | undefined): readonly RequestRecord[] {
     return this.#byCookie.get(cookie?.hash ?? '') ?? []
   }
 
-  add(told: Told): void {
+  add(record: RequestRecord): void {
     // A cookie that was taken back is empty, and so is everybody else's.
-    const cookies = [told.received, told.sent].filter((cookie) => cookie !== undefined && !cookie.cleared)
+    const cookies = [record.received, record.sent].filter((cookie) => cookie !== undefined && !cookie.cleared)
     const hashes = cookies.flatMap((cookie) => cookie?.hash ?? [])
     const requests = hashes.map((one) => this.#byCookie.get(one)).find((known) => known !== undefined) ?? []
-    requests.unshift(told)
+    requests.unshift(record)
     requests.length = Math.min(requests.length, REQUESTS)
     for (const one of hashes) {
       this.#byCookie.delete(one)

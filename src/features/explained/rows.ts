@@ -4,7 +4,7 @@ import type { Translate } from '../../web/i18n.ts'
 import { cookieTexts, headerTexts } from './answer.ts'
 import { type Format, formats } from './formats.ts'
 import { originText } from './origin.ts'
-import type { Masked, Told } from './requests.ts'
+import type { Masked, RequestRecord } from './requests.ts'
 import { changedTexts, noticedTexts, savedTexts } from './saving.ts'
 
 /** What is said of one thing, in one or more lines. */
@@ -28,14 +28,14 @@ export class Explainer {
   }
 
   /** Title of a request in a list. */
-  title({ at, method, path, status }: Told): { time: string; text: string } {
+  title({ at, method, path, status }: RequestRecord): { time: string; text: string } {
     return { time: this.#format.clock(at), text: `${method} ${path}${status === undefined ? '' : ` · ${status}`}` }
   }
 
   /** Few words for a closed panel. */
-  summary({ explanation: { opening, live, bytes, decision, writing } }: Told): string {
-    if (opening === undefined) return this.#t('not asked for')
-    if (opening.failed !== undefined) return this.#t('the storage is out')
+  summary({ explanation: { opening, live, bytes, decision, writing } }: RequestRecord): string {
+    if (opening === undefined) return this.#t('not used')
+    if (opening.failed !== undefined) return this.#t('the storage is down')
     const state = live === undefined ? this.#t('none') : this.#format.bytes(bytes)
     const write = decision === undefined || decision.write === 'none' ? 'nothing to save' : 'will be saved'
     if (writing?.failed !== undefined) return `${state}, ${this.#t('not saved')}`
@@ -43,46 +43,46 @@ export class Explainer {
   }
 
   /** What every page says at its foot. */
-  short(told: Told): Row[] {
-    const [sending = ''] = cookieTexts(told, this.#t, this.#format)
-    return this.#request(told, [[this.#t('Cookie'), [sending]]])
+  short(record: RequestRecord): Row[] {
+    const [sending = ''] = cookieTexts(record, this.#t, this.#format)
+    return this.#request(record, [[this.#t('Cookie'), [sending]]])
   }
 
   /** The same of an earlier request, with all that was sent. */
-  earlier(told: Told): Row[] {
+  earlier(record: RequestRecord): Row[] {
     const t = this.#t
-    return this.#request(told, [
-      [t('Cookie'), [...cookieTexts(told, t, this.#format), ...this.#marks(told)]],
-      [t('Headers'), headerTexts(told, t)],
+    return this.#request(record, [
+      [t('Cookie'), [...cookieTexts(record, t, this.#format), ...this.#marks(record)]],
+      [t('Headers'), headerTexts(record, t)],
     ])
   }
 
   /** Everything about the session as it is now. */
-  long(told: Told): Row[] {
+  long(record: RequestRecord): Row[] {
     const { engine, format } = this.#config.session
-    const holds = told.explanation.content.map(({ key, bytes }) => `${key}: ${this.#format.bytes(bytes)}`)
+    const holds = record.explanation.content.map(({ key, bytes }) => `${key}: ${this.#format.bytes(bytes)}`)
     return [
       { label: this.#t('Engine'), texts: [`${engine}, ${format}`] },
-      ...this.earlier(told),
-      ...rows([this.#t('Holds'), holds], ...this.#clocks(told)),
+      ...this.earlier(record),
+      ...rows([this.#t('Contents'), holds], ...this.#clocks(record)),
     ]
   }
 
-  #request(told: Told, answer: readonly Pair[]): Row[] {
+  #request(record: RequestRecord, answer: readonly Pair[]): Row[] {
     const t = this.#t
     const { session } = this.#config
     return rows(
-      [t('Loaded'), [originText(told, session, t)]],
-      [t('Changed'), changedTexts(told.explanation, t)],
-      [t(told.explanation.settled ? 'Saved' : 'To be saved'), savedTexts(told, t)],
-      [t('Noticed'), noticedTexts(told, t)],
+      [t('Loaded'), [originText(record, session, t)]],
+      [t('Changed'), changedTexts(record.explanation, t)],
+      [t(record.explanation.settled ? 'Saved' : 'To be saved'), savedTexts(record, t)],
+      [t('Events'), noticedTexts(record, t)],
       ...answer,
-      [t('Size'), this.#size(told)],
-      [t('Times'), this.#times(told)],
+      [t('Size'), this.#size(record)],
+      [t('Times'), this.#times(record)],
     )
   }
 
-  #size({ explanation, received, sent, events }: Told): string[] {
+  #size({ explanation, received, sent, events }: RequestRecord): string[] {
     const { bytes, live, engine } = explanation
     const { cookie, maxBytes, hybridLimit } = this.#config.session
     const of = (size: number, limit: number) => ({
@@ -105,7 +105,7 @@ export class Explainer {
     ]
   }
 
-  #times({ explanation: { opening, writing }, events, milliseconds, status }: Told): string[] {
+  #times({ explanation: { opening, writing }, events, milliseconds, status }: RequestRecord): string[] {
     const time = (value: number) => ({ time: this.#format.milliseconds(value) })
     const asked = events.flatMap((event) =>
       event.type === 'operation'
@@ -115,39 +115,39 @@ export class Explainer {
     return [
       ...(opening === undefined ? [] : [this.#t('Loaded in {time}.', time(opening.milliseconds))]),
       ...(writing === undefined ? [] : [this.#t('Saved in {time}.', time(writing.milliseconds))]),
-      ...(asked.length === 0 ? [] : [this.#t('Of the store: {operations}.', { operations: asked.join(', ') })]),
+      ...(asked.length === 0 ? [] : [this.#t('Store operations: {operations}.', { operations: asked.join(', ') })]),
       this.#t(status === undefined ? '{time} until here.' : 'Answered in {time}.', time(milliseconds)),
     ]
   }
 
-  #marks({ received, sent }: Told): string[] {
+  #marks({ received, sent }: RequestRecord): string[] {
     const mark = (cookie: Masked | undefined) =>
       cookie === undefined || cookie.cleared ? this.#t('none') : `#${cookie.hash.slice(0, 4)}`
     const received4 = this.#t('Received: {mark}.', { mark: mark(received) })
     return sent === undefined ? [received4] : [received4, this.#t('Sent: {mark}.', { mark: mark(sent) })]
   }
 
-  #clocks({ explanation: { live } }: Told): Pair[] {
+  #clocks({ explanation: { live } }: RequestRecord): Pair[] {
     if (live === undefined) return []
     const t = this.#t
     const at = (moment: number) => `${this.#format.moment(moment)}, ${this.#format.distance(moment)}`
     const { createdAt, lastActivity, touchFrom, ageEnds, ownExpiry, idleEnds, absoluteEnds, expires } = live
-    const seen = lastActivity === 0 ? t('This kind of table does not keep it.') : at(lastActivity)
+    const seen = lastActivity === 0 ? t('This table does not record it.') : at(lastActivity)
     const touch = this.#config.session.saveEveryRequest
-      ? [t('SESSION_SAVE_EVERY_REQUEST: every request is written down.')]
+      ? [t('SESSION_SAVE_EVERY_REQUEST: every request is recorded.')]
       : touchFrom === undefined
         ? []
-        : [t('Reading alone is written down only after {moment}.', { moment: this.#format.moment(touchFrom) })]
+        : [t('A read is recorded as activity only after {moment}.', { moment: this.#format.moment(touchFrom) })]
     return [
-      [t('Began'), [at(createdAt)]],
+      [t('Started'), [at(createdAt)]],
       [t('Last activity'), [seen, ...touch]],
-      [t('Age is over'), [at(ageEnds), ...(ownExpiry ? [t('By an expiry of its own.')] : [])]],
-      [t('Idle too long'), [idleEnds === undefined ? t('Never: SESSION_IDLE_AGE is not set.') : at(idleEnds)]],
+      [t('End of its age'), [at(ageEnds), ...(ownExpiry ? [t('Set for this session alone.')] : [])]],
+      [t('Idle limit'), [idleEnds === undefined ? t('Never: SESSION_IDLE_AGE is not set.') : at(idleEnds)]],
       [
-        t('Absolute end'),
+        t('Absolute limit'),
         [absoluteEnds === undefined ? t('Never: SESSION_ABSOLUTE_AGE is not set.') : at(absoluteEnds)],
       ],
-      [t('So it expires'), [at(expires)]],
+      [t('Expires'), [at(expires)]],
     ]
   }
 }

@@ -1,7 +1,7 @@
 import type { Decision } from '../../session/http/settle.ts'
 import type { Explanation } from '../../session/index.ts'
 import type { Translate } from '../../web/i18n.ts'
-import type { Told } from './requests.ts'
+import type { RequestRecord } from './requests.ts'
 
 /** What the request changed: names, never values. */
 export function changedTexts({ changed, changedKeys, content, flushed }: Explanation, t: Translate): string[] {
@@ -10,7 +10,7 @@ export function changedTexts({ changed, changedKeys, content, flushed }: Explana
   const names = keys.map((key) => (held.has(key) ? key : t('{key} (removed)', { key })))
   return [
     ...(flushed ? [t('The session was ended at once.')] : []),
-    ...(changedKeys.includes('*') ? [t('All that was there before was cleared.')] : []),
+    ...(changedKeys.includes('*') ? [t('Everything in it before was cleared.')] : []),
     ...(names.length > 0 ? [names.join(', ')] : []),
     ...(changed && changedKeys.length === 0 ? [t('No key, but it was marked as changed.')] : []),
     ...(changed || flushed ? [] : [t('Nothing.')]),
@@ -18,15 +18,18 @@ export function changedTexts({ changed, changedKeys, content, flushed }: Explana
 }
 
 /** What was, or will be, saved, and why. */
-export function savedTexts({ explanation: { decision, opening, writing }, events }: Told, t: Translate): string[] {
+export function savedTexts(
+  { explanation: { decision, opening, writing }, events }: RequestRecord,
+  t: Translate,
+): string[] {
   if (decision === undefined) {
-    return opening === undefined ? [] : [t('Nothing: the storage could not say what is there.')]
+    return opening === undefined ? [] : [t('Nothing: the storage did not answer.')]
   }
   const decided = `${writeText(decision.write, t)}: ${t(decision.why)}.`
   if (writing?.failed !== undefined) return [decided, failure(writing.failed, t)]
   const touched = events.findLast((event) => event.type === 'operation' && event.operation === 'touch')
   const overtaken = decision.write === 'touch' && touched?.type === 'operation' && touched.outcome !== 'done'
-  return overtaken ? [decided, t('Somebody else had written it down meanwhile.')] : [decided]
+  return overtaken ? [decided, t('Another request had recorded it in the meantime.')] : [decided]
 }
 
 function writeText(write: Decision['write'], t: Translate): string {
@@ -40,28 +43,28 @@ function writeText(write: Decision['write'], t: Translate): string {
     case 'cycle':
       return t('The session, under a new key')
     case 'touch':
-      return t('The activity alone')
+      return t('Only the activity')
   }
 }
 
 function failure(error: string, t: Translate): string {
-  if (error === 'SessionEndedError') return t('Refused: it had been ended meanwhile, and nothing brings it back.')
+  if (error === 'SessionEndedError') return t('Refused: the session had been ended in the meantime and stays ended.')
   if (error === 'SessionTooLargeError') return t('Refused: the session is too large.')
-  return t('It failed ({error}).', { error })
+  return t('Failed ({error}).', { error })
 }
 
 /** What else the engine has said. */
-export function noticedTexts({ events }: Told, t: Translate): string[] {
+export function noticedTexts({ events }: RequestRecord, t: Translate): string[] {
   return events.flatMap((event) => {
     if (event.type === 'replayed') {
-      return [t('Somebody else saved first; the changes were applied anew to what they had left.')]
+      return [t('Another request saved first; the changes were applied to its result.')]
     }
     if (event.type === 'overflow') {
       return [t('Dropped, because the cookie was too small: {keys}.', { keys: event.dropped.join(', ') })]
     }
     if (event.type === 'slice') {
-      return [t('What is stored as {slice} does not fit its schema, so the page got the default.', { ...event })]
+      return [t('The stored value of {slice} does not match its schema, so the page got the default.', { ...event })]
     }
-    return event.type === 'budget' ? [t('Over 80 % of a size limit are used.')] : []
+    return event.type === 'budget' ? [t('More than 80 % of a size limit is used.')] : []
   })
 }

@@ -4,7 +4,7 @@ import type { Translate } from '../../web/i18n.ts'
 import { type ServerFigures, serverFigures } from './cache-servers.ts'
 import { type Chart, drawChart } from './chart.ts'
 import type { Counting } from './counting.ts'
-import { FEWEST, FIGURES, type Figure, judge, quantile, type State } from './figures.ts'
+import { FIGURES, type Figure, judge, MIN_EVENTS, quantile, type State } from './figures.ts'
 import { type Format, formats } from './formats.ts'
 import { type Metrics, OPERATION_BOUNDS, RESPONSE_BOUNDS, type Tally } from './metrics.ts'
 import { poolUse } from './pool.ts'
@@ -20,7 +20,7 @@ export interface Card {
   readonly value: string
   readonly levels: string
   readonly what: string
-  readonly mend: string
+  readonly remedy: string
   readonly chart?: Chart
   readonly chartLabel?: string
 }
@@ -29,14 +29,14 @@ const WORDS: Readonly<Record<State, string>> = {
   good: 'Good',
   missed: 'Target missed',
   alert: 'Alert',
-  few: 'Too few to judge',
-  none: 'Nothing yet',
+  few: 'Too few events',
+  none: 'No data',
 }
 
 const KINDS: Readonly<Record<string, string>> = {
   'unknown-key': 'Unknown or expired',
   undecodable: 'Unreadable',
-  'malformed-cookie': 'Not a possible key',
+  'malformed-cookie': 'Malformed',
   'duplicate-cookie': 'Sent twice',
   revoked: 'Revoked',
 }
@@ -143,7 +143,7 @@ export class Dashboard {
         levels,
       ),
       what: t(figure.what),
-      mend: t(figure.mend),
+      remedy: t(figure.remedy),
       ...(chart === undefined ? {} : { chart, chartLabel: chartLabel ?? '' }),
     }
   }
@@ -175,10 +175,10 @@ export class Dashboard {
         word: t(WORDS[own]),
         value: t(state),
         levels: t('Target: up. Alert: down.'),
-        what: t('Down: it did not answer {count} times in a row, and no request asks it until it does.', {
+        what: t('Down: it failed to answer {count} times in a row, and no request uses it until it recovers.', {
           count: config.cache.maxFailures,
         }),
-        mend: t('See why the cache does not answer. Within five seconds of its return it is used again.'),
+        remedy: t('Find out why the cache does not answer. It is used again within five seconds of its return.'),
       })
     }
     if (this.#hasCopies() && (config.session.cacheStrategy === 'write_behind' || config.session.engine === 'cache')) {
@@ -191,8 +191,8 @@ export class Dashboard {
         word: t(WORDS[own]),
         value: format.count(waiting),
         levels: t('Target: at most {target}. Alert: above {alert}.', WAITING),
-        what: t('Sessions whose newest state is in the cache, and in the database a moment later.'),
-        mend: t('See that the database answers; when the queue is full, saves wait for it.'),
+        what: t('Sessions whose latest state is in the cache, and in the database a moment later.'),
+        remedy: t('Check that the database answers; when the queue is full, saves wait for it.'),
       })
     }
     return cards
@@ -227,7 +227,7 @@ function overall(cards: readonly Card[], red: readonly string[], t: Translate): 
   }
   return {
     state: 'none',
-    text: t('There is too little traffic to judge by, below {count} events of a kind.', { count: FEWEST }),
+    text: t('There is too little traffic to judge by: fewer than {count} events of each kind.', { count: MIN_EVENTS }),
   }
 }
 
@@ -238,8 +238,8 @@ function times({ responses, loading, saving }: Tally, { milliseconds }: Format, 
       counts.at(-1) === 0 ? '–' : milliseconds(quantile(part, counts, bounds) * 1000),
     ),
   })
-  const whole = row('A whole answer', responses, RESPONSE_BOUNDS)
+  const whole = row('Whole response', responses, RESPONSE_BOUNDS)
   if (!hasStore) return [whole]
-  const load = row('of this, loading a session', loading, OPERATION_BOUNDS)
-  return [whole, load, row('of this, saving a session', saving, OPERATION_BOUNDS)]
+  const load = row('of which loading a session', loading, OPERATION_BOUNDS)
+  return [whole, load, row('of which saving a session', saving, OPERATION_BOUNDS)]
 }

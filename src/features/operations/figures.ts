@@ -11,14 +11,14 @@ export interface Figure {
   readonly alert: number
   /** One sentence for somebody who has never seen it, and one for when it is red. */
   readonly what: string
-  readonly mend: string
+  readonly remedy: string
   /** Which applications have it: all, those with a store, those with a cache in front of a database. */
   readonly of: 'all' | 'store' | 'copies'
   /** The value in a stretch of time, and of how many events it is made. */
   read(tally: Tally): { value: number; events: number }
 }
 
-/** The thresholds of the dashboard; `ops/prometheus/holdfast.rules.yml` has the same, and a test compares them. */
+/** The thresholds of the dashboard; `ops/prometheus/operations.rules.yml` has the same, and a test compares them. */
 export const FIGURES: readonly Figure[] = [
   {
     id: 'response',
@@ -27,8 +27,9 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 100,
     alert: 200,
-    what: '95 of 100 answers were ready within this time.',
-    mend: 'See in the table of times whether sessions are the slow part; if not, look at the slowest pages in the log.',
+    what: '95 of 100 responses were ready within this time.',
+    remedy:
+      'Check in the table of times whether sessions are the slow part; if not, look for the slowest pages in the log.',
     of: 'all',
     read: ({ responses }) => ({
       value: quantile(0.95, responses, RESPONSE_BOUNDS) * 1000,
@@ -43,7 +44,7 @@ export const FIGURES: readonly Figure[] = [
     target: 0.05,
     alert: 0.2,
     what: 'Saves that met a newer state of the session; the change was applied to that one, and nothing was lost.',
-    mend: 'Look for a page that sends several changing requests at once, and for clients that repeat them without end.',
+    remedy: 'Look for a page that sends several changing requests at once, and for clients that keep repeating them.',
     of: 'store',
     read: ({ conflicts, saves }) => share(conflicts, saves),
   },
@@ -55,7 +56,8 @@ export const FIGURES: readonly Figure[] = [
     target: 0.01,
     alert: 0.05,
     what: 'Changes that came too late: the session had been ended meanwhile, and they were refused.',
-    mend: 'After a wave of sign-outs it passes by itself; otherwise a client goes on sending with sessions that are over.',
+    remedy:
+      'After a wave of sign-outs this passes by itself; otherwise a client keeps sending requests with ended sessions.',
     of: 'store',
     read: ({ ended, saves }) => share(ended, saves),
   },
@@ -66,8 +68,9 @@ export const FIGURES: readonly Figure[] = [
     bad: 'below',
     target: 0.8,
     alert: 0.7,
-    what: 'Reads that the cache answered, so that the database was not asked.',
-    mend: 'Give the cache more memory if it evicts, raise SESSION_CACHE_TIMEOUT, or warm it with "npm run sessions -- warm".',
+    what: 'Reads that the cache answered without asking the database.',
+    remedy:
+      'Give the cache more memory if it evicts, raise SESSION_CACHE_TIMEOUT, or warm it with "npm run sessions -- warm".',
     of: 'copies',
     read: ({ hits, misses }) => share(hits, hits + misses),
   },
@@ -79,7 +82,8 @@ export const FIGURES: readonly Figure[] = [
     target: 0.95,
     alert: 0.9,
     what: 'Writes to the cache that it confirmed in time.',
-    mend: 'See that the cache can be reached and has memory left; a slow network may need a longer CACHE_COMMAND_TIMEOUT.',
+    remedy:
+      'Check that the cache can be reached and has memory left; a slow network may need a longer CACHE_COMMAND_TIMEOUT.',
     of: 'copies',
     read: ({ written, writeFailed }) => share(written, written + writeFailed),
   },
@@ -90,8 +94,8 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.2,
     alert: 0.3,
-    what: 'Reads that went to the database because the cache was down or could not be believed.',
-    mend: 'Mend the cache. Every page is right meanwhile, but the database bears the whole load.',
+    what: 'Reads that went to the database because the cache was down or could not be trusted.',
+    remedy: 'Repair the cache. Pages stay correct in the meantime, but the database carries the whole load.',
     of: 'copies',
     read: ({ fallbacks, reads }) => share(fallbacks, reads),
   },
@@ -101,12 +105,12 @@ export const FIGURES: readonly Figure[] = [
 export type State = 'good' | 'missed' | 'alert' | 'few' | 'none'
 
 /** Events below which a share says nothing; the alert rules ask for as many. */
-export const FEWEST = 20
+export const MIN_EVENTS = 20
 
 /** Judges a value by the target and the alert level of its figure. */
 export function judge({ bad, target, alert }: Figure, { value, events }: { value: number; events: number }): State {
   if (events === 0) return 'none'
-  if (events < FEWEST) return 'few'
+  if (events < MIN_EVENTS) return 'few'
   const beyond = (level: number) => (bad === 'above' ? value > level : value < level)
   if (beyond(alert)) return 'alert'
   return beyond(target) ? 'missed' : 'good'

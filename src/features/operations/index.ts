@@ -1,18 +1,33 @@
 import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
+import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import { currentUser, isStaffNow, requireUser } from '../../web/current-user.ts'
-import type { Feature } from '../../web/feature.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { inQuery, wantsJson } from '../../web/input.ts'
 import { mayReadMetrics } from './access.ts'
 import { Counting } from './counting.ts'
 import { Dashboard } from './dashboard.ts'
-import { german } from './german.ts'
 import { Metrics } from './metrics.ts'
 import { Samples } from './samples.ts'
 
+const settings = {
+  METRICS_TOKEN: {
+    schema: z.preprocess(
+      (text) => (text === '' ? undefined : text),
+      z.string().min(16, 'must be at least 16 characters').optional(),
+    ),
+    help: 'Who sends it as "Authorization: Bearer" may read /metrics; empty: this machine alone may',
+  },
+}
+
+export default defineFeature({ name: 'operations', settings, open: operations })
+
 /** How the sessions are doing: metrics for Prometheus, and a page for the staff. */
-export default function operations(services: Services): Feature {
+function operations(
+  services: Services,
+  { METRICS_TOKEN: token }: { readonly METRICS_TOKEN: string | undefined },
+): OpenFeature {
   const metrics = new Metrics(services)
   const samples = new Samples({ tally: () => metrics.tally() })
   const dashboard = new Dashboard(services, metrics, samples, new Counting(services.store))
@@ -21,8 +36,7 @@ export default function operations(services: Services): Feature {
   void samples.start()
 
   router.get('/operations', async (ctx) => {
-    const repeated = inQuery(ctx, 'refresh') !== undefined
-    if (repeated) asOnlooker(ctx)
+    if (inQuery(ctx, 'refresh') !== undefined) withoutActivity(ctx)
     const user = await requireUser(ctx, services, '/operations')
     if (user === null) return
     if (!user.isStaff) ctx.throw(403)
@@ -39,8 +53,7 @@ export default function operations(services: Services): Feature {
 
   return {
     routes: router.routes(),
-    german,
-    outermost: measured(metrics, services.config.metricsToken),
+    outermost: measured(metrics, token),
     page: async (ctx, session) =>
       session.userId !== null && (await currentUser(ctx, services))?.isStaff
         ? { nav: [{ href: '/operations', label: 'Operations', place: 'account' }] }
@@ -48,8 +61,8 @@ export default function operations(services: Services): Feature {
   }
 }
 
-/** A page that renews itself is no activity of its reader, or a forgotten tab would keep its session for ever. */
-function asOnlooker(ctx: Context): void {
+/** A page that reloads itself is no activity of its reader, or a forgotten tab would keep its session for ever. */
+function withoutActivity(ctx: Context): void {
   const { session } = ctx
   ctx.session = () => session({ activity: false })
 }

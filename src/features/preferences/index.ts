@@ -1,23 +1,23 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
-import type { Services } from '../../services.ts'
-import type { Feature } from '../../web/feature.ts'
-import { flash } from '../../web/flash.ts'
-import { InvalidInputError, readInput, requireInput, wantsJson } from '../../web/input.ts'
-import { german } from './german.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
+import { InvalidInputError, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
+import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
+import { seeOther } from '../../web/redirect.ts'
 import {
   chosenLanguage,
+  PER_PAGE,
   type Preferences,
   preferencesSchema,
   readPreferences,
   resetPreferences,
   TIME_ZONES,
+  UNKNOWN_PREFERENCE,
   writePreference,
   writePreferences,
 } from './preferences.ts'
 
-const PER_PAGE = 'Write a whole number from 5 to 100.'
 const ticked = z.literal('true').optional()
 
 // A form sends text, nested by dotted names such as notifications.email. What it leaves out stays as it is; but a browser says nothing of a box
@@ -38,8 +38,10 @@ const formSchema = z.object({
 
 const pathSchema = z.object({ key: z.string().max(64), value: z.unknown() })
 
+export default defineFeature({ name: 'preferences', open: preferences })
+
 /** What a visitor likes: theme, language, time zone, page length, notifications. They act on every page. */
-export default function preferences(_services: Services): Feature {
+function preferences(): OpenFeature {
   const router = new Router()
 
   router.get('/preferences', async (ctx) => {
@@ -56,7 +58,7 @@ export default function preferences(_services: Services): Feature {
       const { key, value } = requireInput(ctx, pathSchema)
       const problem = writePreference(session, key, value)
       if (problem !== undefined)
-        throw new InvalidInputError({ [problem.startsWith('There') ? 'key' : 'value']: problem })
+        throw new InvalidInputError({ [problem === UNKNOWN_PREFERENCE ? 'key' : 'value']: problem })
       ctx.body = readPreferences(session)
       return
     }
@@ -64,11 +66,9 @@ export default function preferences(_services: Services): Feature {
     if (input.ok) {
       const { language } = await ctx.display()
       writePreferences(session, wanted({ ...readPreferences(session), language }, input.values))
-      await answer(ctx, 'Your preferences are saved.')
-    } else if (wantsJson(ctx)) {
-      throw new InvalidInputError(input.errors)
+      await answer(ctx, 'Your preferences have been saved.')
     } else {
-      ctx.status = 422
+      refuseInput(ctx, input.errors)
       const boxes = requireInput(ctx, formSchema.pick({ notifications: true, boxes: true }))
       const { notifications } = wanted(readPreferences(session), boxes)
       await show(ctx, { ...readPreferences(session), ...input.typed, notifications }, input.errors)
@@ -77,12 +77,11 @@ export default function preferences(_services: Services): Feature {
 
   router.post('/preferences/reset', async (ctx) => {
     resetPreferences(await ctx.session())
-    await answer(ctx, 'Your preferences are the defaults again.')
+    await answer(ctx, 'Your preferences have been reset.')
   })
 
   return {
     routes: router.routes(),
-    german,
     page: (_ctx, session) => {
       const { theme, timezone, items_per_page, notifications } = readPreferences(session)
       const language = chosenLanguage(session)
@@ -110,12 +109,15 @@ async function answer(ctx: Context, message: string): Promise<void> {
     ctx.body = readPreferences(await ctx.session())
     return
   }
-  const t = await ctx.translate()
-  await flash(ctx, 'done', t(message))
-  ctx.redirect('/preferences')
-  ctx.status = 303
+  await seeOther(ctx, '/preferences', message)
 }
 
 async function show(ctx: Context, values: Readonly<Record<string, unknown>>, errors: Readonly<Record<string, string>>) {
-  await ctx.render('preferences/form.njk', { values, errors, zones: TIME_ZONES, now: Date.now() })
+  await ctx.render('preferences/form.njk', {
+    values,
+    errors,
+    languages: LANGUAGE_OPTIONS,
+    zones: TIME_ZONES,
+    now: Date.now(),
+  })
 }

@@ -1,25 +1,26 @@
 import { z } from 'zod'
 import { defineSlice, type Session } from '../../session/index.ts'
-import { LANGUAGES, THEMES } from '../../web/display.ts'
+import { THEMES } from '../../web/display.ts'
+import { LANGUAGES } from '../../web/languages.ts'
 
 const zones = new Set([...Intl.supportedValuesOf('timeZone'), 'UTC'])
 
 /** Every time zone this machine knows, UTC first. */
 export const TIME_ZONES: readonly string[] = ['UTC', ...[...zones].filter((zone) => zone !== 'UTC').sort()]
 
+export const UNKNOWN_PREFERENCE = 'There is no such preference.'
+export const PER_PAGE = 'Enter a whole number from 5 to 100.'
+
 const notifications = z.object({ email: z.boolean(), push: z.boolean(), sms: z.boolean() })
 
 /** The declared shape: nothing else can be stored, by whatever path. */
 export const preferencesSchema = z.object({
-  theme: z.enum(THEMES, 'Choose one of the themes.'),
-  language: z.enum(LANGUAGES, 'Choose one of the languages.'),
+  theme: z.enum(THEMES, 'Choose a theme from the list.'),
+  language: z.enum(LANGUAGES, 'Choose a language from the list.'),
   timezone: z
     .string('Choose a time zone from the list.')
     .refine((zone) => zones.has(zone), 'Choose a time zone from the list.'),
-  items_per_page: z
-    .int('Write a whole number from 5 to 100.')
-    .min(5, 'Write a whole number from 5 to 100.')
-    .max(100, 'Write a whole number from 5 to 100.'),
+  items_per_page: z.int(PER_PAGE).min(5, PER_PAGE).max(100, PER_PAGE),
   notifications,
 })
 
@@ -80,9 +81,9 @@ export function writePreference(session: Session, path: unknown, value: unknown)
   const [name, below, ...deeper] = typeof path === 'string' ? path.split('.') : []
   const nested = name === 'notifications' && below !== undefined
   if (name === undefined || !Object.hasOwn(DEFAULTS, name) || deeper.length > 0 || (below !== undefined && !nested)) {
-    return 'There is no such preference.'
+    return UNKNOWN_PREFERENCE
   }
-  if (nested && !Object.hasOwn(DEFAULTS.notifications, below)) return 'There is no such preference.'
+  if (nested && !Object.hasOwn(DEFAULTS.notifications, below)) return UNKNOWN_PREFERENCE
   const parsed = chosenSchema.safeParse({ [name]: nested ? { [below]: value } : value })
   if (!parsed.success || value === undefined) return parsed.error?.issues[0]?.message ?? 'A value is missing.'
   session.update(preferencesSlice, (chosen) => ({

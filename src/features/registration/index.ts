@@ -5,11 +5,12 @@ import type { Services } from '../../services.ts'
 import type { Session } from '../../session/index.ts'
 import { UsernameTakenError } from '../../users.ts'
 import { currentUser, signInUser } from '../../web/current-user.ts'
-import type { Feature } from '../../web/feature.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
-import { type Input, InvalidInputError, readInput, wantsJson } from '../../web/input.ts'
+import { type Input, readInput, refuseInput, wantsJson } from '../../web/input.ts'
+import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
+import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
-import { german } from './german.ts'
 import {
   address,
   COUNTRIES,
@@ -29,17 +30,19 @@ const TAKEN = 'This username is taken.'
 
 type Errors = Readonly<Record<string, string>>
 
+export default defineFeature({ name: 'registration', requires: ['account'], open: registration })
+
 /** The registration: three steps, one account, signed in at the end. */
-export default function registration(services: Services): Feature {
+function registration(services: Services): OpenFeature {
   const { users } = services
-  // Only a registration may learn that a name is taken, and not for thousands of names (A-26).
+  // Only a registration may learn that a name is taken, and not for thousands of names.
   const names = new Throttle({ attempts: 60, within: 600 })
   const router = new Router()
 
   router.get('/register', async (ctx) => {
     const session = await ctx.session()
     if (wantsJson(ctx)) ctx.body = progress(session)
-    else go(ctx, `/register/${wizard.currentStep(session)}`)
+    else await seeOther(ctx, `/register/${wizard.currentStep(session)}`)
   })
 
   router.get('/register/:step', async (ctx) => {
@@ -56,7 +59,7 @@ export default function registration(services: Services): Feature {
     const outcome = await [savePersonal, saveAddress, finish][step - 1]?.(ctx, session)
     if (outcome?.ok === false) return await refuse(ctx, session, step, outcome)
     if (wantsJson(ctx)) ctx.body = step === wizard.totalSteps ? { ok: true } : progress(session)
-    else go(ctx, step === wizard.totalSteps ? '/account' : `/register/${step + 1}`)
+    else await seeOther(ctx, step === wizard.totalSteps ? '/account' : `/register/${step + 1}`)
   })
 
   async function savePersonal(ctx: Context, session: Session): Promise<Input<unknown>> {
@@ -98,26 +101,25 @@ export default function registration(services: Services): Feature {
     wizard.clear(session)
     await signInUser(ctx, services, created)
     services.log.info({ user: created.id }, 'account created')
-    await flash(ctx, 'done', (await ctx.translate())('Welcome! Your account is ready.'))
+    await flash(ctx, 'done', 'Welcome! Your account is ready.')
     return input
   }
 
   const isReachable = async (ctx: Context, session: Session, step: number): Promise<boolean> => {
     if ((await currentUser(ctx, services)) !== null) {
       if (wantsJson(ctx)) ctx.throw(409, 'You have an account already.')
-      go(ctx, '/account')
+      await seeOther(ctx, '/account')
       return false
     }
     const current = wizard.currentStep(session)
     if (step <= current) return true
     if (wantsJson(ctx)) ctx.throw(409, `Step ${current} comes first.`)
-    go(ctx, `/register/${current}`)
+    await seeOther(ctx, `/register/${current}`)
     return false
   }
 
   return {
     routes: router.routes(),
-    german,
     page: (_ctx, session) => ({
       nav: session.userId === null ? [{ href: '/register', label: 'Register', place: 'account' }] : [],
     }),
@@ -145,22 +147,24 @@ async function show(ctx: Context, session: Session, step: number, errors: Errors
   const person = wizard.get(session, personal)
   const home = wizard.get(session, address)
   const known = step === 1 ? person : home
+  const { language } = await ctx.display()
   await ctx.render(`registration/${VIEWS[step - 1]}.njk`, {
     step,
     labels: LABELS,
     completed: wizard.completedSteps(session),
-    values: { ...blank, ...known, ...typed, passwordHash: undefined },
+    values: { ...BLANK, language, ...known, ...typed, passwordHash: undefined },
     hasPassword: person !== undefined,
     person:
       person === undefined ? undefined : { username: person.username, fullName: person.fullName, email: person.email },
     home,
     country: COUNTRIES.find(({ value }) => value === home?.country)?.label ?? '',
     countries: COUNTRIES,
+    languages: LANGUAGE_OPTIONS,
     errors,
   })
 }
 
-const blank = {
+const BLANK = {
   username: '',
   fullName: '',
   email: '',
@@ -169,22 +173,15 @@ const blank = {
   city: '',
   postcode: '',
   country: 'DE',
-  language: 'en',
   newsletter: false,
 }
 
 async function refuse(ctx: Context, session: Session, step: number, { errors, typed }: Input<unknown> & { ok: false }) {
-  if (wantsJson(ctx)) throw new InvalidInputError(errors)
-  ctx.status = 422
-  // A name that was taken meanwhile is mended where it was chosen.
+  refuseInput(ctx, errors)
+  // A name that was taken meanwhile is changed where it was chosen.
   await show(ctx, session, errors['username'] === undefined ? step : 1, errors, typed)
 }
 
 function refused(errors: Record<string, string>, typed: Record<string, string> = {}): Input<never> {
   return { ok: false, errors, typed }
-}
-
-function go(ctx: Context, path: string): void {
-  ctx.redirect(path)
-  ctx.status = 303
 }

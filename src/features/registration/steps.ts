@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { LANGUAGES } from '../../web/display.ts'
+import { LANGUAGES } from '../../web/languages.ts'
 import { newPassword } from '../../web/password-field.ts'
 import { FormWizard, type WizardStep } from './form-wizard.ts'
 
@@ -28,7 +28,7 @@ const optionalLine = (missing: string, longest: number) =>
     .string(missing)
     .trim()
     .max(longest, 'This is too long.')
-    .regex(/^\P{Cc}*$/u, 'This has characters that cannot be here.')
+    .regex(/^\P{Cc}*$/u, 'This contains characters that are not allowed.')
 
 const line = (missing: string, longest: number) => optionalLine(missing, longest).min(1, missing)
 
@@ -36,17 +36,17 @@ export const IS_USERNAME = 'The password must not be the username.'
 
 const identity = {
   username: z
-    .string('Please choose a username.')
+    .string('Choose a username.')
     .trim()
     .regex(/^[A-Za-z0-9._-]{3,30}$/, '3 to 30 letters, digits, dots, dashes or underscores.'),
-  fullName: line('Please write your name.', 150),
-  email: z.email('Please write an e-mail address.').max(254, 'This is too long.'),
+  fullName: line('Enter your name.', 150),
+  email: z.email('Enter an e-mail address.').max(254, 'This is too long.'),
 }
 
 /** The first form as typed, and as kept: the password is hashed at once and never stored in clear. */
 export const personalForm = z
-  .object({ ...identity, password: newPassword, repeat: z.string('Please repeat the password.') })
-  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords differ.' })
+  .object({ ...identity, password: newPassword, repeat: z.string('Repeat the password.') })
+  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords do not match.' })
   .refine(({ password, username }) => password.toLowerCase() !== username.toLowerCase(), {
     path: ['password'],
     error: IS_USERNAME,
@@ -68,22 +68,22 @@ export const personal = {
 export const address = {
   name: 'address',
   schema: z.object({
-    line1: line('Please write street and number.', 150),
-    line2: optionalLine('This is missing.', 150).default(''),
-    city: line('Please write your town.', 100),
+    line1: line('Enter your street and house number.', 150),
+    line2: optionalLine('Enter text.', 150).default(''),
+    city: line('Enter your town.', 100),
     postcode: z
-      .string('Please write your postcode.')
+      .string('Enter your postcode.')
       .trim()
-      .regex(/^[A-Za-z0-9 -]{2,12}$/, 'Please write your postcode.'),
+      .regex(/^[A-Za-z0-9 -]{2,12}$/, 'Enter your postcode.'),
     country: z.enum(codes, 'Choose a country from the list.'),
-    language: z.enum(LANGUAGES, 'Choose one of the languages.').default('en'),
+    language: z.enum(LANGUAGES, 'Choose a language from the list.').default('en'),
     newsletter: z
-      .union([z.boolean(), z.literal('true').transform(() => true)], 'Tick the box or leave it.')
+      .union([z.boolean(), z.literal('true').transform(() => true)], 'Tick the box or leave it empty.')
       .default(false),
   }),
 } satisfies WizardStep
 
-const agreed = 'Please agree before the account is created.'
+const agreed = 'Please agree to create the account.'
 
 export const review = {
   name: 'review',

@@ -25,12 +25,12 @@ export interface CookieTiersOptions {
 export interface CookieTier {
   /** The value; undefined when it is absent, altered, too old, of another tier, or sent twice. */
   get(ctx: Context, name: string): Json | undefined
-  /** @throws TypeError for what JSON cannot hold; RangeError for a name, SessionTooLargeError for a size no cookie has */
+  /** @throws TypeError for what JSON cannot hold, or a name that no cookie has; SessionTooLargeError for a size that none has */
   set(ctx: Context, name: string, value: unknown): void
   clear(ctx: Context, name: string): void
 }
 
-const MAX_SIZE = 4096
+const USUAL = { path: '/', httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const
 const MOST_NAMES = 100
 
 /**
@@ -42,7 +42,8 @@ const MOST_NAMES = 100
  * tiers.preferences.set(ctx, 'theme', 'dark')
  * ```
  *
- * @throws RangeError for an age that is no positive number, a name that is taken, or secrets that are missing or too short
+ * @throws RangeError for an age that is no positive number, a name that is taken, or secrets that are missing or too short;
+ *   TypeError for attributes of which no browser would make a cookie
  */
 export function cookieTiers<Name extends string>(
   definitions: Readonly<Record<Name, TierDefinition>>,
@@ -50,6 +51,8 @@ export function cookieTiers<Name extends string>(
 ): Readonly<Record<Name, CookieTier>> {
   // The codecs are made as names of cookies come up.
   checkSecrets(options.secrets)
+  const { cookie } = options
+  checkCookieSettings({ ...USUAL, secure: cookie?.secure ?? true, ...cookie, name: 'any' })
   const names = Object.keys(definitions) as Name[]
   const tiers = names.map((name) => [name, openTier(name, definitions[name], options)] as const)
   return Object.fromEntries(tiers) as Record<Name, CookieTier>
@@ -71,8 +74,9 @@ function openTier(tier: string, { maxAge }: TierDefinition, options: CookieTiers
   }
 
   function settings(ctx: Context, name: string): CookieSettings {
-    const usual = { path: '/', secure: ctx.secure, httpOnly: true, sameSite: 'Lax', maxSize: MAX_SIZE } as const
-    const settings = { ...usual, ...cookie, name }
+    // A cookie for other sites is always Secure, or no browser would keep it.
+    const secure = ctx.secure || cookie?.sameSite === 'None'
+    const settings = { ...USUAL, secure, ...cookie, name }
     checkCookieSettings(settings)
     return settings
   }

@@ -17,23 +17,54 @@ export interface CookieSettings {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const VALUE = /^[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*$/
 const ATTRIBUTE = /^[\x20-\x3a\x3c-\x7e]*$/
+const DOMAIN = /^\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i
+// Browsers ignore a longer attribute, and a larger cookie (RFC 6265bis, 5.6).
+const MAX_ATTRIBUTE = 1024
+const MAX_SIZE = 4096
 
 /**
- * Checks the settings once, at start.
+ * Checks the settings once, at start: those of which no browser would make a cookie are refused.
  *
- * @throws RangeError for a name, path or domain that a header cannot carry, or a prefix whose promise is not kept.
+ * @throws TypeError that names the setting: a name, path or domain that a header cannot carry, a prefix whose promise is
+ *   not kept, SameSite=None without Secure
  */
 export function checkCookieSettings(settings: CookieSettings): void {
-  const { name, path, domain, secure, sameSite } = settings
-  if (!TOKEN.test(name)) throw new RangeError(`"${name}" cannot name a cookie`)
-  if (!ATTRIBUTE.test(path) || !path.startsWith('/')) throw new RangeError('The cookie path must start with "/"')
-  if (domain !== undefined && !ATTRIBUTE.test(domain))
-    throw new RangeError('The cookie domain has characters it cannot have')
-  if (![false, 'Lax', 'Strict', 'None'].includes(sameSite)) throw new RangeError('SameSite must be Lax, Strict or None')
-  if (name.startsWith('__Host-') && (!secure || path !== '/' || domain !== undefined)) {
-    throw new RangeError('A __Host- cookie must be Secure, have the path "/" and no domain')
+  const { name, path, domain, secure, httpOnly, sameSite, maxSize } = settings
+  if (typeof name !== 'string' || !TOKEN.test(name)) {
+    refuse('name', "must be letters, digits and !#$%&'*+-.^_`|~, at least one")
   }
-  if (name.startsWith('__Secure-') && !secure) throw new RangeError('A __Secure- cookie must be Secure')
+  if (!isAttribute(path) || !path.startsWith('/')) {
+    refuse('path', 'must start with "/", without ";", control characters and characters beyond ASCII')
+  }
+  if (domain !== undefined && !(isAttribute(domain) && DOMAIN.test(domain))) {
+    refuse('domain', 'must be a host name, without a scheme and a port; undefined is this host alone')
+  }
+  if (typeof secure !== 'boolean') refuse('secure', 'must be true or false')
+  if (typeof httpOnly !== 'boolean') refuse('httpOnly', 'must be true or false')
+  if (![false, 'Lax', 'Strict', 'None'].includes(sameSite)) {
+    refuse('sameSite', 'must be "Lax", "Strict", "None" or false')
+  }
+  if (!Number.isInteger(maxSize) || maxSize < 1 || maxSize > MAX_SIZE) {
+    refuse('maxSize', `must be a whole number of bytes up to ${MAX_SIZE}: browsers drop larger cookies`)
+  }
+  if (sameSite === 'None' && !secure) {
+    refuse('secure', 'must be true with sameSite "None": browsers drop such a cookie otherwise')
+  }
+  // Browsers take a prefix in any case.
+  const prefix = /^__(host|secure)-/i.exec(name)?.[0]
+  if (prefix !== undefined && !secure) refuse('secure', `must be true for a name that starts with "${prefix}"`)
+  if (prefix?.toLowerCase() !== '__host-') return
+  if (path !== '/') refuse('path', `must be "/" for a name that starts with "${prefix}"`)
+  if (domain !== undefined) refuse('domain', `must be left out for a name that starts with "${prefix}"`)
+}
+
+function refuse(setting: keyof CookieSettings, sentence: string): never {
+  throw new TypeError(`cookie.${setting} ${sentence}.`)
+}
+
+// Plain JavaScript may give anything.
+function isAttribute(value: unknown): boolean {
+  return typeof value === 'string' && ATTRIBUTE.test(value) && value.length <= MAX_ATTRIBUTE
 }
 
 /**

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import type { Context, Middleware } from 'koa'
 import type { Client } from '../engines/engine.ts'
 import type { Session } from '../session.ts'
-import { checkCookieSettings, clearCookie, cookieValues, leftoverCookies } from './cookie.ts'
+import { checkCookieSettings, cookieValues, leftoverCookies } from './cookie.ts'
 import { type Explanation, Trace } from './explanation.ts'
 import { type Found, openCookies } from './open-cookies.ts'
 import { OpenedSession, type SessionSettings } from './opened-session.ts'
@@ -41,7 +41,7 @@ const USER_AGENT_LENGTH = 256
  * Koa middleware that gives every handler `ctx.session()` and saves the session before the first byte of the
  * answer. Requests that never ask for it cost nothing.
  *
- * @throws RangeError at once for cookie settings that no browser would accept
+ * @throws TypeError at once, naming the setting, for a cookie that no browser would accept
  */
 export function sessions(options: SessionsOptions): Middleware {
   checkCookieSettings(options.cookie)
@@ -153,7 +153,6 @@ class RequestSession {
   }
 
   async #carryOut(decision: Decision, opened: OpenedSession): Promise<void> {
-    if (decision.cookie === 'clear') this.#send(clearCookie(this.#options.cookie))
     const done = opened.carryOut(decision)
     // What the handler left running may go on reading; a change from now on would be in no save.
     opened.state.close()

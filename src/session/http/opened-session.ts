@@ -8,8 +8,8 @@ import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Client, Commit, Committed, Ended, Engine, Loaded } from '../engines/engine.ts'
 import { Session } from '../session.ts'
-import { type Batch, SessionState } from '../session-state.ts'
-import { type CookieSettings, setCookie } from './cookie.ts'
+import { type Batch, HEADERS_SENT, SessionState } from '../session-state.ts'
+import { type CookieSettings, clearCookie, setCookie } from './cookie.ts'
 import type { Found } from './open-cookies.ts'
 import { type Decision, settle } from './settle.ts'
 
@@ -51,8 +51,9 @@ export class OpenedSession {
   readonly #expiry: ExpiryPolicy
   readonly #now: () => number
   readonly #observe: Observer
-  /** Opened by a key from before a change of key, or found to be that: the browser has or is being sent a newer cookie. */
-  #late: boolean
+  /** Whether this request was sent a cookie, or is sending one, that an end of the session has to take back. */
+  #hadCookie: boolean
+  #tookBack = false
   /** The cookie that the browser has or is being sent, and whether it ends with the browser. */
   #sent: { value: string; withBrowser: boolean } | undefined
 
@@ -70,7 +71,9 @@ export class OpenedSession {
       const { suspicion: kind, detail } = opened
       this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
     }
-    this.#late = opened.live && opened.loaded.forwarded === true
+    // By a key from before a change of key: the browser has or is being sent a newer cookie.
+    const late = opened.live && opened.loaded.forwarded === true
+    this.#hadCookie = surroundings.cookies > 0 && !late
     if (opened.live && opened.value !== undefined) {
       this.#sent = { value: opened.value, withBrowser: this.#withBrowser(opened.loaded) }
     }
@@ -99,7 +102,7 @@ export class OpenedSession {
     return settle({
       status,
       asked: true,
-      hadCookie: this.#surroundings.cookies > 0 && !this.#late,
+      hadCookie: this.#hadCookie,
       live: loaded !== undefined,
       flushed,
       changed,
@@ -114,9 +117,13 @@ export class OpenedSession {
    * The account comes first: where it refuses, nothing of the session is stored either, and what it takes over from the
    * session is in one of them at every moment.
    *
-   * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
+   * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError; Error, with nothing
+   *   stored, where it needs a cookie and the headers were sent
    */
-  async carryOut({ write, account }: Decision): Promise<void> {
+  async carryOut(decision: Decision): Promise<void> {
+    const { write, account } = decision
+    if (!this.#surroundings.canSendCookie() && this.#needsCookie(decision)) throw new Error(HEADERS_SENT)
+    if (decision.cookie === 'clear') this.#takeBack()
     if (account) await this.#commitAccount(write)
     try {
       await retry(async (attempt) => {
@@ -149,8 +156,23 @@ export class OpenedSession {
 
   async #end(loaded: Loaded): Promise<Ended> {
     const ended = await this.#settings.engine.end(loaded)
-    if (ended.outcome === 'foreign') this.#late = true
+    // The browser has, or is being sent, the cookie of whoever goes on with it.
+    if (ended.outcome === 'foreign') this.#hadCookie = false
     return ended
+  }
+
+  /** A cookie that leads to no record any more may stay; one that holds the session would go on being the session. */
+  #needsCookie({ write, cookie }: Decision): boolean {
+    const inCookie = this.#settings.engine.cookieHoldsData === true
+    if (cookie === 'clear') return inCookie && !this.#tookBack
+    return write === 'create' || write === 'cycle' || (write === 'save' && inCookie)
+  }
+
+  #takeBack(): void {
+    if (this.#tookBack) return
+    this.#surroundings.sendCookie(clearCookie(this.#settings.cookie))
+    this.#tookBack = true
+    this.#sent = undefined
   }
 
   async #write(write: Decision['write']): Promise<void> {
@@ -224,6 +246,8 @@ export class OpenedSession {
     const maxAge = withBrowser ? undefined : this.#maxAge(loaded)
     const header = setCookie(cookie, value, maxAge, this.#now())
     this.#sent = { value, withBrowser }
+    this.#hadCookie = true
+    this.#tookBack = false
     return header
   }
 

@@ -4,7 +4,7 @@ export interface Facts {
   readonly status: number
   /** The handler called `ctx.session()`, or every request counts as activity. */
   readonly asked: boolean
-  /** The request carried something under the cookie's name. */
+  /** The request carried something under the cookie's name, or its answer does. */
   readonly hadCookie: boolean
   /** That led to a live session, which was not flushed since. */
   readonly live: boolean
@@ -51,7 +51,7 @@ export function settle(facts: Facts): Decision {
 function ofSession(facts: Facts): Decision {
   const changed = facts.changed && !(facts.empty && !facts.live)
   if (!facts.live && (changed || facts.cycled)) return written('create', 'something was stored for the first time')
-  if (facts.flushed && facts.hadCookie) {
+  if (!facts.live && facts.flushed && facts.hadCookie) {
     return { ...NOTHING, cookie: 'clear', personal: true, why: 'the session was ended' }
   }
   if (!facts.live) return { ...NOTHING, why: 'there is nothing to keep' }

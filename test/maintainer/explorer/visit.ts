@@ -77,7 +77,6 @@ export class Handler {
   async settle(active: boolean): Promise<void> {
     await this.#handle('settle')
     const decision = this.#opened.decide(200, active)
-    if (decision.cookie === 'clear') this.#visit.cookies.push('')
     const done = () => {
       const carriedOut = this.#opened.carryOut(decision)
       this.#opened.state.close()

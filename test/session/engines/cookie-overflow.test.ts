@@ -1,10 +1,9 @@
 import test from 'ava'
 import { SessionTooLargeError } from '../../../src/session/core/errors.ts'
-import { sessions } from '../../../src/session/http/middleware.ts'
 import { signIn } from '../../../src/session/sign-in.ts'
+import { handle } from '../../../src/session/testing/handle.ts'
 import { cookieBench } from '../../support/cookie-engine.ts'
 import { COOKIE } from '../../support/handlers.ts'
-import { serve } from '../../support/koa.ts'
 import { begun, open, read } from '../../support/requests.ts'
 
 const DEGRADING = { overflow: 'degrade', dropOrder: ['recent', 'hints'] } as const
@@ -43,26 +42,17 @@ test('an engine that would have to drop who is signed in does not start', (t) =>
   t.throws(() => cookieBench({ overflow: 'degrade', dropOrder: ['_auth_user_id'] }), { instanceOf: RangeError })
 })
 
-test('over HTTP the answer is sent, and the application can tell the visitor what was dropped', async (t) => {
-  const bench = cookieBench({ maxSize: 1000, ...DEGRADING })
-  const { origin, close } = await serve(
-    async (ctx, next) => {
-      await next()
-      const dropped: unknown = ctx.state['sessionDropped']
-      if (Array.isArray(dropped)) ctx.set('Dropped', dropped.join(' '))
-    },
-    sessions({ ...bench, cookie: COOKIE }),
+test('the answer is sent, and the application can tell the visitor what was dropped', async (t) => {
+  const settings = { ...cookieBench({ maxSize: 1000, ...DEGRADING }), cookie: COOKIE }
+  const filled = await handle(
     async (ctx) => {
-      const session = await ctx.session()
-      if (ctx.path === '/fill') session.assign({ recent: long(1), hints: long(2), cart: [1] })
-      ctx.body = session.keys()
+      ;(await ctx.session()).assign({ recent: long(1), hints: long(2), cart: [1] })
+      ctx.body = 'filled'
     },
+    { settings },
   )
-  t.teardown(close)
-  const filled = await fetch(`${origin}/fill`)
-  t.deepEqual([filled.status, filled.headers.get('dropped')], [200, 'recent hints'])
-  const cookie = filled.headers.getSetCookie()[0]?.split(';', 1)[0] ?? ''
-  const next = await fetch(origin, { headers: { cookie } })
-  t.is(await next.text(), '["cart"]')
-  t.is(next.headers.get('dropped'), null)
+  t.deepEqual([filled.status, filled.text, filled.ctx.state['sessionDropped']], [200, 'filled', ['recent', 'hints']])
+  t.deepEqual(filled.session.keys(), ['cart'])
+  const next = await filled.again(async (ctx) => void (await ctx.session()))
+  t.is(next.ctx.state['sessionDropped'], undefined)
 })

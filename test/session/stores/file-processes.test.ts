@@ -13,7 +13,7 @@ import { testFolder } from './file-bench.ts'
 const CHILD = fileURLToPath(new URL('file-child.ts', import.meta.url))
 const FOR_LONG = '1000000'
 
-const child = (...args: string[]) => startProcess(['--import=tsx', CHILD, ...args])
+const child = (...args: string[]) => startProcess(['--import=./scripts/lib/typescript.mjs', CHILD, ...args])
 const content = (data: string) => record({ data, expires: Date.now() + DAY })
 const lockOf = (folder: string, key: string) => join(folder, WORK, `${hash('sha256', key, 'hex')}.lock`)
 

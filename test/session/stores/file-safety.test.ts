@@ -150,7 +150,15 @@ for (const umask of ['000', '777']) {
     test.serial(`${layout}: files are 0600 and folders 0700 under umask ${umask}`, async (t) => {
       const parent = await testFolder(t)
       const folder = join(parent, 'sessions')
-      const creator = startProcess(['--import=tsx', CHILD, 'create', folder, layout, 'a', umask])
+      const creator = startProcess([
+        '--import=./scripts/lib/typescript.mjs',
+        CHILD,
+        'create',
+        folder,
+        layout,
+        'a',
+        umask,
+      ])
       t.is(await creator.ended(), 0, creator.output())
       const [path = '', ...others] = await filesIn(folder)
       t.deepEqual(others, [])

@@ -1,13 +1,14 @@
 import { ErrorReply } from 'redis'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { TimeoutError, within } from '../../core/timeout.ts'
-import { type Argument, backoff, type Connection, type DialOptions, dial } from './redis-dial.ts'
+import { type Argument, backoff, type Connection, type DialOptions } from './redis-dial.ts'
 import type { RedisScript } from './redis-scripts.ts'
-import { explainDialError } from './redis-trouble.ts'
-import type { RedisPlace } from './redis-url.ts'
 
-/** How patient a {@link RedisClient} is. */
+/** How a {@link RedisClient} connects, and how long it waits. */
 export interface RedisClientOptions {
+  readonly dial: (options: DialOptions) => Promise<Connection>
+  /** A sentence for what {@link RedisClientOptions.dial} threw. */
+  readonly explain: (error: unknown) => Error
   /** Milliseconds that one server has to accept and greet. */
   readonly connectTimeout: number
   /** Milliseconds that a command has from its call to its answer. */
@@ -25,7 +26,6 @@ export interface RedisClientOptions {
  * repeated: while there is none they fail at once, and a command that was cut off may have been carried out.
  */
 export class RedisClient {
-  readonly #place: RedisPlace
   readonly #options: RedisClientOptions
   #connection: Connection | undefined
   #dialling: Promise<void> | undefined
@@ -36,8 +36,7 @@ export class RedisClient {
   #onConnect: () => void = () => {}
   #closed = false
 
-  constructor(place: RedisPlace, options: RedisClientOptions) {
-    this.#place = place
+  constructor(options: RedisClientOptions) {
     this.#options = options
   }
 
@@ -126,7 +125,7 @@ export class RedisClient {
   }
 
   #lose(error: unknown): void {
-    this.#reason = explainDialError(error, this.#place)
+    this.#reason = this.#options.explain(error)
     this.#drop()
     void this.#dial()
   }
@@ -148,11 +147,11 @@ export class RedisClient {
 
   async #attempt(): Promise<void> {
     if (this.#closed) return
-    const { connectTimeout, invalidated, longestPause } = this.#options
+    const { dial, connectTimeout, invalidated, longestPause } = this.#options
     let connection: Connection | undefined
     let lostAlready: Error | undefined
     try {
-      connection = await dial(this.#place, {
+      connection = await dial({
         connectTimeout,
         tracks: invalidated !== undefined,
         invalidated: (key) => invalidated?.(key),
@@ -166,7 +165,7 @@ export class RedisClient {
     } catch (error) {
       connection?.destroy()
       if (this.#closed) return
-      this.#reason = explainDialError(error, this.#place)
+      this.#reason = this.#options.explain(error)
       this.#retry = setTimeout(() => void this.#dial(), backoff(this.#failures++, longestPause)).unref()
     }
   }

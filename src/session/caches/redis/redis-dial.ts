@@ -209,7 +209,7 @@ async function dialCluster(
 }
 
 // The library's own timeout ends with the writing of a command; the deadline of `within` covers the answer, too.
-const COMMAND_OPTIONS = { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } }
+export const COMMAND_OPTIONS = { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } }
 
 function common({ username, password }: RedisPlace) {
   return {

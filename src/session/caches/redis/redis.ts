@@ -3,18 +3,26 @@ import type { Outcome } from '../../core/outcome.ts'
 import { type Cache, type CacheEntry, DAMAGED, type UserIndex } from '../cache.ts'
 import { pack, unpack } from '../frame.ts'
 import { LocalCopies } from './local-copies.ts'
-import { isReply, RedisClient } from './redis-client.ts'
+import { isReply, RedisClient, type RedisClientOptions } from './redis-client.ts'
+import { dial } from './redis-dial.ts'
+import { borrow, checkExistingClient, type ExistingRedisClient } from './redis-existing.ts'
 import { FIGURE_COMMANDS, type RedisFigures, readFigures } from './redis-figures.ts'
 import { ADD, DELETE, INDEX, SWAP } from './redis-scripts.ts'
+import { explainDialError } from './redis-trouble.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 /** Where a {@link RedisCache} is and how patient. */
 export interface RedisCacheOptions {
   /**
    * redis://host:port/database, redis-cluster://host:port,host:port or redis-sentinel://host:port,host:port/master, with
-   * user:password@ before the first host; rediss, rediss-cluster and rediss-sentinel for TLS.
+   * user:password@ before the first host; rediss, rediss-cluster and rediss-sentinel for TLS. Left out with a client.
    */
-  readonly url: string
+  readonly url?: string
+  /**
+   * In place of a URL, a client of the package redis (5 or later) for a single server. The caller connects it before
+   * {@link RedisCache.connect} and closes it after {@link RedisCache.close}; it may do other work as well.
+   */
+  readonly client?: ExistingRedisClient
   /** Milliseconds that a server has to accept and greet; 1000 by default. */
   readonly connectTimeout?: number
   /** Milliseconds that a command has from its call to its answer; 500 by default. */
@@ -28,7 +36,8 @@ export interface RedisCacheOptions {
   /**
    * Most entries that are copied in this process, so that a read costs no way to the server; 0, none, by default. Redis
    * says at once which of them has changed: a copy is stale for about one way over the network, and for 5 seconds at
-   * most, when the network is silent. A swap over a stale copy is refused by the server, and ends the copy.
+   * most, when the network is silent. A swap over a stale copy is refused by the server, and ends the copy. Not with a
+   * client, whose connection Redis would have to tell.
    */
   readonly localEntries?: number
   /** Milliseconds since 1970. */
@@ -38,7 +47,12 @@ export interface RedisCacheOptions {
 // The clock of the caller alone says what has expired. The server's only sweeps up, so it had better be late.
 const SWEEP_DELAY = 1000
 
-/** A cache on Redis 6 or later: a single server, a cluster or a master that sentinels name. */
+/**
+ * A cache on Redis 6 or later: a single server, a cluster or a master that sentinels name.
+ *
+ *     const cache = new RedisCache({ url: 'redis://127.0.0.1:6379' })
+ *     const shared = new RedisCache({ client: await createClient().on('error', log).connect() })
+ */
 export class RedisCache implements Cache {
   readonly name = 'redis'
   readonly users: UserIndex
@@ -46,10 +60,15 @@ export class RedisCache implements Cache {
   readonly #local: LocalCopies | undefined
   readonly #now: () => number
 
-  /** Does not connect yet. @throws Error with a sentence that says what is wrong with the URL, or the interval */
+  /**
+   * Does not connect yet.
+   *
+   * @throws Error with a sentence that says what is wrong with the URL, or the interval; TypeError for both a URL and a
+   *   client, neither, a client that is none, or one with local copies
+   */
   constructor(options: RedisCacheOptions) {
     const { connectTimeout = 1000, commandTimeout = 500, healthCheckInterval = 60, longestPause = 2000 } = options
-    const { url, localEntries = 0, indexPrefix = 'session:users:', now = Date.now } = options
+    const { localEntries = 0, indexPrefix = 'session:users:', now = Date.now } = options
     if (!(healthCheckInterval > 0 && healthCheckInterval <= 3600)) {
       throw new RangeError('healthCheckInterval must be above 0 and at most 3600 seconds')
     }
@@ -58,7 +77,7 @@ export class RedisCache implements Cache {
     this.#now = now
     const patience = { connectTimeout, commandTimeout, healthCheckInterval, longestPause }
     const invalidated = local && { invalidated: (key?: string) => local.invalidate(key) }
-    this.#client = new RedisClient(parseRedisUrl(url), { ...patience, ...invalidated })
+    this.#client = new RedisClient({ ...wayTo(options, commandTimeout), ...patience, ...invalidated })
     this.users = this.#index(indexPrefix)
   }
 
@@ -162,6 +181,24 @@ export class RedisCache implements Cache {
       },
     }
   }
+}
+
+function wayTo(
+  { url, client, localEntries = 0 }: RedisCacheOptions,
+  commandTimeout: number,
+): Pick<RedisClientOptions, 'dial' | 'explain'> {
+  if ((url === undefined) === (client === undefined)) throw new TypeError('RedisCache needs either a url or a client.')
+  if (client !== undefined) {
+    checkExistingClient(client)
+    if (localEntries > 0)
+      throw new TypeError('RedisCache.localEntries needs a url: it has a connection tell of changes.')
+    return {
+      dial: (options) => borrow(client, options, commandTimeout),
+      explain: (cause) => new Error('The client given to RedisCache does not answer: connect it first.', { cause }),
+    }
+  }
+  const place = parseRedisUrl(url ?? '')
+  return { dial: (options) => dial(place, options), explain: (error) => explainDialError(error, place) }
 }
 
 function nonsense(problem: string): StoreUnavailableError {

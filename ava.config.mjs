@@ -1,0 +1,14 @@
+import { reportRun } from './scripts/lib/report-run.mjs'
+import { longestFirst } from './scripts/lib/test-durations.mjs'
+
+export default {
+  extensions: { ts: 'module' },
+  nodeArguments: ['--import=./scripts/lib/typescript.mjs'],
+  files: ['test/**/*.test.ts'],
+  workerThreads: false,
+  timeout: '2m',
+  sortTestFiles: longestFirst(),
+  // Started by scripts/test.mjs ava tells it of each file; started by hand it prints its own report.
+  nonSemVerExperiments: { observeRunsFromConfig: true },
+  ...(process.send === undefined ? {} : { observeRun: reportRun }),
+}

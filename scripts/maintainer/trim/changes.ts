@@ -1,0 +1,96 @@
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { broken, filesUnder, type Graph, type Planned, reachable, readGraph } from './graph.ts'
+import type { Part } from './parts.ts'
+
+const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
+const TEXTS = ['views', 'docs', 'ops']
+const MAINTAINER = /(^|\/)maintainer\//
+// Beside these, every file of a feature, every migration and every script is used by its name or by a command.
+const ENTRANCES = ['src/server.ts', 'src/session/index.ts', 'knexfile.ts', 'ava.config.mjs']
+const USED_BY_NAME = /^(src\/features\/[^/]+\/|src\/session\/testing\/|migrations\/|scripts\/)/
+
+/**
+ * Plans the removal of parts: their registry lines and places, then every module that nothing reaches any more, and
+ * every test that imports what is gone. Changes nothing.
+ *
+ * @param whole whether what only maintainers need goes as well
+ * @throws Error where a registry does not have exactly one line for a part, or the application still needs what goes
+ */
+export function planChanges(root: string, parts: readonly Part[], whole: boolean): Planned {
+  const written = withoutLines(root, parts)
+  const places = parts.flatMap((part) => part.places.map(matching))
+  const deleted = new Set(
+    [...CODE, ...TEXTS]
+      .flatMap((folder) => filesUnder(root, folder))
+      .filter((file) => places.some((place) => place.test(file)) || (whole && MAINTAINER.test(file))),
+  )
+  const planned = { deleted, written }
+  const before = readGraph(root, CODE)
+  const isBroken = broken(before)
+  const used = usedIn(before)
+  // What was never reached may still break, such as what only copies of the engine or tests use.
+  for (let size = -1; size < deleted.size; ) {
+    size = deleted.size
+    const after = readGraph(root, CODE, planned)
+    const stillUsed = usedIn(after)
+    for (const file of after.keys()) if (used.has(file) && !stillUsed.has(file)) deleted.add(file)
+    for (const file of broken(after)) if (!isBroken.has(file) && !stillUsed.has(file)) deleted.add(file)
+    deleteTests(before, after, isBroken, deleted)
+  }
+  const needed = [...broken(readGraph(root, CODE, planned))].filter((file) => !isBroken.has(file))
+  if (needed.length > 0) throw new Error(`What goes is still imported by ${needed.join(', ')}.`)
+  return planned
+}
+
+/** Deletes and writes, and removes folders that are left empty. */
+export function applyChanges(root: string, { deleted, written }: Planned): void {
+  for (const [file, text] of written) if (!deleted.has(file)) writeFileSync(join(root, file), text)
+  for (const file of deleted) {
+    rmSync(join(root, file))
+    for (let folder = dirname(file); folder !== '.'; folder = dirname(folder)) {
+      if (!existsSync(join(root, folder)) || readdirSync(join(root, folder)).length > 0) break
+      rmdirSync(join(root, folder))
+    }
+  }
+}
+
+function withoutLines(root: string, parts: readonly Part[]): Map<string, string> {
+  const written = new Map<string, string>()
+  for (const { registry, line } of parts) {
+    const lines = (written.get(registry) ?? readFileSync(join(root, registry), 'utf8')).split('\n')
+    const left = lines.filter((text) => !text.includes(line))
+    if (left.length !== lines.length - 1) throw new Error(`${registry} does not have one line with ${line}.`)
+    written.set(registry, left.join('\n'))
+  }
+  return written
+}
+
+/** Matches a place itself and all that is in it; "*" is any one folder. */
+function matching(place: string): RegExp {
+  const escaped = place.replace(/[.\\+?^${}()|[\]]/g, '\\$&').replaceAll('*', '[^/]+')
+  return new RegExp(`^${escaped}(/|$)`)
+}
+
+/** What the application and the commands use. */
+function usedIn(graph: Graph): Set<string> {
+  const entrances = [...graph.keys()].filter((file) => USED_BY_NAME.test(file) && !MAINTAINER.test(file))
+  return reachable(graph, [...ENTRANCES, ...entrances])
+}
+
+/** Tests that import what is gone, and what only they have used. */
+function deleteTests(before: Graph, after: Graph, wasBroken: ReadonlySet<string>, deleted: Set<string>): void {
+  const isTest = (file: string) => file.startsWith('test/')
+  for (const file of broken(after)) if (isTest(file) && !wasBroken.has(file)) deleted.add(file)
+  const suites = (graph: Graph) =>
+    reachable(
+      graph,
+      [...graph.keys()].filter((file) => isTest(file) && USED_AS_TEST.test(file)),
+    )
+  const left = new Map([...after].filter(([file]) => !deleted.has(file)))
+  const [wasUsed, isUsed] = [suites(before), suites(left)]
+  for (const file of left.keys()) if (isTest(file) && wasUsed.has(file) && !isUsed.has(file)) deleted.add(file)
+}
+
+// Suites, and modules that they find by their names: pages of features, set-ups of storage.
+const USED_AS_TEST = /\.test\.ts$|^test\/features\/[^/]+\/pages|^test\/storage\/\w+\//

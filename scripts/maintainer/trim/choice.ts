@@ -1,0 +1,81 @@
+import type { Part } from './parts.ts'
+
+/** What somebody wants to keep. Undefined keeps all of that kind. */
+export interface Wanted {
+  readonly engines?: readonly string[] | undefined
+  readonly caches?: readonly string[] | undefined
+  readonly formats?: readonly string[] | undefined
+  readonly features?: readonly string[] | undefined
+  readonly languages?: readonly string[] | undefined
+  readonly migrating?: boolean | undefined
+}
+
+/** What is often wanted. */
+export const PRESETS: Readonly<Record<string, Wanted>> = {
+  engine: { engines: ['db'], formats: ['sealed'], features: [], languages: ['en'] },
+  starter: { engines: ['db'], formats: ['sealed'], features: ['account', 'preferences'] },
+  cookies: { engines: ['signed_cookies'], formats: ['sealed'], features: [], languages: ['en'] },
+}
+
+/** A wish that cannot be; its message is one sentence. */
+export class ChoiceError extends Error {
+  override readonly name = 'ChoiceError'
+}
+
+/**
+ * Which parts go.
+ *
+ * @throws ChoiceError for a name that the project does not have, or where no engine or format would be left
+ */
+export function partsToRemove(parts: readonly Part[], wanted: Wanted): Part[] {
+  const named = (kind: Part['kind'], names: readonly string[] | undefined) => {
+    const all = parts.filter((part) => part.kind === kind)
+    for (const name of names ?? []) {
+      const isKnown = all.some((part) => part.name === name) || (kind === 'language' && name === 'en')
+      if (!isKnown) throw new ChoiceError(`There is no ${kind} "${name}": choose from ${all.map((one) => one.name)}.`)
+    }
+    return all.filter(({ name }) => names === undefined || names.includes(name))
+  }
+  const engines = named('engine', wanted.engines)
+  const formats = named('format', wanted.formats)
+  if (engines.length === 0) throw new ChoiceError('Keep at least one engine: sessions have to be somewhere.')
+  if (formats.length === 0) throw new ChoiceError('Keep at least one format: sessions have to be written somehow.')
+  const needsCache = engines.some(({ requires }) => requires.includes('cache'))
+  const caches = named('cache', wanted.caches ?? (needsCache ? undefined : []))
+  if (needsCache && caches.length === 0)
+    throw new ChoiceError('Keep at least one cache: an engine that stays needs it.')
+  const migrating = (wanted.migrating ?? engines.length > 1) ? parts.filter(({ kind }) => kind === 'migration') : []
+  const features = withRequired(parts, named('feature', wanted.features))
+  const kept = new Set([
+    ...engines,
+    ...formats,
+    ...caches,
+    ...migrating,
+    ...features,
+    ...named('language', wanted.languages),
+  ])
+  return parts.filter((part) => !kept.has(part))
+}
+
+/** One feature, and the ones that require it. */
+export function featureToRemove(parts: readonly Part[], name: string): Part[] {
+  const features = parts.filter(({ kind }) => kind === 'feature')
+  const found = features.find((part) => part.name === name)
+  if (found === undefined) {
+    throw new ChoiceError(`There is no feature "${name}": choose from ${features.map((one) => one.name).join(', ')}.`)
+  }
+  const gone = new Set([found])
+  // It grows while it is walked.
+  for (const { name } of gone) {
+    for (const part of features) if (part.requires.includes(name)) gone.add(part)
+  }
+  return [...gone]
+}
+
+function withRequired(parts: readonly Part[], features: readonly Part[]): Part[] {
+  const kept = new Set(features)
+  for (const { requires } of kept) {
+    for (const part of parts) if (part.kind === 'feature' && requires.includes(part.name)) kept.add(part)
+  }
+  return [...kept]
+}

@@ -1,0 +1,111 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join, relative, sep } from 'node:path'
+
+/** What one module imports: files of the project, from its root with slashes, and packages. */
+export interface Module {
+  readonly files: readonly string[]
+  readonly packages: readonly string[]
+}
+
+/** The project's modules by their path from its root, with slashes on every system. */
+export type Graph = ReadonlyMap<string, Module>
+
+const MODULE = /\.m?[jt]s$/
+const COMMENT = /\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/.*$/gm
+const IMPORT = /(?:\bfrom|\bimport\(?|\bimport\.meta\.resolve\(|\bimport\()\s*'([^'\n]+)'/g
+
+/** Changes to files that are planned, and not made yet. */
+export interface Planned {
+  readonly deleted: ReadonlySet<string>
+  /** New texts by file. */
+  readonly written: ReadonlyMap<string, string>
+}
+
+/**
+ * Reads which module imports which, types included: a compiler's own graph leaves out what is only a type.
+ *
+ * @param root the project's folder
+ * @param folders where to look, from the root
+ * @param planned read as if this had been done; nothing by default
+ */
+export function readGraph(root: string, folders: readonly string[], planned?: Planned): Graph {
+  const graph = new Map<string, Module>()
+  for (const file of folders.flatMap((folder) => filesUnder(root, folder))) {
+    if (!MODULE.test(file) || planned?.deleted.has(file)) continue
+    graph.set(file, moduleOf(file, planned?.written.get(file) ?? readFileSync(join(root, file), 'utf8')))
+  }
+  return graph
+}
+
+/** Every file under a folder or file, from the root with slashes; none where there is no such folder. */
+export function filesUnder(root: string, path: string): string[] {
+  try {
+    return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map((entry) => slashed(relative(root, join(entry.parentPath, entry.name))))
+      .sort()
+  } catch (error) {
+    if (isCode(error, 'ENOTDIR')) return [path]
+    if (isCode(error, 'ENOENT')) return []
+    throw error
+  }
+}
+
+function moduleOf(file: string, source: string): Module {
+  const text = source.replace(COMMENT, '')
+  const files: string[] = []
+  const packages: string[] = []
+  for (const [, target = ''] of text.matchAll(IMPORT)) {
+    if (target.startsWith('.')) files.push(slashed(join(dirname(file), target)))
+    else if (!target.startsWith('node:') && !builtinModules.includes(target)) packages.push(packageName(target))
+  }
+  return { files, packages }
+}
+
+function packageName(target: string): string {
+  const [first = '', second = ''] = target.split('/')
+  return first.startsWith('@') ? `${first}/${second}` : first
+}
+
+/** The modules that are reached from these, themselves included. */
+export function reachable(graph: Graph, roots: Iterable<string>): Set<string> {
+  const found = new Set<string>()
+  const waiting = [...roots]
+  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
+    const module = graph.get(file)
+    if (module === undefined || found.has(file)) continue
+    found.add(file)
+    waiting.push(...module.files)
+  }
+  return found
+}
+
+/** The modules that import, directly or through others, a file that is not there. */
+export function broken(graph: Graph): Set<string> {
+  const importers = new Map<string, string[]>()
+  const waiting: string[] = []
+  for (const [file, { files }] of graph) {
+    for (const target of files) {
+      importers.set(target, [...(importers.get(target) ?? []), file])
+      if (MODULE.test(target) && !graph.has(target)) waiting.push(target)
+    }
+  }
+  const found = new Set<string>()
+  for (let target = waiting.pop(); target !== undefined; target = waiting.pop()) {
+    for (const file of importers.get(target) ?? []) {
+      if (found.has(file)) continue
+      found.add(file)
+      waiting.push(file)
+    }
+  }
+  return found
+}
+
+function slashed(path: string): string {
+  return path.split(sep).join('/')
+}
+
+function isCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code
+}

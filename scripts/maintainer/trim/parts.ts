@@ -1,0 +1,97 @@
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { z } from 'zod'
+
+/** What trim has to know of one part of the project. */
+export interface Part {
+  readonly kind: 'engine' | 'cache' | 'format' | 'migration' | 'feature' | 'language'
+  readonly name: string
+  /** The registry, from the root, and what the part's one line in it contains. */
+  readonly registry: string
+  readonly line: string
+  /** Files and folders that belong to it alone, where they are there; "*" stands for any folder. */
+  readonly places: readonly string[]
+  /** Names of features, or kinds of storage, that it does not work without. */
+  readonly requires: readonly string[]
+}
+
+const storagePart = z.object({
+  kind: z.enum(['engine', 'cache', 'format', 'migration']),
+  name: z.string(),
+  requires: z.array(z.string()).optional(),
+})
+const feature = z.object({ name: z.string(), requires: z.array(z.string()) })
+const language = z.object({ value: z.string() })
+
+const FEATURES = 'src/features/index.ts'
+const STORAGE = 'src/storage/index.ts'
+const LANGUAGES = 'src/web/languages.ts'
+
+/** The parts of the project in this folder, by its own registries. */
+export async function readParts(root: string): Promise<Part[]> {
+  const load = async (file: string) => (await import(pathToFileURL(join(root, file)).href)) as Record<string, unknown>
+  const [storage, features, languages] = await Promise.all([load(STORAGE), load(FEATURES), load(LANGUAGES)])
+  const loadFeatures = z.custom<() => Promise<unknown>>((value) => typeof value === 'function')
+  return [
+    ...z.array(storagePart).parse(storage['parts']).map(ofStorage),
+    ...z
+      .array(feature)
+      .parse(await loadFeatures.parse(features['loadFeatures'])())
+      .map(ofFeature),
+    // English is what views and code are written in.
+    ...z
+      .array(language)
+      .parse(languages['LANGUAGE_OPTIONS'])
+      .filter(({ value }) => value !== 'en')
+      .map(ofLanguage),
+  ]
+}
+
+function ofStorage({ kind, name, requires = [] }: z.infer<typeof storagePart>): Part {
+  const file = name.replaceAll('_', '-')
+  const place = kind === 'migration' ? file : `${kind}s/${file}`
+  return {
+    kind,
+    name,
+    registry: STORAGE,
+    line: `'./${place}.ts'`,
+    places: [
+      `src/storage/${place}.ts`,
+      `test/storage/${place}.ts`,
+      `test/storage/${file}-settings.test.ts`,
+      `migrations/${file}`,
+      `docs/${file}.md`,
+      `ops/prometheus/${file}.rules.yml`,
+    ],
+    requires,
+  }
+}
+
+function ofFeature({ name, requires }: z.infer<typeof feature>): Part {
+  return {
+    kind: 'feature',
+    name,
+    registry: FEATURES,
+    line: `'./${name}/index.ts'`,
+    places: [
+      `src/features/${name}`,
+      `views/${name}`,
+      `migrations/${name}`,
+      `test/features/${name}`,
+      `docs/${name}.md`,
+      `ops/prometheus/${name}.rules.yml`,
+    ],
+    requires,
+  }
+}
+
+function ofLanguage({ value }: z.infer<typeof language>): Part {
+  return {
+    kind: 'language',
+    name: value,
+    registry: LANGUAGES,
+    line: `value: '${value}'`,
+    places: [`src/web/locales/${value}.json`, `src/features/*/locales/${value}.json`],
+    requires: [],
+  }
+}

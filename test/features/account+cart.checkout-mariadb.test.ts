@@ -1,3 +1,0 @@
-import { checkoutsOn } from '../support/checkouts.account+cart.ts'
-
-checkoutsOn('MariaDB')

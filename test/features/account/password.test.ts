@@ -1,0 +1,95 @@
+import test from 'ava'
+import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+import { signIn } from './steps.ts'
+
+const OLD = 'ada-demo-password'
+const NEW = 'a completely new one'
+
+let app: TestApp
+let here: TestBrowser
+test.beforeEach(async () => {
+  app = await startApp()
+  here = app.browser()
+  await signIn(here, 'ada')
+})
+test.afterEach.always(() => app.close())
+
+const change = (fields: Record<string, unknown> = {}) =>
+  here.json('POST', '/account/password', { current: OLD, password: NEW, repeat: NEW, ...fields })
+const both = (password: unknown) => ({ password, repeat: password })
+const signsIn = async (password: string) => (await signIn(app.browser(), 'ada', password)).status === 303
+
+test.serial('it takes the current one, and one that is worth changing to', async (t) => {
+  await app.services.knex('users').update({ username: 'ada-lovelace', username_key: 'ada-lovelace' }).where({ id: 1 })
+  const wrong: [Record<string, unknown>, string][] = [
+    [{ current: 'x' }, 'current'],
+    [{ current: '' }, 'current'],
+    [{ repeat: 'y' }, 'repeat'],
+    [both('short'), 'password'],
+    [both('Password123'), 'password'],
+    [both('grace-demo-password'), 'password'],
+    [both('Ada-Lovelace'), 'password'],
+    [both('x'.repeat(1025)), 'password'],
+    [both('ä'.repeat(513)), 'password'],
+    [{ current: [OLD] }, 'current'],
+    [{ current: { $ne: 1 } }, 'current'],
+    [{ password: 12_345_678 }, 'password'],
+    [{ password: [NEW], repeat: [NEW] }, 'password'],
+    [{ repeat: null }, 'repeat'],
+  ]
+  for (const [fields, field] of wrong) {
+    const answer = await change(fields)
+    t.is(answer.status, 422, JSON.stringify(fields).slice(0, 60))
+    t.true(field in answer.json<{ errors: object }>().errors, JSON.stringify(fields).slice(0, 60))
+  }
+  await app.services.knex('users').update({ username: 'ada', username_key: 'ada' }).where({ id: 1 })
+  t.true(await signsIn(OLD))
+  t.is((await change(both('ä'.repeat(512)))).status, 200, '1024 bytes are allowed')
+  t.true(await signsIn('ä'.repeat(512)))
+})
+
+test.serial('it ends every other session, and goes on here under a new key (7.2.4, 7.4.3)', async (t) => {
+  const there = app.browser()
+  await signIn(there, 'ada')
+  const grace = app.browser()
+  await signIn(grace, 'grace')
+  const before = await here.cookie()
+  const answer = await here.post('/account/password', { current: OLD, password: NEW, repeat: NEW })
+  t.deepEqual([answer.status, answer.headers.get('location')], [303, '/account'])
+  t.regex((await here.get('/account')).text, /role="status"[\s\S]*Your password has been changed/)
+  t.not(await here.cookie(), before)
+  const replayed = await fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie: before } })
+  t.is(replayed.status, 401, 'the old cookie of this browser is dead')
+  t.is((await here.json('GET', '/account')).status, 200, 'and a late request with it ends nothing')
+  const [counted] = await app.services.knex('sessions').where({ user_id: '1' }).count({ sessions: '*' })
+  t.is(Number(counted?.['sessions']), 1, 'the other sessions are gone from the store too')
+  t.is((await here.json('GET', '/account')).status, 200)
+  t.is((await there.json('GET', '/account')).status, 401)
+  t.is((await grace.json('GET', '/account')).status, 200)
+  t.deepEqual([await signsIn(OLD), await signsIn(NEW)], [false, true])
+})
+
+test.serial('a stolen session is no place to guess the password from', async (t) => {
+  for (let attempt = 0; attempt < 10; attempt++) t.is((await change({ current: `guess ${attempt}` })).status, 422)
+  const refused = await change()
+  t.is(refused.status, 429)
+  t.true(Number(refused.headers.get('retry-after')) > 0)
+  t.true(await signsIn(OLD))
+})
+
+test.serial('the form never shows what was typed, and needs somebody signed in', async (t) => {
+  const page = await here.post('/account/password', {
+    current: 'typed-as-current',
+    password: 'typed-as-new',
+    repeat: 'z',
+  })
+  t.is(page.status, 422)
+  t.regex(page.text, /id="repeat-error"/)
+  t.notRegex(page.text, /typed-as/)
+  const stranger = app.browser()
+  for (const answer of [await stranger.get('/account/password'), await stranger.post('/account/password')]) {
+    t.deepEqual([answer.status, answer.headers.get('location')], [303, '/login?next=%2Faccount%2Fpassword'])
+  }
+  t.is((await stranger.json('POST', '/account/password', { current: OLD, ...both(NEW) })).status, 401)
+  t.true(await signsIn(OLD))
+})

@@ -1,0 +1,3 @@
+import { checkoutsOn } from './checkouts.ts'
+
+checkoutsOn('MariaDB')

@@ -1,0 +1,113 @@
+import test from 'ava'
+import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+import { signIn } from '../account/steps.ts'
+import { choose, themeOf } from '../preferences/steps.ts'
+import { add, checkOut, quantities } from './steps.ts'
+
+// Where a record of the database, a record of a cache, and the cookie alone are the session.
+const ENGINES: Record<string, Record<string, string>> = {
+  db: {},
+  cache: { SESSION_ENGINE: 'cache' },
+  signed_cookies: { SESSION_ENGINE: 'signed_cookies' },
+}
+
+async function signedIn(app: TestApp): Promise<TestBrowser> {
+  const browser = app.browser()
+  await signIn(browser, 'ada')
+  return browser
+}
+
+for (const [name, settings] of Object.entries(ENGINES)) {
+  const story = (title: string, tell: (t: import('ava').ExecutionContext, app: TestApp) => Promise<void>) =>
+    test(`${name}: ${title}`, async (t) => {
+      const app = await startApp(settings)
+      t.teardown(() => app.close())
+      await tell(t, app)
+    })
+
+  story('a cart that was cleared stays empty, whoever signs in and out', async (t, app) => {
+    const browser = await signedIn(app)
+    await add(browser, 1, 2)
+    await browser.post('/logout')
+    t.deepEqual(await quantities(browser), {})
+    await signIn(browser, 'ada')
+    t.deepEqual(await quantities(browser), { 1: 2 })
+    await browser.post('/cart/clear')
+    await browser.post('/logout')
+    await signIn(browser, 'ada')
+    t.deepEqual(await quantities(browser), {})
+  })
+
+  story('what one device buys is bought for all, those that were signed in and those that sign in', async (t, app) => {
+    const [here, there] = [await signedIn(app), await signedIn(app)]
+    await add(here, 1, 2)
+    t.deepEqual(await quantities(there), { 1: 2 }, 'it is there at once')
+    t.is((await checkOut(here)).status, 200)
+    t.deepEqual(await quantities(there), {})
+    t.is((await checkOut(there)).status, 422)
+    t.deepEqual(await quantities(await signedIn(app)), {})
+  })
+
+  story('the theme of one device is that of the other at its next page', async (t, app) => {
+    const [here, there] = [await signedIn(app), await signedIn(app)]
+    await choose(here, 'theme', 'dark')
+    t.regex((await there.get('/shop')).text, /data-theme="dark"/)
+    await there.post('/preferences/reset')
+    t.is(await themeOf(here), 'light')
+    await here.post('/logout')
+    t.is(await themeOf(await signedIn(app)), 'light')
+  })
+
+  story(
+    'what comes late with the cookie from before a sign-in counts once in the account, or is its own',
+    async (t, app) => {
+      const browser = app.browser()
+      await add(browser, 1, 2)
+      const cookie = await browser.cookie()
+      await signIn(browser, 'ada')
+      const headers = { cookie, accept: 'application/json' }
+      const late = await app.browser().post('/cart/items', { productId: '1', quantity: '3' }, headers)
+      const joined = late.status === 200 && late.headers.getSetCookie().length === 0
+      t.deepEqual(await quantities(browser), { 1: joined ? 5 : 2 })
+    },
+  )
+
+  story('two sign-ins at once, and one again after a lost answer: the cart is there once', async (t, app) => {
+    const browser = app.browser()
+    await add(browser, 1, 2)
+    const headers = { cookie: await browser.cookie() }
+    const enter = (jar = app.browser()) =>
+      jar.post('/login', { username: 'ada', password: 'ada-demo-password' }, headers)
+    const answers = await Promise.all([enter(browser), enter()])
+    for (const { status } of answers) t.is(status, 303)
+    t.deepEqual(await quantities(browser), { 1: 2 })
+    // The answer never arrived, so the browser comes back with the cookie from before.
+    const later = app.browser()
+    await enter(later)
+    await signIn(later, 'ada')
+    t.deepEqual(await quantities(later), { 1: 2 })
+    await later.post('/cart/clear')
+    await later.post('/login', { username: 'ada', password: 'ada-demo-password' }, headers)
+    t.deepEqual(await quantities(browser), {}, 'nor does what was cleared come back')
+  })
+}
+
+test('a session that expires loses nothing of a cart: it is there after the next sign-in', async (t) => {
+  const app = await startApp()
+  t.teardown(() => app.close())
+  const browser = await signedIn(app)
+  await add(browser, 1, 2)
+  await app.services.knex('sessions').update({ expires: 0 })
+  t.deepEqual(await quantities(browser), {})
+  await signIn(browser, 'ada')
+  t.deepEqual(await quantities(browser), { 1: 2 })
+})
+
+test('overlapping additions on two devices are all there', async (t) => {
+  const app = await startApp()
+  t.teardown(() => app.close())
+  const devices = [await signedIn(app), await signedIn(app)]
+  const products = Array.from({ length: 12 }, (_, n) => n + 1)
+  await Promise.all(products.map((id) => add(devices[id % 2] as TestBrowser, id)))
+  t.is(Object.keys(await quantities(await signedIn(app))).length, 12)
+})

@@ -1,0 +1,151 @@
+import test, { type ExecutionContext } from 'ava'
+import { type Answer, startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+import { signIn, signOut } from '../account/steps.ts'
+import { PREFERENCES } from '../preferences/steps.ts'
+import { sendStep } from '../registration/steps.ts'
+
+interface Row {
+  label: string
+  texts: string[]
+}
+
+async function development(t: ExecutionContext, env: Record<string, string> = {}): Promise<TestApp> {
+  const app = await startApp({ NODE_ENV: 'development', ...env })
+  t.teardown(() => app.close())
+  return app
+}
+
+interface Said {
+  text: string
+  rows: Record<string, string[]>
+}
+
+/** Earlier requests, newest first: what was asked, and what is said of it. */
+async function earlier(browser: TestBrowser): Promise<Said[]> {
+  const body = (await browser.json('GET', '/session')).json<{ earlier: { text: string; rows: Row[] }[] }>()
+  return body.earlier.map(({ text, rows }) => ({
+    text,
+    rows: Object.fromEntries(rows.map(({ label, texts }) => [label, texts])),
+  }))
+}
+
+const personal = {
+  username: 'newcomer',
+  fullName: 'A Name',
+  email: 'a@example.com',
+  password: 'a-long-password-1',
+  repeat: 'a-long-password-1',
+}
+
+const panelOf = ({ text }: Answer) => /<aside class="explained"[\s\S]*<\/aside>/.exec(text)?.[0] ?? ''
+
+test('a form that stored something is understood after its redirect', async (t) => {
+  const app = await development(t)
+  const browser = app.browser()
+  t.is((await browser.post(PREFERENCES, { theme: 'dark' })).status, 303)
+  const page = panelOf(await browser.get(PREFERENCES))
+  t.regex(page, /flash \(removed\)/)
+  t.regex(page, /The changes: the session was changed\./)
+  const [shown, post] = await earlier(browser)
+  t.is(shown?.text, 'GET /preferences · 200')
+  t.deepEqual(shown?.rows['Saved'], ['The changes: the session was changed.'])
+  t.is(post?.text, 'POST /preferences · 303')
+  t.deepEqual(post?.rows['Loaded'], ['None: the browser sent no cookie.'])
+  t.deepEqual(post?.rows['Changed'], ['preferences, flash'])
+  t.deepEqual(post?.rows['Saved'], ['A new session: something was stored for the first time.'])
+  const cookie = post?.rows['Cookie'] ?? []
+  t.is(cookie[0], 'Sent: the session is new.')
+  for (const part of [
+    /^Max-Age=34560000: .* in 400 days\.$/,
+    /^HttpOnly: /,
+    /^SameSite=Lax: /,
+    /^Path=\/: /,
+    /^No Secure: /,
+  ]) {
+    t.true(
+      cookie.some((text) => part.test(text)),
+      String(part),
+    )
+  }
+  t.regex(post?.rows['Times']?.join() ?? '', /Saved in .*Store operations: create /)
+})
+
+test('signing in and out: a new key, an end, and nothing of it is lost on the way', async (t) => {
+  const app = await development(t)
+  const browser = app.browser()
+  await browser.post(PREFERENCES, { theme: 'dark' })
+  await signIn(browser, 'ada')
+  const [post, first] = await earlier(browser)
+  t.is(first?.text, 'POST /preferences · 303')
+  t.is(post?.text, 'POST /login · 303')
+  t.deepEqual(post?.rows['Saved'], ['The session, under a new key: the session moves to a new key.'])
+  t.regex(post?.rows['Changed']?.join() ?? '', /_auth_user_id, _auth_user_hash/)
+  const marks = post?.rows['Cookie']?.flatMap((text) => /#[0-9a-f]{4}/.exec(text)?.[0] ?? []) ?? []
+  t.is(new Set(marks).size, 2, 'received one key, sent another')
+  const signedIn = await browser.cookie()
+  await signOut(browser)
+  // The browser has forgotten the cookie; whoever still has it sees what became of it.
+  const late = await browser.get('/session', { cookie: signedIn })
+  t.regex(late.text, /POST \/logout · 303/)
+  t.regex(late.text, /The session was ended at once\./)
+  t.regex(late.text, /Deleted: the session was ended\./)
+  t.regex(late.text, /Max-Age=0: the browser forgets it\./)
+  t.regex(late.text, /None: no session has this key/)
+})
+
+for (const engine of ['db', 'signed_cookies', 'hybrid']) {
+  test(`${engine}: no cookie, hash, address or other value is ever shown`, async (t) => {
+    const app = await development(t, { SESSION_ENGINE: engine })
+    const browser = app.browser()
+    const cookies = new Set<string>()
+    const note = async () => cookies.add((await browser.cookie()).split('=')[1] ?? '')
+    await sendStep(browser, 1, personal)
+    await note()
+    const { engine: sessions } = app.services
+    const registering = await sessions.open([...cookies][0] ?? '')
+    await signIn(browser, 'ada')
+    await note()
+    const signedIn = await sessions.open((await browser.cookie()).split('=')[1] ?? '')
+    t.true(registering.live && signedIn.live)
+    const values = [registering, signedIn].map((one) => (one.live ? one.loaded.data : {}))
+    const secrets = (JSON.stringify(values).match(/"[^"]{9,}"/g) ?? [])
+      .map((text) => text.slice(1, -1))
+      .filter((text) => /[$@=]|[0-9A-Za-z+/]{20}/.test(text))
+    t.true(secrets.length >= 2, String(secrets))
+    const shown = [
+      (await browser.get('/')).text,
+      (await browser.get(PREFERENCES)).text,
+      (await browser.get('/session')).text,
+      (await browser.json('GET', '/session')).text,
+    ]
+    await note()
+    for (const secret of [...cookies, ...secrets, 'a-long-password-1', 'ada-demo-password']) {
+      t.true(secret.length > 8)
+      for (const page of shown) t.false(page.includes(secret), secret)
+    }
+    const [page = ''] = shown.slice(2)
+    t.regex(page, /_auth_user_hash: \d+/, 'its name and size are shown')
+  })
+}
+
+test('requests follow a session whose cookie changes with every save', async (t) => {
+  const app = await development(t, { SESSION_ENGINE: 'signed_cookies' })
+  const browser = app.browser()
+  for (const theme of ['dark', 'light', 'system']) await browser.post(PREFERENCES, { theme })
+  const texts = (await earlier(browser)).map(({ text }) => text)
+  t.deepEqual(texts, Array(3).fill('POST /preferences · 303'))
+  const [last] = await earlier(browser)
+  t.is(last?.rows['Cookie']?.[0], 'Sent: it contains the session.')
+})
+
+test('the panel and the page speak the language of the page', async (t) => {
+  const app = await development(t)
+  const browser = app.browser()
+  await browser.post(PREFERENCES, { language: 'de' })
+  const page = await browser.get('/session')
+  t.regex(page.text, /<h1>Die Sitzung erklärt<\/h1>/)
+  t.regex(page.text, /Eine neue Sitzung: Es wurde zum ersten Mal etwas abgelegt\./)
+  t.regex(page.text, /der Browser vergisst es in 400 Tagen/)
+  t.regex(panelOf(page), /Aus der Datenbank\./)
+  t.notRegex(panelOf(page), /the session|Nothing/)
+})

@@ -1,0 +1,139 @@
+import test, { type ExecutionContext } from 'ava'
+import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+import { signIn } from '../account/steps.ts'
+import { choose } from '../preferences/steps.ts'
+
+interface Figures {
+  readonly engine: string
+  readonly figures: readonly {
+    id: string
+    value: number
+    events: number
+    target: number
+    alert: number
+    state: string
+  }[]
+  readonly cache: string | null
+  readonly waiting: number
+}
+
+async function staffOn(t: ExecutionContext, env: Record<string, string> = {}) {
+  const app = await startApp(env)
+  t.teardown(() => app.close())
+  const staff = app.browser()
+  await signIn(staff, 'ada')
+  const figures = async () => (await staff.json('GET', '/operations')).json<Figures>()
+  return { app, staff, figures }
+}
+
+/** The article of one figure, as text. */
+function card(text: string, id: string): string {
+  const [, inside = ''] = new RegExp(`<article[^>]* id="${id}">([\\s\\S]*?)</article>`).exec(text) ?? []
+  return inside.replace(/<[^>]+>/g, ' ').replace(/\s+/g, ' ')
+}
+
+function repeat(count: number, app: TestApp, event: Parameters<TestApp['services']['observe']>[0]): void {
+  for (let n = 0; n < count; n++) app.services.observe(event)
+}
+
+test('the dashboard is for the staff: others are sent to sign in, or refused', async (t) => {
+  const { app, staff } = await staffOn(t)
+  t.is((await staff.get('/operations')).status, 200)
+  const stranger = await app.browser().get('/operations')
+  t.deepEqual([stranger.status, stranger.headers.get('location')], [303, '/login?next=%2Foperations'])
+  t.is((await app.browser().json('GET', '/operations')).status, 401)
+  const grace: TestBrowser = app.browser()
+  await signIn(grace, 'grace')
+  t.is((await grace.get('/operations')).status, 403)
+  t.notRegex((await grace.get('/')).text, /href="\/operations"/)
+  t.regex((await staff.get('/')).text, /href="\/operations"/)
+})
+
+test('every figure stands beside its target and alert level, in words', async (t) => {
+  const { staff } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
+  const { text } = await staff.get('/operations')
+  const levels: Record<string, RegExp> = {
+    response: /Target: at most 100 ms\. Alert: above 200 ms/,
+    conflicts: /Target: at most 5%\. Alert: above 20%/,
+    ended: /Target: at most 1%\. Alert: above 5%/,
+    hits: /Target: at least 80%\. Alert: below 70%/,
+    writes: /Target: at least 95%\. Alert: below 90%/,
+    fallbacks: /Target: at most 20%\. Alert: above 30%/,
+    cache: /Target: up\. Alert: down/,
+  }
+  for (const [id, level] of Object.entries(levels)) {
+    t.regex(card(text, id), level, id)
+    t.regex(card(text, id), /If it turns red/, id)
+  }
+  for (const word of ['P50', 'P95', 'P99', 'Live sessions', 'By age', 'The largest sessions'])
+    t.true(text.includes(word), word)
+})
+
+test('what is bad is said in words, on the card and above all', async (t) => {
+  const { app, staff, figures } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
+  repeat(40, app, { type: 'cache', outcome: 'hit' })
+  repeat(60, app, { type: 'cache', outcome: 'miss' })
+  const hits = (await figures()).figures.find(({ id }) => id === 'hits')
+  t.is(hits?.state, 'alert')
+  const { text } = await staff.get('/operations')
+  t.regex(card(text, 'hits'), /Alert .*What to do/)
+  t.regex(text, /id="overall"[^>]*>[\s\S]*?Cache hit ratio/)
+  repeat(140, app, { type: 'cache', outcome: 'hit' })
+  t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'missed')
+  repeat(400, app, { type: 'cache', outcome: 'hit' })
+  t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'good')
+})
+
+test('too little traffic is not judged', async (t) => {
+  const { app, figures } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
+  repeat(3, app, { type: 'cache', outcome: 'miss' })
+  t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'few')
+})
+
+test('an engine without copies has no hit ratio, and says so', async (t) => {
+  const { staff, figures } = await staffOn(t)
+  t.deepEqual(
+    (await figures()).figures.map(({ id }) => id),
+    ['response', 'conflicts', 'ended'],
+  )
+  t.regex((await staff.get('/operations')).text, /The engine db keeps no copies in a cache/)
+  const cookies = await staffOn(t, { SESSION_ENGINE: 'signed_cookies' })
+  t.deepEqual(
+    (await cookies.figures()).figures.map(({ id }) => id),
+    ['response'],
+  )
+  t.regex((await cookies.staff.get('/operations')).text, /signed_cookies cannot count its sessions/)
+})
+
+test('the page renews itself with scripts and without, and a watched page keeps nobody signed in', async (t) => {
+  const { staff } = await staffOn(t)
+  const { text, headers } = await staff.get('/operations')
+  t.regex(text, /<script type="module" src="\/assets\/operations\.browser\.js"><\/script>/)
+  t.regex(text, /<noscript><meta http-equiv="refresh" content="30;url=\/operations\?refresh"><\/noscript>/)
+  t.notRegex(text, /<script(?![^>]* src=)/, 'nothing inline')
+  t.regex(headers.get('content-security-policy') ?? '', /default-src 'self'/)
+  const still = (await staff.get('/operations?still')).text
+  t.notRegex(still, /http-equiv="refresh"|operations\.browser\.js/)
+  const renewed = await staff.get('/operations?refresh')
+  t.deepEqual([renewed.status, renewed.headers.getSetCookie()], [200, []])
+})
+
+test('no metric names a visitor: no key, user, path or address', async (t) => {
+  const { app, staff } = await staffOn(t)
+  await staff.get('/account?secret-path=1')
+  await staff.json('POST', '/logout')
+  const text = await (await fetch(`${app.origin}/metrics`)).text()
+  const value = (await staff.cookie()).split('=')[1] ?? 'none'
+  for (const word of [value, 'ada', 'secret-path', '/account', '127.0.0.1', 'localhost'])
+    t.false(text.includes(word), word)
+  t.regex(text, /holdfast_session_operation_seconds_count\{engine="db",operation="delete",outcome="done"\} [1-9]/)
+})
+
+test('German, for those who prefer it', async (t) => {
+  const { staff } = await staffOn(t)
+  t.regex((await staff.get('/operations')).text, /Targets and alert levels/)
+  t.is((await choose(staff, 'language', 'de')).status, 200)
+  const { text } = await staff.get('/operations', { 'accept-language': 'en' })
+  t.notRegex(text, /Targets and alert levels|If it turns red/)
+  t.regex(text, /Ziele und Alarmschwellen/)
+})

@@ -1,0 +1,210 @@
+import { join } from 'node:path'
+import test from 'ava'
+import nunjucks from 'nunjucks'
+import { drawChart } from '../../../src/features/operations/chart.ts'
+import { Counting } from '../../../src/features/operations/counting.ts'
+import { Dashboard } from '../../../src/features/operations/dashboard.ts'
+import { FIGURES, judge, MIN_EVENTS, quantile } from '../../../src/features/operations/figures.ts'
+import { Metrics } from '../../../src/features/operations/metrics.ts'
+import { Samples } from '../../../src/features/operations/samples.ts'
+import { projectRoot } from '../../../src/paths.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
+import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import { DEFAULT_DISPLAY } from '../../../src/web/display.ts'
+import { translations } from '../../support/translations.ts'
+import { appFor } from './steps.ts'
+
+const EVERY = 10_000
+const english = translations('en')
+
+/** The figures of an application, on a clock that the test moves. */
+async function watched(t: Parameters<typeof appFor>[0], keep = 60) {
+  const { services } = await appFor(t, { SESSION_ENGINE: 'cached_db' })
+  const clock = { now: Date.UTC(2026, 0, 2, 3, 4) }
+  const metrics = new Metrics(services)
+  const samples = new Samples({ tally: () => metrics.tally(), keep, now: () => clock.now })
+  const dashboard = new Dashboard(services, metrics, samples, new Counting(services.store, () => clock.now))
+  const tick = async (hits: number, misses: number, after = EVERY) => {
+    for (let n = 0; n < hits; n++) metrics.observe({ type: 'cache', outcome: 'hit' })
+    for (let n = 0; n < misses; n++) metrics.observe({ type: 'cache', outcome: 'miss' })
+    clock.now += after
+    await samples.take()
+  }
+  await samples.take()
+  return { clock, dashboard, metrics, samples, tick }
+}
+
+test('a level itself is still good, and what is beyond it is not', (t) => {
+  for (const figure of FIGURES) {
+    const { bad, target, alert } = figure
+    const beyond = (level: number) => level + (bad === 'above' ? 0.001 : -0.001)
+    const state = (value: number, events = MIN_EVENTS) => judge(figure, { value, events })
+    const states = [target, beyond(target), alert, beyond(alert)].map((value) => state(value))
+    t.deepEqual(states, ['good', 'missed', 'missed', 'alert'], figure.id)
+    t.deepEqual([state(beyond(alert), MIN_EVENTS - 1), state(beyond(alert), 0)], ['few', 'none'], figure.id)
+  }
+})
+
+test('a quantile is read between the bounds as Prometheus reads it', (t) => {
+  const bounds = [0.1, 0.2, 0.5]
+  t.is(quantile(0.95, [0, 0, 0, 0], bounds), 0)
+  t.is(quantile(0.5, [10, 10, 10, 10], bounds), 0.05)
+  t.is(quantile(0.95, [95, 100, 100, 100], bounds), 0.1)
+  t.is(Math.round(quantile(0.95, [90, 100, 100, 100], bounds) * 1000), 150)
+  t.is(quantile(0.99, [0, 0, 0, 7], bounds), 0.5, 'nobody knows how far beyond the last bound')
+})
+
+test('a chart joins what follows, leaves gaps, and stays inside its box', (t) => {
+  const frame = { from: 0, to: 100, joined: 15, target: 2, alert: 4, top: 5 }
+  t.is(drawChart([{ at: 0, value: undefined }], frame), undefined)
+  const points = [
+    [0, 0],
+    [10, 9],
+    [20, undefined],
+    [30, 1],
+    [70, 2],
+    [80, 3],
+  ] as const
+  const chart = drawChart(
+    points.map(([at, value]) => ({ at, value })),
+    frame,
+  )
+  t.deepEqual(
+    chart?.paths.map((path) => path.split('L').length),
+    [2, 1, 2],
+  )
+  t.deepEqual([chart?.lowest, chart?.highest], [0, 9])
+  t.true((chart?.alert ?? 60) < (chart?.target ?? 0), 'worse is higher')
+  for (const [, x, y] of (chart?.paths.join('') ?? '').matchAll(/[ML]([\d.]+) ([\d.]+)/g)) {
+    t.true(Number(x) >= 0 && Number(x) <= 240 && Number(y) >= 0 && Number(y) <= 60, `${x} ${y}`)
+  }
+})
+
+test('the last ten minutes are remembered, and no more', async (t) => {
+  const { clock, samples, tick } = await watched(t, 3)
+  const begin = clock.now
+  t.deepEqual((await samples.recent()).since, begin)
+  await tick(5, 0)
+  await tick(7, 1)
+  t.deepEqual(
+    samples.stretches().map(({ tally }) => tally?.hits),
+    [5, 7],
+  )
+  t.like(await samples.recent(), { since: begin, tally: { hits: 12, misses: 1 } })
+  for (let n = 0; n < 3; n++) await tick(1, 0)
+  t.is(samples.stretches().length, 3)
+  t.like(await samples.recent(), { since: begin + 2 * EVERY, tally: { hits: 3, misses: 0 } })
+})
+
+test('after a process stood still there is a gap, and nothing of before is told as recent', async (t) => {
+  const { clock, samples, tick } = await watched(t, 3)
+  await tick(5, 0)
+  await tick(9, 0, 60_000)
+  t.deepEqual(
+    samples.stretches().map(({ tally }) => tally?.hits),
+    [5, undefined],
+  )
+  t.like(await samples.recent(), { since: clock.now, tally: { hits: 0 } })
+})
+
+test('a chart says in words what it shows, and a table has every value of it', async (t) => {
+  const { dashboard, tick } = await watched(t)
+  const before = await dashboard.view(DEFAULT_DISPLAY, english)
+  t.is(before.cards.find(({ id }) => id === 'hits')?.chart, undefined, 'nothing to draw yet')
+  t.deepEqual([before.idle, before.table], [true, []])
+  await tick(90, 10)
+  await tick(0, 0)
+  await tick(60, 40)
+  const { cards, columns, table } = await dashboard.view(DEFAULT_DISPLAY, english)
+  const card = cards.find(({ id }) => id === 'hits')
+  t.is(card?.chartLabel, 'The last ten minutes: between 60% and 90%.')
+  t.is(card?.chart?.paths.length, 2, 'nothing asked for is a gap, not a zero')
+  const column = columns.indexOf('Cache hit ratio')
+  t.deepEqual(
+    table.map(({ clock, values }) => [clock, values[column]]),
+    [
+      ['3:04:30 AM', '60%'],
+      ['3:04:20 AM', '–'],
+      ['3:04:10 AM', '90%'],
+    ],
+  )
+  const views = new nunjucks.Environment(new nunjucks.FileSystemLoader(join(projectRoot, 'views')))
+  const macro = '{% import "operations/parts.njk" as parts %}{{ parts.card(card, t) }}'
+  const html = views.renderString(macro, { card, t: english })
+  t.regex(html, /<svg class="chart"[^>]* role="img" aria-label="The last ten minutes: between 60% and 90%\."/)
+  t.regex(html, /<svg class="mark mark-missed"[^>]* aria-hidden="true"/)
+  t.regex(html, /<span>Target missed<\/span>/, 'the colour is never all there is')
+})
+
+test('the dashboard is in German, with figures as Germans write them', async (t) => {
+  const { dashboard, tick } = await watched(t)
+  await tick(601, 399)
+  const { cards, overall } = await dashboard.view({ ...DEFAULT_DISPLAY, language: 'de' }, translations('de'))
+  t.is(overall.text, 'Jetzt handeln: Trefferquote des Caches.')
+  t.like(
+    cards.find(({ id }) => id === 'hits'),
+    {
+      value: '60,1\u00a0%',
+      levels: 'Ziel: mindestens 80\u00a0%. Alarm: unter 70\u00a0%.',
+      word: 'Alarm',
+    },
+  )
+})
+
+test('a queue and the state of the cache are judged as well', async (t) => {
+  const { services } = await appFor(t, { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' })
+  const metrics = new Metrics(services)
+  const samples = new Samples({ tally: () => metrics.tally() })
+  const dashboard = new Dashboard(services, metrics, samples, new Counting(services.store))
+  for (const [waiting, state] of [
+    [0, 'good'],
+    [100, 'good'],
+    [101, 'missed'],
+    [500, 'missed'],
+    [501, 'alert'],
+  ] as const) {
+    metrics.observe({ type: 'write-behind', waiting })
+    const { cards } = await dashboard.view(DEFAULT_DISPLAY, english)
+    t.is(cards.find(({ id }) => id === 'waiting')?.state, state, String(waiting))
+    t.like(
+      cards.find(({ id }) => id === 'cache'),
+      { state: 'good', value: 'up' },
+    )
+  }
+  await services.cache?.close()
+  for (let n = 0; n < 3; n++) await t.throwsAsync(async () => await services.cache?.ping())
+  const { cards, overall } = await dashboard.view(DEFAULT_DISPLAY, english)
+  t.like(
+    cards.find(({ id }) => id === 'cache'),
+    { state: 'alert', value: 'down' },
+  )
+  t.regex(overall.text, /State of the cache/)
+})
+
+test('sessions are counted once for all who look, rarely where that is slow, and again after a failure', async (t) => {
+  const clock = { now: 0 }
+  let [counts, takes, fails] = [0, 0, false]
+  class Slow extends MemoryStore {
+    override async statistics() {
+      counts++
+      clock.now += takes
+      if (fails) throw new StoreUnavailableError()
+      const none = { underDay: 0, underWeek: 0, overWeek: 0 }
+      return { total: 1, live: 1, expired: 0, authenticated: 0, ages: { expired: 0, ...none }, largest: [] }
+    }
+  }
+  const counting = new Counting(new Slow(), () => clock.now)
+  await Promise.all([counting.get(), counting.get(), counting.get()])
+  t.like(await counting.get(), { state: 'known', statistics: { live: 1 } })
+  t.is(counts, 1)
+  ;[clock.now, takes] = [10_000, 5_000]
+  await counting.get()
+  clock.now += 99_000
+  await counting.get()
+  t.is(counts, 2, 'a count of 5 s is worth 100 s of rest')
+  ;[clock.now, takes, fails] = [clock.now + 1_000, 0, true]
+  t.deepEqual(await counting.get(), { state: 'failed' })
+  ;[clock.now, fails] = [clock.now + 10_000, false]
+  t.like(await counting.get(), { state: 'known' })
+  t.deepEqual(await new Counting(undefined).get(), { state: 'impossible' })
+})

@@ -1,0 +1,186 @@
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import test from 'ava'
+import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+import { signIn } from '../account/steps.ts'
+
+let app: TestApp
+test.before(async () => {
+  app = await startApp()
+})
+test.after.always(() => app?.close())
+
+const PERSON = {
+  username: 'newcomer',
+  fullName: 'New Comer',
+  email: 'new@example.com',
+  password: 'correct horse battery',
+  repeat: 'correct horse battery',
+}
+const PLACE = {
+  line1: 'Street 1',
+  line2: '',
+  postcode: '12345',
+  city: 'Town',
+  country: 'DE',
+  language: 'de',
+  newsletter: 'true',
+}
+
+interface Progress {
+  current_step: number
+  total_steps: number
+  completed_steps: number[]
+  data: Record<string, Record<string, unknown>>
+}
+const progress = async (browser: TestBrowser, step = 1) =>
+  (await browser.json('GET', `/register/${step}`)).json<Progress>()
+const person = (username: string) => ({ ...PERSON, username })
+const users = async (username: string) => await app.services.knex('users').where({ username_key: username }).select()
+
+test('three steps, one account, signed in under a new key', async (t) => {
+  const browser = app.browser()
+  t.is((await browser.get('/register')).headers.get('location'), '/register/1')
+  t.is((await browser.post('/register/1', person('Walker'))).headers.get('location'), '/register/2')
+  const anonymous = await browser.cookie()
+  t.is((await browser.post('/register/2', PLACE)).headers.get('location'), '/register/3')
+  t.regex((await browser.get('/register/3')).text, /New Comer[\s\S]*Street 1[\s\S]*Germany/)
+  t.is((await browser.post('/register/3', {})).status, 422)
+  t.is((await browser.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+  t.not(await browser.cookie(), anonymous)
+  const old = { accept: 'application/json', cookie: anonymous }
+  t.is((await fetch(`${app.origin}/account`, { headers: old })).status, 401, 'the key of before is not signed in')
+  t.is((await browser.json('GET', '/account')).json<{ user: { username: string } }>().user.username, 'Walker')
+  const [row] = await users('walker')
+  t.like(row, { full_name: 'New Comer', city: 'Town', language: 'de', is_staff: 0 })
+  t.regex(row.password_hash, /^\$argon2id\$/)
+  t.regex((await browser.get('/')).text, /<html lang="de"/)
+  t.is((await browser.get('/register/1')).headers.get('location'), '/account', 'one account is enough')
+})
+
+test('back and forth: earlier answers are kept, and the password need not be typed again', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('backer'))
+  await browser.post('/register/2', PLACE)
+  t.regex((await browser.get('/register/1')).text, /value="backer"/)
+  t.is((await browser.post('/register/1', { ...person('backer2'), password: '', repeat: '' })).status, 303)
+  t.deepEqual((await progress(browser)).completed_steps, [1, 2])
+  await browser.post('/register/3', { accept: 'true' })
+  t.is((await signIn(app.browser(), 'backer2', PERSON.password)).status, 303)
+})
+
+test('50 times "create" at once is one account, and no answer is a 5xx (A-08)', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('eager'))
+  await browser.post('/register/2', PLACE)
+  const cookie = await browser.cookie()
+  const answers = await Promise.all(
+    Array.from({ length: 50 }, () =>
+      fetch(`${app.origin}/register/3`, {
+        method: 'POST',
+        redirect: 'manual',
+        headers: { cookie },
+        body: new URLSearchParams({ accept: 'true' }),
+      }),
+    ),
+  )
+  t.is((await users('eager')).length, 1)
+  // Whoever clicked twice is welcome in both answers: it is the same registration.
+  t.true(answers.some((answer) => answer.headers.get('location') === '/account'))
+  t.true(
+    answers.every(({ status }) => status < 500),
+    answers.map(({ status }) => status).join(),
+  )
+})
+
+test('a name that is taken, at once or meanwhile, is said where it can be mended', async (t) => {
+  t.deepEqual((await app.browser().json('POST', '/register/1', person('ADA'))).json(), {
+    errors: { username: 'This username is taken.' },
+  })
+  const [one, two] = [app.browser(), app.browser()]
+  for (const browser of [one, two]) {
+    await browser.post('/register/1', person('twin'))
+    await browser.post('/register/2', PLACE)
+  }
+  t.is((await one.post('/register/3', { accept: 'true' })).status, 303)
+  const late = await two.post('/register/3', { accept: 'true' })
+  t.is(late.status, 422)
+  t.regex(late.text, /This username is taken\.[\s\S]*action="\/register\/1"/)
+  t.is((await two.post('/register/1', { ...person('twin-two'), password: '', repeat: '' })).status, 303)
+  t.is((await two.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+})
+
+test("an unfinished registration is nobody's after a sign-in on the same browser (A-09)", async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('leftover'))
+  await signIn(browser, 'grace')
+  await browser.post('/logout')
+  t.deepEqual((await progress(browser)).data, {})
+  const signedIn = app.browser()
+  await signedIn.post('/register/1', person('leftover'))
+  await signIn(signedIn, 'grace')
+  const stored = await app.services.engine.open((await signedIn.cookie()).split('=')[1] ?? '')
+  t.true(stored.live && stored.loaded.data['registration'] === undefined)
+})
+
+test('no partial registration is a sign-in (WSTG-SESS-08)', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('partial'))
+  await browser.post('/register/2', PLACE)
+  t.is((await browser.json('GET', '/account')).status, 401)
+})
+
+test('left and resumed: another visit, a reload, a detour, and the next step is where it was', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('resumer'))
+  await browser.get('/login')
+  t.is((await browser.get('/register')).headers.get('location'), '/register/2')
+  for (let reload = 0; reload < 2; reload++) t.is((await browser.get('/register/2')).status, 200)
+  await browser.post('/register/2', PLACE)
+  t.is((await browser.get('/register')).headers.get('location'), '/register/3')
+  t.regex((await browser.get('/register/2')).text, /value="Street 1"/)
+  await browser.post('/register/2', { ...PLACE, line1: 'Street 2' })
+  t.is((await browser.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+  t.is((await users('resumer'))[0]?.line1, 'Street 2')
+})
+
+test('two tabs: what each sends is kept, and the slower one finds the account made', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('tabby'))
+  const tab = () => browser.post('/register/1', { ...person('tabby'), fullName: 'Tab One', password: '', repeat: '' })
+  await Promise.all([tab(), browser.post('/register/2', PLACE)])
+  const { data, completed_steps } = await progress(browser)
+  t.deepEqual(completed_steps, [1, 2])
+  t.like(data, { personal: { fullName: 'Tab One' }, address: { line1: 'Street 1' } })
+  await browser.post('/register/3', { accept: 'true' })
+  for (const step of [1, 2, 3]) {
+    const late = await browser.post(`/register/${step}`, { ...person('tabby2'), ...PLACE, accept: 'true' })
+    t.is(late.headers.get('location'), '/account')
+    t.is((await browser.json('POST', `/register/${step}`, { accept: true })).status, 409)
+  }
+  t.deepEqual([(await users('tabby')).length, (await users('tabby2')).length], [1, 0])
+})
+
+test('the password is hashed before anything keeps it, and no page shows the hash (A-09)', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  const session = async () =>
+    JSON.stringify(await own.services.engine.open((await browser.cookie()).split('=')[1] ?? ''))
+  await browser.post('/register/1', person('keeper'))
+  await browser.post('/register/2', PLACE)
+  t.regex(await session(), /"passwordHash":"\$argon2id\$/)
+  t.false((await session()).includes(PERSON.password))
+  for (const step of [1, 2, 3]) {
+    for (const { text } of [await browser.get(`/register/${step}`), await browser.json('GET', `/register/${step}`)]) {
+      t.notRegex(text, /argon2|correct horse|passwordHash/)
+    }
+  }
+  await browser.post('/register/3', { accept: 'true' })
+  t.notRegex(await session(), /argon2|correct horse|"registration"/)
+  t.notRegex((await browser.get('/account')).text, /argon2|correct horse/)
+  const folder = dirname(own.services.config.databaseUrl.replace('sqlite:', ''))
+  const files = await readdir(folder)
+  t.true(files.length > 0)
+  for (const file of files) t.false((await readFile(join(folder, file))).includes(PERSON.password), file)
+})

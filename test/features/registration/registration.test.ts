@@ -1,0 +1,202 @@
+import test from 'ava'
+import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+
+let app: TestApp
+test.before(async () => {
+  app = await startApp()
+})
+test.after.always(() => app?.close())
+
+const PERSON = {
+  username: 'newcomer',
+  fullName: 'New Comer',
+  email: 'new@example.com',
+  password: 'correct horse battery',
+  repeat: 'correct horse battery',
+}
+const PLACE = {
+  line1: 'Street 1',
+  line2: '',
+  postcode: '12345',
+  city: 'Town',
+  country: 'DE',
+  language: 'de',
+  newsletter: 'true',
+}
+
+interface Progress {
+  current_step: number
+  total_steps: number
+  completed_steps: number[]
+  data: Record<string, Record<string, unknown>>
+}
+const progress = async (browser: TestBrowser, step = 1) =>
+  (await browser.json('GET', `/register/${step}`)).json<Progress>()
+const person = (username: string) => ({ ...PERSON, username })
+const users = async (username: string) => await app.services.knex('users').where({ username_key: username }).select()
+
+test('JSON tells how far it is, and never the password', async (t) => {
+  const browser = app.browser()
+  t.deepEqual(await progress(browser), { current_step: 1, total_steps: 3, completed_steps: [], data: {} })
+  await browser.post('/register/1', person('jason'))
+  const after = await progress(browser, 2)
+  t.deepEqual(after, {
+    current_step: 2,
+    total_steps: 3,
+    completed_steps: [1],
+    data: { personal: { username: 'jason', fullName: 'New Comer', email: 'new@example.com' } },
+  })
+  t.notRegex(JSON.stringify(after), /argon2|correct horse/)
+})
+
+test('steps cannot be skipped, repeated wrongly or invented (A-06)', async (t) => {
+  const browser = app.browser()
+  for (const step of [2, 3]) {
+    t.is((await browser.get(`/register/${step}`)).headers.get('location'), '/register/1')
+    t.is((await browser.post(`/register/${step}`, { ...PLACE, accept: 'true' })).headers.get('location'), '/register/1')
+    t.is((await browser.json('POST', `/register/${step}`, { accept: true })).status, 409)
+  }
+  for (const step of ['0', '4', '-1', '999', 'NaN', '1.5', '01', '1e0', '__proto__']) {
+    t.is((await browser.get(`/register/${step}`)).status, 404, step)
+    t.is((await browser.post(`/register/${step}`, PERSON)).status, 404, step)
+  }
+  t.is((await users('newcomer')).length, 0)
+})
+
+test('fields of other steps and extra fields are ignored (A-07, 15.3.3)', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', {
+    ...person('plain'),
+    is_staff: 'true',
+    isStaff: 'true',
+    role: 'admin',
+    id: '1',
+    line1: 'x',
+    accept: 'true',
+    passwordHash: 'x',
+  })
+  t.deepEqual(Object.keys((await progress(browser)).data), ['personal'])
+  await browser.post('/register/2', { ...PLACE, username: 'other', is_staff: 'true' })
+  await browser.post('/register/3', { accept: 'true', username: 'third', is_staff: 'true' })
+  t.like((await users('plain'))[0], { is_staff: 0 })
+  t.deepEqual([(await users('other')).length, (await users('third')).length], [0, 0])
+})
+
+test('wrong input: beside the field, with what was typed, without the password', async (t) => {
+  const browser = app.browser()
+  const refused = await browser.post('/register/1', {
+    ...PERSON,
+    username: 'x',
+    email: 'nonsense',
+    fullName: '<b>Bold</b>',
+    repeat: 'other',
+  })
+  t.is(refused.status, 422)
+  t.regex(refused.text, /id="username-error"/)
+  t.regex(refused.text, /id="email-error"/)
+  t.regex(refused.text, /value="&lt;b&gt;Bold&lt;\/b&gt;"/)
+  t.notRegex(refused.text, /correct horse|<b>Bold/)
+  t.is(refused.headers.getSetCookie().length, 0)
+  const cases: [Record<string, unknown>, string][] = [
+    [{ username: 'a b' }, 'username'],
+    [{ username: '../x' }, 'username'],
+    [{ username: ['a', 'b'] }, 'username'],
+    [{ username: { $ne: 1 } }, 'username'],
+    [{ email: 'a@b' }, 'email'],
+    [{ fullName: '' }, 'fullName'],
+    [{ fullName: 'a\u0000b' }, 'fullName'],
+    [{ fullName: 'x'.repeat(151) }, 'fullName'],
+    [{ password: 'short', repeat: 'short' }, 'password'],
+    [{ password: 'qwertyuiop', repeat: 'qwertyuiop' }, 'password'],
+    [{ password: 12345678, repeat: 12345678 }, 'password'],
+    [{ email: ['a@example.com'] }, 'email'],
+    [{ email: 7 }, 'email'],
+    [{ fullName: { first: 'A' } }, 'fullName'],
+    [{ repeat: ['correct horse battery'] }, 'repeat'],
+    [{ password: 'x'.repeat(1025), repeat: 'x'.repeat(1025) }, 'password'],
+    [{ username: 'same-as-this', password: 'Same-As-This', repeat: 'Same-As-This' }, 'password'],
+  ]
+  for (const [fields, field] of cases) {
+    const answer = await browser.json('POST', '/register/1', { ...PERSON, ...fields })
+    t.is(answer.status, 422, JSON.stringify(fields))
+    t.true(field in answer.json<{ errors: Record<string, string> }>().errors, JSON.stringify(fields))
+  }
+  await browser.post('/register/1', person('placer'))
+  for (const fields of [
+    { country: 'XX' },
+    { postcode: '<script>' },
+    { line1: ' ' },
+    { language: 'fr' },
+    { city: 'x'.repeat(101) },
+    { line2: 'a\u0000b' },
+    { line1: 'a\u0000b' },
+    { city: 'a\nb' },
+    { line1: ['x'] },
+    { line2: { x: 1 } },
+    { postcode: 12345 },
+    { country: ['DE'] },
+    { newsletter: 'maybe' },
+    { newsletter: [true] },
+  ]) {
+    t.is((await browser.json('POST', '/register/2', { ...PLACE, ...fields })).status, 422, JSON.stringify(fields))
+  }
+})
+
+test('a refused form comes back as it was typed, with the one thing that is wrong', async (t) => {
+  const browser = app.browser()
+  const taken = await browser.post('/register/1', { ...person('ada'), fullName: 'Ada Two' })
+  t.is(taken.status, 422)
+  t.regex(taken.text, /id="username-error">This username is taken/)
+  for (const value of ['ada', 'Ada Two', 'new@example.com']) t.true(taken.text.includes(`value="${value}"`), value)
+  t.notRegex(taken.text, /correct horse/)
+
+  await browser.post('/register/1', person('typist'))
+  const again = await browser.json('POST', '/register/1', { ...PERSON, email: 'nonsense', password: '', repeat: '' })
+  t.deepEqual(again.json(), { errors: { email: 'Enter an e-mail address.' } }, 'the password may be left')
+
+  await browser.post('/register/2', PLACE)
+  const { newsletter: _ticked, ...unticked } = PLACE
+  const refused = await browser.post('/register/2', { ...unticked, city: '' })
+  t.is(refused.status, 422)
+  t.regex(refused.text, /name="newsletter"/)
+  t.notRegex(refused.text, /name="newsletter"[^>]* checked/, 'a box that was unticked stays so')
+})
+
+test('the password is not the username, by whichever way they meet', async (t) => {
+  const browser = app.browser()
+  const [password, repeat] = ['meet-in-the-middle', 'meet-in-the-middle']
+  await browser.post('/register/1', { ...person('walker'), password, repeat })
+  const answer = await browser.json('POST', '/register/1', { ...person(password), password: '', repeat: '' })
+  t.deepEqual(answer.json(), { errors: { password: 'The password must not be the username.' } })
+})
+
+test('only looking at the form stores nothing', async (t) => {
+  const browser = app.browser()
+  for (const path of ['/register', '/register/1', '/register/2']) {
+    t.deepEqual((await browser.get(path)).headers.getSetCookie(), [], path)
+    t.deepEqual((await browser.json('GET', path)).headers.getSetCookie(), [], path)
+  }
+})
+
+test('text of visitors stays text on the review page', async (t) => {
+  const browser = app.browser()
+  const evil = '"><script>alert(1)</script>'
+  await browser.post('/register/1', { ...person('scripter'), fullName: evil })
+  await browser.post('/register/2', { ...PLACE, line1: evil, line2: evil, city: evil })
+  for (const step of [1, 2, 3]) {
+    const { status, text } = await browser.get(`/register/${step}`)
+    t.is(status, 200)
+    t.notRegex(text, /<script>alert/)
+    t.regex(text, /&lt;script&gt;alert/)
+  }
+})
+
+test('one address cannot ask for thousands of names (A-26)', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const ask = async () => await own.browser().json('POST', '/register/1', person('ada'))
+  const answers = await Promise.all(Array.from({ length: 61 }, ask))
+  t.is(answers.filter(({ status }) => status === 422).length, 60)
+  const [refused] = answers.filter(({ status }) => status === 429)
+  t.true(Number(refused?.headers.get('retry-after')) > 0)
+})

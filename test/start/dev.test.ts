@@ -1,0 +1,26 @@
+import { appendFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import { isSignedIn, signIn } from '../features/account/steps.ts'
+import { TestBrowser } from '../support/app.ts'
+import { startProcess } from '../support/processes.ts'
+import { cloneProject } from '../support/project.ts'
+
+test('dev on a clean clone: data, secret, migrations, seeds, users, and reload', async (t) => {
+  const folder = await cloneProject(t)
+  const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' }
+  const dev = startProcess(['scripts/dev.mjs'], { cwd: folder, env })
+  t.teardown(() => void dev.child.kill('SIGKILL'))
+  const [, origin = ''] = await dev.printed(/Holdfast is on (http:\S+)/)
+  t.regex(dev.output(), /Migrated: \d+ steps\.\nSeeded: .*2 demo users\./)
+  t.is((await stat(join(folder, 'data/secret-key'))).mode & 0o777, 0o600)
+  t.regex(await (await fetch(origin)).text(), /<dt>ada<\/dt><dd><code>ada-demo-password</)
+  const browser = new TestBrowser(origin)
+  t.is((await signIn(browser, 'ada')).status, 303)
+
+  await appendFile(join(folder, 'src/web/home.ts'), '\n')
+  await dev.printed(/A file has changed[\s\S]*Holdfast is on http/)
+  const [, again = ''] = await dev.printed(/Holdfast is on [\s\S]*Holdfast is on (http:\S+)/)
+  t.true(await isSignedIn(new TestBrowser(again, browser.jar)), 'a restart signs nobody out')
+  t.is(await dev.stop('SIGINT'), 0)
+})

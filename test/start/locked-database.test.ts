@@ -1,0 +1,104 @@
+import test, { type ExecutionContext } from 'ava'
+import { openDatabase } from '../../src/database.ts'
+import { seed } from '../../src/seed.ts'
+import { signIn } from '../features/account/steps.ts'
+import { add, quantities } from '../features/cart/steps.ts'
+import { END_OTHERS } from '../features/devices/steps.ts'
+import { TestBrowser } from '../support/app.ts'
+import { migratedSqlite } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+
+const SHOPPERS = 4
+const ROUNDS = 25
+
+/** Another program at the same file, such as a backup, which locks it until it is killed. */
+const LOCKER = `
+import sqlite3 from 'sqlite3'
+const database = new sqlite3.Database(process.argv[1])
+database.exec('PRAGMA busy_timeout = 60000; BEGIN EXCLUSIVE', (error) => console.log(error?.message ?? 'locked'))
+setInterval(() => {}, 60000)
+`
+
+async function start(t: ExecutionContext, DATABASE_URL: string) {
+  const server = startProcess(['--import=tsx', 'src/server.ts'], {
+    env: {
+      SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'silent',
+      DATABASE_URL,
+    },
+  })
+  t.teardown(() => void server.child.kill('SIGKILL'))
+  const [, origin = ''] = await server.printed(/on (http:\S+)/)
+  return { server, origin }
+}
+
+/** Somebody signed in, and what the browser sent before anything was ended. */
+async function member(t: ExecutionContext, origin: string, username: string) {
+  const browser = new TestBrowser(origin)
+  t.is((await signIn(browser, username)).status, 303)
+  const cookie = await browser.cookie()
+  return { cookie, ask: async (path: string) => (await browser.post(path, {}, { cookie })).status }
+}
+
+test('what is acknowledged around a lock longer than the timeout outlives a crash, and what ended stays ended', async (t) => {
+  t.timeout(180_000)
+  const url = await migratedSqlite(t)
+  const knex = openDatabase(url)
+  await seed(knex, { demoUsers: true })
+  await knex.destroy()
+  const { server, origin } = await start(t, url)
+  const shoppers = Array.from({ length: SHOPPERS }, () => {
+    return { browser: new TestBrowser(origin), acknowledged: 0, refused: 0 }
+  })
+  const shop = async (shopper: (typeof shoppers)[number]) => {
+    const { status } = await add(shopper.browser, 1)
+    if (status === 200) shopper.acknowledged++
+    else shopper.refused++
+    t.true(status === 200 || status === 503, `${status}`)
+  }
+  const before = await member(t, origin, 'ada')
+  const hasty = await member(t, origin, 'ada')
+  const after = await member(t, origin, 'ada')
+  const during = await member(t, origin, 'grace')
+  const patient = await member(t, origin, 'grace')
+  for (let round = 0; round < ROUNDS; round++) await Promise.all(shoppers.map(shop))
+  t.is(await before.ask('/logout'), 303)
+
+  const locker = startProcess(['--input-type=module', '-e', LOCKER, url.slice('sqlite:'.length)])
+  t.teardown(() => void locker.child.kill('SIGKILL'))
+  await locker.printed(/^locked$/m)
+  await Promise.all(
+    shoppers.map(async (shopper) => {
+      while (shopper.refused === 0) await shop(shopper)
+    }),
+  )
+  t.is(await hasty.ask('/logout'), 503, 'and it is not asked again')
+  const ended = patient.ask(END_OTHERS)
+  await locker.stop('SIGKILL')
+  t.is(await ended, 303)
+
+  for (let round = 0; round < ROUNDS; round++) await Promise.all(shoppers.map(shop))
+  t.is(await after.ask('/logout'), 303)
+  for (let round = 0; round < ROUNDS; round++) await Promise.all(shoppers.map(shop))
+  await server.stop('SIGKILL')
+
+  const again = await start(t, url)
+  const missing = await Promise.all(
+    shoppers.map(async ({ browser, acknowledged, refused }) => {
+      const { 1: quantity = 0 } = await quantities(new TestBrowser(again.origin, browser.jar))
+      t.true(quantity <= acknowledged + refused)
+      return Math.max(0, acknowledged - quantity)
+    }),
+  )
+  const statuses = await Promise.all(
+    [before, during, after].map(async ({ cookie }) => {
+      const headers = { cookie, accept: 'application/json' }
+      return (await new TestBrowser(again.origin).get('/account', headers)).status
+    }),
+  )
+  const none = shoppers.map(() => 0)
+  t.deepEqual({ missing, statuses }, { missing: none, statuses: [401, 401, 401] }, 'what was acknowledged')
+})

@@ -1,0 +1,91 @@
+import { once } from 'node:events'
+import { request } from 'node:http'
+import test, { type ExecutionContext } from 'ava'
+import { openDatabase } from '../../src/database.ts'
+import { seed } from '../../src/seed.ts'
+import { CART, CART_ITEMS } from '../features/cart/steps.ts'
+import { migratedSqlite } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+
+const RUNS = 10
+const CLIENTS = 6
+const ENOUGH = 30
+
+interface Answer {
+  readonly status: number
+  readonly cookie: string
+  readonly body: string
+}
+
+/** One request on a connection of its own; undefined when it was not answered. */
+async function ask(origin: string, method: string, path: string, cookie = '', body = ''): Promise<Answer | undefined> {
+  const headers = { accept: 'application/json', 'content-type': 'application/json', cookie, connection: 'close' }
+  const sent = request(origin + path, { method, headers: { ...headers, 'content-length': body.length } })
+  sent.end(body)
+  try {
+    const [response] = await once(sent, 'response')
+    let text = ''
+    for await (const chunk of response) text += String(chunk)
+    const [first = ''] = response.headers['set-cookie'] ?? []
+    return { status: response.statusCode, cookie: String(first).split(';', 1)[0] ?? '', body: text }
+  } catch {
+    return undefined
+  }
+}
+
+async function start(t: ExecutionContext, DATABASE_URL: string) {
+  const server = startProcess(['--import=tsx', 'src/server.ts'], {
+    env: {
+      SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'silent',
+      DATABASE_URL,
+      // The cache ends with the process, so whatever its queue still holds at the end is lost if it is not written.
+      SESSION_ENGINE: 'cached_db',
+      SESSION_CACHE_STRATEGY: 'write_behind',
+    },
+  })
+  t.teardown(() => void server.child.kill('SIGKILL'))
+  const [, origin = ''] = await server.printed(/on (http:\S+)/)
+  return { server, origin }
+}
+
+const ADD = '{"productId":1,"quantity":1}'
+const quantityIn = (cart: Answer | undefined) =>
+  (JSON.parse(cart?.body ?? '{}') as { lines?: { quantity: number }[] }).lines?.[0]?.quantity ?? 0
+
+test(`${RUNS} stops under load: every request in flight is answered, and every answer counts`, async (t) => {
+  t.timeout(240_000)
+  const url = await migratedSqlite(t)
+  const knex = openDatabase(url)
+  await seed(knex, { demoUsers: false })
+  await knex.destroy()
+  for (let run = 0; run < RUNS; run++) {
+    const { server, origin } = await start(t, url)
+    const first = await ask(origin, 'POST', CART_ITEMS, '', ADD)
+    const cookie = first?.cookie ?? ''
+    let answered = first?.status === 200 ? 1 : 0
+    let unanswered = 0
+    const load = Array.from({ length: CLIENTS }, async () => {
+      for (;;) {
+        const answer = await ask(origin, 'POST', CART_ITEMS, cookie, ADD)
+        if (answer === undefined) {
+          unanswered++
+          return
+        }
+        t.is(answer.status, 200, `run ${run}`)
+        answered++
+        if (answered === ENOUGH) server.child.kill('SIGTERM')
+      }
+    })
+    await Promise.all(load)
+    t.is(await server.ended(), 0, `run ${run}`)
+
+    const again = await start(t, url)
+    const quantity = quantityIn(await ask(again.origin, 'GET', CART, cookie))
+    t.true(quantity >= answered && quantity <= answered + unanswered, `run ${run}: ${quantity} of ${answered} answered`)
+    t.is(await again.server.stop(), 0)
+  }
+})

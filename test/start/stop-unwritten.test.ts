@@ -1,0 +1,38 @@
+import test from 'ava'
+import { openDatabase } from '../../src/database.ts'
+import { PREFERENCES } from '../features/preferences/steps.ts'
+import { migratedSqlite } from '../support/databases.ts'
+import { startProcess } from '../support/processes.ts'
+
+test('what the database does not take at the end is told, and the exit code is 1', async (t) => {
+  const DATABASE_URL = await migratedSqlite(t)
+  const server = startProcess(['--import=tsx', 'src/server.ts'], {
+    env: {
+      SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
+      HOST: '127.0.0.1',
+      PORT: '0',
+      NODE_ENV: 'test',
+      DATABASE_URL,
+      SESSION_ENGINE: 'cached_db',
+      SESSION_CACHE_STRATEGY: 'write_behind',
+    },
+  })
+  t.teardown(() => void server.child.kill('SIGKILL'))
+  const [, origin = ''] = await server.printed(/on (http:\S+)/)
+  const change = async (value: string, cookie: string) => {
+    const headers = { accept: 'application/json', 'content-type': 'application/json', cookie }
+    const body = JSON.stringify({ key: 'theme', value })
+    const answer = await fetch(`${origin}${PREFERENCES}`, { method: 'POST', headers, body })
+    t.is(answer.status, 200)
+    return answer.headers.get('set-cookie')?.split(';', 1)[0] ?? ''
+  }
+  const cookie = await change('dark', '')
+  const knex = openDatabase(DATABASE_URL)
+  await knex.schema.renameTable('sessions', 'elsewhere')
+  await knex.destroy()
+  await change('light', cookie)
+  server.child.kill('SIGTERM')
+  t.is(await server.ended(), 1)
+  t.regex(server.output(), /The changes of 1 sessions could not be written to the database/)
+  t.notRegex(server.output(), /unhandled/i)
+})

@@ -1,0 +1,145 @@
+import type { ExecutionContext } from 'ava'
+import { isSignedIn } from '../features/account/steps.ts'
+import { add, quantities } from '../features/cart/steps.ts'
+import type { TestBrowser } from '../support/app.ts'
+import { goesBy } from './clock.ts'
+import { PASSWORD, type Place } from './place.ts'
+import { LOCAL } from './set-ups.ts'
+import { arrive, storiesOn } from './support.ts'
+
+// A cart is small: where a session of this size is in a record, the stories of keys tell what holds.
+const tell = storiesOn(LOCAL.filter(({ large }) => large !== true))
+
+/** A visitor with two of a product in the cart, and an account to sign in to. */
+async function shopper(t: ExecutionContext, place: Place) {
+  const [here, there] = [await place.shop(t), await place.shop(t, 1)]
+  const { username } = await place.account()
+  const browser = here.browser()
+  t.is((await browser.json('POST', '/cart/items', { productId: 1, quantity: 2 })).status, 200)
+  const form = { username, password: PASSWORD }
+  return {
+    browser,
+    form,
+    sites: [here, there],
+    /** The same browser, as far as it had come: its answers arrive when the story says so. */
+    before: () => there.browser(browser.jar.cloneSync()),
+    isSignedIn: () => isSignedIn(browser),
+  }
+}
+
+tell(
+  'a double click on "Sign in" with a cart: signed in, the cart once, in whatever order the answers arrive',
+  async (t, place) => {
+    for (const last of [0, 1]) {
+      const { browser, form, before, isSignedIn } = await shopper(t, place)
+      const answers = await Promise.all([before(), before()].map((one) => one.json('POST', '/login', form)))
+      const [first, second] = last === 1 ? answers : answers.toReversed()
+      for (const answer of [first, second]) {
+        t.is(answer?.status, 200)
+        if (answer !== undefined) await arrive(browser, answer)
+        t.true(await isSignedIn())
+        t.deepEqual(await quantities(browser), { 1: 2 })
+      }
+    }
+  },
+)
+
+tell(
+  'a slow network: what is added with the old cookie after a sign-in is in the cart, and nobody is signed out',
+  async (t, place) => {
+    const { browser, form, before, isSignedIn } = await shopper(t, place)
+    const old = before()
+    t.is((await browser.json('POST', '/login', form)).status, 200)
+    const late = await old.json('POST', '/cart/items', { productId: 2 })
+    t.deepEqual([late.status, late.headers.getSetCookie()], [200, []])
+    await arrive(browser, late)
+    t.true(await isSignedIn())
+    t.deepEqual(await quantities(browser), { 1: 2, 2: 1 })
+  },
+  {
+    async lateCookie(t, place) {
+      const { browser, form, before, isSignedIn } = await shopper(t, place)
+      const old = before()
+      await browser.json('POST', '/login', form)
+      const late = await old.json('POST', '/cart/items', { productId: 2 })
+      t.is(late.status, 200)
+      await arrive(browser, late)
+      t.false(await isSignedIn())
+      t.deepEqual(await quantities(browser), { 1: 2, 2: 1 })
+    },
+    async noForwards(t, place) {
+      const { browser, form, before, isSignedIn } = await shopper(t, place)
+      const old = before()
+      await browser.json('POST', '/login', form)
+      const late = await old.json('POST', '/cart/items', { productId: 2 })
+      t.is(late.status, 200, 'a session of its own')
+      t.true(await isSignedIn(), 'until that answer arrives')
+      t.deepEqual(await quantities(browser), { 1: 2 })
+    },
+  },
+)
+
+tell('a sign-in whose answer is lost, tried again: signed in, with the cart', async (t, place) => {
+  const { browser, form, before, isSignedIn } = await shopper(t, place)
+  t.is((await before().json('POST', '/login', form)).status, 200)
+  t.is((await browser.json('POST', '/login', form)).status, 200)
+  t.true(await isSignedIn())
+  t.deepEqual(await quantities(browser), { 1: 2 })
+})
+
+/** The forward that the first sign-in has left is over a minute later, and the sign-in comes once more. */
+async function triedAgainLater(t: ExecutionContext, place: Place, meanwhile: (phone: TestBrowser) => Promise<unknown>) {
+  const { browser, form, before, isSignedIn, sites } = await shopper(t, place)
+  const clock = { ahead: 0 }
+  for (const site of sites) goesBy(site, clock)
+  const phone = before()
+  await phone.jar.removeAllCookies()
+  await phone.json('POST', '/login', form)
+  await add(phone, 3)
+  t.is((await before().json('POST', '/login', form)).status, 200)
+  await meanwhile(phone)
+  const { requestTimeout = 0 } = sites[0]?.services.config ?? {}
+  clock.ahead += (requestTimeout + 1) * 1000
+  t.is((await browser.json('POST', '/login', form)).status, 200)
+  t.true(await isSignedIn())
+  const found = await quantities(browser)
+  t.deepEqual(await quantities(phone), found, 'the account is one')
+  await browser.json('POST', '/logout')
+  t.is((await browser.json('POST', '/login', form)).status, 200)
+  t.deepEqual(await quantities(browser), found)
+  return found
+}
+
+tell('a sign-in whose answer is lost, tried again a minute later: all that the account has, once', async (t, place) => {
+  t.deepEqual(await triedAgainLater(t, place, async () => {}), { 1: 2, 3: 1 })
+})
+
+tell(
+  'a sign-in whose answer is lost, tried again a minute later: what was bought since is not back',
+  async (t, place) => {
+    const found = await triedAgainLater(t, place, async (phone) => {
+      t.is((await phone.json('POST', '/cart/checkout')).status, 200)
+      await add(phone, 2)
+    })
+    t.deepEqual(found, { 2: 1 })
+  },
+)
+
+tell(
+  'a leftover cookie of our name from another path: the sign-in holds, at once or from the next page on',
+  async (t, place) => {
+    const { browser, form, isSignedIn } = await shopper(t, place)
+    const stranger = (await place.shop(t)).browser()
+    await stranger.json('POST', '/cart/items', { productId: 3 })
+    const [name, live = ''] = (await stranger.cookie()).split('=')
+    const own = (await browser.cookie()).slice(`${name}=`.length)
+    for (const leftover of ['x'.repeat(32), 'made up', live, own]) {
+      await browser.jar.setCookie(`${name}=${leftover}; Path=/account`, browser.origin)
+      t.is((await browser.json('POST', '/login', form)).status, 200)
+      // Of two that lead somewhere nobody can tell which counts: once, neither does.
+      if (leftover === live || leftover === own) await isSignedIn()
+      t.true(await isSignedIn())
+      t.is((await browser.jar.getCookies(`${browser.origin}/account`)).length, 1, 'the leftover is gone')
+    }
+  },
+)

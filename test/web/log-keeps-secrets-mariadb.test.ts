@@ -1,0 +1,4 @@
+import { revealsNothing } from '../support/revealing-log.ts'
+
+revealsNothing('MariaDB')
+revealsNothing('MariaDB', { SESSION_FORMAT: 'django' })

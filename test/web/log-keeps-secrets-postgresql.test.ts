@@ -1,0 +1,4 @@
+import { revealsNothing } from '../support/revealing-log.ts'
+
+revealsNothing('PostgreSQL')
+revealsNothing('PostgreSQL', { SESSION_FORMAT: 'django' })
