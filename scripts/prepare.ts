@@ -1,7 +1,7 @@
-import { ConfigError } from '../src/config.ts'
 import { migrate, openDatabase } from '../src/database.ts'
 import { errorSentence } from '../src/log-error.ts'
 import { seed } from '../src/seed.ts'
+import { ConfigError } from '../src/settings.ts'
 
 /** Before the development server starts: the database is made, brought up to date and filled. */
 try {

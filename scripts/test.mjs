@@ -37,7 +37,12 @@ for (const { name, reason } of unitOnly ? [] : services.leftOut) {
 }
 
 // Not in the inner loop: a logout at each step of each change, in every pair of engines, takes as long as all the rest.
-const unit = ['test/*.test.ts', 'test/session/**/*.test.ts', '!test/session/engines/*-logout.test.ts']
+const unit = [
+  'test/*.test.ts',
+  'test/session/**/*.test.ts',
+  'test/storage/**/*.test.ts',
+  '!test/session/engines/*-logout.test.ts',
+]
 const all = unitOnly ? unit : ['test/**/*.test.ts']
 const files = chosen.length > 0 ? chosen : all
 const without = services.leftOut.map(({ suites }) => suites)

@@ -5,7 +5,7 @@ import { within } from './session/core/timeout.ts'
 import { type ClearOptions, clearSessions } from './session/stores/clear.ts'
 import { DatabaseLease } from './session/stores/database/lease.ts'
 import { type ClearableStore, canClear, type SessionStore } from './session/stores/store.ts'
-import type { OpenedEngine } from './session-engine.ts'
+import type { OpenedEngine } from './storage/part.ts'
 
 /** What one round did; `elsewhere`: another process is at it, or was lately. */
 export type Round =
@@ -106,12 +106,12 @@ export function clearableStores({ store, migratingFrom }: OpenedEngine): (Sessio
  * own; what is in a database by one process of all.
  */
 export function clearingLease(
-  { sessionKnex: knex, store, migratingFrom, config }: Services,
+  { sessionKnex: knex, facts, migratingFrom }: Pick<Services, 'sessionKnex' | 'facts' | 'migratingFrom'>,
   kind: string,
   now: () => number = Date.now,
 ): DatabaseLease {
-  const files = [store, migratingFrom?.store].some((one) => one?.name === 'file')
-  const place = files ? ` ${hash('sha256', `${hostname()}\0${config.session.filePath}`, 'hex').slice(0, 16)}` : ''
+  const folder = facts.folder ?? migratingFrom?.facts.folder
+  const place = folder === undefined ? '' : ` ${hash('sha256', `${hostname()}\0${folder}`, 'hex').slice(0, 16)}`
   return new DatabaseLease({ knex, name: `clear ${kind}${place}`, now })
 }
 

@@ -2,9 +2,10 @@ import { accessSync, constants, readdirSync } from 'node:fs'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import createKnex, { type Knex } from 'knex'
-import { ConfigError } from './config.ts'
+import { sqlitePath } from './database-address.ts'
 import { projectRoot } from './paths.ts'
 import { makePrivateDatabase, makePrivateFolder } from './private-files.ts'
+import { ConfigError } from './settings.ts'
 
 const ACQUIRE_TIMEOUT = 5000
 const STATEMENT_TIMEOUT = 10_000
@@ -17,17 +18,27 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
  * Opens a database. Knex connects on the first query.
  *
  * @param url `sqlite:./path`, `sqlite::memory:`, `postgres://…` or `mysql://…`
- * @throws ConfigError when SQLite's folder cannot be written
+ * @throws ConfigError when SQLite's folder cannot be written, or the package of the database is not installed
  */
 export function openDatabase(url: string): Knex {
-  const knex = createKnex(databaseConfig(url))
+  const knex = connect(databaseConfig(url))
   // The text with its placeholders: the driver's own property may have the values in it.
   knex.on('query-error', (error: Error, { sql }: { sql: string }) => void Object.assign(error, { statement: sql }))
   return knex
 }
 
+function connect(config: Knex.Config & { client: string }): Knex {
+  try {
+    return createKnex(config)
+  } catch (error) {
+    // Knex has caught what require threw, and says it in several lines.
+    if (!(error instanceof Error && error.message.includes('npm install'))) throw error
+    throw new ConfigError(`The database needs the package ${config.client}: run "npm install ${config.client}".`)
+  }
+}
+
 /** The same, as Knex's own command line wants it. */
-export function databaseConfig(url: string): Knex.Config {
+export function databaseConfig(url: string): Knex.Config & { client: string } {
   const common = {
     acquireConnectionTimeout: ACQUIRE_TIMEOUT,
     migrations: { migrationSource },
@@ -35,7 +46,9 @@ export function databaseConfig(url: string): Knex.Config {
     // Otherwise the message of an error repeats every value of the statement: hashes, addresses, carts.
     compileSqlOnError: false,
   }
-  if (url.startsWith('sqlite:')) return { ...common, ...sqlite(url.slice('sqlite:'.length)) }
+  const path = sqlitePath(url)
+  // Knex loads the package of the client that it is given, and of no other.
+  if (path !== undefined) return { ...common, ...sqlite(path) }
   if (url.startsWith('mysql:')) {
     // Dates are UTC on both sides; never the zone of whoever runs the server.
     return {
@@ -49,7 +62,7 @@ export function databaseConfig(url: string): Knex.Config {
   return { ...common, client: 'pg', connection: { connectionString: url, ...limits }, pool: POOL }
 }
 
-function sqlite(path: string): Knex.Config {
+function sqlite(path: string): Knex.Config & { client: string } {
   const filename = path === ':memory:' ? path : resolve(projectRoot, path)
   if (filename !== ':memory:') {
     requireWritable(dirname(filename))

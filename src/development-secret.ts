@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { ConfigError } from './config.ts'
 import { makePrivateFile, makePrivateFolder } from './private-files.ts'
+import { ConfigError } from './settings.ts'
 
 /**
  * The SECRET_KEY of a development machine: made once, kept in a file that only its owner can read, so that restarts

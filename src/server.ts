@@ -2,12 +2,13 @@ import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { createApp } from './app.ts'
 import { startCleanup } from './cleanup.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { readConfig } from './config.ts'
 import { DELETE_DEMO_USERS, openDemoAccounts } from './demo-users.ts'
 import { developmentSecret } from './development-secret.ts'
 import { errorSentence, loggedError } from './log-error.ts'
 import { projectRoot } from './paths.ts'
 import { openServices, type Services } from './services.ts'
+import { ConfigError } from './settings.ts'
 import { SITE_NAME } from './web/site.ts'
 
 const PATIENCE = 10_000
@@ -110,7 +111,7 @@ async function listen(services: Services): Promise<void> {
   const listening = typeof address === 'object' && address !== null ? address.port : port
   console.log(`${SITE_NAME} is on http://${host}:${listening}`)
   // Beside the first requests, not before them: an empty cache is slower, and not wrong.
-  services.warm?.().then(
+  services.warmAtStart?.().then(
     (copies) => services.log.info({ copies }, 'the cache is warm'),
     (error: unknown) => services.log.warn({ err: error }, 'the cache could not be warmed'),
   )

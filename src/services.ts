@@ -3,9 +3,11 @@ import type { Logger } from 'pino'
 import { Accounts } from './accounts.ts'
 import type { Config } from './config.ts'
 import { openDatabase } from './database.ts'
+import { sqlitePath } from './database-address.ts'
 import { openLog } from './log.ts'
 import type { Observer, SessionEvent } from './session/core/events.ts'
-import { type OpenedEngine, openEngine } from './session-engine.ts'
+import { openEngine } from './storage/open.ts'
+import type { OpenedEngine } from './storage/part.ts'
 import { Users } from './users.ts'
 
 /** What the application runs on; opened once, handed to every feature. */
@@ -36,14 +38,8 @@ export async function openServices(config: Config): Promise<Services> {
   // A SQLite file has one connection in each pool: with one pool for both, a session that is opened within a transaction
   // would wait for the end of that very transaction.
   const sessionKnex = same && !isSqliteFile(databaseUrl) ? knex : openDatabase(databaseUrl)
-  const ground = {
-    config,
-    knex: sessionKnex,
-    withUsers: same,
-    observe,
-    warn: (sentence: string) => log.warn(sentence),
-  }
-  const opened = await openEngine(ground)
+  const warn = (sentence: string) => log.warn(sentence)
+  const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, observe, warn })
   const users = new Users(knex, config.secrets)
   return {
     ...opened,
@@ -67,7 +63,8 @@ export async function openServices(config: Config): Promise<Services> {
 }
 
 function isSqliteFile(url: string): boolean {
-  return url.startsWith('sqlite:') && url !== 'sqlite::memory:'
+  const path = sqlitePath(url)
+  return path !== undefined && path !== ':memory:'
 }
 
 // Part of every day, or told of by cache-down already: these are for counting.

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
-import { ConfigError, readConfig, variableNames } from '../src/config.ts'
+import { readConfig, variableNames } from '../src/config.ts'
 import { loadFeatures } from '../src/features/index.ts'
+import { ConfigError } from '../src/settings.ts'
 
 const SECRET = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const read = (env: Record<string, string>) => readConfig({ SECRET_KEY: SECRET, ...env })
@@ -60,14 +61,6 @@ test('a wrong variable is one sentence with its name', (t) => {
       { NODE_ENV: 'test', SESSION_COOKIE_SAMESITE: 'None' },
       /^SESSION_COOKIE_SAMESITE=None needs SESSION_COOKIE_SECURE=true/,
     ],
-    [{ CACHE_URL: 'http://cache' }, /^CACHE_URL is wrong: must be memory:/],
-    [{ CACHE_CHECK_INTERVAL: '0' }, /^CACHE_CHECK_INTERVAL is wrong: must be 1 to 3600 seconds\.$/],
-    [{ CACHE_CHECK_INTERVAL: '2592000' }, /^CACHE_CHECK_INTERVAL is wrong: must be 1 to 3600 seconds\.$/],
-    [{ CACHE_KEY_PREFIX: 'a b' }, /^CACHE_KEY_PREFIX is wrong/],
-    [{ SESSION_MOVING_FROM: 'attic' }, /^SESSION_MOVING_FROM is wrong: must be an engine/],
-    [{ SESSION_MOVING_FROM: 'db' }, /^SESSION_MOVING_FROM is wrong: sessions are in db already/],
-    [{ SESSION_ENGINE: 'cached_db', SESSION_FORMAT: 'django' }, /^SESSION_FORMAT=django is for the engines db, file/],
-    [{ SESSION_FORMAT: 'django', SESSION_SERIALIZER: 'msgpack' }, /^SESSION_SERIALIZER=msgpack is nothing/],
   ]
   for (const [env, message] of wrong) t.throws(() => read(env), { instanceOf: ConfigError, message })
 })
@@ -102,24 +95,8 @@ test('.env.example names every variable, with its default', async (t) => {
       .filter((line) => /^[A-Z]/.test(line))
       .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
   )
-  const ofFeatures = (await loadFeatures()).flatMap(({ settings }) => Object.keys(settings))
+  const ofFeatures = (await loadFeatures()).flatMap(({ settings }) => Object.keys(settings.variables))
   t.deepEqual(Object.keys(example).sort(), [...variableNames, ...ofFeatures].sort())
   const { SECRET_KEY: _secret, ...rest } = example
   t.deepEqual(readConfig({ ...rest, SECRET_KEY: SECRET }), read({}))
-})
-
-test('where sessions come from: the engine, and the format and its table where that changes too', (t) => {
-  const from = (env: Record<string, string>) => read(env).session.migratingFrom
-  t.is(from({}), undefined)
-  t.deepEqual(from({ SESSION_ENGINE: 'cache', SESSION_MOVING_FROM: 'db' }), {
-    engine: 'db',
-    format: 'sealed',
-    table: 'sessions',
-  })
-  t.deepEqual(from({ SESSION_MOVING_FROM: 'db,django', SESSION_TABLE: 'own_sessions' }), {
-    engine: 'db',
-    format: 'django',
-    table: 'django_session',
-  })
-  t.like(from({ SESSION_ENGINE: 'cached_db', SESSION_MOVING_FROM: 'file', SESSION_TABLE: 'own' }), { table: 'own' })
 })

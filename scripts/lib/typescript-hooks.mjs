@@ -8,6 +8,8 @@ const require = createRequire(import.meta.url)
 const { version } = require('esbuild/package.json')
 const folder = fileURLToPath(new URL('../../node_modules/.cache/typescript/', import.meta.url))
 mkdirSync(folder, { recursive: true })
+// Without the minor version, esbuild leaves out `with { type: 'json' }`.
+const TARGET = 'node20.19'
 
 /**
  * Gives Node 20 the JavaScript of a TypeScript file, from a cache that all processes of a test run share. Every test file is
@@ -19,7 +21,7 @@ export async function load(url, context, next) {
   const source = readFileSync(path)
   // The same for every copy of a file: tests clone the project again and again.
   const name = basename(path)
-  const cached = `${folder}${createHash('sha1').update(version).update(name).update(source).digest('hex')}.js`
+  const cached = `${folder}${createHash('sha1').update(version).update(TARGET).update(name).update(source).digest('hex')}.js`
   return { format: 'module', shortCircuit: true, source: read(cached) ?? compile(source, name, cached) }
 }
 
@@ -35,7 +37,7 @@ function compile(source, name, cached) {
   const { code } = require('esbuild').transformSync(source, {
     loader: 'ts',
     format: 'esm',
-    target: 'node20',
+    target: TARGET,
     sourcemap: 'inline',
     sourcefile: name,
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },

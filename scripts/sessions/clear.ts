@@ -54,7 +54,7 @@ export function clearCommand(run: Run): Command {
         // Copies of what is not expired must go too.
         if (which.kind !== 'expired') await requireCache(services, 'It may hold copies of them: nothing was deleted.')
         report(await clear(services, which, options), which, options)
-        if (which.kind !== 'expired' && services.cache?.name === 'memory') console.error(OWN_COPIES)
+        if (which.kind !== 'expired' && services.cacheIsOwn) console.error(OWN_COPIES)
       })
     })
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
+import { type Finding, wrong } from '../../src/storage/finding.ts'
 import { cacheFindings } from './doctor/cache.ts'
 import { databaseFindings } from './doctor/database.ts'
-import { type Finding, wrong } from './doctor/finding.ts'
 import { folderFindings } from './doctor/folder.ts'
 import { cookieFindings, keyFindings, proxyFindings, readSettings, type Settings } from './doctor/settings.ts'
 import { messageOf, oneLine } from './run.ts'

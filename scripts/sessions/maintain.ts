@@ -3,6 +3,7 @@ import createKnex, { type Knex } from 'knex'
 import { databaseConfig } from '../../src/database.ts'
 import type { Services } from '../../src/services.ts'
 import { dialectOf } from '../../src/session/stores/database/database-statements.ts'
+import { factsOf, homesOf } from '../../src/storage/open.ts'
 import { type Run, WrongUse } from './run.ts'
 
 /** What was done to one table, or to the whole file of SQLite. */
@@ -25,7 +26,7 @@ export function maintainCommand(run: Run): Command {
         if (tables.length === 0) {
           throw new WrongUse(`The ${services.engine.name} engine keeps no table that could be maintained.`)
         }
-        const maintained = await withPatience(services.config.session.databaseUrl, (knex) => maintain(knex, tables))
+        const maintained = await withoutTimeouts(services.config.session.databaseUrl, (knex) => maintain(knex, tables))
         if (json) console.log(JSON.stringify(maintained))
         else for (const one of maintained) console.log(line(one))
       })
@@ -33,21 +34,19 @@ export function maintainCommand(run: Run): Command {
 }
 
 /** The tables of the engine, and of the one that sessions migrate from. */
-function tablesOf({ config: { session, cache }, store, revocations, migratingFrom }: Services): string[] {
-  const homes = [
-    { home: session, store },
-    ...(session.migratingFrom ? [{ home: session.migratingFrom, store: migratingFrom?.store }] : []),
+function tablesOf({ config }: Services): string[] {
+  return [
+    ...new Set(
+      homesOf(config).flatMap((home) => {
+        const { table, inCookies } = factsOf(home, config)
+        return [...(table ? [home.table] : []), ...(inCookies === 'none' ? [] : ['session_revocations'])]
+      }),
+    ),
   ]
-  const tables = homes.flatMap(({ home: { engine, table } }) => {
-    const inTable = engine === 'db' || engine === 'cached_db' || engine === 'hybrid'
-    return inTable || (engine === 'cache' && cache.fallback === 'db') ? [table] : []
-  })
-  const withRevocations = revocations !== undefined || migratingFrom?.revocations !== undefined
-  return [...new Set([...tables, ...(withRevocations ? ['session_revocations'] : [])])]
 }
 
 /** A connection without the limits on time that requests have. */
-async function withPatience<T>(url: string, work: (knex: Knex) => Promise<T>): Promise<T> {
+async function withoutTimeouts<T>(url: string, work: (knex: Knex) => Promise<T>): Promise<T> {
   const config = databaseConfig(url)
   const connection = config.client === 'pg' ? url : config.connection
   const knex = createKnex({

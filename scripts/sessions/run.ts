@@ -1,11 +1,12 @@
 import { join } from 'node:path'
-import { type Config, ConfigError, readConfig } from '../../src/config.ts'
+import { type Config, readConfig } from '../../src/config.ts'
 import { developmentSecret } from '../../src/development-secret.ts'
 import { projectRoot } from '../../src/paths.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { StoreUnavailableError } from '../../src/session/core/errors.ts'
 import { NotSupportedError, type SessionStore } from '../../src/session/stores/store.ts'
-import type { OpenedEngine } from '../../src/session-engine.ts'
+import { ConfigError } from '../../src/settings.ts'
+import type { OpenedEngine } from '../../src/storage/part.ts'
 
 /** A command that does not fit the engine or the other options; exit 2. */
 export class WrongUse extends Error {}

@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { Services } from '../../src/services.ts'
 import { hasStatistics, type StoreStatistics } from '../../src/session/stores/store.ts'
-import type { OpenedEngine } from '../../src/session-engine.ts'
+import type { EngineFacts, OpenedEngine } from '../../src/storage/part.ts'
 import { causeOf, messageOf, type Run, recordsOf, WrongUse } from './run.ts'
 
 /** What the command prints. */
@@ -29,7 +29,7 @@ export function statsCommand(run: Run): Command {
         const figures = await figuresOf(services)
         const { statistics, ...rest } = figures
         if (json) console.log(JSON.stringify({ ...rest, ...statistics }))
-        else console.log(table(figures).join('\n'))
+        else console.log(table(figures, services.facts).join('\n'))
       })
     })
 }
@@ -63,10 +63,10 @@ async function leftIn({ engine, store }: OpenedEngine): Promise<Left> {
   return { engine: engine.name, left: countable ? (await store.statistics()).live : null }
 }
 
-function table({ engine, statistics, cache, migratingFrom }: Figures): string[] {
+function table({ engine, statistics, cache, migratingFrom }: Figures, { inCookies }: EngineFacts): string[] {
   return [
     ...(statistics === undefined ? [`Sessions in ${engine} cannot be counted`] : counts(engine, statistics)),
-    ...(engine === 'hybrid' ? ['Sessions that their cookies hold are not among them'] : []),
+    ...(inCookies === 'small' ? ['Sessions that their cookies hold are not among them'] : []),
     ...(cache === undefined ? [] : [cacheLine(cache)]),
     ...(migratingFrom === undefined ? [] : [migrationLine(migratingFrom)]),
   ]

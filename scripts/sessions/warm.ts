@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { CachedStore } from '../../src/session/stores/cached/cached-database.ts'
 import { duration, wholeNumber } from './numbers.ts'
 import { type Run, requireCache, WrongUse } from './run.ts'
 
@@ -22,17 +21,17 @@ export function warmCommand(run: Run): Command {
     .option('--json', 'print the outcome as JSON')
     .action(async ({ since, authenticated = false, limit, json }: Options) => {
       await run(async (services) => {
-        const { store, engine, cache } = services
-        if (!(store instanceof CachedStore)) {
+        const { engine, cache } = services
+        if (services.warm === undefined) {
           throw new WrongUse(`The ${engine.name} engine has no cache in front of a database that could be warmed.`)
         }
-        if (cache?.name === 'memory') {
+        if (services.cacheIsOwn) {
           throw new WrongUse(
-            'CACHE_URL is memory: each process has its own, and warms it at its start if SESSION_CACHE_WARMING says so.',
+            `CACHE_URL is ${cache?.name}: each process has its own, and warms it at its start if SESSION_CACHE_WARMING says so.`,
           )
         }
         await requireCache(services, 'Nothing was copied; the database serves until it is back.')
-        const copies = await store.warm({ activeSince: Date.now() - since, authenticated }, limit)
+        const copies = await services.warm({ activeSince: Date.now() - since, authenticated }, limit)
         const name = cache?.name
         if (json) console.log(JSON.stringify({ cache: name, copies }))
         else

@@ -1,9 +1,8 @@
 import type Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
-import { z } from 'zod'
-import { ConfigError } from '../config.ts'
 import type { Services } from '../services.ts'
 import type { Session, SessionsOptions } from '../session/index.ts'
+import { defineSettings, readValues, type Settings, type Values, type Variables } from '../settings.ts'
 import type { Display } from './display.ts'
 import type { Translate } from './i18n.ts'
 
@@ -41,30 +40,24 @@ export interface OpenFeature {
   readonly explain?: SessionsOptions['explain']
 }
 
-/** Environment variables by name: what each may be, and a line of help for `.env.example`. */
-export type FeatureSettings = Readonly<Record<string, { readonly schema: z.ZodType; readonly help: string }>>
-
-type Values<Settings extends FeatureSettings> = {
-  readonly [Name in keyof Settings]: z.output<Settings[Name]['schema']>
-}
-
 /** A part of the application that can be removed: what `src/features/index.ts` lists. */
 export interface Feature {
   /** That of its folders in `src/features`, `views`, `migrations` and `test/features`. */
   readonly name: string
   /** Features that must be there as well. */
   readonly requires: readonly string[]
-  readonly settings: FeatureSettings
+  /** Environment variables that nothing else reads. */
+  readonly settings: Settings
   /** @throws ConfigError naming the first of its settings that is wrong */
   readonly open: (services: Services, env: NodeJS.ProcessEnv) => OpenFeature
 }
 
 /** What {@link defineFeature} takes. */
-export interface FeatureDefinition<Settings extends FeatureSettings> {
+export interface FeatureDefinition<V extends Variables> {
   readonly name: string
   readonly requires?: readonly string[]
-  readonly settings?: Settings
-  readonly open: (services: Services, settings: Values<Settings>) => OpenFeature
+  readonly settings?: Settings<V>
+  readonly open: (services: Services, settings: Values<V>) => OpenFeature
 }
 
 /**
@@ -72,18 +65,11 @@ export interface FeatureDefinition<Settings extends FeatureSettings> {
  *
  * @param definition its name and how it opens; `settings` are read from the environment when it does
  */
-export function defineFeature<const Settings extends FeatureSettings = Record<never, never>>(
-  definition: FeatureDefinition<Settings>,
-): Feature {
-  const { name, requires = [], settings = {}, open } = definition
-  return { name, requires, settings, open: (services, env) => open(services, readSettings(settings, env)) }
-}
-
-function readSettings<Settings extends FeatureSettings>(settings: FeatureSettings, env: NodeJS.ProcessEnv) {
-  const shape = Object.fromEntries(Object.entries(settings).map(([name, { schema }]) => [name, schema]))
-  const parsed = z.object(shape).safeParse(env)
-  // What these very schemas have let through.
-  if (parsed.success) return parsed.data as Values<Settings>
-  const [issue] = parsed.error.issues
-  throw new ConfigError(`${String(issue?.path[0])} is wrong: ${issue?.message}.`)
+export function defineFeature<V extends Variables = Record<never, never>>(definition: FeatureDefinition<V>): Feature {
+  const { name, requires = [], settings, open } = definition
+  if (settings === undefined) {
+    // Then there is no variable in V.
+    return { name, requires, settings: defineSettings({}), open: (services) => open(services, {} as Values<V>) }
+  }
+  return { name, requires, settings, open: (services, env) => open(services, readValues(settings.variables, env)) }
 }

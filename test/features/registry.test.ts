@@ -4,6 +4,7 @@ import test from 'ava'
 import { z } from 'zod'
 import { loadFeatures } from '../../src/features/index.ts'
 import { projectRoot } from '../../src/paths.ts'
+import { defineSettings, setting } from '../../src/settings.ts'
 import { defineFeature, type Feature } from '../../src/web/feature.ts'
 import { startApp } from '../support/app.ts'
 
@@ -61,7 +62,9 @@ test('the settings of a feature are read from the environment, and the first tha
   const read: unknown[] = []
   const { open } = defineFeature({
     name: 'tiny',
-    settings: { TINY_LIMIT: { schema: z.coerce.number().max(9, 'must be at most 9').default(3), help: 'How many' } },
+    settings: defineSettings({
+      TINY_LIMIT: setting(z.coerce.number().max(9, 'must be at most 9').default(3), 'How many'),
+    }),
     open: (_services, { TINY_LIMIT }) => {
       read.push(TINY_LIMIT)
       throw new Error('opened')

@@ -3,6 +3,7 @@ import { CacheStore } from '../../src/session/stores/cache.ts'
 import { tcpProxy } from '../session/stores/tcp-proxy.ts'
 import { serviceUrl } from '../support/services.ts'
 import { httpLaws } from './laws.ts'
+import { sealed } from './sealed.ts'
 import { storedOn } from './stored.ts'
 
 const url = serviceUrl('memcached')
@@ -14,6 +15,7 @@ if (url !== undefined) {
     const way = await tcpProxy(host, Number(port))
     const caches: MemcachedCache[] = []
     return storedOn({
+      codec: sealed,
       store() {
         const cache = new MemcachedCache({ servers: [{ host: '127.0.0.1', port: way.port }], now })
         caches.push(cache)

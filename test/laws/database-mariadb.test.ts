@@ -1,3 +1,4 @@
 import { databaseLaws } from './databases.ts'
+import { sealed } from './sealed.ts'
 
-databaseLaws('MariaDB')
+databaseLaws('MariaDB', 'own', {}, () => sealed)

@@ -1,48 +1,51 @@
 import test from 'ava'
 import type { Knex } from 'knex'
 import { migrate, openDatabase } from '../../src/database.ts'
-import { djangoCodec } from '../../src/session/codec/django/django.ts'
+import type { Codec } from '../../src/session/codec/codec.ts'
 import { DatabaseStore } from '../../src/session/stores/database/database.ts'
 import { type TestDatabase, testDatabase } from '../support/databases.ts'
+import type { Exceptions } from './bench.ts'
 import { httpLaws } from './laws.ts'
 import { storedOn } from './stored.ts'
 
 const LAYOUTS = { own: ['sessions', 'data'], django: ['django_session', 'session_data'] } as const
 
-/** The laws on this kind of database, in both of its layouts, where the run has it. */
-export function databaseLaws(name: Parameters<typeof testDatabase>[0]): void {
+/** The laws on this kind of database, in this layout, where the run has it. */
+export function databaseLaws(
+  name: Parameters<typeof testDatabase>[0],
+  layout: keyof typeof LAYOUTS,
+  exceptions: Exceptions,
+  codecOn: (now: () => number) => Codec,
+): void {
   const database = testDatabase(name)
   if (database === undefined) return
   let shared: Promise<Awaited<ReturnType<TestDatabase['fresh']>>> | undefined
   test.after.always(async () => await (await shared)?.drop())
 
-  for (const layout of ['own', 'django'] as const) {
-    const [table, column] = LAYOUTS[layout]
-    httpLaws(`${name}, ${layout} layout`, layout === 'django' ? { oldKeyEnds: true } : {}, async (now) => {
-      shared ??= migrated(database)
-      const { url } = await shared
-      const connections: Knex[] = [openDatabase(url)]
-      const [first] = connections
-      if (first === undefined) throw new Error('unreachable')
-      await first(table).delete()
-      return storedOn({
-        codec:
-          layout === 'django' ? djangoCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], now }) : undefined,
-        store() {
-          const knex = openDatabase(url)
-          connections.push(knex)
-          return new DatabaseStore({ knex, table, layout, now })
-        },
-        record: {
-          read: async () => Buffer.from((await first(table).first<Record<string, string>>(column))?.[column] ?? ''),
-          // A text column takes text alone, and PostgreSQL no NUL in it.
-          write: async (bytes) =>
-            void (await first(table).update({ [column]: bytes.toString('latin1').replaceAll('\0', '~') })),
-        },
-        close: async () => void (await Promise.all(connections.map((knex) => knex.destroy()))),
-      })
+  const [table, column] = LAYOUTS[layout]
+  httpLaws(`${name}, ${layout} layout`, exceptions, async (now) => {
+    shared ??= migrated(database)
+    const { url } = await shared
+    const connections: Knex[] = [openDatabase(url)]
+    const [first] = connections
+    if (first === undefined) throw new Error('unreachable')
+    await first(table).delete()
+    return storedOn({
+      codec: codecOn(now),
+      store() {
+        const knex = openDatabase(url)
+        connections.push(knex)
+        return new DatabaseStore({ knex, table, layout, now })
+      },
+      record: {
+        read: async () => Buffer.from((await first(table).first<Record<string, string>>(column))?.[column] ?? ''),
+        // A text column takes text alone, and PostgreSQL no NUL in it.
+        write: async (bytes) =>
+          void (await first(table).update({ [column]: bytes.toString('latin1').replaceAll('\0', '~') })),
+      },
+      close: async () => void (await Promise.all(connections.map((knex) => knex.destroy()))),
     })
-  }
+  })
 }
 
 async function migrated(database: TestDatabase) {

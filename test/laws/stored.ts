@@ -1,16 +1,14 @@
-import { sealedCodec } from '../../src/session/codec/sealed/sealed.ts'
+import type { Codec } from '../../src/session/codec/codec.ts'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
 import type { SessionStore } from '../../src/session/stores/store.ts'
 import { steer } from '../support/caches.ts'
 import type { Ground } from './bench.ts'
 
-export const storedCodec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sid' })
-
 /** Sessions in a store; each process has a connection of its own, and an outage cuts them all. */
 export function storedOn(
   ground: Partial<Ground> & {
     store: () => SessionStore | Promise<SessionStore>
-    codec?: typeof storedCodec | undefined
+    codec: Codec
   },
 ): Ground {
   const connections: ReturnType<typeof steer<SessionStore>>[] = []
@@ -21,7 +19,7 @@ export function storedOn(
     async open({ now, expiry, observe }) {
       const connection = steer(await ground.store())
       connections.push(connection)
-      return new StoredEngine({ store: connection.steered, codec: ground.codec ?? storedCodec, expiry, observe, now })
+      return new StoredEngine({ store: connection.steered, codec: ground.codec, expiry, observe, now })
     },
     outage: { begin: () => setOut(true), end: () => setOut(false) },
     close: () => {},

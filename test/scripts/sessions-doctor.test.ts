@@ -2,10 +2,10 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { clockFinding } from '../../scripts/sessions/doctor/finding.ts'
 import { examine } from '../../scripts/sessions/doctor.ts'
 import { openDatabase } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
+import { clockFinding } from '../../src/storage/finding.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
@@ -116,7 +116,12 @@ test('doctor looks at proxy, cookie, keys and folder', async (t) => {
     [{ ...production, PUBLIC_ORIGIN: 'http://app.example' }, 'wrong', /proxy: PUBLIC_ORIGIN is http:/],
     [{ ...production, TRUSTED_PROXIES: '1', HOST: '0.0.0.0' }, 'warn', /proxy: X-Forwarded-For is believed/],
     [{ SECRET_KEY: 'change-me-change-me-change-me-change-me' }, 'warn', /keys: SECRET_KEY is an example/],
-    [{ ...production, SESSION_ENGINE: 'cache' }, 'wrong', /cache: CACHE_URL is memory: every restart/],
+    [{ ...production, SESSION_ENGINE: 'cache' }, 'wrong', /settings: SESSION_ENGINE=cache needs CACHE_URL/],
+    [
+      { ...production, SESSION_ENGINE: 'cache', CACHE_URL: 'memory:' },
+      'wrong',
+      /cache: CACHE_URL is memory: every restart/,
+    ],
     [{ DATABASE_URL: 'sqlite:/nowhere/at/all.sqlite3' }, 'wrong', /database: The file of the database is not there/],
   ]
   for (const [env, state, pattern] of cases) {

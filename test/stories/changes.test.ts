@@ -1,7 +1,7 @@
 import type { Session } from '../../src/session/index.ts'
+import { LOCAL } from '../storage/set-ups.ts'
 import { basket, overlappingChanges } from './changes.ts'
 import type { Pages } from './place.ts'
-import { LOCAL } from './set-ups.ts'
 import { storiesOn, type Tell } from './support.ts'
 
 const tell = storiesOn(LOCAL)

@@ -1,5 +1,5 @@
+import { LOCAL } from '../storage/set-ups.ts'
 import { clocksAndSignOuts, clocksApart, overlapsOfClocks } from './clocks.ts'
-import { LOCAL } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 const tell = storiesOn(LOCAL)

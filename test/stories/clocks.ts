@@ -2,7 +2,6 @@ import { readdir, symlink } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { signIn } from '../../src/session/index.ts'
-import { WORK } from '../../src/session/stores/file/file-write.ts'
 import type { Clock } from './clock.ts'
 import { visitor } from './endings.ts'
 import type { Pages, Place } from './place.ts'
@@ -11,6 +10,8 @@ import { arrive, type Story, type Tell, unique } from './support.ts'
 const SKEW = 30_000
 const AGE = 100_000
 const SIGNED_IN = ['begun', '7']
+// Where the file engine has its locks; imported from there, every story here would need that engine.
+const LOCKS = '.holdfast'
 
 const pages: Pages = {
   '/rotate': (session) => session.cycleKey(),
@@ -173,14 +174,15 @@ async function changeAtOnce(t: ExecutionContext, place: Place) {
 
 /** A session whose record is locked by another machine, as a page of one with this clock finds it. */
 async function locked(t: ExecutionContext, place: Place, ahead: number) {
-  const { filePath } = (await place.site(t, {})).services.config.session
-  const before = new Set(await readdir(filePath, { recursive: true }))
+  const { folder } = (await place.site(t, {})).services.facts
+  if (folder === undefined) throw new Error('There are no files')
+  const before = new Set(await readdir(folder, { recursive: true }))
   const { browser } = await between(t, place, [ahead, ahead])
-  const record = (await readdir(filePath, { recursive: true, withFileTypes: true })).find(
-    (entry) => entry.isFile() && !before.has(relative(filePath, join(entry.parentPath, entry.name))),
+  const record = (await readdir(folder, { recursive: true, withFileTypes: true })).find(
+    (entry) => entry.isFile() && !before.has(relative(folder, join(entry.parentPath, entry.name))),
   )
   if (record === undefined) throw new Error('There is no record')
-  await symlink('elsewher.1.AAAAAAAAAAAAAAAA', join(filePath, WORK, `${record.name}.lock`))
+  await symlink('elsewher.1.AAAAAAAAAAAAAAAA', join(folder, LOCKS, `${record.name}.lock`))
   return { change: () => browser.get('/change') }
 }
 

@@ -1,4 +1,4 @@
+import { LOCAL } from '../storage/set-ups.ts'
 import { evictions } from './evictions.ts'
-import { LOCAL } from './set-ups.ts'
 
 evictions(LOCAL)

@@ -1,8 +1,8 @@
 import type { ExecutionContext } from 'ava'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
+import type { StoryEngine } from '../storage/set-ups.ts'
 import { visitor } from './endings.ts'
 import type { Pages, Place } from './place.ts'
-import type { StoryEngine } from './set-ups.ts'
 import { arrive, storiesOn, type Tell } from './support.ts'
 
 const ANONYMOUS = [null, null]
@@ -13,7 +13,7 @@ const pages: Pages = {
   /** The cache is full, and what the key in the address leads to has to go. */
   '/evict': async (_session, ctx, { engine, cache, config }) => {
     if (!(engine instanceof StoredEngine) || cache === undefined) throw new Error('There is no cache')
-    const { prefix, version } = config.cache
+    const { CACHE_KEY_PREFIX: prefix, CACHE_VERSION: version } = config.values
     const name = engine.codec.storeKey(String(ctx.query['key']))
     const evicted = ['', 'copy:'].map((kind) => cache.delete(`${prefix}:${version}:${kind}${name}`))
     return await Promise.all(evicted)

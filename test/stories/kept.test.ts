@@ -2,9 +2,9 @@ import type { ExecutionContext } from 'ava'
 import { isSignedIn } from '../features/account/steps.ts'
 import { add, checkOut, quantities } from '../features/cart/steps.ts'
 import { choose, themeOf } from '../features/preferences/steps.ts'
+import { LOCAL } from '../storage/set-ups.ts'
 import type { TestBrowser } from '../support/app.ts'
 import { PASSWORD, type Place } from './place.ts'
-import { LOCAL } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 const tell = storiesOn(LOCAL.filter(({ large }) => large !== true))

@@ -1,5 +1,5 @@
+import { LOCAL } from '../storage/set-ups.ts'
 import { keyChanges } from './keys.ts'
-import { LOCAL } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 keyChanges(storiesOn(LOCAL))

@@ -1,5 +1,5 @@
+import { LOCAL } from '../storage/set-ups.ts'
 import { endings } from './endings.ts'
-import { LOCAL } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 endings(storiesOn(LOCAL))

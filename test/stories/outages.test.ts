@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa'
+import { LOCAL } from '../storage/set-ups.ts'
 import type { Page, Pages, Site } from './place.ts'
-import { LOCAL } from './set-ups.ts'
 import { gate, storiesOn, unique } from './support.ts'
 
 const tell = storiesOn(LOCAL)

@@ -1,3 +1,5 @@
+import memcached from '../../src/storage/caches/memcached.ts'
+import { onCache } from '../storage/set-ups.ts'
 import { overlappingChanges } from './changes.ts'
 import { clocksApart, overlapsOfClocks } from './clocks.ts'
 import { droppedSlices } from './dropped.ts'
@@ -5,10 +7,9 @@ import { endings } from './endings.ts'
 import { evictions } from './evictions.ts'
 import { keyChanges } from './keys.ts'
 import { restoredBackups } from './restored.ts'
-import { onCache } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
-const engines = onCache('memcached')
+const engines = onCache(memcached)
 const tell = storiesOn(engines)
 overlappingChanges(tell)
 endings(tell)

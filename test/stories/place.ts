@@ -15,9 +15,9 @@ import { hashPassword } from '../../src/passwords.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import { type Session, sessions } from '../../src/session/index.ts'
+import type { StoryEngine } from '../storage/set-ups.ts'
 import { TEST_SECRET, TestBrowser } from '../support/app.ts'
 import { type TestDatabase, testDatabase } from '../support/databases.ts'
-import type { StoryEngine } from './set-ups.ts'
 
 /** What a page does with its session; what it returns is the answer, as JSON. */
 export type Page = (session: Session, ctx: Context, services: Services) => unknown

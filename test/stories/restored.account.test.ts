@@ -1,6 +1,6 @@
+import { LOCAL } from '../storage/set-ups.ts'
 import { backUp } from './backups.ts'
 import { PASSWORD } from './place.ts'
-import { LOCAL } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 // What is in the memory of a process has no backup.

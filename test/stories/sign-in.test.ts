@@ -1,10 +1,10 @@
 import type { ExecutionContext } from 'ava'
 import { isSignedIn } from '../features/account/steps.ts'
 import { add, quantities } from '../features/cart/steps.ts'
+import { LOCAL } from '../storage/set-ups.ts'
 import type { TestBrowser } from '../support/app.ts'
 import { goesBy } from './clock.ts'
 import { PASSWORD, type Place } from './place.ts'
-import { LOCAL } from './set-ups.ts'
 import { arrive, storiesOn } from './support.ts'
 
 // A cart is small: where a session of this size is in a record, the stories of keys tell what holds.

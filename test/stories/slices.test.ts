@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { defineSlice, type Slice, signIn, signOut } from '../../src/session/index.ts'
+import { LOCAL } from '../storage/set-ups.ts'
 import { droppedSlices } from './dropped.ts'
 import type { Pages } from './place.ts'
-import { LOCAL } from './set-ups.ts'
 import { storiesOn } from './support.ts'
 
 const tell = storiesOn(LOCAL)

@@ -3,8 +3,8 @@ import type { ExecutionContext } from 'ava'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { type DetachedSession, defineSlice, openSession, type Session, signOut } from '../../src/session/index.ts'
+import { LOCAL } from '../storage/set-ups.ts'
 import type { Pages, Place, Site } from './place.ts'
-import { LOCAL } from './set-ups.ts'
 import { gate, storiesOn } from './support.ts'
 
 const tell = storiesOn(LOCAL)

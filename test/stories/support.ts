@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
+import type { StoryEngine } from '../storage/set-ups.ts'
 import type { Answer, TestBrowser } from '../support/app.ts'
 import { deferred } from '../support/handlers.ts'
 import { EXCEPTIONS, type ExceptionName, exceptionOf } from './exceptions.ts'
 import { type Page, Place } from './place.ts'
-import type { StoryEngine } from './set-ups.ts'
 
 export type Story = (t: ExecutionContext, place: Place) => Promise<void>
 

@@ -1,26 +1,19 @@
 import type { CookieCodec } from '../../src/session/codec/codec.ts'
-import { djangoCookieCodec } from '../../src/session/codec/django/django.ts'
-import { sealedCookieCodec } from '../../src/session/codec/sealed/sealed-cookie.ts'
 import type { SessionEvent } from '../../src/session/core/events.ts'
 import { CookieEngine, type CookieEngineOptions } from '../../src/session/engines/cookie/cookie.ts'
 import { MemoryRevocations, type Revocations } from '../../src/session/stores/revocations.ts'
+import type { FormatPart } from '../../src/storage/part.ts'
 import { EXPIRY, START } from './engine.ts'
+import { anyFormat, codecOptions } from './formats.ts'
 
-const SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
-
-export type CookieFormat = 'django' | 'sealed'
-
-/** Both formats of a session in a cookie. */
-export function cookieCodec(format: CookieFormat, now: () => number, secret = SECRET): CookieCodec {
-  const secrets = [secret] as const
-  return format === 'django'
-    ? djangoCookieCodec({ secrets, now })
-    : sealedCookieCodec({ secrets, cookieName: 'sid', now })
+/** What seals or signs a session in a cookie, in this format. */
+export function cookieCodec(format: FormatPart, now: () => number, secret?: string): CookieCodec {
+  return format.cookieCodec(codecOptions('sid', now, secret))
 }
 
 /** An engine over cookies that counts what it asks of its revocations, on a clock that the test moves. */
-export function cookieBench(options: Partial<CookieEngineOptions> & { format?: CookieFormat; guarded?: boolean } = {}) {
-  const { format = 'sealed', guarded = true, ...own } = options
+export function cookieBench(options: Partial<CookieEngineOptions> & { format?: FormatPart; guarded?: boolean } = {}) {
+  const { format = anyFormat(), guarded = true, ...own } = options
   const clock = { now: START }
   const now = () => clock.now
   const calls: string[] = []

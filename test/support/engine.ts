@@ -1,11 +1,10 @@
-import type { Codec } from '../../src/session/codec/codec.ts'
-import { djangoCodec } from '../../src/session/codec/django/django.ts'
-import { sealedCodec } from '../../src/session/codec/sealed/sealed.ts'
 import type { SessionEvent } from '../../src/session/core/events.ts'
 import type { ExpiryPolicy } from '../../src/session/core/expiry.ts'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
 import type { SessionStore } from '../../src/session/stores/store.ts'
+import type { FormatPart } from '../../src/storage/part.ts'
+import { anyFormat, codecOptions } from './formats.ts'
 
 export const START = Date.parse('2026-03-01T12:00:00.000Z')
 
@@ -15,10 +14,8 @@ interface TestOptions {
   readonly expiry?: ExpiryPolicy
   readonly clock?: { now: number }
   readonly store?: SessionStore
-  readonly format?: 'sealed' | 'django'
+  readonly format?: FormatPart
 }
-
-const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
 
 /** An engine over a memory store that counts its calls, on a clock that the test moves. */
 export function testEngine(options: TestOptions = {}) {
@@ -28,10 +25,7 @@ export function testEngine(options: TestOptions = {}) {
   const events: SessionEvent[] = []
   const calls: string[] = []
   const store = counted(options.store ?? new MemoryStore({ now }), calls)
-  const codec: Codec =
-    options.format === 'django'
-      ? djangoCodec({ secrets: SECRETS, now })
-      : sealedCodec({ secrets: SECRETS, namespace: 'sessionid' })
+  const codec = (options.format ?? anyFormat()).codec(codecOptions('sessionid', now))
   const observe = (event: SessionEvent) => void events.push(event)
   const engine = new StoredEngine({ store, codec, expiry, observe, now })
   return { engine, store, codec, expiry, clock, now, events, calls, observe }

@@ -46,7 +46,9 @@ async function removeUnresolved(folder: string): Promise<string[]> {
     const files = (await readdir(folder, { recursive: true })).filter((file) => file.endsWith('.ts'))
     const broken: string[] = []
     for (const file of files) {
-      const imports = (await readFile(join(folder, file), 'utf8')).matchAll(/(?:from|import\() ?'(\.[^']+)'/g)
+      // What a template holds is another program.
+      const code = (await readFile(join(folder, file), 'utf8')).replaceAll(/`(?:[^`\\]|\\.)*`/gs, '``')
+      const imports = code.matchAll(/(?:from|import\() ?'(\.[^']+)'/g)
       const targets = [...imports].map(([, target = '']) => join(folder, dirname(file), target))
       if (!targets.every((target) => existsSync(target))) broken.push(file)
     }

@@ -14,8 +14,9 @@ test.after.always(() => app?.close())
 
 /** The methods of every route, read from the sources, so that a new one cannot be forgotten. */
 const ROUTES = new Map<string, Set<string>>()
-for (const feature of readdirSync('src/features')) {
-  const source = readFileSync(`src/features/${feature}/index.ts`, 'utf8')
+const folders = readdirSync('src/features', { withFileTypes: true }).filter((entry) => entry.isDirectory())
+for (const { name } of folders) {
+  const source = readFileSync(`src/features/${name}/index.ts`, 'utf8')
   for (const [, method = '', path = ''] of source.matchAll(/router\.(get|post)\('([^']+)'/g)) {
     ROUTES.set(path, (ROUTES.get(path) ?? new Set(['OPTIONS'])).add(method.toUpperCase()))
     if (method === 'get') ROUTES.get(path)?.add('HEAD')
@@ -56,7 +57,7 @@ test('a wrong method on a known path is 405 and tells the right ones; OPTIONS do
 
 test('405 is a page or JSON like every error', async (t) => {
   const page = await send('DELETE', '/')
-  t.regex(await page.text(), /<h1>Method Not Allowed<\/h1>/)
+  t.regex(await page.text(), /<h1>Method not allowed<\/h1>/)
   const json = await send('DELETE', '/', 'application/json')
   t.is(typeof JSON.parse(await json.text()).error, 'string')
 })

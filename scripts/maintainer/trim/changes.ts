@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { broken, filesUnder, type Graph, type Planned, reachable, readGraph } from './graph.ts'
+import { brokenModules, filesUnder, type Graph, missingImports, type Planned, reachable, readGraph } from './graph.ts'
 import type { Part } from './parts.ts'
 
 const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
@@ -27,19 +27,24 @@ export function planChanges(root: string, parts: readonly Part[], whole: boolean
   )
   const planned = { deleted, written }
   const before = readGraph(root, CODE)
-  const isBroken = broken(before)
+  const known = missingImports(before)
   const used = usedIn(before)
-  // What was never reached may still break, such as what only copies of the engine or tests use.
+  const tested = testedIn(before)
   for (let size = -1; size < deleted.size; ) {
     size = deleted.size
     const after = readGraph(root, CODE, planned)
-    const stillUsed = usedIn(after)
-    for (const file of after.keys()) if (used.has(file) && !stillUsed.has(file)) deleted.add(file)
-    for (const file of broken(after)) if (!isBroken.has(file) && !stillUsed.has(file)) deleted.add(file)
-    deleteTests(before, after, isBroken, deleted)
+    const [stillUsed, stillTested] = [usedIn(after), testedIn(after)]
+    const broken = brokenModules(after, known)
+    for (const file of after.keys()) {
+      const isTest = file.startsWith('test/')
+      // What nothing reaches any more; and what breaks, unless the application needs it.
+      if (isTest ? tested.has(file) && !stillTested.has(file) : used.has(file) && !stillUsed.has(file))
+        deleted.add(file)
+      if (broken.has(file) && (isTest || !stillUsed.has(file))) deleted.add(file)
+    }
   }
-  const needed = [...broken(readGraph(root, CODE, planned))].filter((file) => !isBroken.has(file))
-  if (needed.length > 0) throw new Error(`What goes is still imported by ${needed.join(', ')}.`)
+  const needed = brokenModules(readGraph(root, CODE, planned), known)
+  if (needed.size > 0) throw new Error(`What goes is still imported by ${[...needed].join(', ')}.`)
   return planned
 }
 
@@ -78,19 +83,12 @@ function usedIn(graph: Graph): Set<string> {
   return reachable(graph, [...ENTRANCES, ...entrances])
 }
 
-/** Tests that import what is gone, and what only they have used. */
-function deleteTests(before: Graph, after: Graph, wasBroken: ReadonlySet<string>, deleted: Set<string>): void {
-  const isTest = (file: string) => file.startsWith('test/')
-  for (const file of broken(after)) if (isTest(file) && !wasBroken.has(file)) deleted.add(file)
-  const suites = (graph: Graph) =>
-    reachable(
-      graph,
-      [...graph.keys()].filter((file) => isTest(file) && USED_AS_TEST.test(file)),
-    )
-  const left = new Map([...after].filter(([file]) => !deleted.has(file)))
-  const [wasUsed, isUsed] = [suites(before), suites(left)]
-  for (const file of left.keys()) if (isTest(file) && wasUsed.has(file) && !isUsed.has(file)) deleted.add(file)
+/** What suites use, and what they find by its name: pages of features, set-ups of storage. */
+function testedIn(graph: Graph): Set<string> {
+  return reachable(
+    graph,
+    [...graph.keys()].filter((file) => TESTS.test(file)),
+  )
 }
 
-// Suites, and modules that they find by their names: pages of features, set-ups of storage.
-const USED_AS_TEST = /\.test\.ts$|^test\/features\/[^/]+\/pages|^test\/storage\/\w+\//
+const TESTS = /\.test\.ts$|^test\/features\/[^/]+\/pages|^test\/storage\/\w+\//

@@ -81,24 +81,31 @@ export function reachable(graph: Graph, roots: Iterable<string>): Set<string> {
   return found
 }
 
-/** The modules that import, directly or through others, a file that is not there. */
-export function broken(graph: Graph): Set<string> {
+/** Imports of files that are not there, as "file -> target": texts of programs in tests look like that, too. */
+export function missingImports(graph: Graph): Set<string> {
+  const missing = new Set<string>()
+  for (const [file, { files }] of graph) {
+    for (const target of files) if (MODULE.test(target) && !graph.has(target)) missing.add(`${file} -> ${target}`)
+  }
+  return missing
+}
+
+/**
+ * The modules that import, directly or through others, a file that is not there.
+ *
+ * @param known missing imports that do not count
+ */
+export function brokenModules(graph: Graph, known: ReadonlySet<string>): Set<string> {
   const importers = new Map<string, string[]>()
-  const waiting: string[] = []
+  const found = new Set<string>()
   for (const [file, { files }] of graph) {
     for (const target of files) {
       importers.set(target, [...(importers.get(target) ?? []), file])
-      if (MODULE.test(target) && !graph.has(target)) waiting.push(target)
+      if (MODULE.test(target) && !graph.has(target) && !known.has(`${file} -> ${target}`)) found.add(file)
     }
   }
-  const found = new Set<string>()
-  for (let target = waiting.pop(); target !== undefined; target = waiting.pop()) {
-    for (const file of importers.get(target) ?? []) {
-      if (found.has(file)) continue
-      found.add(file)
-      waiting.push(file)
-    }
-  }
+  // It grows while it is walked.
+  for (const file of found) for (const importer of importers.get(file) ?? []) found.add(importer)
   return found
 }
 

@@ -1,7 +1,7 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { filesUnder } from './graph.ts'
+import { readGraph } from './graph.ts'
 
 const names = z.record(z.string(), z.string()).default({})
 const manifest = z.looseObject({
@@ -12,28 +12,37 @@ const manifest = z.looseObject({
   optionalDependencies: names,
 })
 
-const LOOKED_IN = ['src', 'scripts', 'test', 'migrations', 'views', '.github', '.ci']
-const CONFIGS = ['knexfile.ts', 'ava.config.mjs', 'biome.json', 'tsconfig.json', 'tsconfig.build.json']
+const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
+// Knex and pino load these by a name in a string.
+const LOADED_BY_NAME = ['sqlite3', 'pg', 'mysql2', 'pino-pretty']
 
-/** The packages that nothing mentions any more, and types of packages that are not there. */
+/** The packages that nothing imports or calls any more. */
 export function unusedPackages(root: string): string[] {
   const { scripts, dependencies, devDependencies, optionalDependencies } = readManifest(root)
   const all = Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })
-  const files = [...LOOKED_IN.flatMap((folder) => filesUnder(root, folder)), ...CONFIGS]
-  const texts = files.map((file) => readFileSync(join(root, file), 'utf8'))
-  texts.push(...Object.values(scripts))
-  const isMentioned = (name: string) => texts.some((text) => mention(name).test(text))
-  const used = new Set(all.filter((name) => !name.startsWith('@types/') && isMentioned(name)))
+  const graph = readGraph(root, CODE)
+  const used = new Set([...graph.values()].flatMap(({ packages }) => packages))
+  const texts = [...Object.values(scripts), ...[...graph.keys()].map((file) => readFileSync(join(root, file), 'utf8'))]
   for (const name of all) {
-    const typed = name.replace('@types/', '')
-    if (name.startsWith('@types/') && (typed === 'node' || used.has(typed))) used.add(name)
+    const isTool = texts.some(
+      (text) => text.includes(`node_modules/${name}/`) || text.startsWith(`${name.split('/').at(-1)} `),
+    )
+    const isNamed = LOADED_BY_NAME.includes(name) && texts.some((text) => text.includes(`'${name}'`))
+    if (isTool || isNamed || name === '@types/node') used.add(name)
   }
-  return all.filter((name) => !used.has(name))
+  // It grows while it is walked: what a package needs beside it, and its types.
+  for (const name of used) for (const peer of peersOf(root, name)) if (all.includes(peer)) used.add(peer)
+  return all.filter(
+    (name) => !used.has(name) && !(name.startsWith('@types/') && used.has(name.slice('@types/'.length))),
+  )
 }
 
-/** As an import, a path below node_modules, or a driver's name. */
-function mention(name: string): RegExp {
-  return new RegExp(`['"/]${name.replace(/[.\\/]/g, '\\$&')}['"/]`)
+function peersOf(root: string, name: string): string[] {
+  const file = join(root, 'node_modules', name, 'package.json')
+  if (!existsSync(file)) return []
+  return Object.keys(
+    z.object({ peerDependencies: names }).parse(JSON.parse(readFileSync(file, 'utf8'))).peerDependencies,
+  )
 }
 
 /** Commands whose script is gone, the project's name, and nothing else of package.json. */

@@ -3,12 +3,14 @@ import { resolve } from 'node:path'
 import createKnex, { type Knex } from 'knex'
 import type { Config, SessionHome } from '../../../src/config.ts'
 import { databaseConfig } from '../../../src/database.ts'
+import { sqlitePath } from '../../../src/database-address.ts'
 import { DELETE_DEMO_USERS, openDemoAccounts } from '../../../src/demo-users.ts'
 import { projectRoot } from '../../../src/paths.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import { dialectOf, PreparedStatements } from '../../../src/session/stores/database/database-statements.ts'
+import { clockFinding, type Finding, ok, warn, wrong } from '../../../src/storage/finding.ts'
+import { factsOf, homesOf } from '../../../src/storage/open.ts'
 import { causeOf, messageOf } from '../run.ts'
-import { clockFinding, type Finding, ok, warn, wrong } from './finding.ts'
 import type { Settings } from './settings.ts'
 
 interface Table {
@@ -24,10 +26,6 @@ const TIMEOUT = 5000
 const DAY = 86_400_000
 // What a day's clean-ups have left over is not left over by chance.
 const MANY_EXPIRED = 1000
-const INDEXES = {
-  sealed: [['expires'], ['last_activity'], ['user_id', 'expires'], ['ip_address', 'expires']],
-  django: [['expire_date']],
-} as const
 
 /** The databases: whether they answer, are migrated, have tables and indexes, keep the same time, and have no demo users. */
 export async function databaseFindings({ config, meant }: Settings): Promise<Finding[]> {
@@ -57,9 +55,9 @@ async function look(
   migrate: string,
   more: (knex: Knex) => Promise<Finding[]>,
 ): Promise<Finding[]> {
-  const file = url.startsWith('sqlite:') ? resolve(projectRoot, url.slice('sqlite:'.length)) : undefined
+  const file = sqlitePath(url)
   // Opening it would make it.
-  if (file !== undefined && !existsSync(file))
+  if (file !== undefined && !existsSync(resolve(projectRoot, file)))
     return [wrong(item, 'The file of the database is not there yet.', migrate)]
   let knex: Knex | undefined
   try {
@@ -102,15 +100,15 @@ async function clockOf(knex: Knex): Promise<Finding> {
   )
 }
 
-function tablesOf({ session, cache }: Config): Table[] {
-  const homes = [session, ...(session.migratingFrom === undefined ? [] : [session.migratingFrom])]
-  const inTables = homes.filter(
-    ({ engine }) => ['db', 'cached_db', 'hybrid'].includes(engine) || (engine === 'cache' && cache.fallback === 'db'),
-  )
-  const revoked = homes.some(({ engine }) => engine === 'signed_cookies' || engine === 'hybrid')
+function tablesOf(config: Config): Table[] {
+  const homes = homesOf(config).map((home) => ({ home, facts: factsOf(home, config) }))
   return [
-    ...inTables.map((home) => ({ name: home.table, indexes: INDEXES[home.format], home })),
-    ...(revoked ? [{ name: 'session_revocations', indexes: [['expires']] }] : []),
+    ...homes
+      .filter(({ facts }) => facts.table)
+      .map(({ home, facts: { format } }) => ({ name: home.table, indexes: format.indexes, home })),
+    ...(homes.some(({ facts }) => facts.inCookies !== 'none')
+      ? [{ name: 'session_revocations', indexes: [['expires']] }]
+      : []),
     { name: 'session_leases', indexes: [] },
   ]
 }
@@ -137,8 +135,9 @@ async function sessionFindings(knex: Knex, config: Config, tables: readonly Tabl
   return findings
 }
 
-async function homeFindings(knex: Knex, { session }: Config, { table, format }: SessionHome): Promise<Finding[]> {
-  const store = new DatabaseStore({ knex, table, layout: format === 'django' ? 'django' : 'own' })
+async function homeFindings(knex: Knex, config: Config, home: SessionHome): Promise<Finding[]> {
+  const { table } = home
+  const store = new DatabaseStore({ knex, table, layout: factsOf(home, config).format.layout })
   try {
     await store.assertReady()
   } catch (error) {
@@ -146,7 +145,7 @@ async function homeFindings(knex: Knex, { session }: Config, { table, format }: 
   }
   const count = await store.countClearable({ kind: 'expired', before: Date.now() - DAY })
   if (count <= MANY_EXPIRED) return [ok('expired', `No heap of expired rows in ${table}.`)]
-  const reason = session.cleanupInterval === 0 ? ', and SESSION_CLEANUP_INTERVAL=0 leaves them to cron' : ''
+  const reason = config.session.cleanupInterval === 0 ? ', and SESSION_CLEANUP_INTERVAL=0 leaves them to cron' : ''
   const says = `${count} rows of ${table} have been expired for more than a day${reason}.`
   return [warn('expired', says, 'npm run sessions -- clear')]
 }

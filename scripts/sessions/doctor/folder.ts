@@ -1,16 +1,16 @@
 import { accessSync, constants, type Stats, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
-import { projectRoot } from '../../../src/paths.ts'
-import { type Finding, ok, warn, wrong } from './finding.ts'
+import { dirname } from 'node:path'
+import { type Finding, ok, warn, wrong } from '../../../src/storage/finding.ts'
+import { factsOf, homesOf } from '../../../src/storage/open.ts'
 import type { Settings } from './settings.ts'
 
 const OTHERS_WRITE = 0o002
 const OTHERS_ANYTHING = 0o077
 
 /** The folder of the file engine: whether it is there, ours to write and nobody else's. Makes nothing. */
-export function folderFindings({ config: { session } }: Settings): Finding[] {
-  if (session.engine !== 'file' && session.migratingFrom?.engine !== 'file') return []
-  const folder = resolve(projectRoot, session.filePath)
+export function folderFindings({ config }: Settings): Finding[] {
+  const [folder] = homesOf(config).flatMap((home) => factsOf(home, config).folder ?? [])
+  if (folder === undefined) return []
   const there = statOf(folder)
   if (there === undefined) return [absentFinding(folder)]
   if (!there.isDirectory()) return [wrong('folder', `"${folder}" is not a folder.`, 'Correct SESSION_FILE_PATH')]

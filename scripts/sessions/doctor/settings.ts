@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Config, ConfigError, readConfig, variableNames } from '../../../src/config.ts'
+import { type Config, readConfig, variableNames } from '../../../src/config.ts'
 import { projectRoot } from '../../../src/paths.ts'
 import { checkCookieSettings } from '../../../src/session/http/cookie.ts'
+import { ConfigError } from '../../../src/settings.ts'
+import { type Finding, ok, warn, wrong } from '../../../src/storage/finding.ts'
 import { messageOf } from '../run.ts'
-import { type Finding, ok, warn, wrong } from './finding.ts'
 
 /** The settings as far as they can be read. */
 export interface Settings {

@@ -1,9 +1,15 @@
+import type { EngineFacts } from '../../storage/part.ts'
 import type { Translate } from '../../web/i18n.ts'
 import type { Format } from './formats.ts'
 import type { RequestRecord } from './requests.ts'
 
 /** Whether the answer has, or will have, a cookie, and what each of its attributes is for. */
-export function cookieTexts({ explanation, sent }: RequestRecord, t: Translate, format: Format): string[] {
+export function cookieTexts(
+  { explanation, sent }: RequestRecord,
+  { inCookies }: EngineFacts,
+  t: Translate,
+  format: Format,
+): string[] {
   const { decision, opening, live, settled } = explanation
   if (decision === undefined || decision.cookie === 'none') {
     if (opening === undefined) return [t('Not sent: the page did not ask for a session.')]
@@ -14,13 +20,21 @@ export function cookieTexts({ explanation, sent }: RequestRecord, t: Translate, 
   if (settled && sent === undefined) return [t('Not sent: nothing was written.')]
   const attributes = (sent?.attributes ?? []).map((attribute) => attributeText(attribute, t, format))
   if (decision.cookie === 'clear') return [t('Deleted: the session was ended.'), ...attributes]
-  return [setText(explanation, t), ...attributes, ...(sent === undefined ? [] : missingTexts(sent.attributes, t))]
+  return [
+    setText(explanation, inCookies, t),
+    ...attributes,
+    ...(sent === undefined ? [] : missingTexts(sent.attributes, t)),
+  ]
 }
 
-function setText({ decision, live, engine }: RequestRecord['explanation'], t: Translate): string {
+function setText(
+  { decision, live }: RequestRecord['explanation'],
+  inCookies: EngineFacts['inCookies'],
+  t: Translate,
+): string {
   if (decision?.write === 'create') return t('Sent: the session is new.')
   if (decision?.write === 'cycle') return t('Sent: the session has a new key.')
-  return live?.inCookie || engine === 'signed_cookies'
+  return live?.inCookie || inCookies === 'all'
     ? t('Sent: it contains the session.')
     : t('Sent again, so that the browser keeps it as long as the session lives.')
 }

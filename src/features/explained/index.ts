@@ -21,7 +21,7 @@ function explained(services: Services): OpenFeature {
   services.watch((event) => void requests.getStore()?.events.push(event))
 
   router.get(PAGE, async (ctx) => {
-    const explainer = new Explainer(config, await ctx.display(), await ctx.translate())
+    const explainer = new Explainer(services, await ctx.display(), await ctx.translate())
     const tell = () => requests.getStore()?.tell() ?? ctx.throw(404)
     // Called by the view: only then have the messages that it shows been taken out of the session.
     const session = () => explainer.long(tell())
@@ -49,7 +49,7 @@ function explained(services: Services): OpenFeature {
     foot: (display, t) => {
       const record = requests.getStore()?.tell()
       if (record === undefined) return undefined
-      const explainer = new Explainer(config, display, t)
+      const explainer = new Explainer(services, display, t)
       return { view: 'explained/panel.njk', summary: explainer.summary(record), rows: explainer.short(record) }
     },
   }

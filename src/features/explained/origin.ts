@@ -1,12 +1,14 @@
 import type { Services } from '../../services.ts'
 import type { SessionEvent } from '../../session/core/events.ts'
+import type { EngineFacts } from '../../storage/part.ts'
 import type { Translate } from '../../web/i18n.ts'
 import type { RequestRecord } from './requests.ts'
 
 /** Where the session came from, or why there is none. */
 export function originText(
-  { explanation: { opening, live, engine }, events }: RequestRecord,
+  { explanation: { opening, live }, events }: RequestRecord,
   { migratingFrom }: Services['config']['session'],
+  facts: EngineFacts,
   t: Translate,
 ): string {
   if (opening === undefined) return t('Not loaded: the page did not ask for the session.')
@@ -19,8 +21,8 @@ export function originText(
     return t('From {engine}, which sessions are migrated from.', { engine: migratingFrom.engine })
   }
   // Ended by now, it came from wherever the others come from.
-  if (live?.inCookie || engine === 'signed_cookies') return t('From the cookie itself.')
-  return fromCache(events, t) ?? fromStore(engine, t)
+  if (live?.inCookie || facts.inCookies === 'all') return t('From the cookie itself.')
+  return fromCache(events, t) ?? fromStore(facts, t)
 }
 
 function nowhere(suspicion: string | undefined, detail: string, t: Translate): string {
@@ -52,10 +54,10 @@ function fromCache(events: readonly SessionEvent[], t: Translate): string | unde
   return undefined
 }
 
-function fromStore(engine: string, t: Translate): string {
-  if (engine === 'file') return t('From a file.')
-  if (engine === 'cache') return t('From the cache.')
-  if (engine === 'hybrid')
+function fromStore({ folder, cached, inCookies }: EngineFacts, t: Translate): string {
+  if (folder !== undefined) return t('From a file.')
+  if (cached === 'only records') return t('From the cache.')
+  if (inCookies === 'small')
     return t('From its record in the database, where it was moved when the cookie was too small.')
   return t('From the database.')
 }

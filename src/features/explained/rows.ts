@@ -18,11 +18,13 @@ type Pair = readonly [label: string, texts: readonly string[]]
 /** Says in words what a request did to its session. */
 export class Explainer {
   readonly #config: Services['config']
+  readonly #facts: Services['facts']
   readonly #t: Translate
   readonly #format: Format
 
-  constructor(config: Services['config'], display: Display, t: Translate) {
+  constructor({ config, facts }: Pick<Services, 'config' | 'facts'>, display: Display, t: Translate) {
     this.#config = config
+    this.#facts = facts
     this.#t = t
     this.#format = formats(display)
   }
@@ -44,7 +46,7 @@ export class Explainer {
 
   /** What every page says at its foot. */
   short(record: RequestRecord): Row[] {
-    const [sending = ''] = cookieTexts(record, this.#t, this.#format)
+    const [sending = ''] = cookieTexts(record, this.#facts, this.#t, this.#format)
     return this.#request(record, [[this.#t('Cookie'), [sending]]])
   }
 
@@ -52,7 +54,7 @@ export class Explainer {
   earlier(record: RequestRecord): Row[] {
     const t = this.#t
     return this.#request(record, [
-      [t('Cookie'), [...cookieTexts(record, t, this.#format), ...this.#marks(record)]],
+      [t('Cookie'), [...cookieTexts(record, this.#facts, t, this.#format), ...this.#marks(record)]],
       [t('Headers'), headerTexts(record, t)],
     ])
   }
@@ -72,7 +74,7 @@ export class Explainer {
     const t = this.#t
     const { session } = this.#config
     return rows(
-      [t('Loaded'), [originText(record, session, t)]],
+      [t('Loaded'), [originText(record, session, this.#facts, t)]],
       [t('Changed'), changedTexts(record.explanation, t)],
       [t(record.explanation.settled ? 'Saved' : 'To be saved'), savedTexts(record, t)],
       [t('Events'), noticedTexts(record, t)],
@@ -83,8 +85,8 @@ export class Explainer {
   }
 
   #size({ explanation, received, sent, events }: RequestRecord): string[] {
-    const { bytes, live, engine } = explanation
-    const { cookie, maxBytes, hybridLimit } = this.#config.session
+    const { bytes, live } = explanation
+    const { maxBytes } = this.#config.session
     const of = (size: number, limit: number) => ({
       size: this.#format.bytes(size),
       share: this.#format.share(size / limit),
@@ -93,8 +95,7 @@ export class Explainer {
     const held = sent ?? received
     if (live === undefined) return []
     if (live.inCookie && held !== undefined && !held.cleared) {
-      const limit = engine === 'hybrid' ? hybridLimit : cookie.maxSize
-      return [this.#t('{size} in the cookie, {share} of at most {limit}.', of(held.bytes, limit))]
+      return [this.#t('{size} in the cookie, {share} of at most {limit}.', of(held.bytes, this.#facts.cookieLimit))]
     }
     const written = events.findLast((event) => event.type === 'size')
     return [

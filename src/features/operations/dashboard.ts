@@ -100,7 +100,7 @@ export class Dashboard {
       times: times(tally, format, this.#services.store !== undefined),
       table: this.#table(format),
       columns: this.#figures.map(({ label }) => label),
-      sessions: sessionsPart(counted, format, this.#services.config.session.format === 'sealed'),
+      sessions: sessionsPart(counted, format, this.#services.keepsMetadata),
       refused: Object.entries(tally.security).map(([kind, count]) => ({
         label: KINDS[kind] ?? kind,
         count: format.count(count),
@@ -113,10 +113,8 @@ export class Dashboard {
     }
   }
 
-  // The engine `cache` has copies in a cache, too, where a database stands behind it.
   #hasCopies(): boolean {
-    const { cache, config, engine } = this.#services
-    return cache !== undefined && (engine.name === 'cached_db' || config.cache.fallback === 'db')
+    return this.#services.facts.cached === 'copies'
   }
 
   async #servers(): Promise<ServerFigures[] | undefined> {
@@ -163,7 +161,7 @@ export class Dashboard {
   }
 
   #states(format: Format, t: Translate): Card[] {
-    const { cache, config } = this.#services
+    const { cache, facts } = this.#services
     const cards: Card[] = []
     if (cache !== undefined) {
       const { state } = cache
@@ -176,12 +174,12 @@ export class Dashboard {
         value: t(state),
         levels: t('Target: up. Alert: down.'),
         what: t('Down: it failed to answer {count} times in a row, and no request uses it until it recovers.', {
-          count: config.cache.maxFailures,
+          count: cache.maxFailures,
         }),
         remedy: t('Find out why the cache does not answer. It is used again within five seconds of its return.'),
       })
     }
-    if (this.#hasCopies() && (config.session.cacheStrategy === 'write_behind' || config.session.engine === 'cache')) {
+    if (facts.writesBehind) {
       const waiting = this.#metrics.waiting
       const own = waiting > WAITING.alert ? 'alert' : waiting > WAITING.target ? 'missed' : 'good'
       cards.push({

@@ -2,6 +2,7 @@ import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { z } from 'zod'
 import type { Services } from '../../services.ts'
+import { defineSettings, setting, text, type ValuesOf } from '../../settings.ts'
 import { currentUser, isStaffNow, requireUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { inQuery, wantsJson } from '../../web/input.ts'
@@ -11,23 +12,17 @@ import { Dashboard } from './dashboard.ts'
 import { Metrics } from './metrics.ts'
 import { Samples } from './samples.ts'
 
-const settings = {
-  METRICS_TOKEN: {
-    schema: z.preprocess(
-      (text) => (text === '' ? undefined : text),
-      z.string().min(16, 'must be at least 16 characters').optional(),
-    ),
-    help: 'Who sends it as "Authorization: Bearer" may read /metrics; empty: this machine alone may',
-  },
-}
+const settings = defineSettings({
+  METRICS_TOKEN: setting(
+    text.pipe(z.string().min(16, 'must be at least 16 characters').optional()),
+    'Who sends it as "Authorization: Bearer" may read /metrics; empty: this machine alone may',
+  ),
+})
 
 export default defineFeature({ name: 'operations', settings, open: operations })
 
 /** How the sessions are doing: metrics for Prometheus, and a page for the staff. */
-function operations(
-  services: Services,
-  { METRICS_TOKEN: token }: { readonly METRICS_TOKEN: string | undefined },
-): OpenFeature {
+function operations(services: Services, { METRICS_TOKEN: token }: ValuesOf<typeof settings>): OpenFeature {
   const metrics = new Metrics(services)
   const samples = new Samples({ tally: () => metrics.tally() })
   const dashboard = new Dashboard(services, metrics, samples, new Counting(services.store))

@@ -28,8 +28,9 @@ export class CheckedCache implements Cache {
   readonly users?: UserIndex
   /** Asked whatever the state: how a server fares is of most interest while it is down. */
   readonly serverFigures?: () => Promise<readonly object[]>
+  /** Failures in a row after which the cache counts as down. */
+  readonly maxFailures: number
   readonly #cache: Cache
-  readonly #maxFailures: number
   readonly #interval: number
   readonly #observe: Observer
   #state: 'up' | 'down' = 'up'
@@ -47,7 +48,7 @@ export class CheckedCache implements Cache {
     }
     this.name = cache.name
     this.#cache = cache
-    this.#maxFailures = maxFailures
+    this.maxFailures = maxFailures
     this.#interval = checkInterval * 1000
     this.#observe = observe
     if (cache.serverFigures !== undefined) this.serverFigures = cache.serverFigures.bind(cache)
@@ -126,7 +127,7 @@ export class CheckedCache implements Cache {
   #failed(): void {
     this.#failures += 1
     if (this.#failures === 1) this.#checkLater()
-    if (this.#state === 'down' || this.#failures < this.#maxFailures) return
+    if (this.#state === 'down' || this.#failures < this.maxFailures) return
     this.#state = 'down'
     this.#observe({ type: 'cache-down' })
   }

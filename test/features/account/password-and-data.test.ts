@@ -54,7 +54,7 @@ for (const [name, settings] of Object.entries(ENGINES)) {
         work: async () => t.is((await change(browser, current, next)).status, 200, `step ${step}`),
         meanwhile: async () => {
           t.true([200, 303].includes((await browser.get('/account')).status))
-          t.is((await browser.get('/preferences')).status, 200)
+          t.is((await browser.get('/')).status, 200)
           // In a cookie nothing can meet but at the browser.
           if (name === 'signed_cookies') return
           const { status } = await add(browser, 2, 1)

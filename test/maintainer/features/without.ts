@@ -5,10 +5,15 @@ import { loadFeatures } from '../../../src/features/index.ts'
 import { removeFeatures, withDependents } from '../../support/features.ts'
 import { cloneProject } from '../../support/project.ts'
 
-const SUITES = ['test/*.test.ts', 'test/{features,web,start,scripts,stories,docs,browser}/**/*.test.ts']
+// What needs no service.
+const SUITES = [
+  'test/*.test.ts',
+  'test/{features,web,start,scripts,stories,docs}/**/*.test.ts',
+  '!test/**/*-{redis,redis-servers,memcached,mariadb,postgresql}.test.ts',
+]
 
 /**
- * Runs the tests that a clone without this feature has left; what needs a service is left out where there is none.
+ * Runs the tests that a clone without this feature has left.
  *
  * @returns whether they all pass
  */

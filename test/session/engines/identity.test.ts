@@ -355,13 +355,3 @@ test('a logout of what changes all the time is refused, never taken for done', a
   store.delete = async () => 'conflict'
   await t.throwsAsync(session.flush(), { instanceOf: SessionContendedError })
 })
-
-test("in Django's format a change of key ends the old one, and the id follows from the key", async (t) => {
-  const bench = testEngine({ format: 'django' })
-  const cookie = await begun(bench, MINE)
-  const id = await idOf(bench, cookie)
-  t.regex(id, /^[\w-]{22}$/)
-  const next = cookieOf(await (await open(bench, cookie)).commit('cycle'))
-  t.is(await read(bench, cookie), undefined)
-  t.not(await idOf(bench, next), id)
-})

@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { projectRoot } from '../../src/paths.ts'
+
+const result = z.object({
+  candidate: z.string(),
+  kind: z.string(),
+  p99: z.number(),
+  ratio: z.number().nullable(),
+  wrong: z.record(z.string(), z.number()),
+})
+
+const report = z.object({
+  date: z.iso.datetime(),
+  machine: z.object({ node: z.string(), processor: z.string(), cores: z.number() }),
+  rounds: z.number(),
+  seconds: z.number(),
+  sessions: z.number(),
+  connections: z.number(),
+  results: z.array(result),
+})
+
+/** What `npm run bench` found, as far as the document tells of it. */
+export type Measured = z.infer<typeof report>
+
+/** One candidate. Shares are of bare Koa's requests per second; times are milliseconds. */
+export interface Figures {
+  readonly none: number
+  readonly read: number
+  readonly change: number
+  readonly p99Read: number
+  readonly p99Change: number
+}
+
+/** The benchmark's report; undefined where there is none, or none that can be read. */
+export function readMeasured(file = join(projectRoot, 'docs', 'measured.json')): Measured | undefined {
+  try {
+    return report.parse(JSON.parse(readFileSync(file, 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+/** The figures of a candidate; undefined where it was left out, or answered wrongly. */
+export function figuresOf(measured: Measured | undefined, candidate: string | undefined): Figures | undefined {
+  const find = (kind: string) => {
+    const found = measured?.results.find((one) => one.candidate === candidate && one.kind === kind)
+    if (found === undefined || found.ratio === null || Object.keys(found.wrong).length > 0) return undefined
+    return { share: found.ratio, p99: found.p99 }
+  }
+  const [none, read, change] = [find('none'), find('read'), find('change')]
+  if (none === undefined || read === undefined || change === undefined) return undefined
+  return { none: none.share, read: read.share, change: change.share, p99Read: read.p99, p99Change: change.p99 }
+}

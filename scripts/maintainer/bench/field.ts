@@ -1,0 +1,114 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { migrate, openDatabase } from '../../../src/database.ts'
+import { projectRoot } from '../../../src/paths.ts'
+import { type Backend, startBackend } from './backends.ts'
+import { type BackendName, CANDIDATES, type Candidate } from './candidates.ts'
+import { type Child, startChild } from './child.ts'
+import type { LoadAnswer, LoadRequest } from './load.ts'
+import type { ServerOptions } from './server.ts'
+
+/** A candidate whose server is up. */
+export interface Contestant {
+  readonly name: string
+  readonly candidate: Candidate
+  readonly origin: string
+}
+
+/** Everything that a benchmark runs on, each in a process of its own. */
+export interface Field {
+  readonly contestants: readonly Contestant[]
+  /** Why a candidate is not among them, in a sentence, by its name. */
+  readonly leftOut: Readonly<Record<string, string>>
+  readonly load: Child<LoadRequest, LoadAnswer>
+  stop(): Promise<void>
+}
+
+/**
+ * Starts the servers of the candidates, and the load.
+ *
+ * @param folder an empty one, for compiled programs, databases and session files
+ */
+export async function openField(
+  names: readonly string[],
+  folder: string,
+  serverPrefix: readonly string[],
+): Promise<Field> {
+  const programs = compile(join(folder, 'programs'))
+  const backends = new Backends()
+  const contestants: Contestant[] = []
+  const leftOut: Record<string, string> = {}
+  const children: { stop(): Promise<void> }[] = []
+  for (const name of names) {
+    const candidate = CANDIDATES[name]
+    if (candidate === undefined) continue
+    try {
+      const argument = { application: candidate.application, settings: await settingsOf(name, folder, backends) }
+      const server = startServerOf(join(programs, 'server.js'), argument, serverPrefix)
+      children.push(server)
+      contestants.push({ name, candidate, origin: await server.ask({}) })
+    } catch (error) {
+      leftOut[name] = error instanceof Error ? error.message : String(error)
+    }
+  }
+  const load = startChild<LoadRequest, LoadAnswer>(join(programs, 'load.js'))
+  return {
+    contestants,
+    leftOut,
+    load,
+    async stop() {
+      await Promise.all([load, ...children].map((child) => child.stop()))
+      await backends.stop()
+    },
+  }
+}
+
+function startServerOf(file: string, argument: ServerOptions, prefix: readonly string[]): Child<object, string> {
+  return startChild<object, string>(file, { prefix, argument })
+}
+
+/** What is deployed is compiled; run from their sources, programs are slower, this project's most of all. */
+function compile(outDir: string): string {
+  const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc')
+  execFileSync(process.execPath, [tsc, '-p', import.meta.dirname, '--outDir', outDir], { stdio: 'inherit' })
+  return join(outDir, 'scripts', 'bench')
+}
+
+async function settingsOf(name: string, folder: string, backends: Backends): Promise<Record<string, string>> {
+  const { settings = {}, needs } = CANDIDATES[name] ?? {}
+  const place = join(folder, name)
+  mkdirSync(place)
+  const databaseUrl = `sqlite:${join(place, 'app.sqlite3')}`
+  const knex = openDatabase(databaseUrl)
+  await migrate(knex).finally(() => knex.destroy())
+  return {
+    NODE_ENV: 'production',
+    SECRET_KEY: randomBytes(36).toString('base64'),
+    DATABASE_URL: databaseUrl,
+    SESSION_FILE_PATH: join(place, 'sessions'),
+    // Candidates share one server.
+    CACHE_KEY_PREFIX: name,
+    // A machine that is busy with other things must not look like an outage.
+    CACHE_CONNECT_TIMEOUT: '10000',
+    CACHE_COMMAND_TIMEOUT: '10000',
+    ...(needs === undefined ? {} : { CACHE_URL: await backends.urlOf(needs) }),
+    ...settings,
+  }
+}
+
+class Backends {
+  readonly #started = new Map<BackendName, Promise<Backend>>()
+
+  async urlOf(name: BackendName): Promise<string> {
+    const backend = this.#started.get(name) ?? startBackend(name)
+    this.#started.set(name, backend)
+    return (await backend).url
+  }
+
+  async stop(): Promise<void> {
+    const started = await Promise.allSettled(this.#started.values())
+    await Promise.all(started.map((result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)))
+  }
+}

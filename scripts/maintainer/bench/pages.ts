@@ -1,0 +1,140 @@
+import type { Context, Middleware } from 'koa'
+import Koa from 'koa'
+import peerSessions from 'koa-session'
+import { type SessionsOptions, sessions, signIn } from '../../../src/session/index.ts'
+
+/** What the load asks for: nothing of the session, a look at it, a change of it, and a new key for it. */
+export const KINDS = ['none', 'read', 'change', 'login'] as const
+
+export type Kind = (typeof KINDS)[number]
+
+/** What `/state` tells of a session, for whoever checks that changes and logins were saved. */
+export interface State {
+  readonly changes: number
+  readonly logins: number
+  readonly user: string | null
+}
+
+/** What every other page answers. */
+export const BODY = 'dark'
+
+type Page = (ctx: Context) => Promise<void> | void
+type Pages = Readonly<Record<Kind | 'begin' | 'state', Page>>
+
+// About 300 bytes as JSON: a small shop's session.
+const SESSION = {
+  theme: BODY,
+  language: 'de',
+  cart: Array.from({ length: 6 }, (_, index) => ({ sku: `product-${index}`, quantity: index + 1 })),
+  address: 'Musterstraße 12, 10115 Berlin',
+  referrer: 'https://example.com/',
+}
+
+/** No session: every page answers what the others answer with one, to a cookie that is as long as a session's. */
+export function bareKoa(): Koa {
+  return application({
+    none: answer,
+    read: answer,
+    change: answer,
+    login: answer,
+    state: answer,
+    begin(ctx) {
+      ctx.set('Set-Cookie', `sessionid=${'x'.repeat(32)}; path=/; httponly`)
+      answer(ctx)
+    },
+  })
+}
+
+/** This project's middleware. */
+export function ownSessions(options: SessionsOptions): Koa {
+  const pages: Pages = {
+    none: answer,
+    async begin(ctx) {
+      const session = await ctx.session()
+      session.assign(SESSION)
+      answer(ctx)
+    },
+    async read(ctx) {
+      answerWith(ctx, (await ctx.session()).get('theme'))
+    },
+    async change(ctx) {
+      const session = await ctx.session()
+      session.set('changes', count(session.get('changes')) + 1)
+      answerWith(ctx, session.get('theme'))
+    },
+    async login(ctx) {
+      const session = await ctx.session()
+      session.set('logins', count(session.get('logins')) + 1)
+      await signIn(session, '1')
+      answerWith(ctx, session.get('theme'))
+    },
+    async state(ctx) {
+      const session = await ctx.session()
+      const [changes, logins] = [count(session.get('changes')), count(session.get('logins'))]
+      answerState(ctx, session.get('theme'), { changes, logins, user: session.userId })
+    },
+  }
+  return application(pages, sessions(options))
+}
+
+/** The middleware most Koa applications use, with its session in the cookie, as it is by default. */
+export function koaSession(secrets: readonly string[]): Koa {
+  const app = new Koa()
+  app.keys = [...secrets]
+  const pages: Pages = {
+    none: answer,
+    begin(ctx) {
+      Object.assign(peerSession(ctx), SESSION)
+      answer(ctx)
+    },
+    read: (ctx) => answerWith(ctx, peerSession(ctx)['theme']),
+    change(ctx) {
+      const session = peerSession(ctx)
+      session['changes'] = count(session['changes']) + 1
+      answerWith(ctx, session['theme'])
+    },
+    login(ctx) {
+      const session = peerSession(ctx)
+      session['logins'] = count(session['logins']) + 1
+      session['user'] = '1'
+      answerWith(ctx, session['theme'])
+    },
+    state(ctx) {
+      const { theme, changes, logins, user } = peerSession(ctx)
+      const state = { changes: count(changes), logins: count(logins), user: typeof user === 'string' ? user : null }
+      answerState(ctx, theme, state)
+    },
+  }
+  return application(pages, peerSessions(app), app)
+}
+
+// Its session is an object where this project's is a function; the types of Koa's context know one of them only.
+function peerSession(ctx: Context): Record<string, unknown> {
+  return ctx.session as unknown as Record<string, unknown>
+}
+
+function application(pages: Pages, middleware?: Middleware, app = new Koa()): Koa {
+  if (middleware !== undefined) app.use(middleware)
+  const table = new Map<string, Page>(Object.entries(pages).map(([name, page]) => [`/${name}`, page]))
+  app.use((ctx) => table.get(ctx.path)?.(ctx))
+  return app
+}
+
+function answer(ctx: Context): void {
+  ctx.body = BODY
+}
+
+/** A session that is not there would be quick to read: it counts as a wrong answer. */
+function answerWith(ctx: Context, theme: unknown): void {
+  ctx.status = theme === BODY ? 200 : 410
+  ctx.body = BODY
+}
+
+function answerState(ctx: Context, theme: unknown, state: State): void {
+  ctx.status = theme === BODY ? 200 : 410
+  ctx.body = state
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' ? value : 0
+}

@@ -1,0 +1,78 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type Koa from 'koa'
+import { type Config, readConfig } from '../../../src/config.ts'
+import { openServices } from '../../../src/services.ts'
+import { sealedCodec } from '../../../src/session/codec/sealed/sealed.ts'
+import { StoredEngine } from '../../../src/session/index.ts'
+import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import type { Candidate } from './candidates.ts'
+import { answerParent } from './child.ts'
+import { bareKoa, koaSession, ownSessions } from './pages.ts'
+
+/** What the server process of one candidate is started with. */
+export interface ServerOptions {
+  readonly application: Candidate['application']
+  readonly settings: Readonly<Record<string, string>>
+}
+
+/** What `/usage` tells of the process; it is outside the application, and costs all candidates the same. */
+export interface Usage {
+  /** Microseconds of processor time since its start. */
+  readonly cpu: number
+  /** How many errors the application has told of, and the last of them. */
+  readonly errors: number
+  readonly lastError: string | null
+}
+
+const { application, settings }: ServerOptions = JSON.parse(process.argv[2] ?? '')
+let errors = 0
+let lastError: string | null = null
+const listening = listen()
+listening.catch(() => {})
+
+// Where it listens, or why it does not.
+answerParent<object, string>(() => listening)
+
+async function listen(): Promise<string> {
+  const app = await openApplication()
+  app.on('error', (error: NodeJS.ErrnoException) => {
+    // The load hangs up in the middle of an answer when its time is over.
+    if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return
+    errors++
+    lastError = error.message
+  })
+  const answer = app.callback()
+  const server = createServer((request, response) => {
+    if (request.url === '/usage') response.end(JSON.stringify(usage()))
+    else void answer(request, response)
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+function usage(): Usage {
+  const { user, system } = process.cpuUsage()
+  return { cpu: user + system, errors, lastError }
+}
+
+async function openApplication(): Promise<Koa> {
+  if (application === 'koa') return bareKoa()
+  const config = readConfig(settings)
+  if (application === 'koa-session') return koaSession(config.secrets)
+  if (application === 'memory') return ownSessions({ ...config.session, engine: memoryEngine(config) })
+  const services = await openServices(config)
+  await services.ready()
+  const { engine, observe } = services
+  return ownSessions({ ...config.session, engine, observe })
+}
+
+function memoryEngine({ secrets, session: { cookie, expiry } }: Config): StoredEngine {
+  return new StoredEngine({
+    store: new MemoryStore(),
+    codec: sealedCodec({ secrets, namespace: cookie.name }),
+    expiry,
+  })
+}

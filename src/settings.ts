@@ -1,0 +1,74 @@
+import { z } from 'zod'
+
+/** A setting that cannot be; its message is one sentence for the person who set it. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+/** One environment variable. */
+export interface Setting<Schema extends z.ZodType = z.ZodType> {
+  readonly schema: Schema
+  /** What it is for and what it may be, for `.env.example`; may have several lines. */
+  readonly help: string
+  /** What `.env.example` sets it to where that is not the default. */
+  readonly example?: string
+}
+
+/** Environment variables by name. */
+export type Variables = Readonly<Record<string, Setting>>
+
+/** What the variables are once they are read. */
+export type Values<V extends Variables> = { readonly [Name in keyof V]: z.output<V[Name]['schema']> }
+
+/** Variables that belong together. */
+export interface Settings<V extends Variables = Variables> {
+  readonly variables: V
+  /** What they are in this configuration, which must have been read with them. */
+  of(config: { readonly values: Readonly<Record<string, unknown>> }): Values<V>
+}
+
+/** What {@link Settings} are once they are read. */
+export type ValuesOf<S extends Settings> = Values<S['variables']>
+
+/** Describes an environment variable. */
+export function setting<Schema extends z.ZodType>(schema: Schema, help: string, example?: string): Setting<Schema> {
+  return { schema, help, ...(example === undefined ? {} : { example }) }
+}
+
+/** Puts variables together, so that whoever needs them reads them with their types. */
+export function defineSettings<V extends Variables>(variables: V): Settings<V> {
+  return {
+    variables,
+    // Whatever is in there under these names came out of these very schemas.
+    of: ({ values }) => values as Values<V>,
+  }
+}
+
+/**
+ * Reads and checks these variables.
+ *
+ * @throws ConfigError naming the first one that is wrong, and what it should be
+ */
+export function readValues<V extends Variables>(variables: V, env: NodeJS.ProcessEnv): Values<V> {
+  const shape = Object.fromEntries(Object.entries(variables).map(([name, { schema }]) => [name, schema]))
+  const parsed = z.object(shape).safeParse(env)
+  // Also those that are not set: what reads them need not know whether they were empty or absent.
+  if (parsed.success) {
+    return Object.fromEntries(Object.keys(variables).map((name) => [name, parsed.data[name]])) as Values<V>
+  }
+  const [issue] = parsed.error.issues
+  throw new ConfigError(`${String(issue?.path[0])} is wrong: ${issue?.message}.`)
+}
+
+/** Makes an empty variable one that is not set. */
+export function unlessEmpty<Schema extends z.ZodType>(schema: Schema) {
+  return z.preprocess((value) => (value === '' ? undefined : value), schema)
+}
+
+export const seconds = z.coerce.number().int().nonnegative()
+export const optionalSeconds = unlessEmpty(seconds.positive().optional())
+export const milliseconds = z.coerce.number().int().min(1).max(60_000)
+export const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')
+export const optionalFlag = unlessEmpty(flag.optional())
+export const text = unlessEmpty(z.string().optional())
+export const list = z.string().transform((value) => value.split(',').filter((item) => item !== ''))

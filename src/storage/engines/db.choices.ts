@@ -1,0 +1,61 @@
+import type { Choice } from '../choice.ts'
+import { RESTORED } from '../exceptions.ts'
+
+const choices: readonly Choice[] = [
+  {
+    name: 'db on SQLite',
+    measured: [{ candidate: 'db', name: 'db on SQLite' }],
+    needs: [],
+    machines: 'one machine',
+    durable: true,
+    bothPromises: true,
+    lists: 'yes',
+    keptIn: 'Disk',
+    complexity: 'Low',
+    memory: 'Little',
+    setup: 'Nothing; it is the default',
+    upkeep: 'Back up one file',
+    statistics: 'Yes',
+    clearing: 'Yes',
+    warming: 'Not needed',
+    down: 'There is no server. A full disk, or a database locked for 5 seconds, is a 503; the cookie stays.',
+    restarted: 'Nothing is lost.',
+    emptied: 'Everyone is signed out, cleanly.',
+    bestFor: 'Development, and every application that one machine is enough for.',
+    avoidWhen: 'There are several machines, or a change of the session in nearly every request of a busy site.',
+    exceptions: [
+      'A power cut may cost the commits of the last moment (synchronous=NORMAL); a crash costs none.',
+      RESTORED,
+    ],
+    settings: 'SESSION_ENGINE=db\nDATABASE_URL=sqlite:./data/app.sqlite3',
+  },
+  {
+    name: 'db on PostgreSQL or MySQL',
+    measured: [],
+    needs: ['database'],
+    machines: 'many machines',
+    durable: true,
+    bothPromises: true,
+    lists: 'yes',
+    keptIn: 'Disk',
+    complexity: 'Low',
+    memory: 'Little',
+    setup: 'A database server',
+    upkeep: 'That of the database',
+    statistics: 'Yes',
+    clearing: 'Yes',
+    warming: 'Not needed',
+    down: 'Pages that need the session answer 503 after a second at most; the cookie stays.',
+    restarted: 'Nothing is lost.',
+    emptied: 'Everyone is signed out, cleanly.',
+    bestFor: 'Several machines that share a database anyway, and sessions that must outlast everything.',
+    avoidWhen: 'The database is the bottleneck already: put a cache in front of it with cached_db.',
+    exceptions: [
+      'A failover to a replica that lags behind takes the sessions back in time, as it does all other data.',
+      RESTORED,
+    ],
+    settings: 'SESSION_ENGINE=db\nDATABASE_URL=postgres://app:password@localhost/app',
+  },
+]
+
+export default choices

@@ -1,0 +1,31 @@
+import type { Choice } from '../choice.ts'
+import { RESTORED } from '../exceptions.ts'
+
+const choices: readonly Choice[] = [
+  {
+    name: 'file',
+    measured: [{ candidate: 'file', name: 'file' }],
+    needs: [],
+    machines: 'one machine',
+    durable: true,
+    bothPromises: true,
+    lists: 'no',
+    keptIn: 'Disk',
+    complexity: 'Low',
+    memory: 'Almost none',
+    setup: 'A folder',
+    upkeep: 'Disk space and inodes',
+    statistics: 'Yes',
+    clearing: 'Yes',
+    warming: 'Not needed',
+    down: 'There is no server. A full or read-only disk is a 503, and the old record stays whole.',
+    restarted: 'Nothing is lost: a record is on the disk before the answer.',
+    emptied: 'Everyone is signed out, cleanly.',
+    bestFor: 'One machine, few changes, and sessions that can be looked at, copied and restored with any tool.',
+    avoidWhen: 'Sessions change often, there are millions of them, or users must see their devices.',
+    exceptions: ['It is for one machine. Several may share a folder if their clocks agree to a second.', RESTORED],
+    settings: 'SESSION_ENGINE=file\nSESSION_FILE_PATH=./data/sessions\nSESSION_FILE_LAYOUT=hashed',
+  },
+]
+
+export default choices

@@ -1,0 +1,35 @@
+import type { Choice } from '../choice.ts'
+import { COOKIE_EXCEPTIONS } from '../cookie-exceptions.ts'
+
+const choices: readonly Choice[] = [
+  {
+    name: 'signed_cookies',
+    measured: [
+      { candidate: 'signed_cookies-sealed', name: 'signed_cookies, sealed' },
+      { candidate: 'signed_cookies-django', name: 'signed_cookies, django' },
+    ],
+    needs: [],
+    machines: 'many machines',
+    durable: true,
+    bothPromises: false,
+    lists: 'no',
+    keptIn: 'Browser',
+    complexity: 'Medium',
+    memory: 'Almost none',
+    setup: 'A secret, and the database for logouts',
+    upkeep: 'Keep sessions small',
+    statistics: 'No',
+    clearing: 'Of ended sign-ins',
+    warming: 'Not needed',
+    down: 'Without the database, signed-in visitors get a 503; anonymous ones notice nothing.',
+    restarted: 'Nothing is lost.',
+    emptied: 'Nobody is signed out; but sessions that were ended count again until their age is over.',
+    bestFor: 'Small sessions of mostly anonymous visitors, and nothing of theirs kept on the server.',
+    avoidWhen: 'Changes overlap (carts, counters), sessions grow beyond 4096 bytes, or a replay would do harm.',
+    exceptions: [...COOKIE_EXCEPTIONS],
+    settings:
+      'SESSION_ENGINE=signed_cookies\nSESSION_FORMAT=sealed\nSESSION_COOKIE_OVERFLOW=error\nSESSION_COOKIE_REPLAY=86400',
+  },
+]
+
+export default choices

@@ -1,0 +1,60 @@
+import { readFileSync } from 'node:fs'
+import test from 'ava'
+import { choosingAnEngine, readChoices } from '../../scripts/documents/choosing.ts'
+import { envExample } from '../../scripts/documents/env-example.ts'
+import { figuresOf, type Measured, readMeasured } from '../../scripts/documents/measured.ts'
+import { readConfig } from '../../src/config.ts'
+import { engines } from '../../src/storage/index.ts'
+import { choiceOf } from '../../src/storage/open.ts'
+import { TEST_SECRET } from '../support/app.ts'
+
+const RUN = 'run "npm run documents"'
+
+test('.env.example is as it was written', async (t) => {
+  t.is(readFileSync('.env.example', 'utf8'), await envExample(), RUN)
+})
+
+test('docs/choosing-an-engine.md is as it was written', async (t) => {
+  t.is(readFileSync('docs/choosing-an-engine.md', 'utf8'), await choosingAnEngine(readMeasured()), RUN)
+})
+
+test('the settings of each choice are accepted and choose it, and every engine has a choice', async (t) => {
+  const chosen = new Set<string>()
+  for (const { name, settings } of await readChoices()) {
+    const pairs = settings.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2))
+    const config = readConfig({ NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, ...Object.fromEntries(pairs) })
+    t.is(choiceOf(config), name)
+    chosen.add(config.session.engine)
+  }
+  t.deepEqual([...chosen].sort(), engines.map(({ name }) => name).sort())
+})
+
+test('advice follows from the figures: who is measured as the fastest is named first', async (t) => {
+  const measured = readMeasured()
+  if (measured === undefined) return t.fail('docs/measured.json cannot be read')
+  const first = (text: string, want: string) => new RegExp(`^\\| ${want} \\| ([^(|]+) \\(`, 'm').exec(text)?.[1]
+  for (const choice of await readChoices()) {
+    const candidate = choice.measured[0]?.candidate
+    if (candidate === undefined) continue
+    const results = measured.results.map((one) => (one.candidate === candidate ? { ...one, ratio: 0.9 } : one))
+    const text = await choosingAnEngine({ ...measured, results })
+    t.is(first(text, 'the fastest reads'), choice.name)
+    t.is(first(text, 'the fastest changes'), choice.name)
+  }
+})
+
+test('what answered wrongly, or was left out, has no figures; nor has a file that cannot be read', async (t) => {
+  const result = { kind: 'none', p99: 1, ratio: 0.5, wrong: {} }
+  const kinds = (candidate: string) => ['none', 'read', 'change'].map((kind) => ({ ...result, candidate, kind }))
+  const wrong = kinds('wrong').map((one) => ({
+    ...one,
+    wrong: one.kind === 'change' ? { 'a change not saved': 1 } : {},
+  }))
+  const measured = { results: [...kinds('right'), ...wrong] } as unknown as Measured
+  t.like(figuresOf(measured, 'right'), { read: 0.5, p99Change: 1 })
+  t.is(figuresOf(measured, 'wrong'), undefined)
+  t.is(figuresOf(measured, 'left out'), undefined)
+  t.is(readMeasured('docs/no-such-file.json'), undefined)
+  t.is(readMeasured('README.md'), undefined)
+  t.regex(await choosingAnEngine(undefined), /There are no figures yet/)
+})

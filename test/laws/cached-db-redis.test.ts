@@ -1,0 +1,16 @@
+import { MemoryStore } from '../../src/session/stores/memory.ts'
+import { serviceUrl } from '../support/services.ts'
+import { cachedStore, STRATEGIES } from './cached-db.ts'
+import { httpLaws } from './laws.ts'
+import { redisGround } from './redis.ts'
+
+const url = serviceUrl('redis')
+
+if (url !== undefined) {
+  for (const strategy of STRATEGIES) {
+    httpLaws(`cached_db on Redis, ${strategy}`, { bridgesOutages: true }, async (now) => {
+      const truth = new MemoryStore({ now })
+      return await redisGround(url, now, (cache) => cachedStore(strategy, { truth, cache, now }))
+    })
+  }
+}

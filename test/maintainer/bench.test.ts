@@ -1,0 +1,113 @@
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import Koa, { type Context } from 'koa'
+import { CANDIDATES } from '../../scripts/maintainer/bench/candidates.ts'
+import { KINDS } from '../../scripts/maintainer/bench/pages.ts'
+import type { Result } from '../../scripts/maintainer/bench/report.ts'
+import type { Measurement } from '../../scripts/maintainer/bench/rounds.ts'
+import { checkChanges, checkLogin } from '../../scripts/maintainer/bench/saved.ts'
+import { beginSessions } from '../../scripts/maintainer/bench/visitors.ts'
+import { startProcess } from '../support/processes.ts'
+
+interface Report {
+  readonly pinning: string
+  readonly rounds: number
+  readonly results: readonly Result[]
+  readonly measurements: readonly Measurement[]
+  readonly leftOut: Readonly<Record<string, string>>
+}
+
+const QUICK = ['--rounds', '1', '--seconds', '0.2', '--sessions', '6', '--connections', '3']
+
+async function bench(t: ExecutionContext, ...args: string[]) {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const file = join(folder, 'bench.json')
+  const program = startProcess(['--import=tsx', 'scripts/maintainer/bench.ts', '--json', file, ...args])
+  const code = await program.ended()
+  return { code, output: program.output(), report: async () => JSON.parse(await readFile(file, 'utf8')) as Report }
+}
+
+test('every page of every candidate is measured, and answered rightly', async (t) => {
+  t.timeout(600_000)
+  const { code, output, report } = await bench(t, ...QUICK)
+  t.is(code, 0, output)
+  const { results, measurements, leftOut, pinning, rounds } = await report()
+  t.is(rounds, 1)
+  t.regex(pinning, /pinned to core/)
+  const measured = Object.keys(CANDIDATES).filter((name) => !(name in leftOut))
+  for (const list of [results, measurements]) {
+    const pages = list.map(({ kind, candidate }) => `${kind} ${candidate}`)
+    t.deepEqual(pages.sort(), KINDS.flatMap((kind) => measured.map((name) => `${kind} ${name}`)).sort())
+  }
+  for (const { candidate, kind, wrong, requestsPerSecond, p50, p99, ratio, cpu, cpuRatio } of results) {
+    t.deepEqual(wrong, {}, `${candidate}, ${kind}`)
+    for (const figure of [requestsPerSecond, p50, p99, ratio, cpu, cpuRatio]) t.true(figure !== null && figure > 0)
+    if (candidate === 'koa') t.is(ratio, 1)
+  }
+  for (const [name, reason] of Object.entries(leftOut)) {
+    t.not(CANDIDATES[name]?.needs, undefined, `${name}: ${reason}`)
+    t.regex(reason, /^There is no (redis-server|memcached) /)
+    t.true(output.includes(`left out: ${name}: ${reason}`))
+  }
+  for (const name of measured) t.regex(output, new RegExp(`^${name} +\\d+`, 'm'))
+})
+
+test('--only takes bare Koa along; wrong use is one sentence and exit 2', async (t) => {
+  const { output, report } = await bench(t, ...QUICK, '--only', 'memory')
+  t.deepEqual(new Set((await report()).results.map(({ candidate }) => candidate)), new Set(['koa', 'memory']))
+  t.notRegex(output, /koa-session/)
+  for (const args of [
+    ['--only', 'nonsense'],
+    ['--rounds', '1.5'],
+    ['--seconds', '-1'],
+    ['--sessions', '2', '--connections', '3'],
+    ['--nonsense'],
+  ]) {
+    const { code, output } = await bench(t, ...args)
+    t.is(code, 2, args.join(' '))
+    t.is(output.trim().split('\n').length, 1, output)
+  }
+})
+
+/** A server that begins sessions, and does nothing else of what it answers. */
+async function liar(t: ExecutionContext, state: () => unknown, onLogin: (ctx: Context) => void = () => {}) {
+  const app = new Koa()
+  app.use((ctx) => {
+    if (ctx.path === '/begin') ctx.set('Set-Cookie', 'sessionid=first; path=/')
+    if (ctx.path === '/login') onLogin(ctx)
+    ctx.body = ctx.path === '/state' ? state() : 'dark'
+  })
+  const server = createServer(app.callback()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+test('changes that are answered and not saved are told, and those saved twice', async (t) => {
+  let changes = 0
+  const origin = await liar(t, () => ({ changes, logins: 0, user: null }))
+  const visitors = await beginSessions(origin, 2)
+  t.deepEqual(await checkChanges(origin, visitors, 10, 1), { 'a change not saved': 10 })
+  changes = 5
+  t.deepEqual(await checkChanges(origin, visitors, 10, 1), {})
+  t.deepEqual(await checkChanges(origin, visitors, 9, 1), {})
+  t.deepEqual(await checkChanges(origin, visitors, 8, 1), { 'a change saved twice': 2 })
+})
+
+test('a login that saves nothing, keeps the key, or leaves the old key alive is told', async (t) => {
+  const idle = await liar(t, () => ({ changes: 0, logins: 0, user: null }))
+  t.deepEqual(await checkLogin(idle, false), { 'a login not saved': 1, 'the key from before the login': 1 })
+  const signedIn = () => ({ changes: 0, logins: 1, user: '1' })
+  const generous = await liar(t, signedIn, (ctx) => ctx.set('Set-Cookie', 'sessionid=second; path=/'))
+  t.deepEqual(await checkLogin(generous, true), { 'a login shown under the old key': 1 })
+  t.deepEqual(await checkLogin(generous, false), {})
+})

@@ -1,0 +1,31 @@
+import { cp, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { projectRoot } from '../../../src/paths.ts'
+import { startProcess } from '../../support/processes.ts'
+import { folderWithPackages } from '../../support/project.ts'
+
+// Editors, linters and build tools of many projects still run TypeScript 5, whose API version 7 does not have.
+const TSC = join(projectRoot, 'node_modules/typescript-5/bin/tsc')
+
+test.serial('TypeScript 5.9 compiles the project', async (t) => {
+  t.regex(await compile(t, projectRoot, '--version'), /^Version 5\.9\./)
+  t.is(await compile(t, projectRoot, '--noEmit'), '')
+})
+
+test.serial('TypeScript 5.9 compiles src/session alone, in an empty project', async (t) => {
+  const packages = ['koa', '@types/koa', '@types/node', 'knex', 'lru-cache', 'msgpackr', 'redis']
+  const folder = await folderWithPackages(t, packages)
+  await cp(join(projectRoot, 'src/session'), join(folder, 'src/session'), { recursive: true })
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  const { compilerOptions } = JSON.parse(await readFile(join(projectRoot, 'tsconfig.json'), 'utf8'))
+  t.is(compilerOptions.module, 'nodenext')
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }))
+  t.is(await compile(t, folder, '--noEmit'), '')
+})
+
+async function compile(t: ExecutionContext, folder: string, ...args: string[]): Promise<string> {
+  const tsc = startProcess([TSC, ...args], { cwd: folder })
+  t.is(await tsc.ended(), 0, tsc.output())
+  return tsc.output()
+}

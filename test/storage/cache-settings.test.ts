@@ -1,0 +1,20 @@
+import test from 'ava'
+import cache from '../../src/storage/engines/cache.ts'
+import { configOf, refused } from '../support/settings.ts'
+
+const { name: SESSION_ENGINE } = cache
+
+test('what is wrong with the settings of the cache is a sentence with its name', (t) => {
+  refused(t, [
+    [{ CACHE_URL: 'http://cache' }, /^CACHE_URL is wrong: must (be memory:|start with)/],
+    [{ CACHE_CHECK_INTERVAL: '0' }, /^CACHE_CHECK_INTERVAL is wrong: must be 1 to 3600 seconds\.$/],
+    [{ CACHE_CHECK_INTERVAL: '2592000' }, /^CACHE_CHECK_INTERVAL is wrong: must be 1 to 3600 seconds\.$/],
+    [{ CACHE_KEY_PREFIX: 'a b' }, /^CACHE_KEY_PREFIX is wrong/],
+  ])
+})
+
+test('in production sessions are in a cache only where CACHE_URL names it, also while they migrate', (t) => {
+  refused(t, [[{ SESSION_ENGINE }, /^SESSION_ENGINE=cache needs CACHE_URL in production/]])
+  refused(t, [[{ SESSION_ENGINE, CACHE_URL: '' }, /^SESSION_ENGINE=cache needs CACHE_URL in production/]])
+  t.is(configOf({ NODE_ENV: 'test', SESSION_ENGINE }).cacheUrl, undefined)
+})

@@ -1,0 +1,15 @@
+import test from 'ava'
+import django from '../../src/storage/formats/django.ts'
+import { engines } from '../../src/storage/index.ts'
+import { refused } from '../support/settings.ts'
+
+const { name: SESSION_FORMAT } = django
+
+test('Django’s format is for engines whose records Django reads, and for JSON', (t) => {
+  for (const { name, shareable } of engines) {
+    if (shareable) continue
+    const sentence = new RegExp(`^SESSION_FORMAT=django is for the engines .*, and not for ${name}\\.$`)
+    refused(t, [[{ NODE_ENV: 'test', SESSION_ENGINE: name, SESSION_FORMAT }, sentence]])
+  }
+  refused(t, [[{ SESSION_FORMAT, SESSION_SERIALIZER: 'msgpack' }, /^SESSION_SERIALIZER=msgpack is nothing/]])
+})
