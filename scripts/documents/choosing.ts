@@ -32,7 +32,7 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
   const sections = [
     '# Choosing an engine',
     wrapped(
-      'Where sessions live is one setting. Nothing else in an application changes with it, and the two promises are the same everywhere, but for the exceptions that are written here. `/engines` shows the same, and marks the engine that is running. `npm run documents` writes this from `docs/measured.json` and from what is said beside each engine in `src/storage`.',
+      'Where sessions live is one setting. Nothing else in an application changes with it, and the two promises are the same everywhere, but for the exceptions that are written here. On every engine, two first visits at once begin two sessions, and the browser keeps the one whose answer comes last. `/engines` shows the same, and marks the engine that is running. `npm run documents` writes this from `docs/measured.json` and from what is said beside each engine in `src/storage`.',
     ),
     ...['## Which one', wrapped(adviceNote(measured)), advice(choices)],
     ...['## At a glance', glance(choices)],

@@ -139,19 +139,22 @@ export class SessionAccount {
   /**
    * Does to the account what this request did while it knew nobody, and another request signed somebody in.
    *
+   * @param session the data of the session as it is since: they prove its user, and this request's own do not
    * @throws SessionEndedError where the account is gone; SessionContendedError; StoreUnavailableError
    */
-  async adoptInto(account: Account, userId: string, operations: Operations): Promise<void> {
+  async adoptInto(account: Account, session: SessionData, operations: Operations): Promise<void> {
     const { accounts: store, now, observe } = this.#context
-    if (store === undefined) return
+    const userId = userIdOf(session)
+    if (store === undefined || userId === null) return
     const opened = new OpenedAccount(userId, account, { store, now, observe })
     opened.replay(operations.forAccount())
-    await this.#commitAccount(opened, async (change) => (await store.save(change)) || undefined)
+    await this.#commitAccount(opened, async (change) => (await store.save(change)) || undefined, session)
   }
 
-  async #commitAccount<T>(account: OpenedAccount, write: WriteAccount<T>): Promise<T> {
+  /** @param proof data of the session that prove its user; those of this request by default, as they are then */
+  async #commitAccount<T>(account: OpenedAccount, write: WriteAccount<T>, proof?: SessionData): Promise<T> {
     try {
-      const written = await account.save(() => this.#session.document.data, write)
+      const written = await account.save(() => proof ?? this.#session.document.data, write)
       this.#accountFirst = false
       this.#wasStored = true
       return written

@@ -1,7 +1,7 @@
 import { type Json, type NotJson, plainJson, type SessionData } from './core/data.ts'
 import type { Document } from './core/document.ts'
 import type { SessionState } from './session-state.ts'
-import { isSliceName, type Slice } from './slice.ts'
+import { isSliceName, refuseNewer, type Slice } from './slice.ts'
 import { fateOf, type SliceValues } from './slice-values.ts'
 
 /** A key by its name, or the slice kept under it. */
@@ -87,18 +87,25 @@ export class SessionDictionary {
     return this.#placeOf(key).document.data[nameOf(key)] !== undefined
   }
 
-  /** Removes a key; returns whether it was there. Removing nothing is no change; see {@link SessionDictionary.drop}. */
+  /**
+   * Removes a key; returns whether it was there. Removing nothing is no change; see {@link SessionDictionary.drop}.
+   *
+   * @throws SliceNewerError for a slice that a newer version of the application has written
+   */
   delete(key: Key): boolean {
     this.#mayChange(key)
-    const { document, hidden } = this.#placeOf(key)
     // Under an old key nobody sees whether there is something.
-    return (this.has(key) || hidden) && document.delete(nameOf(key), fateOfKey(key))
+    return (this.has(key) || this.#placeOf(key).hidden) && this.#remove(key)
   }
 
-  /** Removes a key, and also what another request stores under it before this one is saved. */
+  /**
+   * Removes a key, and also what another request stores under it before this one is saved.
+   *
+   * @throws SliceNewerError as {@link SessionDictionary.delete}
+   */
   drop(key: Key): void {
     this.#mayChange(key)
-    this.#placeOf(key).document.delete(nameOf(key), fateOfKey(key))
+    this.#remove(key)
   }
 
   /** Removes a key and returns its value; the fallback, and no change, where there is none. */
@@ -154,6 +161,15 @@ export class SessionDictionary {
   #placeOf(key: Key): { document: Document; slices: SliceValues; hidden: boolean } {
     const kept = typeof key !== 'string' && key.account === true ? this.#state.account.kept : undefined
     return kept ?? { document: this.#state.document, slices: this.#state.slices, hidden: false }
+  }
+
+  #remove(key: Key): boolean {
+    const { document } = this.#placeOf(key)
+    if (typeof key === 'string') return document.delete(plainKey(key))
+    const found = document.data[key.name] !== undefined
+    const remove = (stored: Json | undefined) => refuseNewer(key.name, stored)
+    document.apply(key.name, remove, { replaces: true, ...fateOfKey(key) })
+    return found
   }
 
   #mayChange(key?: Key): void {

@@ -247,7 +247,11 @@ export class SessionState {
     this.#inFunction = true
     try {
       const result = change(...args)
-      if (isThenable(result)) throw new TypeError(`The function that updates "${key}" must not be asynchronous`)
+      if (isThenable(result)) {
+        // This error is the answer: the promise's own would be one that nobody handles, which ends the process.
+        Promise.resolve(result).catch(() => {})
+        throw new TypeError(`The function that updates "${key}" must not be asynchronous`)
+      }
       return result
     } finally {
       this.#inFunction = false

@@ -13,11 +13,14 @@ export interface SignInOptions {
  * Binds a session to a user: slices follow their login rule, the account takes over what it is to keep, the key changes,
  * and the absolute age counts from now (ASVS 7.2.4). Another user's session is ended first, as in Django.
  *
- * @throws SessionEndedError where there is no such account; StoreUnavailableError
+ * @throws SessionEndedError where there is no such account; StoreUnavailableError; Error, with nothing changed, after the
+ *   headers were sent
  */
 export async function signIn(session: Session, userId: string, { data = {} }: SignInOptions = {}): Promise<void> {
-  if (session.userId !== null && session.userId !== userId) await session.flush()
   const state = stateOf(session)
+  // Not once it names the user, or a handler that goes on would store that under the old key.
+  state.mayBeChanged(true)
+  if (session.userId !== null && session.userId !== userId) await session.flush()
   // What does not prove its user any more is left behind, and the sign-in begins another session.
   state.beginAnother()
   const account = await state.account.load(userId)

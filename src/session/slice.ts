@@ -1,5 +1,5 @@
 import { isJsonObject, type Json, plainJson } from './core/data.ts'
-import { SessionTooLargeError } from './core/errors.ts'
+import { SessionTooLargeError, SliceNewerError } from './core/errors.ts'
 
 /** The part of Standard Schema (standardschema.dev, v1) that a slice needs: zod, valibot, arktype and others have it. */
 export interface Schema<T> {
@@ -101,6 +101,12 @@ export function declaredSlices(): Iterable<Slice<unknown>> {
 /** Whether a slice has this name, so that it is no plain key. */
 export function isSliceName(name: string): boolean {
   return declared.has(name)
+}
+
+/** @throws SliceNewerError for a stored form that a newer version of the application has written: nobody else destroys it */
+export function refuseNewer(name: string, stored: Json | undefined): undefined {
+  const version = isJsonObject(stored) ? stored['v'] : undefined
+  if (typeof version === 'number' && version > (declared.get(name)?.version ?? version)) throw new SliceNewerError(name)
 }
 
 /** Reads the stored form `{v, t, d}`: version, seconds of the last change, data. `now` is milliseconds. */

@@ -7,6 +7,7 @@ import type { Secrets } from '../session/codec/secrets.ts'
 import type { Serializer } from '../session/codec/serializer.ts'
 import type { Observer } from '../session/core/events.ts'
 import type { Engine } from '../session/engines/engine.ts'
+import type { MakeLayout } from '../session/stores/database/database-layouts.ts'
 import type { Revocations } from '../session/stores/revocations.ts'
 import type { RecentWhich, SessionStore } from '../session/stores/store.ts'
 import type { Settings } from '../settings.ts'
@@ -146,7 +147,8 @@ export interface FormatPart extends Part {
   readonly kind: 'format'
   /** The name of its table where SESSION_TABLE is empty. */
   readonly table: string
-  readonly layout: 'own' | 'django'
+  /** How its table keeps sessions, where it is not the layout of the project. */
+  readonly layout?: MakeLayout
   /** What doctor looks for: the columns of each index of the table. */
   readonly indexes: readonly (readonly string[])[]
   /** Whether the table has columns for users and times. */

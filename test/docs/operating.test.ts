@@ -43,7 +43,7 @@ test('the column of the handbook is made, filled, queried and taken back', async
   t.regex(handbook, /columns: accountColumns/)
 
   await migration.up(knex)
-  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', extraColumns: ['account_id'] })
+  const store = new DatabaseStore({ knex, table: 'sessions', extraColumns: ['account_id'] })
   const codec = sealedCodec({ secrets: [SECRET_KEY], namespace: 'sessionid' })
   const engine = new StoredEngine({ store, codec, expiry: EXPIRY, columns: accountColumns })
   const begin = async (values: SessionData) => {

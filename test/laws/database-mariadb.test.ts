@@ -1,4 +1,5 @@
+import { OWN } from '../storage/layouts.ts'
 import { databaseLaws } from './databases.ts'
 import { sealed } from './sealed.ts'
 
-databaseLaws('MariaDB', 'own', {}, () => sealed)
+databaseLaws('MariaDB', OWN, {}, () => sealed)

@@ -3,17 +3,16 @@ import type { Knex } from 'knex'
 import { migrate, openDatabase } from '../../src/database.ts'
 import type { Codec } from '../../src/session/codec/codec.ts'
 import { DatabaseStore } from '../../src/session/stores/database/database.ts'
+import type { TestLayout } from '../storage/layouts.ts'
 import { type TestDatabase, testDatabase } from '../support/databases.ts'
 import type { Exceptions } from './bench.ts'
 import { httpLaws } from './laws.ts'
 import { storedOn } from './stored.ts'
 
-const LAYOUTS = { own: ['sessions', 'data'], django: ['django_session', 'session_data'] } as const
-
 /** The laws on this kind of database, in this layout, where the run has it. */
 export function databaseLaws(
   name: Parameters<typeof testDatabase>[0],
-  layout: keyof typeof LAYOUTS,
+  { name: layoutName, layout, table, columns: [column] }: TestLayout,
   exceptions: Exceptions,
   codecOn: (now: () => number) => Codec,
 ): void {
@@ -22,8 +21,7 @@ export function databaseLaws(
   let shared: Promise<Awaited<ReturnType<TestDatabase['fresh']>>> | undefined
   test.after.always(async () => await (await shared)?.drop())
 
-  const [table, column] = LAYOUTS[layout]
-  httpLaws(`${name}, ${layout} layout`, exceptions, async (now) => {
+  httpLaws(`${name}, ${layoutName} layout`, exceptions, async (now) => {
     shared ??= migrated(database)
     const { url } = await shared
     const connections: Knex[] = [openDatabase(url)]

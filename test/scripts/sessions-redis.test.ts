@@ -12,7 +12,7 @@ const DAY = 86_400_000
 if (url !== undefined) {
   test('redis: warm copies what was active lately, the latest first', async (t) => {
     const { run, knex } = await sessionsCli(t)
-    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own' })
+    const store = new DatabaseStore({ knex, table: 'sessions' })
     const now = Date.now()
     const prefix = `warm${now}`
     const create = (key: string, age: number, userId: string | null) =>

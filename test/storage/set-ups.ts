@@ -6,6 +6,7 @@ import type { Services } from '../../src/services.ts'
 import { caches, engines } from '../../src/storage/index.ts'
 import type { CachePart } from '../../src/storage/part.ts'
 import { serviceUrl } from '../support/services.ts'
+import type { TestLayout } from './layouts.ts'
 
 type Env = Readonly<Record<string, string>>
 
@@ -32,6 +33,8 @@ export interface EngineSetUps {
   readonly onCache?: Env
   /** The settings on a database server. */
   readonly onDatabase?: Env
+  /** The layout of its table, where it is not the project's. */
+  readonly layout?: TestLayout
   /** Takes a backup of its records; undefined where it has none, or they are in the table. */
   readonly backUp?: (services: Services) => Promise<Restore> | undefined
 }

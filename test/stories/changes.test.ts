@@ -55,12 +55,15 @@ function refusedChanges(tell: Tell): void {
       '/begin': (session) => session.assign({ word: 'begun' }),
       '/read': (session) => session.get('word'),
       '/async': (session) => session.update('word', (async () => 'later') as unknown as () => string),
+      // Its rejection must not be one that nobody handles, which ends the process.
+      '/rejected': (session) =>
+        session.update('word', (async () => String(session.get('other'))) as unknown as () => string),
       '/get': (session) => session.update('word', () => String(session.get('other'))),
       '/change': (session) => session.update('word', () => String(session.set('other', 'x'))),
     }
     const browser = (await place.site(t, pages)).browser()
     await browser.get('/begin')
-    for (const path of ['/async', '/get', '/change']) {
+    for (const path of ['/async', '/rejected', '/get', '/change']) {
       t.is((await browser.get(path)).status, 500, path)
       t.is((await browser.get('/read')).json(), 'begun', path)
     }

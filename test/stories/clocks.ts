@@ -9,6 +9,7 @@ import { arrive, type Story, type Tell, unique } from './support.ts'
 
 const SKEW = 30_000
 const AGE = 100_000
+const DAY = 86_400_000
 const SIGNED_IN = ['begun', '7']
 // Where the file engine has its locks; imported from there, every story here would need that engine.
 const LOCKS = '.holdfast'
@@ -107,6 +108,25 @@ export function clocksApart(tell: Tell): void {
         over.pass(AGE + SKEW + 5000)
         t.false(await over.opens(await over.browser.cookie()))
       }
+    },
+  )
+}
+
+/** One machine's clock, which is a day ahead while a session begins, and then right again. */
+export function clockOnceAhead(tell: Tell): void {
+  tell(
+    'a clock that was a day ahead once: a session expires by the right one from its next page on',
+    async (t, place) => {
+      const clock = { ahead: DAY }
+      const { browser, opens } = await visitor(t, place, pages, [clock, clock])
+      t.is((await browser.get('/expire')).status, 200)
+      clock.ahead = 0
+      t.deepEqual((await browser.get('/read')).json(), ['begun', null])
+      clock.ahead = AGE - 5000
+      const cookie = await browser.cookie()
+      t.true(await opens(cookie))
+      clock.ahead = 2 * AGE + 5000
+      t.false(await opens(cookie))
     },
   )
 }

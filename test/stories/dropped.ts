@@ -58,7 +58,7 @@ export function droppedSlices(tell: Tell): void {
       t.deepEqual(overlap.read, ['7', '', 'begun'])
     },
     {
-      async lateCookie(t, place) {
+      async lateAnonymous(t, place) {
         const overlap = await overlapping(t, place, { begin: beginWithDraft, first: write, second: signingIn, read })
         t.deepEqual([overlap.first.status, overlap.second.status], [200, 200])
         t.deepEqual(overlap.read, [null, 'saved', 'saved'], 'the anonymous cookie is back')

@@ -155,7 +155,7 @@ export function endings(tell: Tell): void {
       t.deepEqual((await browser.get('/words')).json(), ['first'])
     },
     {
-      async lateLogout(t, place) {
+      async lateAnonymous(t, place) {
         const { browser, during } = await leaving(t, place)
         await during(() => browser.get('/sign-in'))
         t.deepEqual((await browser.get('/read')).json(), ANONYMOUS)

@@ -21,12 +21,12 @@ export const EXCEPTIONS = {
   lateCookie: {
     engines: IN_COOKIES,
     document: 'docs/choosing-an-engine.md',
-    says: 'After a change of key, a request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.',
+    says: 'After a change of key, a signed-in request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.',
   },
-  lateLogout: {
+  lateAnonymous: {
     engines: IN_COOKIES,
     document: 'docs/choosing-an-engine.md',
-    says: 'The answer to a logout that an anonymous visitor sent before signing in takes the newer cookie from the browser.',
+    says: 'The answer to what an anonymous visitor sent before signing in replaces the newer cookie in the browser if it comes later: after a change by the older, anonymous session, after a logout by none.',
   },
   noForwards: {
     engines: ['db, django', 'file, django'],

@@ -65,7 +65,7 @@ export function keyChanges(tell: Tell): void {
       t.deepEqual((await browser.get('/read')).json(), SIGNED_IN)
     },
     {
-      async lateCookie(t, place) {
+      async lateAnonymous(t, place) {
         const { browser, elsewhere, arrived, open } = await visitor(t, place)
         const slow = elsewhere.get('/slow', { cookie: await browser.cookie() })
         await Promise.race([arrived, slow])

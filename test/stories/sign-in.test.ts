@@ -45,19 +45,37 @@ tell(
 )
 
 tell(
+  'two first visits at once: two sessions, and the browser goes on with the one whose answer comes last',
+  async (t, place) => {
+    const [here, there] = [await place.shop(t), await place.shop(t, 1)]
+    const browser = here.browser()
+    const answers = await Promise.all([add(here.browser(), 1), add(there.browser(), 2)])
+    for (const [at, answer] of answers.entries()) {
+      t.is(answer.status, 200)
+      await arrive(browser, answer)
+      t.deepEqual(await quantities(browser), { [at + 1]: 1 })
+    }
+  },
+)
+
+tell(
   'a slow network: what is added with the old cookie after a sign-in is in the cart, and nobody is signed out',
   async (t, place) => {
     const { browser, form, before, isSignedIn } = await shopper(t, place)
     const old = before()
     t.is((await browser.json('POST', '/login', form)).status, 200)
-    const late = await old.json('POST', '/cart/items', { productId: 2 })
-    t.deepEqual([late.status, late.headers.getSetCookie()], [200, []])
-    await arrive(browser, late)
+    // Several at once, so that they also meet each other in the account.
+    const products = [2, 3, 4, 5, 6, 7]
+    const answers = await Promise.all(products.map((productId) => old.json('POST', '/cart/items', { productId })))
+    for (const late of answers) {
+      t.deepEqual([late.status, late.headers.getSetCookie()], [200, []], late.text)
+      await arrive(browser, late)
+    }
     t.true(await isSignedIn())
-    t.deepEqual(await quantities(browser), { 1: 2, 2: 1 })
+    t.deepEqual(await quantities(browser), { 1: 2, ...Object.fromEntries(products.map((id) => [id, 1])) })
   },
   {
-    async lateCookie(t, place) {
+    async lateAnonymous(t, place) {
       const { browser, form, before, isSignedIn } = await shopper(t, place)
       const old = before()
       await browser.json('POST', '/login', form)

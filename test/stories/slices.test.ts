@@ -48,6 +48,7 @@ const OLD_RELEASE: Pages = {
   },
   '/old/set': (session) => session.set(older, { text: 'older' }),
   '/old/delete': (session) => session.delete(older),
+  '/old/drop': (session) => session.drop(older),
   '/old/other': (session) => session.set('word', 'beside'),
   '/sign-in': (session) => signIn(session, '7'),
   '/sign-out': (session) => signOut(session),
@@ -68,7 +69,7 @@ tell(
     t.is((await browser.get('/old/begin')).status, 200)
     t.is((await upgraded.get('/new/mark')).status, 200)
     const marked = { text: 'begun', mark: 2 }
-    for (const path of ['/old/update', '/old/place', '/old/set']) {
+    for (const path of ['/old/update', '/old/place', '/old/set', '/old/delete', '/old/drop']) {
       t.is((await browser.get(path)).status, 409, path)
       t.deepEqual((await upgraded.get('/new/read')).json(), marked, path)
     }

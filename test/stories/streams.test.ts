@@ -2,7 +2,14 @@ import { request } from 'node:http'
 import type { ExecutionContext } from 'ava'
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { type DetachedSession, defineSlice, openSession, type Session, signOut } from '../../src/session/index.ts'
+import {
+  type DetachedSession,
+  defineSlice,
+  openSession,
+  type Session,
+  signIn,
+  signOut,
+} from '../../src/session/index.ts'
 import { LOCAL } from '../storage/set-ups.ts'
 import type { Pages, Place, Site } from './place.ts'
 import { gate, storiesOn } from './support.ts'
@@ -48,18 +55,20 @@ tell('once the headers are out, what needs a cookie is refused, and the session 
       '/stream': async (session, ctx) => {
         sendHeaders(ctx)
         const set = await outcome(() => session.set('word', 'streamed'))
-        return [set, await outcome(() => session.cycleKey())]
+        return [set, await outcome(() => session.cycleKey()), await outcome(() => signIn(session, '7'))]
       },
+      '/user': (session) => [session.userId],
     }),
   )
   const stranger = site.browser()
-  t.deepEqual((await stranger.get('/stream')).json(), ['refused', 'refused'])
+  t.deepEqual((await stranger.get('/stream')).json(), ['refused', 'refused', 'refused'])
   t.is(await stranger.cookie(), '')
   const browser = site.browser()
   await browser.get('/begin')
   const set = inCookie(site) ? 'refused' : 'done'
-  t.deepEqual((await browser.get('/stream')).json(), [set, 'refused'])
+  t.deepEqual((await browser.get('/stream')).json(), [set, 'refused', 'refused'])
   t.is((await browser.get('/read')).json(), set === 'done' ? 'streamed' : 'begun')
+  t.deepEqual((await browser.get('/user')).json(), [null], 'nothing of a refused sign-in is stored under the old key')
 })
 
 tell('what is saved before the stream begins has its cookie; what comes during it is stored too', async (t, place) => {

@@ -79,11 +79,12 @@ export function touchDue(
   record: { createdAt: number; expires: number; lastActivity: number },
   now: number,
 ): boolean {
-  if (record.lastActivity > now + CLOCK_TOLERANCE) return true
   const age = fixedDate(stored) === undefined ? expiryAge(policy, stored, now) : policy.cookieAge
   const window = Math.min(age, policy.idleAge ?? Number.POSITIVE_INFINITY) * 1000
   const moved = deadline(policy, stored, record.createdAt, now) - record.expires
   const quiet = record.lastActivity > 0 ? now - record.lastActivity : 0
+  const ahead = record.lastActivity > 0 ? -quiet : -moved
+  if (ahead > CLOCK_TOLERANCE) return true
   return Math.max(moved, quiet) >= policy.touchAfter * window
 }
 

@@ -232,7 +232,7 @@ export class OpenedSession {
     const userId = userIdOf(theirs)
     const account = userId === null ? undefined : await this.#settings.accounts?.load(userId, theirs)
     if (userId === null || account === undefined || typeof account === 'string') return this.#refuse()
-    await this.state.account.adoptInto(account, userId, changes)
+    await this.state.account.adoptInto(account, theirs, changes)
     changes.adopted()
   }
 

@@ -1,5 +1,6 @@
 import { djangoCodec, djangoCookieCodec, djangoOwnExpiry } from '../../session/codec/django/django.ts'
 import { jsonSerializer } from '../../session/codec/serializer.ts'
+import { djangoLayout } from '../../session/stores/database/django-layout.ts'
 import { defineFormat } from '../part.ts'
 
 // What Django reads and writes is JSON, also where sessions migrate from there into MessagePack.
@@ -11,7 +12,7 @@ export default defineFormat({
   help: "byte for byte Django's, table django_session",
   settings: [],
   table: 'django_session',
-  layout: 'django',
+  layout: djangoLayout,
   indexes: [['expire_date']],
   keepsMetadata: false,
   shared: true,

@@ -8,7 +8,6 @@ export default defineFormat({
   help: 'encrypted, hashed keys',
   settings: [],
   table: 'sessions',
-  layout: 'own',
   indexes: [['expires'], ['last_activity'], ['user_id', 'expires'], ['ip_address', 'expires']],
   keepsMetadata: true,
   shared: false,

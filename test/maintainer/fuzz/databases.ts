@@ -1,17 +1,13 @@
 import { migrate, openDatabase } from '../../../src/database.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
+import { LAYOUTS } from '../../storage/layouts.ts'
 import type { TestDatabase } from '../../support/databases.ts'
 import { fuzz } from './fuzz.ts'
 
-const LAYOUTS = [
-  { layout: 'own', table: 'sessions', keepsMetadata: true, knowsUsers: true },
-  { layout: 'django', table: 'django_session', keepsMetadata: false, knowsUsers: false },
-] as const
-
-/** Both layouts of a database, each through two pools of connections. */
+/** Each layout of a database, each through two pools of connections. */
 export function fuzzDatabase({ name, fresh }: TestDatabase): void {
-  for (const { layout, table, ...traits } of LAYOUTS) {
-    fuzz(`database on ${name}, ${layout} layout`, traits, async (now) => {
+  for (const { name: layoutName, layout, table, keepsMetadata } of LAYOUTS) {
+    fuzz(`database on ${name}, ${layoutName} layout`, { keepsMetadata, knowsUsers: keepsMetadata }, async (now) => {
       const { url, drop } = await fresh()
       const pools = [openDatabase(url), openDatabase(url)] as const
       await migrate(pools[0])

@@ -145,7 +145,7 @@ if (url !== undefined) {
     t.teardown(() => knex.destroy())
     const cache = new RedisCache({ client, ...PATIENT, indexPrefix: `${unique()}:` })
     await cache.connect()
-    const database = new DatabaseStore({ knex, table: 'sessions', layout: 'own' })
+    const database = new DatabaseStore({ knex, table: 'sessions' })
     const store = new CachedStore({ truth: database, cache })
     const codec = sealedCodec({ secrets: [randomBytes(32).toString('hex')], namespace: 'sessionid' })
     const engine = new StoredEngine({ store, codec, expiry: EXPIRY })

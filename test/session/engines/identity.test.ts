@@ -42,7 +42,7 @@ const GROUNDS: Record<string, (t: ExecutionContext, clock: { now: number }) => P
   async sqlite(t, clock) {
     const knex = openDatabase(await migratedSqlite(t))
     t.teardown(() => knex.destroy())
-    return new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => clock.now })
+    return new DatabaseStore({ knex, table: 'sessions', now: () => clock.now })
   },
 }
 

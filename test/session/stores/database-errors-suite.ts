@@ -20,7 +20,7 @@ export function databaseErrorsSuite({ name: kind, fresh }: TestDatabase): void {
       await drop()
     })
     await migrate(knex)
-    return { knex, url, store: new DatabaseStore({ knex, table: 'sessions', layout: 'own' }) }
+    return { knex, url, store: new DatabaseStore({ knex, table: 'sessions' }) }
   }
   const live = () => record({ expires: Date.now() + 3_600_000 })
 

@@ -14,7 +14,7 @@ test('a lock that is held too long is an outage', async (t) => {
   const url = await migratedSqlite(t)
   const [holder, waiting] = [openDatabase(url), openDatabase(url)]
   t.teardown(() => Promise.all([holder.destroy(), waiting.destroy()]))
-  const store = new DatabaseStore({ knex: waiting, table: 'sessions', layout: 'own' })
+  const store = new DatabaseStore({ knex: waiting, table: 'sessions' })
   await waiting.raw('PRAGMA busy_timeout = 10')
   await holder.transaction(async (trx) => {
     await trx('sessions').insert({

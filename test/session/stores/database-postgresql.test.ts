@@ -14,7 +14,7 @@ if (database !== undefined) {
     const knex = openDatabase(url)
     await migrate(knex)
     const clock = { now: START }
-    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => clock.now })
+    const store = new DatabaseStore({ knex, table: 'sessions', now: () => clock.now })
     const prepared = async () => (await knex('pg_prepared_statements').where('name', 'like', 'session_%')).length
     const work = async () => {
       clock.now += 1000

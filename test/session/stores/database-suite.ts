@@ -3,17 +3,13 @@ import createKnex from 'knex'
 import { databaseConfig, migrate } from '../../../src/database.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
+import { LAYOUTS } from '../../storage/layouts.ts'
 import type { TestDatabase } from '../../support/databases.ts'
 import { EVERYTHING, HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'
 import { tcpProxy } from './tcp-proxy.ts'
 
-export const LAYOUTS = [
-  { layout: 'own', table: 'sessions', keepsMetadata: true },
-  { layout: 'django', table: 'django_session', keepsMetadata: false },
-] as const
-
-/** The contract on both layouts, and what concerns this kind of database alone. */
+/** The contract on each layout, and what concerns this kind of database alone. */
 export function databaseSuite({ name, fresh }: TestDatabase): void {
   let shared: Promise<Awaited<ReturnType<TestDatabase['fresh']>>> | undefined
   const migrated = () => {
@@ -27,9 +23,9 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
   }
   test.after.always(async () => await (await shared)?.drop())
 
-  for (const { layout, table, keepsMetadata } of LAYOUTS) {
+  for (const { name: layoutName, layout, table, keepsMetadata } of LAYOUTS) {
     const traits = { ...EVERYTHING, keepsMetadata, canTellOrphans: keepsMetadata, knowsUsers: keepsMetadata }
-    storeContract(`database on ${name}, ${layout} layout`, traits, async (now) => {
+    storeContract(`database on ${name}, ${layoutName} layout`, traits, async (now) => {
       const { url } = await migrated()
       const way = await wayTo(url)
       const knex = open(way.url)
@@ -57,7 +53,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     const knex = open(url)
     t.teardown(() => knex.destroy())
     await knex('sessions').delete()
-    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => START })
+    const store = new DatabaseStore({ knex, table: 'sessions', now: () => START })
     await store.create('old', record({ lastActivity: START - HOUR }))
     await store.create('older', record({ lastActivity: START - HOUR - 1 }))
     await store.create('expired', record({ expires: START }))
@@ -87,11 +83,10 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     const { url } = await migrated()
     const knex = open(url)
     t.teardown(() => knex.destroy())
-    const store = (table: string, layout: 'own' | 'django') => new DatabaseStore({ knex, table, layout })
-    await t.throwsAsync(store('not_there', 'own').assertReady(), { message: /npm run migrate/ })
-    await t.throwsAsync(store('django_session', 'own').assertReady(), { message: /npm run migrate/ })
-    await t.notThrowsAsync(store('sessions', 'own').assertReady())
-    await t.notThrowsAsync(store('django_session', 'django').assertReady())
+    const store = (table: string) => new DatabaseStore({ knex, table })
+    await t.throwsAsync(store('not_there').assertReady(), { message: /npm run migrate/ })
+    await t.throwsAsync(store('users').assertReady(), { message: /npm run migrate/ })
+    await t.notThrowsAsync(store('sessions').assertReady())
   })
 
   test.serial(`${name}: the indexes that the commands and pages rely on are there`, async (t) => {
@@ -113,35 +108,12 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     const ada = { username: 'ada', username_key: 'ada', email: '', full_name: '', password_hash: '', created_at: START }
     await knex('users').insert({ ...ada, id: 41 })
     const now = () => START
-    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', usersTable: 'users', now })
+    const store = new DatabaseStore({ knex, table: 'sessions', usersTable: 'users', now })
     await store.create('hers', record({ userId: '41' }))
     await store.create('orphan', record({ userId: '42' }))
     t.is(await store.clearBatch({ kind: 'orphaned' }, 10), 1)
     t.not(await store.load('hers'), undefined)
     t.is(await store.load('orphan'), undefined)
-  })
-
-  test.serial(`${name}: Django's moments are read, and ours are written as Django does`, async (t) => {
-    const { url } = await migrated()
-    const knex = open(url)
-    t.teardown(() => knex.destroy())
-    await knex('django_session').delete()
-    const store = new DatabaseStore({ knex, table: 'django_session', layout: 'django', now: () => START })
-    const moment = name === 'PostgreSQL' ? '2026-03-01 13:00:00.250999+00' : '2026-03-01 13:00:00.250999'
-    await knex.raw(`INSERT INTO django_session VALUES ('a', 'text', '${moment}')`)
-    t.is((await store.load('a'))?.expires, START + HOUR + 250)
-    await store.create('b', record({ expires: START + HOUR }))
-    await store.create('c', record({ expires: START + HOUR + 250 }))
-    const text = name === 'PostgreSQL' ? "expire_date AT TIME ZONE 'UTC'" : 'expire_date'
-    const moments = knex.raw(`CAST(${text} AS CHAR(26)) AS moment`)
-    const written = await knex('django_session').whereNot('session_key', 'a').orderBy('session_key').select(moments)
-    // Only SQLite keeps the very text; the servers print what they keep.
-    const whole = name === 'MariaDB' ? '2026-03-01 13:00:00.000000' : '2026-03-01 13:00:00'
-    const fraction = name === 'PostgreSQL' ? '2026-03-01 13:00:00.25' : '2026-03-01 13:00:00.250000'
-    t.deepEqual(
-      written.map(({ moment }) => String(moment).trim()),
-      [whole, fraction],
-    )
   })
 
   if (name === 'SQLite') return
@@ -155,7 +127,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
       proxy?.close()
     })
     await knex('sessions').delete()
-    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', timeout: 200, now: () => START })
+    const store = new DatabaseStore({ knex, table: 'sessions', timeout: 200, now: () => START })
     await store.create('mine', record({ data: 'mine' }))
     await store.create('other', record({ data: 'other' }))
     await store.load('mine')
@@ -173,7 +145,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
       proxy?.close()
     })
     await knex('sessions').delete()
-    const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => START })
+    const store = new DatabaseStore({ knex, table: 'sessions', now: () => START })
     const version = await store.create('a', record({ data: 'first' }))
     proxy?.cut()
     await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })

@@ -9,19 +9,19 @@ import { Operations } from '../../../src/session/core/operations.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import type { Version } from '../../../src/session/stores/store.ts'
+import { LAYOUTS } from '../../storage/layouts.ts'
 import { migratedSqlite } from '../../support/databases.ts'
 import { EXPIRY } from '../../support/engine.ts'
 import { statementCounter } from '../../support/statements.ts'
 import { HOUR, record, START } from './bench.ts'
-import { LAYOUTS } from './database-suite.ts'
 
-for (const { layout, table } of LAYOUTS) {
-  test(`each verb of the hot path is exactly one statement, ${layout} layout`, async (t) => {
+for (const { name, layout, table } of LAYOUTS) {
+  test(`each verb of the hot path is exactly one statement, ${name} layout`, async (t) => {
     const knex = openDatabase(await migratedSqlite(t))
     t.teardown(() => knex.destroy())
     const counted = await statementCounter(knex)
     const store = new DatabaseStore({ knex, table, layout, now: () => START })
-    const stale = layout === 'own' ? 7 : 'stale'
+    const stale = layout === undefined ? 7 : 'stale'
     let version: Version = stale
     const create = async () => {
       version = await store.create('a', record({}))
@@ -41,7 +41,7 @@ test('a writer who holds the lock makes saves unavailable, not reads, and loses 
   const [knex, other] = [openDatabase(url), openDatabase(url)]
   t.teardown(async () => void (await Promise.all([knex.destroy(), other.destroy()])))
   await knex.raw('PRAGMA busy_timeout = 1')
-  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => START })
+  const store = new DatabaseStore({ knex, table: 'sessions', now: () => START })
   const version = await store.create('a', record({ data: 'first' }))
   await other.raw('BEGIN IMMEDIATE')
   await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })
@@ -54,7 +54,7 @@ test('a writer who holds the lock makes saves unavailable, not reads, and loses 
 test('closing the database closes the file, whatever was prepared on it', async (t) => {
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)
-  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own' })
+  const store = new DatabaseStore({ knex, table: 'sessions' })
   await store.create('a', record({}))
   const log = `${url.slice('sqlite:'.length)}-wal`
   t.true(existsSync(log))
@@ -65,7 +65,7 @@ test('closing the database closes the file, whatever was prepared on it', async 
 
 test('drivers that nobody has proven are refused', (t) => {
   const knex = createKnex({ client: 'better-sqlite3', useNullAsDefault: true })
-  t.throws(() => new DatabaseStore({ knex, table: 'sessions', layout: 'own' }), { instanceOf: RangeError })
+  t.throws(() => new DatabaseStore({ knex, table: 'sessions' }), { instanceOf: RangeError })
 })
 
 test('a column of one own is written with the data, and can be queried', async (t) => {
@@ -73,7 +73,7 @@ test('a column of one own is written with the data, and can be queried', async (
   const knex = openDatabase(url)
   t.teardown(() => knex.destroy())
   await knex.schema.alterTable('sessions', (table) => void table.string('account_id', 64).index('sessions_account'))
-  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', extraColumns: ['account_id'] })
+  const store = new DatabaseStore({ knex, table: 'sessions', extraColumns: ['account_id'] })
   const codec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sessionid' })
   const columns = (data: SessionData) => ({ account_id: typeof data['account'] === 'string' ? data['account'] : null })
   const engine = new StoredEngine({ store, codec, expiry: EXPIRY, columns })
@@ -91,6 +91,6 @@ test('a column of one own is written with the data, and can be queried', async (
 test('names that are not plain SQL names are refused', (t) => {
   const knex = openDatabase('sqlite::memory:')
   for (const table of ['', 'a b', 'a;--', '"a"', '1a']) {
-    t.throws(() => new DatabaseStore({ knex, table, layout: 'own' }), { instanceOf: RangeError })
+    t.throws(() => new DatabaseStore({ knex, table }), { instanceOf: RangeError })
   }
 })

@@ -3,10 +3,10 @@ import { openDatabase } from '../../../src/database.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import type { SaveOutcome, SessionRecord, SessionStore, Version } from '../../../src/session/stores/store.ts'
+import { LAYOUTS } from '../../storage/layouts.ts'
 import { migratedSqlite } from '../../support/databases.ts'
 import { statementCounter } from '../../support/statements.ts'
 import { HOUR, record, START } from './bench.ts'
-import { LAYOUTS } from './database-suite.ts'
 
 type Options = Partial<ConstructorParameters<typeof DatabaseStore>[0]>
 
@@ -14,7 +14,7 @@ async function open(t: ExecutionContext, options: Options = {}) {
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)
   t.teardown(() => knex.destroy())
-  const store = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now: () => START, ...options })
+  const store = new DatabaseStore({ knex, table: 'sessions', now: () => START, ...options })
   return { url, knex, store }
 }
 
@@ -27,8 +27,8 @@ async function createAll(store: SessionStore, keys: readonly string[], content =
 const named = (count: number) => Array.from({ length: count }, (_, index) => `key${index}`)
 const only = (outcomes: readonly SaveOutcome[]) => outcomes.map(({ outcome }) => outcome)
 
-for (const { layout, table } of LAYOUTS) {
-  test(`loads that wait together are one statement, and each gets its own record, ${layout} layout`, async (t) => {
+for (const { name, layout, table, columns } of LAYOUTS) {
+  test(`loads that wait together are one statement, and each gets its own record, ${name} layout`, async (t) => {
     const { knex, store } = await open(t, { layout, table })
     const counted = await statementCounter(knex)
     const keys = named(32)
@@ -44,7 +44,7 @@ for (const { layout, table } of LAYOUTS) {
     t.is(statements, 1)
   })
 
-  test(`changes that wait together are one statement, ${layout} layout`, async (t) => {
+  test(`changes that wait together are one statement, ${name} layout`, async (t) => {
     const { knex, store } = await open(t, { layout, table })
     const counted = await statementCounter(knex)
     const saved = new Map<string, SaveOutcome>()
@@ -73,7 +73,7 @@ for (const { layout, table } of LAYOUTS) {
     t.is(saved.size, 102)
   })
 
-  test(`of changes that wait together each has its own outcome, ${layout} layout`, async (t) => {
+  test(`of changes that wait together each has its own outcome, ${name} layout`, async (t) => {
     const clock = { now: START }
     const { store } = await open(t, { layout, table, now: () => clock.now })
     const [fresh = '', stale = '', ended = ''] = await createAll(store, ['fresh', 'stale', 'ended'])
@@ -102,7 +102,7 @@ for (const { layout, table } of LAYOUTS) {
     t.is(await store.load('expired'), undefined)
   })
 
-  test(`of saves over one version that wait together one is done, ${layout} layout`, async (t) => {
+  test(`of saves over one version that wait together one is done, ${name} layout`, async (t) => {
     const { store } = await open(t, { layout, table })
     const [a = '', b = ''] = await createAll(store, ['a', 'b'])
     const attempts = ['1', '2', '3', '4'].map((data) => store.save('a', a, record({ data })))
@@ -111,7 +111,7 @@ for (const { layout, table } of LAYOUTS) {
     t.is((await store.load('a'))?.data, '1')
   })
 
-  test(`a load begun after an answer to a save sees it, however many are under way, ${layout} layout`, async (t) => {
+  test(`a load begun after an answer to a save sees it, however many are under way, ${name} layout`, async (t) => {
     const { store } = await open(t, { layout, table })
     const keys = named(8)
     await createAll(store, keys)
@@ -126,7 +126,7 @@ for (const { layout, table } of LAYOUTS) {
     t.deepEqual(new Set(await Promise.all(keys.map(visit))), new Set(['always seen']))
   })
 
-  test(`strange text is stored in company as it is alone, byte for byte, ${layout} layout`, async (t) => {
+  test(`strange text is stored in company as it is alone, byte for byte, ${name} layout`, async (t) => {
     const { knex, store } = await open(t, { layout, table })
     const texts = [
       'NUL \0 within',
@@ -154,8 +154,7 @@ for (const { layout, table } of LAYOUTS) {
       store.save(together[index] ?? '', versions[index + texts.length] ?? '', strange(text)),
     )
     t.true(only(await Promise.all(saves)).every((outcome) => outcome === 'saved'))
-    const columns = layout === 'own' ? ['data', 'user_id', 'user_agent', 'ip_address'] : ['session_data', 'expire_date']
-    const bytes = columns.map((name) => `typeof(${name}) || hex(CAST(${name} AS BLOB)) AS ${name}`).join(', ')
+    const bytes = columns.map((column) => `typeof(${column}) || hex(CAST(${column} AS BLOB)) AS ${column}`).join(', ')
     const stored = async (key: string) => await knex.raw(`SELECT ${bytes} FROM ${table} WHERE session_key = ?`, [key])
     for (const [index, text] of texts.entries()) {
       t.deepEqual(

@@ -13,7 +13,7 @@ test('warming fills the cache with the sessions that were active lately, and lea
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())
   const now = () => START
-  const truth = new DatabaseStore({ knex, table: 'sessions', layout: 'own', now })
+  const truth = new DatabaseStore({ knex, table: 'sessions', now })
   const names = Array.from({ length: 40 }, (_, n) => `s${n}`)
   await Promise.all(names.map((name, n) => truth.create(name, record({ lastActivity: START - n * 1000 }))))
   await truth.create('anonymous', record({ userId: null }))

@@ -20,7 +20,7 @@ import {
   type UserSessionStore,
   type Version,
 } from '../store.ts'
-import { djangoLayout, type Layout, ownLayout } from './database-layouts.ts'
+import { type Layout, type MakeLayout, ownLayout } from './database-layouts.ts'
 import {
   type Binding,
   type Dialect,
@@ -39,11 +39,11 @@ export interface DatabaseStoreOptions {
   readonly knex: Knex
   /** A plain SQL name; it stands in the statements as it is. */
   readonly table: string
-  /** `own`: the project's table; `django`: the three columns of Django's. */
-  readonly layout: 'own' | 'django'
+  /** How the table keeps sessions: the project's table by default; `djangoLayout` for Django's. */
+  readonly layout?: MakeLayout | undefined
   /** The table whose `id` is the user's; without it there is no telling which sessions are orphaned. */
   readonly usersTable?: string
-  /** Columns of the application's own in the `own` layout; the engine's `columns` fills them. */
+  /** Columns of the application's own in the default layout; the engine's `columns` fills them. */
   readonly extraColumns?: readonly string[]
   /** Milliseconds that PostgreSQL or MySQL have to answer a request before the store is unavailable; 5000 by default. */
   readonly timeout?: number
@@ -80,7 +80,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     this.#knex = knex
     this.#statements = new PreparedStatements(knex, timeout)
     this.#dialect = dialectOf(knex)
-    this.#layout = layout === 'own' ? ownLayout(table, extraColumns) : djangoLayout(table, this.#dialect)
+    this.#layout = layout?.(table, this.#dialect) ?? ownLayout(table, extraColumns)
     this.#table = table
     this.#usersTable = usersTable
     this.#now = now
@@ -250,7 +250,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   #requireMetadata(reason: string): void {
-    if (!this.#layout.keepsMetadata) throw new NotSupportedError(`Django's table cannot tell. ${reason}`)
+    if (!this.#layout.keepsMetadata) throw new NotSupportedError(`This table has no columns for that. ${reason}`)
   }
 
   #time(): Binding {
