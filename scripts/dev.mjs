@@ -12,5 +12,5 @@ const typescript = ['--import=tsx']
 const prepared = spawnSync(process.execPath, [...typescript, 'scripts/prepare.ts'], { stdio: 'inherit' })
 if (prepared.status !== 0) process.exit(prepared.status ?? 1)
 
-// Views and styles are read afresh on each request, so only code is watched.
+// Views and styles are read on each request, so only code is watched.
 runAndWatch(process.execPath, [...typescript, 'src/server.ts'], ['src'])

@@ -5,7 +5,7 @@ import { choosingAnEngine } from './documents/choosing.ts'
 import { envExample } from './documents/env-example.ts'
 import { readMeasured } from './documents/measured.ts'
 
-// What is written from the settings, from what is said beside each engine, and from what was measured.
+// Generated from the settings, the texts beside each engine, and the measured figures.
 const documents = {
   '.env.example': await envExample(),
   'docs/choosing-an-engine.md': await choosingAnEngine(readMeasured()),

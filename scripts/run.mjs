@@ -4,8 +4,8 @@ import { pathToFileURL } from 'node:url'
 import { checkNode, checkSqlite, fail, isInstalled } from './lib/checks.mjs'
 import { loadEnv } from './lib/env.mjs'
 
-// Runs a program of the project, or Knex's command line: node scripts/run.mjs scripts/seed.ts | knex [arguments]
-// In production, or where the packages of development are not installed, that is the build; elsewhere the sources.
+// Runs a program of the project, or the Knex CLI: node scripts/run.mjs scripts/seed.ts | knex [arguments]
+// In production, or without the dev dependencies, it runs the build; otherwise the sources.
 checkNode()
 loadEnv()
 checkSqlite()
@@ -15,14 +15,14 @@ const file = built ? join('dist', sourceOf(program).replace(/\.ts$/, '.js')) : s
 if (!existsSync(file)) {
   fail(
     built && existsSync(sourceOf(program))
-      ? `There is no build: run "npm run build" where all packages are installed ("npm ci"), and bring dist/ here.`
+      ? `There is no build: run "npm run build" where all packages are installed ("npm ci"), and copy dist/ here.`
       : `There is no program ${program}.`,
   )
 }
 if (!built) await import('tsx')
 
 const main = program === 'knex' ? resolve('node_modules/knex/bin/cli.js') : resolve(file)
-// In this very process, so that signals reach the program.
+// In this process, so that signals reach the program.
 process.argv = [process.execPath, main, ...(program === 'knex' ? ['--knexfile', file] : []), ...args]
 await import(pathToFileURL(main).href)
 

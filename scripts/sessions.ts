@@ -9,8 +9,8 @@ import { statsCommand } from './sessions/stats.ts'
 import { warmCommand } from './sessions/warm.ts'
 
 const program = new Command('sessions')
-  .description('Look after the sessions of the configured engine (SESSION_ENGINE), and name the staff.')
-  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 wrong use.')
+  .description('Manage the sessions of the configured engine (SESSION_ENGINE), and staff accounts.')
+  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 usage error.')
   .addCommand(clearCommand(runWithEngine))
   .addCommand(statsCommand(runWithEngine))
   .addCommand(warmCommand(runWithEngine))
@@ -25,7 +25,7 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // Commander has printed its sentence already.
+    // Commander has printed its message already.
     process.exitCode = error.exitCode === 0 ? 0 : 2
   } else {
     const { message, exitCode } = explain(error)

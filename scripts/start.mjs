@@ -3,19 +3,19 @@ import { checkNode, checkSqlite, fail } from './lib/checks.mjs'
 import { loadEnv, setMode } from './lib/env.mjs'
 
 const shell = process.ppid
-const SHELL_CHECK_INTERVAL = 250 // ms
+const SHELL_CHECK_INTERVAL_MS = 250
 
 checkNode()
 loadEnv()
 setMode('production', 'npm start')
 checkSqlite()
-if (!existsSync('dist/src/server.js')) fail('There is nothing to start: run "npm run build" first.')
-// In this very process, so that the service manager's signals reach the server.
+if (!existsSync('dist/src/server.js')) fail('There is no build: run "npm run build" first.')
+// In this process, so that signals of the service manager reach the server.
 await import('../dist/src/server.js')
 
-// npm passes a signal to its shell alone, which ends and passes nothing on: a server without that shell stops as at SIGTERM.
+// npm sends signals only to its shell, which exits without forwarding them: when the shell is gone, stop as for SIGTERM.
 if (process.env.npm_lifecycle_event === 'start') {
   setInterval(() => {
     if (process.ppid !== shell) process.kill(process.pid, 'SIGTERM')
-  }, SHELL_CHECK_INTERVAL).unref()
+  }, SHELL_CHECK_INTERVAL_MS).unref()
 }

@@ -23,20 +23,21 @@ const tool =
 
 check('lock file', () => {
   const missing = missingFromLock()
-  for (const name of missing) console.log(`package-lock.json lacks the optional package ${name}: "npm ci" will fail.`)
+  for (const name of missing)
+    console.log(`package-lock.json does not contain the optional package ${name}: "npm ci" will fail.`)
   return missing.length === 0
 })
 check('lint', tool('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'))
 check('types', tool('node_modules/typescript/bin/tsc', '--noEmit'))
 
 const services = await startServices(mode)
-// The unit suites leave out nothing: they need no service.
+// The unit tests need no service.
 for (const { name, reason } of unitOnly ? [] : services.leftOut) {
-  console.log(`left out: the ${name} suites (${reason})`)
+  console.log(`skipped: the ${name} suites (${reason})`)
   counts[mode === 'require' ? 'failed' : 'skipped']++
 }
 
-// Not in the inner loop: a logout at each step of each change, in every pair of engines, takes as long as all the rest.
+// Without the slowest ones, which test a logout at each step of each change, in every pair of engines.
 const unit = [
   'test/*.test.ts',
   'test/session/**/*.test.ts',

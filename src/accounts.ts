@@ -1,14 +1,14 @@
-import { driverFailure } from './session/core/error-codes.ts'
+import { toStoreError } from './session/core/error-codes.ts'
 import type { Account, AccountChange, AccountStore, NoAccount, SessionData } from './session/index.ts'
 import type { User, Users } from './users.ts'
 
 /** As Django names it: the hash of the password that the session was opened with. */
 export const HASH_KEY = '_auth_user_hash'
 
-// What Django says beside it, and this application does not.
+// Django writes it beside the hash; this application does not.
 const DJANGO_KEY = '_auth_user_backend'
 
-/** A user with what the account keeps. */
+/** A user, as the session engine sees an account. */
 export class UserAccount implements Account {
   readonly user: User
 
@@ -29,25 +29,25 @@ export class UserAccount implements Account {
   }
 }
 
-/** Tells sessions whether their user is still who they say, and keeps what accounts keep, in the users' table. */
+/** Checks the user of a session against the users table, and stores account data there. */
 export class Accounts implements AccountStore {
   readonly #users: Users
-  readonly #requestTimeout: number
+  readonly #requestTimeoutMs: number
 
-  /** @param requestTimeout seconds: whoever read a session before its password changed may write for as long */
+  /** @param requestTimeout seconds that a request which read the session before a password change may still write */
   constructor(users: Users, requestTimeout: number) {
     this.#users = users
-    this.#requestTimeout = requestTimeout * 1000
+    this.#requestTimeoutMs = requestTimeout * 1000
   }
 
   async load(userId: string, session?: SessionData): Promise<UserAccount | NoAccount> {
     const user = await this.#users.byId(userId).catch(unavailable)
-    const isProved = user !== undefined && this.#users.authHashMatches(user, session?.[HASH_KEY])
-    if (isProved || (user !== undefined && session === undefined)) return new UserAccount(user)
-    // Signed in by a Django application that shares this session: not ours to judge, and not ours to end.
+    const hashMatches = user !== undefined && this.#users.authHashMatches(user, session?.[HASH_KEY])
+    if (hashMatches || (user !== undefined && session === undefined)) return new UserAccount(user)
+    // Signed in by a Django application that shares this session: only Django can check or end it.
     if (session?.[DJANGO_KEY] !== undefined) return 'foreign'
     if (user === undefined) return 'gone'
-    return Date.now() - user.passwordChangedAt < this.#requestTimeout ? 'changing' : 'unproven'
+    return Date.now() - user.passwordChangedAt < this.#requestTimeoutMs ? 'changing' : 'unproven'
   }
 
   async save(change: AccountChange): Promise<boolean> {
@@ -56,5 +56,5 @@ export class Accounts implements AccountStore {
 }
 
 function unavailable(error: unknown): never {
-  throw driverFailure(error)
+  throw toStoreError(error)
 }

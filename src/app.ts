@@ -12,30 +12,33 @@ import { errorPages } from './web/errors.ts'
 import { health } from './web/health.ts'
 import { home } from './web/home.ts'
 import { openTranslations } from './web/i18n.ts'
-import { knownPaths } from './web/methods.ts'
+import { rejectInvalidUrl } from './web/invalid-url.ts'
+import { allowedMethods } from './web/methods.ts'
 import { notModified } from './web/not-modified.ts'
-import { readableAddress } from './web/readable-address.ts'
 import { rendering } from './web/render.ts'
 import { requestBody } from './web/request-body.ts'
-import { reportLate, requestLog } from './web/request-log.ts'
+import { logLateError, requestLog } from './web/request-log.ts'
 import { securityHeaders } from './web/security-headers.ts'
 import { staticFiles } from './web/static-files.ts'
 import { streams } from './web/streams.ts'
 
 /**
- * The whole application, read from top to bottom in the order of a request.
+ * The whole application: middleware in the order in which a request passes it.
  *
- * @param env where the features read their settings
+ * @param env environment variables for the settings of the features
  */
 export async function createApp(services: Services, env: NodeJS.ProcessEnv = process.env): Promise<Koa> {
   const { config, log, engine, accounts, observe } = services
-  const known = await loadFeatures()
-  const translations = openTranslations([join(codeFolder, 'web'), ...known.map(({ name }) => featureFolder(name))])
-  const features = known.map((feature) => feature.open(services, env))
+  const definitions = await loadFeatures()
+  const translations = openTranslations([
+    join(codeFolder, 'web'),
+    ...definitions.map(({ name }) => featureFolder(name)),
+  ])
+  const features = definitions.map((feature) => feature.open(services, env))
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
-  app.on('error', (error: unknown) => reportLate(log, error))
-  app.use(readableAddress())
+  app.on('error', (error: unknown) => logLateError(log, error))
+  app.use(rejectInvalidUrl())
   app.use(requestLog(log))
   app.use(securityHeaders(config.production))
   for (const { outermost } of features) if (outermost !== undefined) app.use(outermost)
@@ -45,15 +48,15 @@ export async function createApp(services: Services, env: NodeJS.ProcessEnv = pro
   app.use(compression())
   app.use(notModified())
   app.use(etag({ weak: true }))
-  app.use(staticFiles(config.production, known))
+  app.use(staticFiles(config.production, definitions))
   app.use(streams())
   const explain = features.find((feature) => feature.explain)?.explain
   app.use(sessions({ ...config.session, engine, accounts, observe, explain }))
   app.use(errorPages(log, 'inside the session'))
   app.use(crossOriginProtection(new Set(config.publicOrigin === undefined ? [] : [config.publicOrigin])))
   const routes = [home(services), ...features.map((feature) => feature.routes)]
-  app.use(knownPaths(routes))
+  app.use(allowedMethods(routes))
   app.use(requestBody())
-  for (const one of routes) app.use(one)
+  for (const middleware of routes) app.use(middleware)
   return app
 }

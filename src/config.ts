@@ -1,7 +1,7 @@
 import { cookieVariables, databaseVariables, lifeVariables, serverVariables } from './base-settings.ts'
 import { MIN_SECRET_BYTES, type Secrets } from './session/codec/secrets.ts'
 import { ConfigError, readValues, type Values, type Variables } from './settings.ts'
-import { cacheUrlOf, homeVariables, partVariables, readHomes } from './storage/homes.ts'
+import { cacheUrlOf, partVariables, readStorage, storageVariables } from './storage/settings.ts'
 
 /**
  * Every environment variable in groups, with its type, default and meaning. Nothing else in the project reads the
@@ -10,7 +10,7 @@ import { cacheUrlOf, homeVariables, partVariables, readHomes } from './storage/h
 export const variableGroups: readonly Variables[] = [
   serverVariables,
   databaseVariables,
-  homeVariables,
+  storageVariables,
   partVariables,
   cookieVariables,
   lifeVariables,
@@ -19,7 +19,7 @@ export const variableGroups: readonly Variables[] = [
 const variables = {
   ...serverVariables,
   ...databaseVariables,
-  ...homeVariables,
+  ...storageVariables,
   ...cookieVariables,
   ...lifeVariables,
 }
@@ -27,8 +27,8 @@ const variables = {
 /** The settings of this process, validated. Ages are seconds. */
 export type Config = ReturnType<typeof readConfig>
 
-/** Where sessions live: the engine, how they are written, and the table if they are in a database. */
-export interface SessionHome {
+/** Where sessions are stored: the engine, the format, and the table if the engine uses the database. */
+export interface StorageConfig {
   readonly engine: string
   readonly format: string
   readonly table: string
@@ -46,12 +46,12 @@ const EXAMPLE_SECRETS = ['change-me', 'changeme', 'secret', 'example', 'insecure
  */
 export function readConfig(env: NodeJS.ProcessEnv) {
   const base = readValues(variables, env)
-  /** The settings of parts, for {@link Settings.of}. */
+  /** The settings of engines, caches and formats, for {@link Settings.of}. */
   const values: Readonly<Record<string, unknown>> = readValues(partVariables, env)
   const production = base.NODE_ENV === 'production'
   const secrets = checkedSecrets([base.SECRET_KEY, ...base.SECRET_KEY_FALLBACKS], production)
   const cacheUrl = cacheUrlOf(values)
-  const { to, migratingFrom } = readHomes(base, { production, cacheUrl, values })
+  const { current, migratingFrom } = readStorage(base, { production, cacheUrl, values })
   return {
     mode: base.NODE_ENV,
     production,
@@ -65,7 +65,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     databaseUrl: base.DATABASE_URL,
     cacheUrl,
     values,
-    session: { ...to, migratingFrom, ...sessionSettings(base, production) },
+    session: { ...current, migratingFrom, ...sessionSettings(base, production) },
   }
 }
 
@@ -110,11 +110,11 @@ function checkedSecrets([primary, ...fallbacks]: readonly (string | undefined)[]
   const secrets: Secrets = [primary, ...fallbacks.filter((secret) => secret !== undefined)]
   for (const [index, secret] of secrets.entries()) {
     const name = index === 0 ? 'SECRET_KEY' : 'SECRET_KEY_FALLBACKS'
-    // The first one the codecs would refuse in every mode.
+    // Outside production only the primary is checked: the codecs refuse a short one in every mode.
     if ((production || index === 0) && Buffer.byteLength(secret) < MIN_SECRET_BYTES)
       throw new ConfigError(`${name} is too short: use at least ${MIN_SECRET_BYTES} random bytes.`)
     if (production && looksLikeExample(secret))
-      throw new ConfigError(`${name} is an example: use at least 32 random bytes of your own.`)
+      throw new ConfigError(`${name} is an example: use at least 32 random bytes.`)
   }
   return secrets
 }

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 
+export const DEFAULT_DATABASE_URL = 'sqlite:./data/app.sqlite3'
+
 /** `sqlite:./path`, `sqlite::memory:`, `postgres://…` or `mysql://…` */
 export const databaseAddress = z
   .string()

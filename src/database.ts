@@ -7,11 +7,11 @@ import { projectRoot } from './paths.ts'
 import { makePrivateDatabase, makePrivateFolder } from './private-files.ts'
 import { ConfigError } from './settings.ts'
 
-const ACQUIRE_TIMEOUT = 5000
-const STATEMENT_TIMEOUT = 10_000
+const ACQUIRE_TIMEOUT_MS = 5000
+const STATEMENT_TIMEOUT_MS = 10_000
 const POOL = { min: 0, max: 10 }
 
-// Whatever fails is thrown as well, and told by the application's own log, which keeps secrets out.
+// Knex would print errors with their values. They are thrown as well, and the application's log leaves secrets out.
 const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
 
 /**
@@ -22,7 +22,7 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
  */
 export function openDatabase(url: string): Knex {
   const knex = connect(databaseConfig(url))
-  // The text with its placeholders: the driver's own property may have the values in it.
+  // The text with placeholders: the driver's property may contain the values.
   knex.on('query-error', (error: Error, { sql }: { sql: string }) => void Object.assign(error, { statement: sql }))
   return knex
 }
@@ -31,26 +31,26 @@ function connect(config: Knex.Config & { client: string }): Knex {
   try {
     return createKnex(config)
   } catch (error) {
-    // Knex has caught what require threw, and says it in several lines.
+    // Knex turns the error of require into several lines.
     if (!(error instanceof Error && error.message.includes('npm install'))) throw error
     throw new ConfigError(`The database needs the package ${config.client}: run "npm install ${config.client}".`)
   }
 }
 
-/** The same, as Knex's own command line wants it. */
+/** The configuration of Knex for this database. */
 export function databaseConfig(url: string): Knex.Config & { client: string } {
   const common = {
-    acquireConnectionTimeout: ACQUIRE_TIMEOUT,
+    acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
     migrations: { migrationSource },
     log: SILENT,
-    // Otherwise the message of an error repeats every value of the statement: hashes, addresses, carts.
+    // Otherwise error messages contain every value of the statement: hashes, addresses, carts.
     compileSqlOnError: false,
   }
   const path = sqlitePath(url)
-  // Knex loads the package of the client that it is given, and of no other.
+  // Knex only loads the package of this client.
   if (path !== undefined) return { ...common, ...sqlite(path) }
   if (url.startsWith('mysql:')) {
-    // Dates are UTC on both sides; never the zone of whoever runs the server.
+    // Dates are UTC on both sides, whatever the time zone of the server.
     return {
       ...common,
       client: 'mysql2',
@@ -58,7 +58,7 @@ export function databaseConfig(url: string): Knex.Config & { client: string } {
       pool: POOL,
     }
   }
-  const limits = { query_timeout: STATEMENT_TIMEOUT, statement_timeout: STATEMENT_TIMEOUT }
+  const limits = { query_timeout: STATEMENT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS }
   return { ...common, client: 'pg', connection: { connectionString: url, ...limits }, pool: POOL }
 }
 
@@ -72,7 +72,7 @@ function sqlite(path: string): Knex.Config & { client: string } {
     client: 'sqlite3',
     connection: { filename },
     useNullAsDefault: true,
-    // One connection: SQLite has one writer anyway, and so nobody in this process ever finds the file locked.
+    // One connection: SQLite has one writer anyway, and so this process never locks itself out.
     pool: {
       min: 1,
       max: 1,
@@ -94,8 +94,8 @@ interface SqliteConnection {
 }
 
 /**
- * A COMMIT that meets a lock leaves its transaction open. Knex would give the connection back all the same, and
- * whatever anybody writes on it would be part of a transaction that nobody ends.
+ * A COMMIT that fails on a lock leaves its transaction open. Knex would return the connection to the pool all the same,
+ * and later writes would be part of a transaction that never ends.
  */
 function rollBackFailedCommits(connection: SqliteConnection): void {
   const all = connection.all.bind(connection)
@@ -117,12 +117,12 @@ function requireWritable(folder: string): void {
   }
 }
 
-// Beside src/, wherever the code runs: in the sources, in dist/ and compiled for the tests.
+// Beside src/, in the sources and in dist/ alike.
 const migrationsFolder = join(import.meta.dirname, '../migrations')
 
 /**
- * Migrations of all owners' folders in the order of their numbers. Their names have neither folder nor extension: a
- * database stays migrated when a file changes its owner, and in development and production alike.
+ * Migrations of all folders, ordered by number. Names have neither folder nor extension, so that a database stays
+ * migrated when a file moves to another folder, and in development and production alike.
  */
 const migrationSource: Knex.MigrationSource<string> = {
   async getMigrations() {
@@ -140,7 +140,7 @@ function migrationName(file: string): string {
   return basename(file, extname(file))
 }
 
-/** Brings the database to the newest shape; answers the names of the migrations that ran. */
+/** Runs the pending migrations, and returns their names. */
 export async function migrate(knex: Knex): Promise<string[]> {
   const [, names]: [number, string[]] = await knex.migrate.latest({ migrationSource })
   return names

@@ -1,16 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
+import { projectRoot } from './paths.ts'
 import { makePrivateFile, makePrivateFolder } from './private-files.ts'
 import { ConfigError } from './settings.ts'
 
+/** The file of the development secret; only its owner can read it. */
+export const developmentSecretFile = join(projectRoot, 'data', 'secret-key')
+
 /**
- * The SECRET_KEY of a development machine: made once, kept in a file that only its owner can read, so that restarts
- * sign nobody out.
+ * The SECRET_KEY of a development machine, generated once, so that a restart signs nobody out.
  *
  * @throws ConfigError when the folder is not writable
  */
-export function developmentSecret(file: string): string {
+export function developmentSecret(file = developmentSecretFile): string {
   try {
     makePrivateFolder(dirname(file))
     makePrivateFile(file)

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url'
 /** The folder of this code: `src/`, or `dist/src/` once it is built. */
 export const codeFolder = dirname(fileURLToPath(import.meta.url))
 
-/** The project's folder, from the sources and from `dist/` alike. */
+/** The project's folder, for the sources and for `dist/`. */
 export const projectRoot = nearestPackage(codeFolder)
 
-/** The extension of modules that are found by their path. */
+/** The extension of modules that are imported by path: `.ts` or `.js`. */
 export const codeExtension = extname(import.meta.url)
 
 function nearestPackage(folder: string): string {
@@ -18,7 +18,7 @@ function nearestPackage(folder: string): string {
   return nearestPackage(parent)
 }
 
-/** Where everything lies that a feature has beside its code: styles, messages, seed. */
+/** The folder of a feature: code, styles, translations, seed. */
 export function featureFolder(name: string): string {
   return join(codeFolder, 'features', name)
 }

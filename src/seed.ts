@@ -7,25 +7,25 @@ import { loadFeatures } from './features/index.ts'
 import { hashPassword } from './passwords.ts'
 import { codeExtension, featureFolder } from './paths.ts'
 
-/** The default export of a feature's `seed.ts`: says what it has made, or nothing where there was nothing to do. */
+/** The default export of a feature's `seed.ts`: returns what it created, such as `72 products`; undefined for nothing. */
 export type Seed = (knex: Knex) => Promise<string | undefined>
 
 /**
  * Runs every feature's seed and, if asked to, creates the demo users that are missing. Running it again changes nothing.
  *
- * @returns a few words for each thing that was made
+ * @returns what was created, such as `72 products`
  */
 export async function seed(knex: Knex, options: { demoUsers: boolean }): Promise<string[]> {
-  const made: string[] = []
+  const created: string[] = []
   for (const { name } of await loadFeatures()) {
     const file = join(featureFolder(name), `seed${codeExtension}`)
     if (!existsSync(file)) continue
     const module: { readonly default: Seed } = await import(pathToFileURL(file).href)
-    const words = await module.default(knex)
-    if (words !== undefined) made.push(words)
+    const summary = await module.default(knex)
+    if (summary !== undefined) created.push(summary)
   }
   const users = options.demoUsers ? await seedUsers(knex) : 0
-  return users > 0 ? [...made, `${users} demo users`] : made
+  return users > 0 ? [...created, `${users} demo users`] : created
 }
 
 async function seedUsers(knex: Knex): Promise<number> {

@@ -1,43 +1,41 @@
 import { createServer } from 'node:http'
-import { join } from 'node:path'
 import { createApp } from './app.ts'
 import { startCleanup } from './cleanup.ts'
 import { readConfig } from './config.ts'
 import { DELETE_DEMO_USERS, openDemoAccounts } from './demo-users.ts'
 import { developmentSecret } from './development-secret.ts'
-import { errorSentence, loggedError } from './log-error.ts'
-import { projectRoot } from './paths.ts'
+import { errorLine, loggedError } from './log-error.ts'
 import { openServices, type Services } from './services.ts'
 import { ConfigError } from './settings.ts'
 import { SITE_NAME } from './web/site.ts'
 
-const PATIENCE = 10_000
-const LAST_WORDS = 5000
-const UNCLEAR: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is taken by another program: stop that, or set PORT to another one',
-  EACCES: 'may not be used by this user: set PORT to one above 1023',
-  EADDRNOTAVAIL: 'is not an address of this machine: set HOST to one that is',
+const REQUESTS_TIMEOUT_MS = 10_000
+const FLUSH_TIMEOUT_MS = 5000
+const LISTEN_ERRORS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is used by another program: stop it, or set another PORT',
+  EACCES: 'may not be used by this user: set PORT to a number above 1023',
+  EADDRNOTAVAIL: 'is not an address of this machine: change HOST',
 }
 
 try {
   await start()
 } catch (error) {
-  // What the person who starts it can mend is one sentence; anything else is a bug and shows its stack.
-  console.error(error instanceof ConfigError ? error.message : `${errorSentence(error)}\n${loggedError(error).stack}`)
+  // A mistake in the settings is one sentence; anything else is a bug and shows its stack.
+  console.error(error instanceof ConfigError ? error.message : `${errorLine(error)}\n${loggedError(error).stack}`)
   process.exit(1)
 }
 
 async function start(): Promise<void> {
   if (process.env['NODE_ENV'] === 'development') {
-    process.env['SECRET_KEY'] ||= developmentSecret(join(projectRoot, 'data', 'secret-key'))
+    process.env['SECRET_KEY'] ||= developmentSecret()
   }
   const services = await openServices(readConfig(process.env))
-  // Node itself would print every property of the error, and so what a driver put there.
+  // Node would print every property of the error, with the values that a driver put there.
   process.on('uncaughtException', (error) => {
-    services.log.fatal({ err: error }, 'stopped by an error that nobody handled')
+    services.log.fatal({ err: error }, 'stopped by an uncaught exception')
     process.exit(1)
   })
-  // Work that a handler left running has failed: its visitor has been answered, and the others are none of its business.
+  // Background work of a handler failed: its response has been sent, and other requests are not affected.
   process.on('unhandledRejection', (error) => {
     services.log.error({ err: error }, 'background work failed')
   })
@@ -46,20 +44,17 @@ async function start(): Promise<void> {
   await listen(services)
 }
 
-/** @throws ConfigError where an account accepts a password that everybody can read */
+/** @throws ConfigError if an account accepts a published password */
 async function refuseDemoPasswords({ knex, log }: Services): Promise<void> {
   const open = await openDemoAccounts(knex).catch((error: unknown) => {
-    // Where sessions are elsewhere the database may be out at the start, which is no reason not to serve.
-    log.warn(
-      { err: error },
-      'the table of users cannot be read, so nobody knows whether an account has a demo password',
-    )
+    // With sessions stored elsewhere the application can serve while this database is down.
+    log.warn({ err: error }, 'the users table cannot be read: accounts were not checked for demo passwords')
     return []
   })
   if (open.length === 0) return
   throw new ConfigError(
     `Anybody can sign in as ${open.map(({ username }) => username).join(' and ')} with a published demo password: ` +
-      `delete every such account with "${DELETE_DEMO_USERS}", or change its password on /account/password under "npm run dev".`,
+      `delete these accounts with "${DELETE_DEMO_USERS}", or change their passwords on /account/password under "npm run dev".`,
   )
 }
 
@@ -67,12 +62,12 @@ async function listen(services: Services): Promise<void> {
   const { host, port, requestTimeout } = services.config
   const server = createServer((await createApp(services)).callback())
   server.requestTimeout = requestTimeout * 1000
-  // Longer than the usual proxy's idle time, so that it never writes into a connection we have just closed.
+  // Longer than the idle timeout of common proxies, so that they never write into a connection that was just closed.
   server.keepAliveTimeout = 65_000
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => {
-      const clear = UNCLEAR[error.code ?? '']
-      reject(clear === undefined ? error : new ConfigError(`${host}:${port} ${clear}.`))
+      const reason = LISTEN_ERRORS[error.code ?? '']
+      reject(reason === undefined ? error : new ConfigError(`${host}:${port} ${reason}.`))
     })
     server.listen(port, host, resolve)
   })
@@ -86,33 +81,33 @@ async function listen(services: Services): Promise<void> {
     let code = 0
     setTimeout(() => {
       code = 1
-      // What waits to be written is written all the same, once nobody adds to it.
+      // No request can add to the pending writes any more: write them all the same.
       server.closeAllConnections()
-      setTimeout(() => process.exit(code), LAST_WORDS).unref()
-    }, PATIENCE).unref()
+      setTimeout(() => process.exit(code), FLUSH_TIMEOUT_MS).unref()
+    }, REQUESTS_TIMEOUT_MS).unref()
     const cleanedUp = cleanup.stop()
     server.close(async () => {
       await cleanedUp
       await services.close().catch((error: unknown) => {
         code = 1
-        services.log.error({ err: error }, 'not everything could be put in order')
+        services.log.error({ err: error }, 'closing the services failed: pending writes may be lost')
       })
       process.exit(code)
     })
-    // On Node 20 close() waits for idle keep-alive connections, which nobody else will close.
+    // On Node 20 close() waits for idle keep-alive connections.
     server.closeIdleConnections()
     setInterval(() => server.closeIdleConnections(), 100).unref()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
 
-  // Last, because whoever waits for this line may send a signal at once.
+  // Last: a program that waits for this line may send a signal at once.
   const address = server.address()
   const listening = typeof address === 'object' && address !== null ? address.port : port
   console.log(`${SITE_NAME} is on http://${host}:${listening}`)
-  // Beside the first requests, not before them: an empty cache is slower, and not wrong.
+  // Not awaited: an empty cache is only slower.
   services.warmAtStart?.().then(
-    (copies) => services.log.info({ copies }, 'the cache is warm'),
-    (error: unknown) => services.log.warn({ err: error }, 'the cache could not be warmed'),
+    (copies) => services.log.info({ copies }, 'cache warmed'),
+    (error: unknown) => services.log.warn({ err: error }, 'warming the cache failed'),
   )
 }

@@ -10,22 +10,22 @@ import { openEngine } from './storage/open.ts'
 import type { OpenedEngine } from './storage/part.ts'
 import { Users } from './users.ts'
 
-/** What the application runs on; opened once, handed to every feature. */
+/** What features and middleware use; opened once. */
 export interface Services extends OpenedEngine {
   readonly config: Config
   readonly log: Logger
   readonly knex: Knex
-  /** For sessions: the same unless SESSION_DATABASE_URL says otherwise, but on SQLite a connection apart. */
+  /** The database of sessions: `knex` itself, unless SESSION_DATABASE_URL is set or the database is an SQLite file. */
   readonly sessionKnex: Knex
   readonly users: Users
-  /** What sessions keep for the accounts of their users. */
+  /** The account data of users, for the session engine. */
   readonly accounts: Accounts
   observe(event: SessionEvent): void
-  /** Has every event from now on told to `observer` as well. */
-  watch(observer: Observer): void
+  /** Calls `observer` with every event from now on. */
+  addObserver(observer: Observer): void
 }
 
-/** Opens what the settings name. Nothing is listened to yet, and nothing is migrated. */
+/** Opens the services of these settings. Does not listen, and does not migrate. */
 export async function openServices(config: Config): Promise<Services> {
   const log = openLog(config)
   const observers: Observer[] = [(event) => logEvent(log, event)]
@@ -35,10 +35,10 @@ export async function openServices(config: Config): Promise<Services> {
   const knex = openDatabase(config.databaseUrl)
   const { databaseUrl } = config.session
   const same = databaseUrl === config.databaseUrl
-  // A SQLite file has one connection in each pool: with one pool for both, a session that is opened within a transaction
-  // would wait for the end of that very transaction.
+  // A pool on an SQLite file has one connection: with one pool for both, opening a session inside a transaction would
+  // wait for that transaction.
   const sessionKnex = same && !isSqliteFile(databaseUrl) ? knex : openDatabase(databaseUrl)
-  const warn = (sentence: string) => log.warn(sentence)
+  const warn = (message: string) => log.warn(message)
   const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, observe, warn })
   const users = new Users(knex, config.secrets)
   return {
@@ -50,7 +50,7 @@ export async function openServices(config: Config): Promise<Services> {
     users,
     accounts: new Accounts(users, config.requestTimeout),
     observe,
-    watch: (observer) => void observers.push(observer),
+    addObserver: (observer) => void observers.push(observer),
     async close() {
       try {
         await opened.close()
@@ -67,8 +67,8 @@ function isSqliteFile(url: string): boolean {
   return path !== undefined && path !== ':memory:'
 }
 
-// Part of every day, or told of by cache-down already: these are for counting.
-const COUNTED: ReadonlySet<SessionEvent['type']> = new Set([
+// Too frequent to log, or covered by cache-down: these are only counted.
+const NOT_LOGGED: ReadonlySet<SessionEvent['type']> = new Set([
   'operation',
   'size',
   'replayed',
@@ -79,7 +79,7 @@ const COUNTED: ReadonlySet<SessionEvent['type']> = new Set([
 ])
 
 function logEvent(log: Logger, event: SessionEvent): void {
-  if (COUNTED.has(event.type)) return
+  if (NOT_LOGGED.has(event.type)) return
   if (event.type === 'security' && event.kind === 'unknown-key') log.debug({ session: event }, 'session: unknown key')
   else if (event.type === 'conflict') log.debug({ session: event }, 'session: conflict, replayed')
   else if (event.type === 'account-unreadable')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 
-/** A setting that cannot be; its message is one sentence for the person who set it. */
+/** A setting is missing or invalid; the message is one sentence for the operator. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
@@ -8,26 +8,26 @@ export class ConfigError extends Error {
 /** One environment variable. */
 export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly schema: Schema
-  /** What it is for and what it may be, for `.env.example`; may have several lines. */
+  /** Its meaning and its values, for `.env.example`; may have several lines. */
   readonly help: string
-  /** What `.env.example` sets it to where that is not the default. */
+  /** The value in `.env.example`, if it is not the default. */
   readonly example?: string
 }
 
 /** Environment variables by name. */
 export type Variables = Readonly<Record<string, Setting>>
 
-/** What the variables are once they are read. */
+/** The values of variables, parsed. */
 export type Values<V extends Variables> = { readonly [Name in keyof V]: z.output<V[Name]['schema']> }
 
 /** Variables that belong together. */
 export interface Settings<V extends Variables = Variables> {
   readonly variables: V
-  /** What they are in this configuration, which must have been read with them. */
+  /** Their values in this configuration, which must have been read with them. */
   of(config: { readonly values: Readonly<Record<string, unknown>> }): Values<V>
 }
 
-/** What {@link Settings} are once they are read. */
+/** The values of {@link Settings}, parsed. */
 export type ValuesOf<S extends Settings> = Values<S['variables']>
 
 /** Describes an environment variable. */
@@ -35,11 +35,11 @@ export function setting<Schema extends z.ZodType>(schema: Schema, help: string, 
   return { schema, help, ...(example === undefined ? {} : { example }) }
 }
 
-/** Puts variables together, so that whoever needs them reads them with their types. */
+/** Groups variables, so that their values can be read with their types. */
 export function defineSettings<V extends Variables>(variables: V): Settings<V> {
   return {
     variables,
-    // Whatever is in there under these names came out of these very schemas.
+    // The values under these names were parsed by these schemas.
     of: ({ values }) => values as Values<V>,
   }
 }
@@ -47,12 +47,12 @@ export function defineSettings<V extends Variables>(variables: V): Settings<V> {
 /**
  * Reads and checks these variables.
  *
- * @throws ConfigError naming the first one that is wrong, and what it should be
+ * @throws ConfigError with the name of the first invalid one, and what it should be
  */
 export function readValues<V extends Variables>(variables: V, env: NodeJS.ProcessEnv): Values<V> {
   const shape = Object.fromEntries(Object.entries(variables).map(([name, { schema }]) => [name, schema]))
   const parsed = z.object(shape).safeParse(env)
-  // Also those that are not set: what reads them need not know whether they were empty or absent.
+  // Unset ones too, as undefined: readers need not tell empty from absent.
   if (parsed.success) {
     return Object.fromEntries(Object.keys(variables).map((name) => [name, parsed.data[name]])) as Values<V>
   }
@@ -60,7 +60,7 @@ export function readValues<V extends Variables>(variables: V, env: NodeJS.Proces
   throw new ConfigError(`${String(issue?.path[0])} is wrong: ${issue?.message}.`)
 }
 
-/** Makes an empty variable one that is not set. */
+/** Treats an empty variable as unset. */
 export function unlessEmpty<Schema extends z.ZodType>(schema: Schema) {
   return z.preprocess((value) => (value === '' ? undefined : value), schema)
 }

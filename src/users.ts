@@ -28,13 +28,13 @@ export interface User {
   readonly isStaff: boolean
   /** Chosen at registration; null for none. */
   readonly language: string | null
-  /** What the account keeps of its sessions. */
+  /** Session data that is stored with the account. */
   readonly account: Account
-  /** Milliseconds since 1970; 0 where it was never changed. */
+  /** Milliseconds since 1970; 0 if it was never changed. */
   readonly passwordChangedAt: number
 }
 
-/** What it takes to open one. The password is hashed already: it never travels further than the form. */
+/** An account to create. The password is hashed as soon as the form is read. */
 export interface NewUser {
   readonly username: string
   readonly email: string
@@ -46,12 +46,12 @@ export interface NewUser {
   readonly address?: { line1: string; line2?: string; city: string; postcode: string; country: string }
 }
 
-/** The username is in use. */
+/** The username is taken. */
 export class UsernameTakenError extends Error {
   override readonly name = 'UsernameTakenError'
 }
 
-/** Accounts in the database. Usernames are unique whatever their case. */
+/** Accounts in the database. Usernames are unique regardless of case. */
 export class Users {
   readonly #knex: Knex
   readonly #secrets: readonly [string, ...string[]]
@@ -70,7 +70,7 @@ export class Users {
     return await this.#one({ username_key: usernameKey(username) })
   }
 
-  /** Whether the name is in use, by a disabled account too. */
+  /** Returns whether an account has this name; disabled ones count. */
   async isTaken(username: string): Promise<boolean> {
     return (
       (await this.#knex('users')
@@ -79,7 +79,7 @@ export class Users {
     )
   }
 
-  /** @throws UsernameTakenError; the database decides, so that of two at once only one succeeds. */
+  /** @throws UsernameTakenError; the database decides, so that of two concurrent calls only one succeeds */
   async create(user: NewUser): Promise<User> {
     const { address } = user
     const values = {
@@ -98,7 +98,7 @@ export class Users {
       newsletter: user.newsletter ?? false,
       created_at: Date.now(),
     }
-    // Not `onConflict().ignore()`, by which MariaDB would pass over every other error, too.
+    // Not `onConflict().ignore()`, which on MariaDB ignores every other error, too.
     const duplicate = await this.#knex('users')
       .insert(values)
       .then(
@@ -106,16 +106,16 @@ export class Users {
         (error: unknown) => (isDuplicate(error) ? error : Promise.reject(error)),
       )
     const created = await this.byUsername(user.username)
-    // Of something else that an application wants to be unique.
+    // Another unique column, which an application may add.
     if (duplicate !== undefined && created === undefined && !(await this.isTaken(user.username))) throw duplicate
-    // A row with another hash is somebody else's; with this very hash it is this registration, sent twice.
+    // The same hash means that this registration was sent twice; another one belongs to somebody else.
     if (created?.passwordHash !== user.passwordHash) throw new UsernameTakenError(user.username)
     return created
   }
 
   /**
-   * Gives a user another password; undefined where the password is not that of `user` any more, or the account is gone. Its
-   * version rises, so that whoever has read it before proves the new password before changing what it keeps.
+   * Changes the password; undefined if it is no longer that of `user`, or the account is gone. The account version rises,
+   * so that requests which read the old one cannot change account data without the new password.
    */
   async changePassword(user: User, password: string): Promise<User | undefined> {
     const changed = await this.#enabled()
@@ -125,7 +125,7 @@ export class Users {
     return changed === 0 ? undefined : await this.byId(user.id)
   }
 
-  /** Makes an account staff or an ordinary one; returns false where no enabled account has the name. */
+  /** Makes an account staff or an ordinary one; returns false if no enabled account has the name. */
   async setStaff(username: string, isStaff: boolean): Promise<boolean> {
     const changed = await this.#enabled()
       .where({ username_key: usernameKey(username) })
@@ -134,7 +134,7 @@ export class Users {
   }
 
   /**
-   * Replaces what an account keeps; returns false where it has another version by now, or is gone.
+   * Replaces the account data; returns false if the account has another version by now, or is gone.
    *
    * @param knex a transaction, to save something else with it
    */
@@ -145,17 +145,17 @@ export class Users {
     return changed > 0
   }
 
-  /** Kept in the session, so that a new password ends every session of the old one, on every engine (Django does the same). */
+  /** Stored in the session, so that a new password ends all sessions of the old one, on every engine (as in Django). */
   authHash(user: User): string {
     return authHash(user, this.#secrets[0])
   }
 
-  /** Whether a session's hash is of the current password, under any current secret. */
+  /** Returns whether the hash in a session is that of the current password, with any of the secrets. */
   authHashMatches(user: User, candidate: unknown): boolean {
     return this.#secrets.some((secret) => isHash(candidate, authHash(user, secret)))
   }
 
-  /** Whether it is so under the newest secret, so that the others may go. */
+  /** Returns whether the hash was made with the newest secret, so that the others can be removed. */
   isNewestAuthHash(user: User, candidate: unknown): boolean {
     return isHash(candidate, this.authHash(user))
   }
@@ -182,7 +182,7 @@ export class Users {
   }
 }
 
-/** Damaged text must keep nobody from signing in, and must not be taken for an account that keeps nothing. */
+/** Damaged data must not prevent the sign-in, and must not count as empty. */
 function dataOf(text: string | null): Pick<Account, 'data' | 'unreadable'> {
   try {
     return { data: asData(JSON.parse(text ?? '{}')) }
@@ -191,7 +191,8 @@ function dataOf(text: string | null): Pick<Account, 'data' | 'unreadable'> {
   }
 }
 
-function usernameKey(username: string): string {
+/** The same for every spelling of a username. */
+export function usernameKey(username: string): string {
   return username.normalize('NFKC').toLowerCase()
 }
 

@@ -1,4 +1,5 @@
 import { findProgram, freePort, startServer, stopServer, whenListening } from '../scripts/test-services/processes.mjs'
+import memcached from '../src/storage/caches/memcached.ts'
 import { outageSuite } from './support/outages.ts'
 import { serviceUrl } from './support/services.ts'
 
@@ -6,7 +7,7 @@ const program = serviceUrl('memcached') === undefined ? undefined : findProgram(
 
 if (program !== undefined) {
   outageSuite({
-    name: 'memcached',
+    name: memcached.name,
     async start(t, wanted) {
       const port = wanted ?? (await freePort())
       const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : []

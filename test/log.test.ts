@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import test from 'ava'
 import { z } from 'zod'
 import { openLog } from '../src/log.ts'
-import { errorSentence } from '../src/log-error.ts'
+import { errorLine } from '../src/log-error.ts'
 import { StoreUnavailableError } from '../src/session/core/errors.ts'
 import { TEST_SECRET } from './support/app.ts'
 import { migratedSqlite } from './support/databases.ts'
@@ -92,7 +92,7 @@ for (const [name, make] of Object.entries(UNSAFE)) {
       ...(error instanceof Error
         ? [written((log) => log.error(error)), written((log) => log.error(error, 'failed'))]
         : []),
-      errorSentence(error),
+      errorLine(error),
     ]
     for (const text of calls) t.false(text.includes(SECRET), text)
     for (const text of calls.slice(0, -1)) t.regex(text, /"type":"\w+".*"msg":"failed"/)
@@ -120,7 +120,7 @@ test('what is left says what happened, and where', (t) => {
     /^Error: The order was not written\n {4}at .*log\.test\.ts:\d+/,
   )
   t.is(log(thrown(() => process.chdir('/nowhere/x'))).code, 'ENOENT')
-  t.is(errorSentence(duplicate()), "for key 'users.one_address' (ER_DUP_ENTRY; insert into users values (?))")
+  t.is(errorLine(duplicate()), "for key 'users.one_address' (ER_DUP_ENTRY; insert into users values (?))")
 })
 
 test('an error that nobody handles is one line of the log; only one outside a promise ends the process', async (t) => {

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 
-/** Prices are integers in the currency's minor unit: money is never a float. */
+/** Prices are integers in minor units, never floats. */
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('products', (table) => {
     table.increments('id')

@@ -4,7 +4,7 @@ export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('orders', (table) => {
     table.increments('id')
     table.integer('user_id').unsigned().notNullable().references('users.id').onDelete('CASCADE').index('orders_user')
-    // One cart, one order: the second of two check-outs at once runs into this.
+    // One order per cart, also for concurrent checkouts.
     table.string('checkout_token', 64).notNullable().unique({ indexName: 'orders_checkout_token' })
     table.integer('total').notNullable()
     table.bigInteger('created_at').notNullable()

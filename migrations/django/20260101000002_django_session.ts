@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 
-/** Django's session table, for SESSION_FORMAT=django; a Django application may have made it already. */
+/** Django's session table, for SESSION_FORMAT=django; a Django application may have created it already. */
 export async function up(knex: Knex): Promise<void> {
   if (await knex.schema.hasTable('django_session')) return
   await knex.schema.createTable('django_session', (table) => {
@@ -11,5 +11,5 @@ export async function up(knex: Knex): Promise<void> {
 }
 
 export async function down(): Promise<void> {
-  // It may be Django's, with live sessions in it: whoever owns it drops it.
+  // Not dropped: a Django application may use it.
 }

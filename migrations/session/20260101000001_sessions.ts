@@ -1,12 +1,12 @@
 import type { Knex } from 'knex'
 
-/** The columns of a session: what the engine needs, and what its owner wants to see. Times are milliseconds since 1970. */
+/** Sessions: what the engine needs, and metadata for lists. Times are milliseconds since 1970. */
 export async function up(knex: Knex): Promise<void> {
   const mysql = knex.client.driverName === 'mysql2'
   await knex.schema.createTable('sessions', (table) => {
     if (mysql) table.charset('utf8mb4')
     const key = table.string('session_key', 64).notNullable().primary()
-    // MySQL compares without regard to case unless told otherwise, and keys are all about case.
+    // MySQL ignores case by default, but keys are case-sensitive.
     if (mysql) key.collate('utf8mb4_bin')
     table.text('data', 'mediumtext').notNullable()
     table.integer('version').notNullable()

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 
-/** Who is at work on what only one process should do at a time, and when it was last done. Times are milliseconds since 1970. */
+/** Leases for work that one process does at a time, and when it was last finished. Times are milliseconds since 1970. */
 export async function up(knex: Knex): Promise<void> {
   const mysql = knex.client.driverName === 'mysql2'
   await knex.schema.createTable('session_leases', (table) => {

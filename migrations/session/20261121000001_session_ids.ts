@@ -1,15 +1,15 @@
 import type { Knex } from 'knex'
 
 /**
- * A session's public id, and what an ended sign-in was followed by. Null in the rows of processes that do not know these
- * columns yet: they go on working beside those that do.
+ * The public id of a session, and the successor of an ended sign-in. Null in rows of processes of an older version, which
+ * keep working during a deployment.
  */
 export async function up(knex: Knex): Promise<void> {
   const mysql = knex.client.driverName === 'mysql2'
   for (const [name, column] of COLUMNS) {
     await knex.schema.alterTable(name, (table) => {
       const added = table.string(column, 64)
-      // base64url, where case is all.
+      // base64url is case-sensitive.
       if (mysql) added.collate('utf8mb4_bin')
     })
   }

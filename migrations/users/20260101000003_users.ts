@@ -4,7 +4,7 @@ export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('users', (table) => {
     table.increments('id')
     table.string('username', 150).notNullable()
-    // Lower case and normalised: the database, not the application, decides which of two at once is first.
+    // Lower case and normalized; unique, so that of two concurrent registrations one fails.
     table.string('username_key', 150).notNullable().unique({ indexName: 'users_username_key' })
     table.string('email', 254).notNullable()
     table.string('full_name', 150).notNullable()

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 
-/** What an account keeps of its session between sign-out and the next sign-in. */
+/** Session data of an account between sign-out and the next sign-in. */
 export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable('saved_slices', (table) => {
     table.integer('user_id').unsigned().notNullable().references('users.id').onDelete('CASCADE')

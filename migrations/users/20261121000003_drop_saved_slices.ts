@@ -1,9 +1,9 @@
 import type { Knex } from 'knex'
-import { carryOver } from './20261121000002_account_data.ts'
+import { copySavedSlices } from './20261121000002_account_data.ts'
 
-/** For when no process of the former version runs any more; what such a process has saved meanwhile is taken over first. */
+/** Run it when no process of the older version is left; what these have saved meanwhile is copied first. */
 export async function up(knex: Knex): Promise<void> {
-  await carryOver(knex)
+  await copySavedSlices(knex)
   await knex.schema.dropTable('saved_slices')
 }
 

@@ -3,11 +3,11 @@ import { caches, engines } from '../../src/storage/index.ts'
 import { type Figures, figuresOf, type Measured } from './measured.ts'
 import { table, wrapped } from './text.ts'
 
-const BESIDE = [
+const REFERENCES = [
   { candidate: 'koa', name: 'Koa without sessions' },
   { candidate: 'koa-session', name: 'koa-session, in its cookie' },
 ]
-const FEW = 3
+const MAX_FASTEST = 3
 
 interface Rated extends Choice {
   readonly figures: Figures | undefined
@@ -17,8 +17,8 @@ interface Rated extends Choice {
 export async function readChoices(): Promise<readonly Choice[]> {
   const all: Choice[] = []
   for (const { choices } of engines) {
-    const told = choices === undefined ? caches.map((cache) => cache.choices()) : [choices()]
-    for (const { default: more } of await Promise.all(told)) all.push(...more)
+    const loaded = choices === undefined ? caches.map((cache) => cache.choices()) : [choices()]
+    for (const { default: more } of await Promise.all(loaded)) all.push(...more)
   }
   return all
 }
@@ -32,39 +32,39 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
   const sections = [
     '# Choosing an engine',
     wrapped(
-      'Where sessions live is one setting. Nothing else in an application changes with it, and the two promises are the same everywhere, but for the exceptions that are written here. On every engine, two first visits at once begin two sessions, and the browser keeps the one whose answer comes last. `/engines` shows the same, and marks the engine that is running. `npm run documents` writes this from `docs/measured.json` and from what is said beside each engine in `src/storage`.',
+      'Where sessions are stored is one setting. Nothing else in an application changes with it, and the two guarantees are the same everywhere, except for the limits described here. On every engine, two first visits at once begin two sessions, and the browser keeps the one whose response arrives last; likewise a change with the cookie of a session that has ended begins a session, whose cookie may replace that of a newer sign-in. `/engines` shows this document and marks the engine that is running. `npm run documents` generates it from `docs/measured.json` and the texts beside each engine in `src/storage`.',
     ),
-    ...['## Which one', wrapped(adviceNote(measured)), advice(choices)],
-    ...['## At a glance', glance(choices)],
+    ...['## Recommendations', wrapped(adviceNote(measured)), advice(choices)],
+    ...['## Overview', overview(choices)],
     ...['## Speed', ...speed(choices, measured)],
     '## When something fails',
     wrapped(
-      'An outage never signs anybody out: who cannot be recognised for a moment gets a 503 and keeps the cookie.',
+      'An outage never signs anybody out: visitors whose session cannot be loaded get a 503 and keep their cookie.',
     ),
     table(
       ['Engine', 'Down', 'Restarted', 'Emptied'],
       choices.map(({ name, down, restarted, emptied }) => [name, down, restarted, emptied]),
     ),
-    '## Abilities',
+    '## Features',
     wrapped(
-      'Clearing removes expired sessions by `npm run sessions -- clear`, and from time to time by the application itself. In the format django, devices cannot be listed, and statistics know no ages.',
+      'Clearing deletes expired sessions, with `npm run sessions -- clear` or regularly by the application itself. In the format django, devices cannot be listed, and statistics have no ages.',
     ),
     table(
       ['Engine', 'List of devices', 'Statistics', 'Clearing', 'Warming'],
       choices.map(({ name, lists, statistics, clearing, warming }) => [name, lists, statistics, clearing, warming]),
     ),
-    '## One by one',
+    '## Each engine',
     wrapped(
-      'To change the engine later without signing anybody out, set SESSION_MOVING_FROM to the old one for a while.',
+      'To change the engine later without signing anybody out, set SESSION_MOVING_FROM to the old one while sessions migrate.',
     ),
-    ...choices.map(portrait),
+    ...choices.map(section),
   ]
   return `${sections.join('\n\n')}\n`
 }
 
 function adviceNote(measured: Measured | undefined): string {
-  if (measured === undefined) return 'Nothing has been measured yet, so these are in no order.'
-  return `In the order of what was measured, the fastest first: the share is that of bare Koa's requests per second, for reads unless changes are named. What was not measured comes last, with no figure.`
+  if (measured === undefined) return 'Nothing has been measured yet, so these are not sorted.'
+  return `Sorted by speed, the fastest first: the share is that of bare Koa's requests per second, for reads unless the row is about changes. What was not measured comes last, without a figure.`
 }
 
 function advice(choices: readonly Rated[]): string {
@@ -76,30 +76,30 @@ function advice(choices: readonly Rated[]): string {
       .map((choice) => (choice.figures === undefined ? choice.name : `${choice.name} (${percent(share(choice))})`))
       .join(', ')
   }
-  const lasting = ({ durable, bothPromises }: Choice) => durable && bothPromises
+  const lasting = ({ durable, bothGuarantees }: Choice) => durable && bothGuarantees
   const rows = [
-    ['the fastest reads', list((one) => one.measured.length > 0, 'read', FEW)],
-    ['the fastest changes', list((one) => one.measured.length > 0, 'change', FEW)],
-    ['both promises, with no exception for cookies', list((one) => one.bothPromises)],
-    ['both promises, and saves that outlast the server', list(lasting)],
-    ['both promises, saves that outlast the server, and the fastest changes', list(lasting, 'change', FEW)],
-    ['to install nothing, and to survive a restart', list((one) => one.needs.length === 0 && one.durable)],
-    ['many machines on a database server', list((one) => many(one) && !one.needs.includes('cache'))],
-    ['many machines on a cache server', list((one) => many(one) && one.needs.includes('cache'))],
-    ['users who see their devices and end them', list((one) => one.lists === 'yes')],
+    ['the fastest reads', list(({ measured }) => measured.length > 0, 'read', MAX_FASTEST)],
+    ['the fastest changes', list(({ measured }) => measured.length > 0, 'change', MAX_FASTEST)],
+    ['both guarantees, without the limits of cookies', list(({ bothGuarantees }) => bothGuarantees)],
+    ['both guarantees, and saves that survive a crash', list(lasting)],
+    ['both guarantees, saves that survive a crash, and the fastest changes', list(lasting, 'change', MAX_FASTEST)],
+    ['nothing to install, and sessions that survive a restart', list((one) => one.needs.length === 0 && one.durable)],
+    ['many machines on a database server', list((one) => runsOnManyMachines(one) && !one.needs.includes('cache'))],
+    ['many machines on a cache server', list((one) => runsOnManyMachines(one) && one.needs.includes('cache'))],
+    ['users who can list and end their sessions', list((one) => one.lists === 'yes')],
   ] as const
   return table(
-    ['You want', 'Take'],
+    ['You want', 'Use'],
     rows.filter(([, names]) => names !== ''),
   )
 }
 
-function many({ machines }: Choice): boolean {
+function runsOnManyMachines({ machines }: Choice): boolean {
   return machines === 'many machines'
 }
 
-function glance(choices: readonly Rated[]): string {
-  const titles = ['Read', 'Change', 'Sessions are in', 'For', 'Complexity', 'Memory', 'Setup', 'Upkeep']
+function overview(choices: readonly Rated[]): string {
+  const titles = ['Read', 'Change', 'Stored in', 'For', 'Complexity', 'Memory', 'Setup', 'Upkeep']
   const rows = choices.map((choice) => {
     const { name, figures, keptIn, machines, complexity, memory, setup, upkeep } = choice
     const shares = figures === undefined ? ['–', '–'] : [percent(figures.read), percent(figures.change)]
@@ -110,10 +110,10 @@ function glance(choices: readonly Rated[]): string {
 
 function speed(choices: readonly Choice[], measured: Measured | undefined): string[] {
   if (measured === undefined) {
-    return ['There are no figures yet: `npm run bench -- --json docs/measured.json` makes them.']
+    return ['There are no figures yet.']
   }
   const { date, rounds, seconds, connections, sessions, machine } = measured
-  const rows = [...choices.flatMap((choice) => choice.measured), ...BESIDE].flatMap(({ candidate, name }) => {
+  const rows = [...choices.flatMap((choice) => choice.measured), ...REFERENCES].flatMap(({ candidate, name }) => {
     const found = figuresOf(measured, candidate)
     if (found === undefined) return []
     const times = [found.p99Read, found.p99Change].map((time) => `${time.toFixed(1)} ms`)
@@ -128,18 +128,18 @@ function speed(choices: readonly Choice[], measured: Measured | undefined): stri
       'The sessions have about 300 bytes and are anonymous, and so fit in a cookie. A signed-in session in a cookie costs one more statement for each request.',
     ),
     wrapped(
-      `Measured on ${date.slice(0, 10)} by \`npm run bench\`: ${rounds} × ${seconds} s, ${connections} connections, ${sessions} sessions; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. All figures are in \`docs/measured.json\`.`,
+      `Measured on ${date.slice(0, 10)}: ${rounds} × ${seconds} s, ${connections} connections, ${sessions} sessions; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. All figures are in \`docs/measured.json\`.`,
     ),
   ]
 }
 
-function portrait({ name, bestFor, avoidWhen, exceptions, settings }: Choice): string {
+function section({ name, bestFor, avoidWhen, limits, settings }: Choice): string {
   return [
     `### ${name}`,
     wrapped(`**Best for:** ${bestFor}`),
     wrapped(`**Avoid when:** ${avoidWhen}`),
-    '**Where its promises end:**',
-    exceptions.map((exception) => `- ${wrapped(exception, '  ').trimStart()}`).join('\n'),
+    '**Limits:**',
+    limits.map((limit) => `- ${wrapped(limit, '  ').trimStart()}`).join('\n'),
     `\`\`\`sh\n${settings}\n\`\`\``,
   ].join('\n\n')
 }

@@ -21,7 +21,7 @@ const report = z.object({
   results: z.array(result),
 })
 
-/** What `npm run bench` found, as far as the document tells of it. */
+/** The results of `npm run bench` that the document uses. */
 export type Measured = z.infer<typeof report>
 
 /** One candidate. Shares are of bare Koa's requests per second; times are milliseconds. */
@@ -33,7 +33,7 @@ export interface Figures {
   readonly p99Change: number
 }
 
-/** The benchmark's report; undefined where there is none, or none that can be read. */
+/** The report of the benchmark; undefined if it is missing or invalid. */
 export function readMeasured(file = join(projectRoot, 'docs', 'measured.json')): Measured | undefined {
   try {
     return report.parse(JSON.parse(readFileSync(file, 'utf8')))
@@ -42,7 +42,7 @@ export function readMeasured(file = join(projectRoot, 'docs', 'measured.json')):
   }
 }
 
-/** The figures of a candidate; undefined where it was left out, or answered wrongly. */
+/** The figures of a candidate; undefined if it was left out, or gave wrong answers. */
 export function figuresOf(measured: Measured | undefined, candidate: string | undefined): Figures | undefined {
   const find = (kind: string) => {
     const found = measured?.results.find((one) => one.candidate === candidate && one.kind === kind)

@@ -1,17 +1,18 @@
-const WIDTH = 120
+const MAX_LINE_LENGTH = 120
 
-/** Breaks a text into lines as the other documents have them, each with what stands before it. */
-export function wrapped(text: string, before = ''): string {
+/** Wraps a text at 120 characters, with a prefix before each line. */
+export function wrapped(text: string, prefix = ''): string {
   const lines: string[] = []
   for (const word of text.split(' ')) {
     const last = lines.at(-1)
-    if (last !== undefined && last.length + 1 + word.length <= WIDTH) lines[lines.length - 1] = `${last} ${word}`
-    else lines.push(before + word)
+    if (last !== undefined && last.length + 1 + word.length <= MAX_LINE_LENGTH)
+      lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(prefix + word)
   }
   return lines.join('\n')
 }
 
-/** A table in Markdown: titles, and rows that begin with the name of what they are about. */
+/** A Markdown table; the first column is left-aligned. */
 export function table(titles: readonly string[], rows: readonly (readonly string[])[], align = '---'): string {
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
   const [, ...others] = titles

@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { noteDurations } from './test-durations.mjs'
+import { saveDurations } from './test-durations.mjs'
 
-const SLOWEST = 5
+const SLOWEST_COUNT = 5
 
-/** Runs ava, prints a line for each test file as it ends and every failure in full at the end, and returns the counts. */
+/** Runs ava, prints a line for each test file when it ends and all failures at the end, and returns the counts. */
 export async function runAva(args, env) {
   const counts = { passed: 0, failed: 0, skipped: 0 }
   const seconds = {}
@@ -24,7 +24,7 @@ export async function runAva(args, env) {
     seconds[ended.file] = ended.seconds
     console.log(lineOf(ended))
   })
-  // ava's own report is of use only where the run failed and no test did.
+  // ava's own report is only needed if the run failed without a failed test.
   let report = ''
   ava.stdout.setEncoding('utf8').on('data', (text) => {
     report += text
@@ -36,11 +36,11 @@ export async function runAva(args, env) {
     counts.failed++
     console.log(`\nFAILED: ava ended with exit code ${code}\n\n${report}`)
   }
-  noteDurations(seconds)
+  saveDurations(seconds)
   const slowest = Object.entries(seconds)
     .sort(([, one], [, other]) => other - one)
-    .slice(0, SLOWEST)
-  if (slowest.length === SLOWEST)
+    .slice(0, SLOWEST_COUNT)
+  if (slowest.length === SLOWEST_COUNT)
     console.log(`\nSlowest: ${slowest.map(([file, took]) => `${file} (${took.toFixed(1)} s)`).join(', ')}`)
   return counts
 }

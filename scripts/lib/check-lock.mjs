@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * Optional packages that the lock file names but does not hold. A release whose platform packages were not yet all
- * published makes such a lock file: it installs here, and `npm ci` fails for everybody else.
+ * Optional packages that the lock file mentions but does not contain, which happens if npm resolved a release before all
+ * its platform packages were published: it installs here, and `npm ci` fails elsewhere.
  */
 export function missingFromLock(file = 'package-lock.json') {
   const { packages } = JSON.parse(readFileSync(file, 'utf8'))

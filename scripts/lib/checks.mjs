@@ -1,22 +1,22 @@
 import { execFileSync, spawnSync } from 'node:child_process'
 
-const NODE = [20, 19]
+const MIN_NODE = [20, 19]
 
-/** Ends the process with one sentence. */
-export function fail(sentence) {
-  console.error(sentence)
+/** Exits with a message. */
+export function fail(message) {
+  console.error(message)
   process.exit(1)
 }
 
-/** Ends the process where Node is too old. */
+/** Exits if Node is too old. */
 export function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number)
-  if (major < NODE[0] || (major === NODE[0] && minor < NODE[1])) {
-    fail(`Node ${NODE.join('.')} or newer is needed; this is ${process.versions.node}.`)
+  if (major < MIN_NODE[0] || (major === MIN_NODE[0] && minor < MIN_NODE[1])) {
+    fail(`Node ${MIN_NODE.join('.')} or newer is needed; this is ${process.versions.node}.`)
   }
 }
 
-/** Where a database is SQLite: builds sqlite3 if it is installed and does not load. Call it once the settings are read. */
+/** Builds sqlite3 if a database needs it and its binary does not load. Call it after the settings have been read. */
 export function checkSqlite() {
   const { DATABASE_URL, SESSION_DATABASE_URL } = process.env
   const urls = [DATABASE_URL || 'sqlite:', SESSION_DATABASE_URL || '']
@@ -30,7 +30,7 @@ export function checkSqlite() {
   fail('sqlite3 could not be built: install python3, make and a C++ compiler, then run "npm rebuild sqlite3".')
 }
 
-/** Whether a package can be found. */
+/** Returns whether a package is installed. */
 export function isInstalled(name) {
   try {
     return Boolean(import.meta.resolve(name))
@@ -39,7 +39,7 @@ export function isInstalled(name) {
   }
 }
 
-// In a process of its own, because a native module that half loads can take this one with it.
+// In a separate process, because a broken native module can crash this one.
 function sqliteLoads() {
   try {
     execFileSync(process.execPath, ['-e', "require('sqlite3')"], { stdio: 'ignore' })

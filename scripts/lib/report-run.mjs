@@ -9,7 +9,7 @@ const FAILURES = ['test-failed', 'hook-failed', 'uncaught-exception', 'unhandled
  */
 export async function reportRun({ events }) {
   const files = new Map()
-  // ava tells when a file ends, but not when it starts: that is when another one made room for it.
+  // ava reports when a file ends, but not when it starts: that is when another one ended.
   const starts = Array(availableParallelism()).fill(performance.now())
 
   for await (const event of events) {
@@ -53,7 +53,7 @@ function describeEnd({ err, nonZeroExitCode, signal }) {
   return nonZeroExitCode === undefined ? `It ended by ${signal}.` : `It ended with exit code ${nonZeroExitCode}.`
 }
 
-/** An assertion with its details, an error with its stack, or whatever else was thrown. */
+/** An assertion with its details, an error with its stack, or any other thrown value. */
 function describeError(error) {
   if (error.type === 'unknown') return error.formattedError
   if (error.type === 'aggregate') return error.errors.map(describeError).join('\n\n')

@@ -12,14 +12,14 @@ mkdirSync(folder, { recursive: true })
 const TARGET = 'node20.19'
 
 /**
- * Gives Node 20 the JavaScript of a TypeScript file, from a cache that all processes of a test run share. Every test file is
- * a process, and tsx takes 0.3 s of each, since it also finds files whose extension is left out or wrong.
+ * Compiles TypeScript for Node 20, with a cache that all processes of a test run share. Every test file is a process, and
+ * tsx takes 0.3 s of each, since it also finds files whose extension is missing or wrong.
  */
 export async function load(url, context, next) {
   if (!/\.m?ts$/.test(url)) return await next(url, context)
   const path = fileURLToPath(url)
   const source = readFileSync(path)
-  // The same for every copy of a file: tests clone the project again and again.
+  // Without the folder, so that copies of the project share the cache.
   const name = basename(path)
   const cached = `${folder}${createHash('sha1').update(version).update(TARGET).update(name).update(source).digest('hex')}.js`
   return { format: 'module', shortCircuit: true, source: read(cached) ?? compile(source, name, cached) }
@@ -42,7 +42,7 @@ function compile(source, name, cached) {
     sourcefile: name,
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
   })
-  // Renamed, so that no other process ever reads half a file.
+  // Renamed, so that no other process reads a partial file.
   writeFileSync(`${cached}.${process.pid}`, code)
   renameSync(`${cached}.${process.pid}`, cached)
   return code

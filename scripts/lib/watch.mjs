@@ -1,40 +1,40 @@
 import { spawn } from 'node:child_process'
 import { watch } from 'node:fs'
 
-const SETTLE = 120
+const DEBOUNCE_MS = 120
 
 /**
- * Runs a program and starts it anew when a file below the folders changes. Where it ends by itself before it ever said
- * that it is up, so does this process: there is nothing to wait for.
+ * Runs a program and restarts it when a file in these folders changes. If the program exits before it has ever listened,
+ * this process exits, too.
  */
 export function runAndWatch(command, args, folders) {
   let child
   let restarting = false
   let timer
-  let everUp = false
+  let hasListened = false
 
   const start = () => {
     restarting = false
     child = spawn(command, args, { stdio: ['inherit', 'pipe', 'inherit'] })
     child.stdout.on('data', (chunk) => {
-      everUp ||= String(chunk).includes('http://')
+      hasListened ||= String(chunk).includes('http://')
       process.stdout.write(chunk)
     })
     child.once('exit', (code) => {
       if (restarting) start()
-      else if (!everUp || stopping) process.exit(code ?? 0)
-      else console.error('The server has stopped; it starts again when a file changes.')
+      else if (!hasListened || stopping) process.exit(code ?? 0)
+      else console.error('The server has stopped; it restarts when a file changes.')
     })
   }
 
   const restart = () => {
     clearTimeout(timer)
     timer = setTimeout(() => {
-      console.log('A file has changed: starting again.')
+      console.log('A file has changed: restarting.')
       if (child.exitCode !== null || child.signalCode !== null) return start()
       restarting = true
       child.kill('SIGTERM')
-    }, SETTLE)
+    }, DEBOUNCE_MS)
   }
 
   let stopping = false

@@ -1,11 +1,12 @@
 import { SingleBar } from 'cli-progress'
 import { Command } from 'commander'
-import { clearableStores, clearExpired, clearingLease } from '../../src/cleanup.ts'
+import { clearableStores, clearExpired, clearingLease, clearStores } from '../../src/cleanup.ts'
 import type { Services } from '../../src/services.ts'
-import { type ClearOptions, clearSessions } from '../../src/session/stores/clear.ts'
+import type { ClearOptions } from '../../src/session/stores/clear.ts'
 import type { ClearWhich } from '../../src/session/stores/store.ts'
+import { revocationsOf } from '../../src/storage/part.ts'
 import { duration, wholeNumber } from './numbers.ts'
-import { type Run, requireCache, WrongUse } from './run.ts'
+import { type Run, requireCache, UsageError } from './run.ts'
 
 interface Options {
   olderThan?: number
@@ -21,53 +22,55 @@ interface Options {
 interface Cleared {
   readonly sessions: number
   readonly revocations?: number
-  /** Ended as well: what the user's cookies hold, which nobody can count. */
+  /** Set if sessions in cookies were ended, too, which cannot be counted. */
   readonly cookies?: true
-  /** Why not all of it was done. */
+  /** Why it was not finished. */
   readonly halted?: 'busy' | 'stopped'
 }
 
-// How often a run that nobody watches says how far it is.
-const NEWS_EVERY = 10_000
-const OWN_COPIES = 'CACHE_URL is memory: the application may go on with copies of its own. Restart it to end them now.'
+// How often progress is printed without a terminal.
+const PROGRESS_INTERVAL_MS = 10_000
+const MEMORY_CACHE_WARNING =
+  'CACHE_URL is memory: the application may still have copies of these sessions. Restart it to end them now.'
 
-/** `sessions clear`: deletes the expired, or the sessions that the options name. */
+/** `sessions clear`: deletes expired sessions, or those that an option selects. */
 export function clearCommand(run: Run): Command {
   return new Command('clear')
-    .description('Delete expired sessions, or those that an option names; in batches, while the application runs.')
-    .option('--older-than <age>', 'sessions begun longer ago than this (30d, 12h, 15m)', duration)
+    .description('Delete expired sessions, or those that an option selects; in batches, while the application runs.')
+    .option('--older-than <age>', 'sessions created longer ago than this (30d, 12h, 15m)', duration)
     .option('--inactive <age>', 'sessions without activity for longer than this', duration)
     .option('--user <id>', 'all sessions of one user')
-    .option('--orphaned', 'sessions whose user is gone')
+    .option('--orphaned', 'sessions of deleted users')
     .option('--dry-run', 'only count what would be deleted')
     .option('--batch <n>', 'records per batch', wholeNumber(1, 100_000), 1000)
     .option('--pause <ms>', 'milliseconds between batches', wholeNumber(0, 10_000), 20)
-    .option('--json', 'print the outcome as JSON')
+    .option('--json', 'print the result as JSON')
     .action(async (options: Options) => {
-      const which = chosen(options)
+      const which = readFilter(options)
       await run(async (services) => {
         requireClearable(services, which)
         if (options.dryRun) {
           const counts = await Promise.all(clearableStores(services).map((store) => store.countClearable(which)))
           return report({ sessions: counts.reduce((sum, count) => sum + count, 0) }, which, options)
         }
-        // Copies of what is not expired must go too.
-        if (which.kind !== 'expired') await requireCache(services, 'It may hold copies of them: nothing was deleted.')
+        // Copies of live sessions must be deleted, too.
+        if (which.kind !== 'expired')
+          await requireCache(services, 'It may have copies of these sessions: nothing was deleted.')
         report(await clear(services, which, options), which, options)
-        if (which.kind !== 'expired' && services.cacheIsOwn) console.error(OWN_COPIES)
+        if (which.kind !== 'expired' && services.cacheInProcess) console.error(MEMORY_CACHE_WARNING)
       })
     })
 }
 
-function chosen(options: Options): ClearWhich {
+function readFilter(options: Options): ClearWhich {
   const now = Date.now()
-  const asked: ClearWhich[] = []
-  if (options.olderThan !== undefined) asked.push({ kind: 'created', before: now - options.olderThan })
-  if (options.inactive !== undefined) asked.push({ kind: 'inactive', before: now - options.inactive })
-  if (options.user !== undefined) asked.push({ kind: 'user', userId: options.user })
-  if (options.orphaned) asked.push({ kind: 'orphaned' })
-  const [first = { kind: 'expired', before: now }, second] = asked
-  if (second !== undefined) throw new WrongUse('Name one of --older-than, --inactive, --user and --orphaned at a time.')
+  const filters: ClearWhich[] = []
+  if (options.olderThan !== undefined) filters.push({ kind: 'created', before: now - options.olderThan })
+  if (options.inactive !== undefined) filters.push({ kind: 'inactive', before: now - options.inactive })
+  if (options.user !== undefined) filters.push({ kind: 'user', userId: options.user })
+  if (options.orphaned) filters.push({ kind: 'orphaned' })
+  const [first = { kind: 'expired', before: now }, second] = filters
+  if (second !== undefined) throw new UsageError('Use only one of --older-than, --inactive, --user and --orphaned.')
   return first
 }
 
@@ -76,9 +79,11 @@ function requireClearable(services: Services, which: ClearWhich): void {
   const { engine, store, cache } = services
   if (store === undefined) {
     if (services.revocations !== undefined && (which.kind === 'expired' || which.kind === 'user')) return
-    throw new WrongUse(`The ${engine.name} engine keeps no records that could be cleared: a cookie expires by itself.`)
+    throw new UsageError(`The ${engine.name} engine keeps no records to clear: a cookie expires by itself.`)
   }
-  throw new WrongUse(`There is nothing to clear in a cache: ${cache?.name ?? 'it'} forgets expired sessions by itself.`)
+  throw new UsageError(
+    `There is nothing to clear in a cache: ${cache?.name ?? 'it'} deletes expired sessions by itself.`,
+  )
 }
 
 async function clear(services: Services, which: ClearWhich, options: Options): Promise<Cleared> {
@@ -88,12 +93,12 @@ async function clear(services: Services, which: ClearWhich, options: Options): P
   const stop = () => stopped.abort()
   process.once('SIGINT', stop).once('SIGTERM', stop)
   const { batch, pause } = options
-  const mayGoOn = async () => (await lease?.renew()) ?? true
+  const shouldContinue = async () => (await lease?.renew()) ?? true
   try {
     const cleared = await withProgress(services, which, options, async (onProgress) => {
-      const how = { batch, pause, onProgress, mayGoOn, signal: stopped.signal }
+      const how = { batch, pause, onProgress, shouldContinue, signal: stopped.signal }
       if (which.kind === 'expired') return await clearExpired(services, how, which.before)
-      return await clearEach(services, which, how)
+      return await clearFiltered(services, which, how)
     })
     if (stopped.signal.aborted) return { ...cleared, halted: 'stopped' }
     await lease?.finish()
@@ -104,24 +109,17 @@ async function clear(services: Services, which: ClearWhich, options: Options): P
   }
 }
 
-/** One lease for each work: whoever asks for another age must not be told that it is being done. */
+/** One lease for each filter: clearing another age is not the same work. */
 function leaseFor(services: Services, which: ClearWhich, { olderThan, inactive }: Options) {
-  // Ended for a reason, such as a stolen account: never left to anybody else.
+  // The reason may be a stolen account, so it is never left to another process.
   if (which.kind === 'user') return undefined
   return clearingLease(services, [which.kind, olderThan ?? inactive].filter((part) => part !== undefined).join(' '))
 }
 
-async function clearEach(services: Services, which: ClearWhich, options: ClearOptions): Promise<Cleared> {
-  let sessions = 0
-  for (const store of clearableStores(services)) {
-    const before = sessions
-    const onProgress = (deleted: number) => options.onProgress?.(before + deleted)
-    sessions += await clearSessions(store, which, { ...options, onProgress })
-  }
-  if (which.kind !== 'user' || (services.revocations ?? services.migratingFrom?.revocations) === undefined) {
-    return { sessions }
-  }
-  // What cookies hold is no record, and a user whose account was stolen must be out of all of it.
+async function clearFiltered(services: Services, which: ClearWhich, options: ClearOptions): Promise<Cleared> {
+  const sessions = await clearStores(services, which, options)
+  if (which.kind !== 'user' || revocationsOf(services) === undefined) return { sessions }
+  // Sessions in cookies have no record, and must end as well if the account was stolen.
   await services.engine.endUser(which.userId)
   return { sessions, cookies: true }
 }
@@ -134,10 +132,10 @@ async function withProgress<T>(
 ): Promise<T> {
   if (json) return await work(() => {})
   if (!process.stderr.isTTY) {
-    let next = performance.now() + NEWS_EVERY
+    let next = performance.now() + PROGRESS_INTERVAL_MS
     return await work((deleted) => {
       if (performance.now() < next) return
-      next = performance.now() + NEWS_EVERY
+      next = performance.now() + PROGRESS_INTERVAL_MS
       console.error(`${deleted} deleted so far`)
     })
   }
@@ -169,17 +167,16 @@ function report(
     return
   }
   if (halted === 'busy') {
-    console.log(`Another process was clearing these sessions within the last minute: left to it (${kind})`)
+    console.log(`Another process is clearing these sessions, or was within the last minute: nothing was done (${kind})`)
     return
   }
   const ended = halted === 'stopped' ? ' before it was stopped' : ''
   const verb = dryRun ? 'would be deleted' : 'deleted'
   console.log(`${counted(sessions, 'session')} ${verb}${ended} (${kind})`)
-  if (cookies) console.log('What the cookies of this user hold has ended, too')
-  if (revocations)
-    console.log(`${counted(revocations, 'entry of ended sign-ins', 'entries of ended sign-ins')} deleted`)
+  if (cookies) console.log('Sessions of this user in cookies have ended, too')
+  if (revocations) console.log(`${counted(revocations, 'revocation')} deleted`)
 }
 
-function counted(count: number, one: string, many = `${one}s`): string {
-  return `${count} ${count === 1 ? one : many}`
+function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }

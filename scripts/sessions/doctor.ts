@@ -1,42 +1,46 @@
 import { Command } from 'commander'
-import { type Finding, wrong } from '../../src/storage/finding.ts'
+import { type Finding, fail } from '../../src/storage/finding.ts'
+import { messageOf } from '../../src/storage/records.ts'
 import { cacheFindings } from './doctor/cache.ts'
 import { databaseFindings } from './doctor/database.ts'
 import { folderFindings } from './doctor/folder.ts'
 import { cookieFindings, keyFindings, proxyFindings, readSettings, type Settings } from './doctor/settings.ts'
-import { messageOf, oneLine } from './run.ts'
+import { oneLine } from './run.ts'
 
-const SECRETS = ['SECRET_KEY', 'METRICS_TOKEN']
-const URLS = ['DATABASE_URL', 'SESSION_DATABASE_URL', 'CACHE_URL']
-// Anything shorter would be found inside words.
-const SHORTEST = 4
+const SECRET_VARIABLES = ['SECRET_KEY', 'METRICS_TOKEN']
+const URL_VARIABLES = ['DATABASE_URL', 'SESSION_DATABASE_URL', 'CACHE_URL']
+// Shorter ones would be found inside words.
+const MIN_SECRET_LENGTH = 4
 
-/** `sessions doctor`: looks for what is wrong with the settings and servers, also where the application cannot start. */
+/** `sessions doctor`: checks the settings and servers, also if the application cannot start. */
 export function doctorCommand(): Command {
   return new Command('doctor')
-    .description(
-      'Look for what is wrong with keys, proxy, cookie, tables, clocks, cache and folder, and say what mends it.',
-    )
+    .description('Check secrets, proxy, cookie, tables, clocks, cache and folder, and show how to fix what is wrong.')
     .option('--json', 'print the findings as JSON')
-    .addHelpText('after', '\nExits with 1 if anything is wrong. It changes nothing.')
+    .addHelpText('after', '\nExits with 1 if a check fails. It changes nothing.')
     .action(async ({ json }: { json?: true }) => {
-      const hide = hiderOf(process.env)
-      const findings = (await examine(process.env)).map((finding) => hidden(finding, hide))
+      const hide = secretFilter(process.env)
+      const findings = (await examine(process.env)).map((finding) => withoutSecrets(finding, hide))
       const count = (state: Finding['state']) => findings.filter((finding) => finding.state === state).length
-      const [problems, warnings] = [count('wrong'), count('warn')]
-      if (json) console.log(JSON.stringify({ wrong: problems, warnings, findings }))
-      else console.log([...findings.map(lines), `${problems} wrong, ${warnings} to look at`].join('\n'))
-      if (problems > 0) process.exitCode = 1
+      const [failed, warnings] = [count('fail'), count('warn')]
+      if (json) console.log(JSON.stringify({ failed, warnings, findings }))
+      else
+        console.log(
+          [...findings.map(lines), `${failed} failed, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`].join(
+            '\n',
+          ),
+        )
+      if (failed > 0) process.exitCode = 1
     })
 }
 
-/** Everything that is found with these settings. */
+/** All findings for these settings. */
 export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const settings = readSettings(env)
   const { mode, session } = settings.config
   const { engine, migratingFrom } = session
   const findings: Finding[] = [...settings.findings]
-  const looks: [item: string, look: (settings: Settings) => Finding[] | Promise<Finding[]>][] = [
+  const checks: [item: string, check: (settings: Settings) => Finding[] | Promise<Finding[]>][] = [
     ['keys', (all) => keyFindings(all, env)],
     ['proxy', proxyFindings],
     ['cookie', cookieFindings],
@@ -44,13 +48,11 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     ['cache', cacheFindings],
     ['folder', folderFindings],
   ]
-  for (const [item, look] of looks) {
+  for (const [item, check] of checks) {
     try {
-      findings.push(...(await look(settings)))
+      findings.push(...(await check(settings)))
     } catch (error) {
-      findings.push(
-        wrong(item, `It could not be examined: ${messageOf(error)}`, 'Mend what else is wrong, and ask again'),
-      )
+      findings.push(fail(item, `The check failed: ${messageOf(error)}`, 'Fix the other findings, and run doctor again'))
     }
   }
   const migrating = migratingFrom === undefined ? '' : `, migrating from ${migratingFrom.engine}`
@@ -58,22 +60,24 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     {
       item: 'engine',
       state: 'ok',
-      says: `SESSION_ENGINE is ${engine}${migrating}; the settings are those of ${mode}.`,
+      message: `SESSION_ENGINE is ${engine}${migrating}; the settings are those of ${mode}.`,
     },
     ...findings,
   ]
 }
 
-/** Replaces every secret, and every password in an address, whatever text it has come into. */
-function hiderOf(env: NodeJS.ProcessEnv): (text: string) => string {
-  const passwords = URLS.flatMap((name) => /\/\/[^/?#]*?:([^/]*)@/.exec(env[name] ?? '')?.[1] ?? [])
+/** Hides every secret, and every password of a URL, in any text. */
+function secretFilter(env: NodeJS.ProcessEnv): (text: string) => string {
+  const passwords = URL_VARIABLES.flatMap((name) => /\/\/[^/?#]*?:([^/]*)@/.exec(env[name] ?? '')?.[1] ?? [])
   const secrets = [
-    ...SECRETS.map((name) => env[name] ?? ''),
+    ...SECRET_VARIABLES.map((name) => env[name] ?? ''),
     ...(env['SECRET_KEY_FALLBACKS'] ?? '').split(','),
     ...passwords.flatMap((password) => [password, decoded(password)]),
   ]
-  const worth = secrets.filter((secret) => secret.length >= SHORTEST).sort((one, other) => other.length - one.length)
-  return (text) => worth.reduce((rest, secret) => rest.replaceAll(secret, '(hidden)'), text)
+  const hidden = secrets
+    .filter((secret) => secret.length >= MIN_SECRET_LENGTH)
+    .sort((one, other) => other.length - one.length)
+  return (text) => hidden.reduce((rest, secret) => rest.replaceAll(secret, '(hidden)'), text)
 }
 
 function decoded(text: string): string {
@@ -84,11 +88,11 @@ function decoded(text: string): string {
   }
 }
 
-function hidden({ item, state, says, mend }: Finding, hide: (text: string) => string): Finding {
-  return { item, state, says: hide(oneLine(says)), ...(mend === undefined ? {} : { mend: hide(mend) }) }
+function withoutSecrets({ item, state, message, fix }: Finding, hide: (text: string) => string): Finding {
+  return { item, state, message: hide(oneLine(message)), ...(fix === undefined ? {} : { fix: hide(fix) }) }
 }
 
-function lines({ item, state, says, mend }: Finding): string {
-  const first = `${state.padEnd(6)}${item.padEnd(18)}${says}`
-  return mend === undefined ? first : `${first}\n${' '.repeat(24)}-> ${mend}`
+function lines({ item, state, message, fix }: Finding): string {
+  const first = `${state.padEnd(6)}${item.padEnd(18)}${message}`
+  return fix === undefined ? first : `${first}\n${' '.repeat(24)}-> ${fix}`
 }

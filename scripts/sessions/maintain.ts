@@ -3,28 +3,28 @@ import createKnex, { type Knex } from 'knex'
 import { databaseConfig } from '../../src/database.ts'
 import type { Services } from '../../src/services.ts'
 import { dialectOf } from '../../src/session/stores/database/database-statements.ts'
-import { factsOf, homesOf } from '../../src/storage/open.ts'
-import { type Run, WrongUse } from './run.ts'
+import { factsOf, storageConfigs } from '../../src/storage/open.ts'
+import { type Run, UsageError } from './run.ts'
 
-/** What was done to one table, or to the whole file of SQLite. */
+/** The result for one table, or for the file of SQLite. */
 interface Maintained {
   readonly name: string
-  readonly did: string
-  /** Bytes on disk, where the database tells. */
+  readonly action: string
+  /** Bytes on disk; null if the database does not report them. */
   readonly before: number | null
   readonly after: number | null
 }
 
-/** `sessions maintain`: gives back the room that deleted sessions took, and renews what the database knows of the rest. */
+/** `sessions maintain`: frees the disk space of deleted sessions, and updates the statistics of the query planner. */
 export function maintainCommand(run: Run): Command {
   return new Command('maintain')
-    .description('Tidy the session tables: VACUUM on SQLite, VACUUM ANALYZE on PostgreSQL, OPTIMIZE TABLE on MySQL.')
-    .option('--json', 'print the outcome as JSON')
+    .description('Compact the session tables: VACUUM on SQLite, VACUUM ANALYZE on PostgreSQL, OPTIMIZE TABLE on MySQL.')
+    .option('--json', 'print the result as JSON')
     .action(async ({ json }: { json?: true }) => {
       await run(async (services) => {
         const tables = tablesOf(services)
         if (tables.length === 0) {
-          throw new WrongUse(`The ${services.engine.name} engine keeps no table that could be maintained.`)
+          throw new UsageError(`The ${services.engine.name} engine has no table to maintain.`)
         }
         const maintained = await withoutTimeouts(services.config.session.databaseUrl, (knex) => maintain(knex, tables))
         if (json) console.log(JSON.stringify(maintained))
@@ -37,15 +37,15 @@ export function maintainCommand(run: Run): Command {
 function tablesOf({ config }: Services): string[] {
   return [
     ...new Set(
-      homesOf(config).flatMap((home) => {
-        const { table, inCookies } = factsOf(home, config)
-        return [...(table ? [home.table] : []), ...(inCookies === 'none' ? [] : ['session_revocations'])]
+      storageConfigs(config).flatMap((storage) => {
+        const { table, inCookies } = factsOf(storage, config)
+        return [...(table ? [storage.table] : []), ...(inCookies === 'none' ? [] : ['session_revocations'])]
       }),
     ),
   ]
 }
 
-/** A connection without the limits on time that requests have. */
+/** A connection without the timeouts of requests. */
 async function withoutTimeouts<T>(url: string, work: (knex: Knex) => Promise<T>): Promise<T> {
   const config = databaseConfig(url)
   const connection = config.client === 'pg' ? url : config.connection
@@ -69,8 +69,8 @@ async function maintain(knex: Knex, tables: readonly string[]): Promise<Maintain
     const before = await bytesOf(knex, name)
     if (dialect === 'postgres') await knex.raw('VACUUM (ANALYZE) ??', [name])
     else await optimize(knex, name)
-    const did = dialect === 'postgres' ? 'VACUUM ANALYZE' : 'OPTIMIZE TABLE'
-    maintained.push({ name, did, before, after: await bytesOf(knex, name) })
+    const action = dialect === 'postgres' ? 'VACUUM ANALYZE' : 'OPTIMIZE TABLE'
+    maintained.push({ name, action, before, after: await bytesOf(knex, name) })
   }
   return maintained
 }
@@ -84,13 +84,13 @@ async function maintainSqlite(knex: Knex): Promise<Maintained> {
   const before = await pages()
   await knex.raw('VACUUM')
   await knex.raw('PRAGMA optimize')
-  // The new file stands in the log until a checkpoint; one that is busy is left to the next.
+  // The new content is in the WAL until a checkpoint; if it is busy, the next one does it.
   await knex.raw('PRAGMA wal_checkpoint(TRUNCATE)')
-  return { name: 'the database', did: 'VACUUM, PRAGMA optimize and wal_checkpoint', before, after: await pages() }
+  return { name: 'the database', action: 'VACUUM, PRAGMA optimize and wal_checkpoint', before, after: await pages() }
 }
 
 async function optimize(knex: Knex, table: string): Promise<void> {
-  // Errors are rows here.
+  // Errors are returned as rows.
   const [rows] = await knex.raw<{ Msg_type: string; Msg_text: string }[][]>('OPTIMIZE TABLE ??', [table])
   const failed = rows?.find(({ Msg_type }) => Msg_type.toLowerCase() === 'error')
   if (failed !== undefined) throw new Error(`OPTIMIZE TABLE ${table}: ${failed.Msg_text}`)
@@ -113,10 +113,10 @@ async function bytesOf(knex: Knex, table: string): Promise<number | null> {
   return bytes === null || bytes === undefined ? null : Number(bytes)
 }
 
-function line({ name, did, before, after }: Maintained): string {
-  if (before === null || after === null) return `${name}: ${did}`
-  const change = before > after ? `${size(before - after)} given back` : 'nothing to give back'
-  return `${name}: ${did}; ${size(before)} before, ${size(after)} after, ${change}`
+function line({ name, action, before, after }: Maintained): string {
+  if (before === null || after === null) return `${name}: ${action}`
+  const change = before > after ? `${size(before - after)} freed` : 'nothing freed'
+  return `${name}: ${action}; ${size(before)} before, ${size(after)} after, ${change}`
 }
 
 function size(bytes: number): string {

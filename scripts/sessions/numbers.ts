@@ -6,19 +6,19 @@ const UNITS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_0
 export function duration(text: string): number {
   const [, amount, unit] = /^(\d{1,6})([smhdw])$/.exec(text) ?? []
   const factor = UNITS[unit ?? '']
-  // Nothing would mean everybody, and is more likely a slip.
+  // 0 would select all sessions, and is more likely a mistake.
   if (amount === undefined || factor === undefined || Number(amount) === 0) {
-    throw new InvalidArgumentError('Write a number and a unit: 45s, 15m, 12h, 30d or 2w.')
+    throw new InvalidArgumentError('Use a number and a unit: 45s, 15m, 12h, 30d or 2w.')
   }
   return Number(amount) * factor
 }
 
-/** Reads a whole number between the two. */
-export function wholeNumber(from: number, to: number): (text: string) => number {
+/** Parses a whole number from `min` to `max`. */
+export function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {
     const value = Number(text)
-    if (!/^\d+$/.test(text) || value < from || value > to) {
-      throw new InvalidArgumentError(`Write a number from ${from} to ${to}.`)
+    if (!/^\d+$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Use a number from ${min} to ${max}.`)
     }
     return value
   }

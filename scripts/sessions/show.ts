@@ -3,7 +3,7 @@ import { Command } from 'commander'
 import type { Json, SessionData } from '../../src/session/core/data.ts'
 import type { SecurityKind } from '../../src/session/core/events.ts'
 import { userIdOf } from '../../src/session/core/user.ts'
-import { type Run, WrongUse } from './run.ts'
+import { type Run, UsageError } from './run.ts'
 
 interface Options {
   reveal?: boolean
@@ -11,38 +11,41 @@ interface Options {
 }
 
 const MASK = '(hidden)'
-const LOOKS_SECRET = /pass|secret|token|hash|key|csrf|otp|pin$|card|cvv|cvc|iban|ssn|credential|signature|private/i
-// Keys of other records of the same session: whoever has one is signed in.
-const HOLDS_SESSION_KEY = new Set(['_session_moved_from', '_session_record'])
-// What could steer a terminal, or turn the direction of the text, and JSON leaves as it is.
+const SECRET_NAME = /pass|secret|token|hash|key|csrf|otp|pin$|card|cvv|cvc|iban|ssn|credential|signature|private/i
+// Their values are keys of other records of this session: with one of them anybody is signed in.
+const SESSION_KEY_NAMES = new Set(['_session_moved_from', '_session_record'])
+// Control characters and marks of text direction that JSON does not escape.
 const UNPRINTABLE = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 const REASONS: Record<SecurityKind, string> = {
-  'unknown-key': 'no live session is under it: it has expired, was ended, or never was',
-  'malformed-cookie': 'it does not have the form of this cookie',
-  undecodable: 'there is something, but it cannot be decoded with these secrets and settings',
-  revoked: 'it is genuine, but its session was ended',
-  'duplicate-cookie': 'there is more than one',
+  'unknown-key': 'no session has this key: it has expired, was ended, or never existed',
+  'malformed-cookie': 'it does not have the format of a session cookie',
+  undecodable: 'the data cannot be decoded with these secrets and settings',
+  revoked: 'it is valid, but its session was ended',
+  'duplicate-cookie': 'there are several cookies',
 }
 
-/** `sessions show`: what one session holds, given the cookie. */
+/** `sessions show`: prints the session of a cookie. */
 export function showCommand(run: Run): Command {
   return new Command('show')
-    .description('Show one session, given the value of its cookie. Looking at it counts as no activity.')
+    .description('Show the session of a cookie. This does not count as activity.')
     .argument('<cookie>', 'the value of the session cookie, or - to read it from standard input')
-    .option('--reveal', 'show values too that look like secrets')
+    .option('--reveal', 'also show values that look like secrets')
     .option('--json', 'print the session as JSON')
-    .addHelpText('after', '\nA cookie is as good as a password: with - it does not end in the history of the shell.')
+    .addHelpText(
+      'after',
+      '\nA cookie is as secret as a password: with - it does not appear in the history of the shell.',
+    )
     .action(async (argument: string, { reveal = false, json }: Options) => {
       await run(async ({ engine, config }) => {
         const cookie = cookieIn(argument === '-' ? await readText(process.stdin) : argument, config.session.cookie.name)
         const opened = await engine.open(cookie)
         if (!opened.live)
-          throw new Error(`This cookie leads to no session: ${reason(opened.suspicion, opened.detail)}.`)
+          throw new Error(`There is no session for this cookie: ${reason(opened.suspicion, opened.detail)}.`)
         const { data, createdAt, lastActivity, expires, key } = opened.loaded
         const session = {
           engine: engine.name,
-          kept: key === null ? 'in the cookie' : 'on the server',
+          stored: key === null ? 'in the cookie' : 'on the server',
           user: userIdOf(data),
           createdAt: moment(createdAt),
           lastActivity: moment(lastActivity),
@@ -60,8 +63,7 @@ export function showCommand(run: Run): Command {
 function cookieIn(text: string, name: string): string {
   const trimmed = text.trim()
   const value = trimmed.startsWith(`${name}=`) ? trimmed.slice(name.length + 1) : trimmed
-  if (value === '')
-    throw new WrongUse('There is no cookie to show: give its value, or - and the value on standard input.')
+  if (value === '') throw new UsageError('The cookie is missing: pass its value, or - and the value on standard input.')
   return value
 }
 
@@ -75,8 +77,8 @@ function masked(data: SessionData, reveal: boolean): { [key: string]: Json } {
 }
 
 function maskedValue(key: string, value: Json, reveal: boolean): Json {
-  if (HOLDS_SESSION_KEY.has(key)) return MASK
-  if (!reveal && LOOKS_SECRET.test(key) && value !== null && typeof value !== 'boolean') return MASK
+  if (SESSION_KEY_NAMES.has(key)) return MASK
+  if (!reveal && SECRET_NAME.test(key) && value !== null && typeof value !== 'boolean') return MASK
   if (Array.isArray(value)) return value.map((item) => maskedValue('', item, reveal))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, maskedValue(name, item, reveal)]))

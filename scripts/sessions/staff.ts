@@ -6,11 +6,11 @@ interface Options {
   json?: true
 }
 
-/** `sessions staff`: makes an account staff, which is how the first one comes about. */
+/** `sessions staff`: makes an account staff; the only way to get the first one. */
 export function staffCommand(run: Run): Command {
   return new Command('staff')
     .description('Make an account staff, so that it may open /operations.')
-    .argument('<username>', 'an account that exists and is enabled')
+    .argument('<username>', 'the name of an enabled account')
     .option('--remove', 'make it an ordinary account again')
     .option('--json', 'print the account as JSON')
     .action(async (username: string, { remove = false, json }: Options) => {

@@ -2,24 +2,25 @@ import { Command } from 'commander'
 import type { Services } from '../../src/services.ts'
 import { hasStatistics, type StoreStatistics } from '../../src/session/stores/store.ts'
 import type { EngineFacts, OpenedEngine } from '../../src/storage/part.ts'
-import { causeOf, messageOf, type Run, recordsOf, WrongUse } from './run.ts'
+import { messageOf } from '../../src/storage/records.ts'
+import { causeOf, type Run, recordsOf, UsageError } from './run.ts'
 
-/** What the command prints. */
+/** The output of the command. */
 interface Figures {
   readonly engine: string
-  /** Absent where the engine of today cannot be counted, and only the migration is of interest. */
+  /** Absent if the engine cannot count its sessions; then only the migration is shown. */
   readonly statistics?: StoreStatistics
   readonly cache?: { readonly name: string; readonly answers: boolean; readonly problem?: string }
-  readonly migratingFrom?: Left
+  readonly migratingFrom?: Remaining
 }
 
-interface Left {
+interface Remaining {
   readonly engine: string
-  /** Live sessions that have not migrated yet; null where they cannot be counted. */
+  /** Live sessions that have not migrated yet; null if they cannot be counted. */
   readonly left: number | null
 }
 
-/** `sessions stats`: how many there are, whose, how old and how large. */
+/** `sessions stats`: counts sessions by state, age and size. */
 export function statsCommand(run: Run): Command {
   return new Command('stats')
     .description('Count the sessions: live, expired, signed in, by age, and the ten largest.')
@@ -39,14 +40,12 @@ async function figuresOf(services: Services): Promise<Figures> {
   const common = {
     engine: engine.name,
     ...(cache === undefined ? {} : { cache: await stateOf(cache) }),
-    ...(migratingFrom === undefined ? {} : { migratingFrom: await leftIn(migratingFrom) }),
+    ...(migratingFrom === undefined ? {} : { migratingFrom: await remainingIn(migratingFrom) }),
   }
   if (store !== undefined && hasStatistics(store)) return { ...common, statistics: await store.statistics() }
   if (migratingFrom !== undefined) return common
   recordsOf(services)
-  throw new WrongUse(
-    `The ${engine.name} engine cannot be counted: ${cache?.name ?? 'it'} knows keys, and not sessions.`,
-  )
+  throw new UsageError(`The ${engine.name} engine cannot count its sessions: ${cache?.name ?? 'it'} only knows keys.`)
 }
 
 async function stateOf(cache: NonNullable<OpenedEngine['cache']>): Promise<NonNullable<Figures['cache']>> {
@@ -58,7 +57,7 @@ async function stateOf(cache: NonNullable<OpenedEngine['cache']>): Promise<NonNu
   }
 }
 
-async function leftIn({ engine, store }: OpenedEngine): Promise<Left> {
+async function remainingIn({ engine, store }: OpenedEngine): Promise<Remaining> {
   const countable = store !== undefined && hasStatistics(store)
   return { engine: engine.name, left: countable ? (await store.statistics()).live : null }
 }
@@ -66,14 +65,14 @@ async function leftIn({ engine, store }: OpenedEngine): Promise<Left> {
 function table({ engine, statistics, cache, migratingFrom }: Figures, { inCookies }: EngineFacts): string[] {
   return [
     ...(statistics === undefined ? [`Sessions in ${engine} cannot be counted`] : counts(engine, statistics)),
-    ...(inCookies === 'small' ? ['Sessions that their cookies hold are not among them'] : []),
+    ...(inCookies === 'small' ? ['Sessions in cookies are not included'] : []),
     ...(cache === undefined ? [] : [cacheLine(cache)]),
     ...(migratingFrom === undefined ? [] : [migrationLine(migratingFrom)]),
   ]
 }
 
 function counts(engine: string, { total, live, expired, authenticated, ages, largest }: StoreStatistics): string[] {
-  // Django's table and files tell neither; every live session has an age otherwise.
+  // Django's table and files know neither users nor ages; otherwise every live session has an age.
   const known = live === 0 || ages.underDay + ages.underWeek + ages.overWeek > 0
   const figures: [string, number | string][] = [
     ['total', total],
@@ -85,15 +84,15 @@ function counts(engine: string, { total, live, expired, authenticated, ages, lar
     ['over 1 week old', known ? ages.overWeek : 'unknown'],
   ]
   const lines = figures.map(([name, value]) => `  ${name.padEnd(18)}${String(value).padStart(10)}`)
-  // No keys here: even a hashed one is nobody's business on a terminal.
+  // Without keys: even hashed ones do not belong on a terminal.
   const large = largest.map(({ bytes, userId, createdAt }) => {
     const owner = userId === null ? (known ? 'anonymous' : 'user unknown') : `user ${userId}`
-    return `  ${String(bytes).padStart(8)} bytes  ${owner}, ${begun(createdAt)}`
+    return `  ${String(bytes).padStart(8)} bytes  ${owner}, ${createdText(createdAt)}`
   })
   return [`Sessions (${engine})`, ...lines, ...(large.length > 0 ? ['Largest', ...large] : [])]
 }
 
-function begun(createdAt: number): string {
+function createdText(createdAt: number): string {
   return createdAt > 0 ? `since ${new Date(createdAt).toISOString().slice(0, 16).replace('T', ' ')} UTC` : 'age unknown'
 }
 
@@ -101,9 +100,9 @@ function cacheLine({ name, answers, problem }: NonNullable<Figures['cache']>): s
   return answers ? `The cache (${name}) answers` : `The cache (${name}) does not answer: ${problem}`
 }
 
-function migrationLine({ engine, left }: Left): string {
+function migrationLine({ engine, left }: Remaining): string {
   if (left === null) return `Migrating from ${engine}, where sessions cannot be counted`
   return left === 0
-    ? `Nothing is left in ${engine}: SESSION_MOVING_FROM can go`
+    ? `Nothing is left in ${engine}: remove SESSION_MOVING_FROM`
     : `${left} left to migrate from ${engine}`
 }

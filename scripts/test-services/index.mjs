@@ -1,17 +1,20 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stopServer } from './processes.mjs'
-import { SERVICES } from './services.mjs'
+import { SERVICES as ALL } from './services.mjs'
 
-/** Says before anything else which packages will be installed and how to refuse that. */
+// A project that has left something out has no suites that need its service.
+const SERVICES = ALL.filter(({ suites }) => hasFile(suites))
+
+/** Prints which packages will be installed, and how to prevent that. */
 export function announceServices(mode) {
   const packages = missingPackages(mode)
   if (packages.length === 0) return
   console.log(
-    `The tests need services that are not here. These Debian packages will be installed with apt-get: ${packages.join(', ')}.\n` +
-      'TEST_SERVICES=found installs nothing and leaves out the suites of what is missing; TEST_SERVICES=none leaves out them all.',
+    `The tests need services that are missing. These Debian packages will be installed with apt-get: ${packages.join(', ')}.\n` +
+      'TEST_SERVICES=found installs nothing and skips the suites of missing services; TEST_SERVICES=none skips all of them.',
   )
 }
 
@@ -78,4 +81,11 @@ function install(packages) {
       console.log(`${name} could not be installed.`)
     }
   }
+}
+
+/** Whether a file fits a pattern of folders, any of which may stand between, and the end of a name. */
+function hasFile(pattern) {
+  const [folder, end] = pattern.split('/**/*')
+  if (!existsSync(folder)) return false
+  return readdirSync(folder, { recursive: true }).some((file) => file.endsWith(end))
 }

@@ -4,13 +4,13 @@ import { connect, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The first of these programs that is on PATH or in a folder where distributions hide it. */
+/** The first of these programs on PATH or in these folders. */
 export function findProgram(names, folders = []) {
   const places = [...(process.env.PATH ?? '').split(delimiter), ...folders]
   return names.flatMap((name) => places.map((place) => join(place, name))).find((file) => existsSync(file))
 }
 
-/** Folders below `parent` whose names may be any version. */
+/** The folders `parent/<version>/below`, the latest version first. */
 export function versionFolders(parent, below) {
   if (!existsSync(parent)) return []
   return readdirSync(parent)
@@ -27,8 +27,8 @@ export async function freePort() {
 }
 
 /** Waits until something listens on the port. */
-export async function whenListening(port, child, patience = 60_000) {
-  const end = Date.now() + patience
+export async function whenListening(port, child, timeoutMs = 60_000) {
+  const end = Date.now() + timeoutMs
   while (Date.now() < end) {
     if (child.exitCode !== null) throw new Error(`it ended with code ${child.exitCode}`)
     const socket = connect(port, '127.0.0.1')
@@ -42,7 +42,7 @@ export async function whenListening(port, child, patience = 60_000) {
   throw new Error('it did not listen in time')
 }
 
-/** Starts a server that must not outlive this process. */
+/** Starts a server; the caller must stop it. */
 export function startServer(program, args, options = {}) {
   return spawn(program, args, { stdio: 'ignore', ...options })
 }

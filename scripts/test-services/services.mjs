@@ -7,8 +7,8 @@ const isRoot = process.getuid?.() === 0
 const LOCAL = '127.0.0.1'
 
 /**
- * What tests need beside Node. Each: the variable that names a running one, the suites that need it, the Debian package, how to find the program,
- * and how to start a private one in a folder of its own; it gives the address and the process.
+ * The services of the tests. Each has the variable with the URL of a running one, the suites that need it, the Debian package,
+ * how to find the program, and how to start a private one in a separate folder, which returns its URL and process.
  */
 export const SERVICES = [
   {
@@ -79,7 +79,7 @@ export const SERVICES = [
     suites: 'test/browser/**/*.test.ts',
     packageName: 'chromium',
     find: () => findProgram(['chromium', 'chromium-browser', 'google-chrome']),
-    // Tests start browsers themselves; they only need to know where it is.
+    // Tests start browsers themselves; they only need its path.
     start: async (program) => ({ url: program }),
   },
   {
@@ -130,7 +130,7 @@ export const SERVICES = [
   },
 ]
 
-/** A Python that can import Django: Debian's package belongs to its own Python, not to whichever comes first on PATH. */
+/** A Python that can import Django: Debian's package belongs to its own Python, which may not be the first one on PATH. */
 function pythonWithDjango() {
   const pythons = ['/usr/bin/python3', '/usr/bin/python3.11', findProgram(['python3'])].filter(
     (file) => file !== undefined,

@@ -2,7 +2,7 @@ import type { Feature } from '../web/feature.ts'
 
 type Registry = readonly (() => Promise<{ readonly default: Feature }>)[]
 
-/** One line per feature, in the order of the menu; what has no line here is not part of the application. */
+/** One line per feature, in the order of the menu. To remove a feature, delete its line. */
 const registry: Registry = [
   () => import('./cart/index.ts'),
   () => import('./preferences/index.ts'),
@@ -17,7 +17,7 @@ const registry: Registry = [
 /**
  * The features of the application.
  *
- * @throws Error where one requires another that is missing
+ * @throws Error if a feature requires another one that is missing
  */
 export async function loadFeatures(from: Registry = registry): Promise<Feature[]> {
   const features = (await Promise.all(from.map((load) => load()))).map((module) => module.default)

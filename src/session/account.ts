@@ -3,79 +3,116 @@ import { isJsonObject, type Json, plainJson, type SessionData } from './core/dat
 import { SliceNewerError } from './core/errors.ts'
 import { readSlice, type Slice, writeSlice } from './slice.ts'
 
-/** What an account keeps for all sessions of its user, as it was read. */
+/**
+ * What an account keeps for all sessions of its user, as it was read from the {@link AccountStore}.
+ *
+ * @example
+ * const account: Account = { version: 1, data: asData({}) }
+ */
 export interface Account {
-  /** Every save raises it by one. */
+  /** Incremented by every save. */
   readonly version: number
-  /** Slices in their stored form, by name, and what the engine remembers beside them. */
+  /** Slices in their stored form, by name, and the engine's own keys. */
   readonly data: SessionData
-  /** What is stored cannot be read: `data` is empty, and must not take its place. */
+  /** What is stored cannot be read: `data` is empty, and must not be saved over it. */
   readonly unreadable?: boolean
 }
 
-/** What an account is to keep instead of what it kept at this version. */
+/**
+ * A change of an account: new data, to be saved only if the account still has this version.
+ *
+ * @example
+ * const next = ({ version, data }: AccountChange): Account => ({ version: version + 1, data })
+ */
 export interface AccountChange extends Pick<Account, 'version' | 'data'> {
   readonly userId: string
 }
 
 /**
- * Why a session has no account: `foreign` where another application has signed it in, so that it goes on without one;
- * `gone` where there is no such account, or it is disabled: its sessions are ended; `unproven` where the session does not
- * prove its user (any more): whoever has it is anonymous; `changing` where that is so since a moment ago, as while a new
- * password is on its way to the session in which it was chosen: until then that one is not to be replaced either.
+ * Why a session has no account.
+ *
+ * - `foreign`: another application signed the user in; the session continues without an account.
+ * - `gone`: the account was deleted or disabled; the session is ended.
+ * - `unproven`: the session does not prove its user (any more), for example after a new password; the request is
+ *   anonymous.
+ * - `changing`: unproven since a moment ago. It may be the session in which the new password was chosen, so it is not
+ *   replaced by a new one either.
+ *
+ * @example
+ * const reason: NoAccount = 'gone'
  */
 export type NoAccount = 'foreign' | 'gone' | 'unproven' | 'changing'
 
-/** Where accounts keep the slices that are declared with `account`: a table of the application's. */
+/**
+ * Storage of the application for slices that are declared with `account`, usually columns of its users table.
+ *
+ * @example
+ * const rows = new Map<string, Account>()
+ * const accounts: AccountStore = {
+ *   load: async (userId) => rows.get(userId) ?? 'gone',
+ *   save: async ({ userId, version, data }) => {
+ *     if (rows.get(userId)?.version !== version) return false
+ *     rows.set(userId, { version: version + 1, data })
+ *     return true
+ *   },
+ * }
+ */
 export interface AccountStore {
   /**
    * Reads an account.
    *
-   * @param session the data of the session that names this user; none at sign-in, where the application knows who it is
-   * @throws StoreUnavailableError
+   * @param session data of the session that names this user; undefined at sign-in, where the application has just
+   *   checked who it is
+   * @throws StoreUnavailableError when the storage does not answer
    */
   load(userId: string, session?: SessionData): Promise<Account | NoAccount>
   /**
-   * Replaces what an account keeps and raises its version; returns false, and changes nothing, where the account has
+   * Replaces what an account keeps and increments its version; returns false, and changes nothing, if the account has
    * another version by now or is gone.
    *
-   * @throws StoreUnavailableError
+   * @throws StoreUnavailableError when the storage does not answer
    */
   save(change: AccountChange): Promise<boolean>
 }
 
-/** A slice that a session has kept itself, on its way into the account. */
-export interface Brought {
+/** A slice of an anonymous session that is merged into the account. */
+export interface SessionSlice {
   readonly slice: Slice<unknown>
   readonly stored: Json
   /** What the session had before this request; undefined for nothing. */
   readonly original: Json | undefined
-  /** What the account has taken over from this session before. */
+  /** What this request has already merged into the account. */
   readonly base: Json | undefined
 }
 
-/** Where the account's data remember which sessions they have taken over. */
+/** The key of the account's data that lists what was merged already. */
 export const MERGED_KEY = '_merged'
 const MAX_MERGED = 20
 
 /**
- * Takes over what a session brings, as far as that was not done before: a sign-in which is sent twice merges it once, also
- * where one of the two requests has changed it first. Pure, as it is replayed on newer data.
+ * Merges slices of a session into the data of an account, each state only once: a sign-in that is sent twice merges
+ * once, also if one of the two requests changed the slice first. Pure, because it is replayed on newer data.
  *
- * @param session names it
+ * @param data the account's data, changed in place
+ * @param session the session's id
  * @param now milliseconds since 1970
  * @throws SliceNewerError, SessionTooLargeError, TypeError
  */
-export function takeOver(data: SessionData, brought: readonly Brought[], session: string, now: number): void {
+export function mergeIntoAccount(
+  data: SessionData,
+  slices: readonly SessionSlice[],
+  session: string,
+  now: number,
+): void {
   const known = data[MERGED_KEY]
   const marks = Array.isArray(known) ? known : []
-  for (const { slice, stored, original, base: taken } of brought) {
+  for (const { slice, stored, original, base: taken } of slices) {
     const mark = fingerprint(session, slice.name, stored)
     if (marks.includes(mark)) continue
     const before = original === undefined ? mark : fingerprint(session, slice.name, original)
-    // The other request has brought what was there before: only what this one has changed is left.
+    // The other request has merged the earlier state: only what this one changed is left.
     const base = taken ?? (marks.includes(before) ? original : undefined)
-    data[slice.name] = joined({ slice, stored, base }, data[slice.name], now)
+    data[slice.name] = mergeStored({ slice, stored, base }, data[slice.name], now)
     marks.push(...new Set([before, mark]))
   }
   if (marks.length > 0) data[MERGED_KEY] = marks.slice(-MAX_MERGED)
@@ -89,12 +126,12 @@ function fingerprint(session: string, slice: string, stored: Json): string {
 }
 
 /**
- * The account's slice with that of a session. Where only one of them can be read, it stays as it is stored.
+ * Merges the slice of a session with that of the account. If only one of them can be read, its stored form is kept.
  *
- * @throws SliceNewerError where there are two, and one is of a newer version; SessionTooLargeError, TypeError
+ * @throws SliceNewerError if there are two and one has a newer version; SessionTooLargeError, TypeError
  */
-export function joined(
-  { slice, stored: mine, base }: Omit<Brought, 'original'>,
+export function mergeStored(
+  { slice, stored: mine, base }: Omit<SessionSlice, 'original'>,
   theirs: Json | undefined,
   now: number,
 ): Json {
@@ -109,7 +146,7 @@ export function joined(
   return writeSlice(slice, slice.merge(own.value, other.value, before), now).stored
 }
 
-/** Whether two stored forms are the same but for when they were written. */
+/** Whether two stored forms are equal apart from the time of writing. */
 export function sameStored(one: Json | undefined, other: Json | undefined): boolean {
   return JSON.stringify(withoutTime(one)) === JSON.stringify(withoutTime(other))
 }

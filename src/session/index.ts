@@ -1,4 +1,4 @@
-/** The public face of the session engine. Stores, codecs and engines that need packages are imported by their own path. */
+/** The public API of the session engine. Stores, codecs and engines that need packages are imported by their path. */
 export type { Account, AccountChange, AccountStore, NoAccount } from './account.ts'
 export type { Codec } from './codec/codec.ts'
 export { asData } from './codec/serializer.ts'
@@ -22,7 +22,7 @@ export { type DetachedSession, openSession } from './http/detached.ts'
 export type { Explanation } from './http/explanation.ts'
 export { type OpenOptions, type SessionsOptions, sessions } from './http/middleware.ts'
 export { type Found, openCookies } from './http/open-cookies.ts'
-export { OpenedSession, type SessionSettings, type Surroundings } from './http/opened-session.ts'
+export { OpenedSession, type SessionSettings, type SessionTransport } from './http/opened-session.ts'
 export type { Decision } from './http/settle.ts'
 export type { WriteAccount } from './opened-account.ts'
 export { Session } from './session.ts'

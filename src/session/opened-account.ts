@@ -2,10 +2,10 @@ import {
   type Account,
   type AccountChange,
   type AccountStore,
-  type Brought,
-  joined,
+  mergeIntoAccount,
+  mergeStored,
+  type SessionSlice,
   sameStored,
-  takeOver,
 } from './account.ts'
 import { type Json, plainJson, type SessionData } from './core/data.ts'
 import { Document } from './core/document.ts'
@@ -14,35 +14,40 @@ import type { Observer } from './core/events.ts'
 import type { Operations } from './core/operations.ts'
 import { retry } from './core/retry.ts'
 import { declaredSlices } from './slice.ts'
-import { fateOf, SliceValues } from './slice-values.ts'
+import { rulesOf, SliceValues } from './slice-values.ts'
 
-/** Writes a change of an account; undefined, with nothing written, where the account has another version by now. */
+/**
+ * Saves a change of an account; returns undefined, with nothing saved, if the account has another version by now.
+ *
+ * @example
+ * const write: WriteAccount<true> = async (change) => ((await accounts.save(change)) ? true : undefined)
+ */
 export type WriteAccount<T> = (change: AccountChange) => Promise<T | undefined>
 
-/** What an account needs to know of the session that changes it. */
+/** Context of {@link OpenedAccount}. */
 export interface AccountContext {
   readonly store: AccountStore
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   readonly now: () => number
   readonly observe: Observer
 }
 
-/** What an account keeps, while one session of its user works with it. */
+/** The account of a session's user, while the session is open. */
 export class OpenedAccount {
   readonly userId: string
-  /** As the application gave it. */
+  /** As the application returned it. */
   readonly given: Account
   readonly document: Document
   readonly slices: SliceValues
-  /** Whether nothing of it may be read. */
+  /** Whether its data must not be read. */
   readonly hidden: boolean
   readonly #context: AccountContext
   #stored: Account
-  readonly #takenOver = new Map<string, Json>()
+  readonly #merged = new Map<string, Json>()
 
   /**
-   * @param hidden whether nothing of it may be read: under a key from before a sign-in, nothing is shown of what came
-   *   after; what such a late request changes is replayed on what is kept
+   * @param hidden whether its data must not be read: a request with a key from before a sign-in sees nothing of the account,
+   *   but its changes are replayed on it; false by default
    */
   constructor(userId: string, account: Account, context: AccountContext, hidden = false) {
     this.userId = userId
@@ -56,63 +61,63 @@ export class OpenedAccount {
   }
 
   /**
-   * Checks whether it can be changed.
+   * Checks that the account can be changed.
    *
-   * @throws AccountUnreadableError
+   * @throws AccountUnreadableError if its data cannot be read
    */
-  mayChange(): void {
+  assertChangeable(): void {
     if (this.#stored.unreadable) throw new AccountUnreadableError()
   }
 
   /**
-   * Takes over the slices that accounts keep, where a session has any: it was anonymous, or an older version of the
-   * application has stored them there. What another request changes of them meanwhile stays there, to be taken over next.
+   * Merges account slices of the session into the account: the session was anonymous, or an older version stored them
+   * there. What another request changes meanwhile stays in the session and is merged next.
    *
-   * @param name names the session, so that nothing is taken over twice
-   * @returns whether there was anything to take over
+   * @param name identifies the session, so that nothing is merged twice
+   * @returns whether there was anything to merge
    */
-  takeOver(session: Document, name: string): boolean {
-    const brought = [...declaredSlices()].flatMap((slice): Brought[] => {
+  mergeFromSession(session: Document, name: string): boolean {
+    const slices = [...declaredSlices()].flatMap((slice): SessionSlice[] => {
       const stored = session.data[slice.name]
       if (!slice.account || stored === undefined) return []
-      const before = session.first(slice.name)
+      const before = session.initial(slice.name)
       const original = before === undefined ? before : plainJson(before)
-      const one = { slice, stored: plainJson(stored), original, base: this.#takenOver.get(slice.name) }
-      return this.#canJoin(one) ? [one] : []
+      const one = { slice, stored: plainJson(stored), original, base: this.#merged.get(slice.name) }
+      return this.#canMerge(one) ? [one] : []
     })
-    if (brought.length === 0) return false
-    for (const { slice, stored, original } of brought) {
+    if (slices.length === 0) return false
+    for (const { slice, stored, original } of slices) {
       const isTaken = (it: Json | undefined) => sameStored(it, original) || sameStored(it, stored)
-      session.apply(slice.name, (it) => (isTaken(it) ? undefined : it), { replaces: true, ...fateOf(slice) })
-      this.#takenOver.set(slice.name, stored)
+      session.apply(slice.name, (it) => (isTaken(it) ? undefined : it), { replaces: true, ...rulesOf(slice) })
+      this.#merged.set(slice.name, stored)
     }
     const now = this.#context.now()
-    this.document.applyToAll((data) => takeOver(data, brought, name, now))
+    this.document.applyToAll((data) => mergeIntoAccount(data, slices, name, now))
     return true
   }
 
-  /** Does what a request did before it was known whose session it is. */
+  /** Replays changes of a request that was anonymous. */
   replay(operations: Operations): void {
     this.document.restore(operations)
     this.#rebase(this.#stored, true)
   }
 
-  /** Goes on from what is kept by now. */
-  renew(account: Account): void {
+  /** Continues from newer data of the account. */
+  refresh(account: Account): void {
     this.#rebase(account, true)
     this.#stored = account
   }
 
   /**
-   * Commits the changes so far; where another session was first, they are applied to what that one has left.
+   * Saves the changes so far; if another session was first, they are replayed on its data.
    *
-   * @param session the data of the session, which must prove the user still
-   * @param write does it, and maybe more with it, in one transaction
-   * @throws SessionEndedError where the account is gone or not this session's any more; AccountUnreadableError;
-   *   SessionContendedError; whatever a replayed change, the store or `write` throws
+   * @param session returns the data of the session, which must still prove the user
+   * @param write saves the change, possibly with more in the same transaction
+   * @throws SessionEndedError if the account is gone or no longer this session's; AccountUnreadableError;
+   *   SessionContendedError; any error of a replayed change, the store or `write`
    */
   async save<T>(session: () => SessionData, write: WriteAccount<T>): Promise<T> {
-    this.mayChange()
+    this.assertChangeable()
     const operations = this.document.take()
     const { written, account, replayed } = await this.#write(operations, session, write).catch((error: unknown) => {
       this.document.restore(operations)
@@ -138,12 +143,12 @@ export class OpenedAccount {
     })
   }
 
-  /** Whether it can be taken over: what is too large together with the account's own, or newer, stays in the session. */
-  #canJoin(one: Brought): boolean {
+  /** Whether a slice can be merged: if the result is too large or one is of a newer version, it stays in the session. */
+  #canMerge(one: SessionSlice): boolean {
     const { now, observe } = this.#context
     try {
-      this.mayChange()
-      joined(one, this.document.data[one.slice.name], now())
+      this.assertChangeable()
+      mergeStored(one, this.document.data[one.slice.name], now())
       return true
     } catch (error) {
       const detail = error instanceof Error ? error.name : 'Error'
@@ -153,7 +158,7 @@ export class OpenedAccount {
   }
 
   #saved(account: Account, replayed: boolean): void {
-    // It throws where what was changed meanwhile cannot be done to newer data, which must not be taken for known then.
+    // First: it throws if later changes cannot be replayed on newer data.
     this.#rebase(account, replayed)
     this.#stored = account
     if (replayed) this.#context.observe({ type: 'replayed' })

@@ -8,139 +8,139 @@ import { userIdOf } from './core/user.ts'
 import type { Loaded } from './engines/engine.ts'
 import { OpenedAccount, type WriteAccount } from './opened-account.ts'
 
-/** What the account of a session needs from whoever opened that. */
+/** Context of {@link SessionAccount}. */
 export interface SessionAccountContext {
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   readonly now: () => number
   readonly observe: Observer
   readonly accounts?: AccountStore | undefined
 }
 
-/** The session whose account it is. */
+/** The session of a {@link SessionAccount}. */
 export interface AccountSession {
   readonly document: Document
   readonly loaded: Loaded | undefined
-  /** Records what was changed in place, while the session can be changed. */
-  notice(): void
-  /** After a save of which nobody knows whether it happened. */
+  /** Records changes in place, while the session can be changed. */
+  detectChanges(): void
+  /** Called after a save with an unknown result. */
   fail(): void
 }
 
-/** The account of whoever is signed in to a session: when it is read, takes over from the session, and is written. */
+/** The account of a session's user: loads it, merges slices of the session into it, and saves it. */
 export class SessionAccount {
   readonly #session: AccountSession
   readonly #context: SessionAccountContext
   #account: OpenedAccount | undefined
-  #accountFirst = false
-  #wasStored = false
+  #merging = false
+  #wasSaved = false
 
   /**
-   * @param session read whenever it matters, as its key and data change
-   * @param context where accounts are kept
+   * @param session read on each use, because its key and data change
    */
   constructor(session: AccountSession, context: SessionAccountContext) {
     this.#session = session
     this.#context = context
   }
 
-  /** The account while its user is signed in. */
-  get kept(): OpenedAccount | undefined {
+  /** The account, while its user is signed in. */
+  get current(): OpenedAccount | undefined {
     return this.#account?.userId === userIdOf(this.#session.document.data) ? this.#account : undefined
   }
 
-  /** The slices that the account keeps, in their stored form; undefined where there is none. */
+  /** The account's slices in their stored form; undefined without an account. */
   get content(): SessionData | undefined {
-    const kept = this.kept?.document.data
+    const kept = this.current?.document.data
     if (kept === undefined) return undefined
     const { [MERGED_KEY]: _merged, ...slices } = kept
     return slices
   }
 
-  /** Whether anything was changed of it, as far as it was noticed. */
+  /** Whether there are recorded changes of the account. */
   get changed(): boolean {
-    return this.kept?.document.operations.empty === false
+    return this.current?.document.operations.empty === false
   }
 
-  /** Whether the account is taking over what the session still has: it is stored before the session then. */
-  get first(): boolean {
-    return this.#accountFirst && this.changed
+  /** Whether slices of the session are being merged, so that the account must be saved first. */
+  get isMerging(): boolean {
+    return this.#merging && this.changed
   }
 
-  /** Whether anything of it was stored since this request began. */
-  get wasStored(): boolean {
-    return this.#wasStored
+  /** Whether the account was saved during this request. */
+  get wasSaved(): boolean {
+    return this.#wasSaved
   }
 
   /**
-   * Reads the account of a user who is about to be signed in; undefined where the session has one already.
+   * Loads the account of a user who is signing in; undefined if the session has it already.
    *
-   * @throws SessionEndedError where there is none; StoreUnavailableError
+   * @throws SessionEndedError if there is no such account; StoreUnavailableError
    */
   async load(userId: string): Promise<Account | undefined> {
-    if (this.kept !== undefined) return undefined
+    if (this.current !== undefined) return undefined
     const account = await this.#context.accounts?.load(userId)
     if (typeof account === 'string') throw new SessionEndedError()
     return account
   }
 
-  /** From now on the account keeps its slices, and takes over those that the session has kept so far. */
+  /** Attaches an account and merges the session's account slices into it. */
   attach(account: Account): void {
     const { accounts: store, now, observe } = this.#context
     const userId = userIdOf(this.#session.document.data)
     if (store === undefined || userId === null) return
     const hidden = this.#session.loaded?.forwarded === true
     this.#account = new OpenedAccount(userId, account, { store, now, observe }, hidden)
-    if (!hidden) this.bring()
+    if (!hidden) this.mergeFromSession()
   }
 
-  /** Hands over to the account what it keeps, where the session has any of it. */
-  bring(): void {
+  /** Merges account slices that the session has into the account. */
+  mergeFromSession(): void {
     const { id, key, createdAt } = this.#session.loaded ?? {}
-    if (this.kept?.takeOver(this.#session.document, id ?? key ?? String(createdAt ?? ''))) this.#accountFirst = true
+    if (this.current?.mergeFromSession(this.#session.document, id ?? key ?? String(createdAt ?? '')))
+      this.#merging = true
   }
 
-  /** Goes on from what the account keeps by now. */
-  renew(account: Account): void {
-    this.kept?.renew(account)
+  /** Continues from newer data of the account. */
+  refresh(account: Account): void {
+    this.current?.refresh(account)
   }
 
-  /** Forgets the account, which keeps what it has: the session names no user any more. */
+  /** Detaches the account without changing it, because nobody is signed in any more. */
   forget(): void {
     this.#account = undefined
-    this.#accountFirst = false
+    this.#merging = false
   }
 
   /**
-   * Stores what was changed of the account, if anything was.
+   * Saves the account if it was changed.
    *
-   * @throws SessionEndedError where the account is gone; SessionContendedError; StoreUnavailableError
+   * @throws SessionEndedError if the account is gone; SessionContendedError; StoreUnavailableError
    */
   async commit(): Promise<void> {
     const { accounts } = this.#context
-    const account = this.kept
+    const account = this.current
     if (account === undefined || accounts === undefined) return
-    this.#session.notice()
+    this.#session.detectChanges()
     if (this.changed) await this.#commitAccount(account, async (change) => (await accounts.save(change)) || undefined)
   }
 
   /**
-   * Stores what was changed of the account, also where that is nothing, by a function of the application's.
+   * Saves the account with a function of the application, even if nothing was changed.
    *
-   * @param write stores the change; undefined, with nothing stored, where the account has another version by now
-   * @throws Error where nobody is signed in; SessionEndedError where the account is gone; SessionContendedError; whatever
-   *   `write` throws
+   * @param write saves the change; returns undefined, with nothing saved, if the account has another version by now
+   * @throws Error if no user is signed in; SessionEndedError if the account is gone; SessionContendedError; any error of
+   *   `write`
    */
-  async commitBy<T>(write: WriteAccount<T>): Promise<T> {
-    const account = this.kept
-    if (account === undefined) throw new Error('Nobody is signed in whose account could be saved')
+  async commitWith<T>(write: WriteAccount<T>): Promise<T> {
+    const account = this.current
+    if (account === undefined) throw new Error('There is no account to save: no user is signed in')
     return await this.#commitAccount(account, write)
   }
 
   /**
-   * Does to the account what this request did while it knew nobody, and another request signed somebody in.
+   * Applies changes of an anonymous request to the account of a user whom another request has signed in meanwhile.
    *
-   * @param session the data of the session as it is since: they prove its user, and this request's own do not
-   * @throws SessionEndedError where the account is gone; SessionContendedError; StoreUnavailableError
+   * @param session the newer data of the session; they prove its user, this request's own do not
+   * @throws SessionEndedError if the account is gone; SessionContendedError; StoreUnavailableError
    */
   async adoptInto(account: Account, session: SessionData, operations: Operations): Promise<void> {
     const { accounts: store, now, observe } = this.#context
@@ -155,8 +155,8 @@ export class SessionAccount {
   async #commitAccount<T>(account: OpenedAccount, write: WriteAccount<T>, proof?: SessionData): Promise<T> {
     try {
       const written = await account.save(() => proof ?? this.#session.document.data, write)
-      this.#accountFirst = false
-      this.#wasStored = true
+      this.#merging = false
+      this.#wasSaved = true
       return written
     } catch (error) {
       if (!isRefusal(error)) this.#session.fail()
@@ -165,7 +165,7 @@ export class SessionAccount {
   }
 }
 
-/** Whether nothing was stored for certain: anything else may have been, and must not be stored a second time. */
+/** Whether certainly nothing was stored. After any other error it may have been, and must not be stored twice. */
 function isRefusal(error: unknown): boolean {
   if (error instanceof SessionContendedError) return true
   return error instanceof Error && 'status' in error && typeof error.status === 'number' && error.status < 500

@@ -2,121 +2,122 @@ import { type Json, type NotJson, plainJson, type SessionData } from './core/dat
 import type { Document } from './core/document.ts'
 import type { SessionState } from './session-state.ts'
 import { isSliceName, refuseNewer, type Slice } from './slice.ts'
-import { fateOf, type SliceValues } from './slice-values.ts'
+import { rulesOf, type SliceValues } from './slice-values.ts'
 
-/** A key by its name, or the slice kept under it. */
+/** A key, or a slice. */
 export type Key = string | (Pick<Slice<unknown>, 'name'> & Partial<Pick<Slice<unknown>, 'login' | 'account'>>)
 
 type Storable<T> = T extends NotJson ? never : T
 
-/** What a session keeps, as a dictionary of JSON values and of typed slices: the larger part of a `Session`. */
+/** The data of a session as a dictionary of JSON values and typed slices; base class of `Session`. */
 export class SessionDictionary {
   readonly #state: SessionState
 
-  /** @param state where it is read and changed */
+  /** @param state the open session */
   constructor(state: SessionState) {
     this.#state = state
   }
 
   /**
-   * The value under a key, or a slice's value or default. Objects may be changed in place.
+   * Returns the value of a key, or a slice's value or default. Objects may be changed in place.
    *
-   * @throws TypeError for the name of a slice: pass the slice
+   * @param fallback returned if there is no value; undefined by default
+   * @throws TypeError for the name of a slice: pass the slice instead
    */
   get<T>(slice: Slice<T>): T
   get(key: string): Json | undefined
   get(key: string, fallback: Json): Json
   get<T>(key: string | Slice<T>, fallback?: Json): Json | T | undefined {
-    this.#state.mayRead()
-    if (typeof key !== 'string') return this.#placeOf(key).slices.get(key, !this.#state.isOpen)
+    this.#state.assertReadable()
+    if (typeof key !== 'string') return this.#targetOf(key).slices.get(key, !this.#state.isOpen)
     const value = this.#state.document.get(plainKey(key))
     return value === undefined ? fallback : value
   }
 
   /**
-   * Stores a value under a key. Of two requests that set one key at once, the later one counts, and a slice with a merge
-   * rule joins both; where the change depends on the value that is there, use {@link SessionDictionary.update}.
+   * Stores a value. If two overlapping requests set one key, the later one wins, or the slice's `merge` combines both. If the
+   * new value depends on the current one, use {@link SessionDictionary.update}.
    *
-   * @throws TypeError for what JSON cannot hold or the slice's schema refuses; SessionTooLargeError over its budget;
-   *   SliceNewerError; Error when the session is closed, or needs a cookie after the headers were sent
+   * @throws TypeError for a value that is not JSON or that the slice's schema refuses; SessionTooLargeError above its
+   *   budget; SliceNewerError; Error if the session is closed, or needs a cookie after the headers were sent
    */
   set<T>(slice: Slice<T>, value: T): void
   set<T>(key: string, value: Storable<T>): void
   set<T>(key: string | Slice<T>, value: unknown): void {
-    this.#mayChange(key)
+    this.#assertChangeable(key)
     if (typeof key === 'string') this.#state.document.set(plainKey(key), value)
-    else this.#placeOf(key).slices.set(key, value as T)
+    else this.#targetOf(key).slices.set(key, value as T)
   }
 
   /**
-   * Changes a value by a pure function of the current one. Where another request saved first, the function is applied
-   * again to the newer value, so that neither change is lost. It may not use the session, and must not be asynchronous.
+   * Changes a value with a pure function of the current one. If another request saves first, the function is called again
+   * with the newer value, so that neither change is lost. It must be synchronous and must not use the session.
    *
-   * @throws TypeError, SessionTooLargeError, SliceNewerError as {@link SessionDictionary.set}, and whatever `change` throws
+   * @throws TypeError, SessionTooLargeError, SliceNewerError as {@link SessionDictionary.set}; any error of `change`
    */
   update<T>(slice: Slice<T>, change: (current: T) => T): void
   update<T>(key: string, change: (current: Json | undefined) => Storable<T>): void
   update<T>(key: string | Slice<T>, change: ((current: T) => T) | ((current: Json | undefined) => unknown)): void {
-    this.#mayChange(key)
+    this.#assertChangeable(key)
     if (typeof key === 'string') {
       const apply = change as (current: Json | undefined) => unknown
       this.#state.document.apply(plainKey(key), (current) => plainJson(this.#state.call(key, apply, current), key))
     } else {
       const apply = change as (current: T) => T
-      this.#placeOf(key).slices.update(key, (current) => this.#state.call(key.name, apply, current))
+      this.#targetOf(key).slices.update(key, (current) => this.#state.call(key.name, apply, current))
     }
   }
 
   /**
-   * Changes several plain keys by one pure function of all data, which changes them in place; it is applied again to
-   * newer data, like that of {@link SessionDictionary.update}.
+   * Changes several plain keys with one pure function that changes the data in place; it is called again with newer data,
+   * as in {@link SessionDictionary.update}.
    *
-   * @throws TypeError for what JSON cannot hold, and whatever `change` throws
+   * @throws TypeError for a value that is not JSON; any error of `change`
    */
   updateAll(change: (data: SessionData) => void): void {
-    this.#mayChange()
+    this.#assertChangeable()
     this.#state.document.applyToAll((data) => {
       this.#state.call('*', change, data)
       Object.assign(data, plainJson(data))
     })
   }
 
-  /** Whether there is a value under a key, or anything stored of a slice. */
+  /** Whether a key or slice has a stored value. */
   has(key: Key): boolean {
-    this.#state.mayRead()
-    return this.#placeOf(key).document.data[nameOf(key)] !== undefined
+    this.#state.assertReadable()
+    return this.#targetOf(key).document.data[nameOf(key)] !== undefined
   }
 
   /**
-   * Removes a key; returns whether it was there. Removing nothing is no change; see {@link SessionDictionary.drop}.
+   * Removes a key; returns whether it existed. If not, nothing is recorded; see {@link SessionDictionary.drop}.
    *
    * @throws SliceNewerError for a slice that a newer version of the application has written
    */
   delete(key: Key): boolean {
-    this.#mayChange(key)
-    // Under an old key nobody sees whether there is something.
-    return (this.has(key) || this.#placeOf(key).hidden) && this.#remove(key)
+    this.#assertChangeable(key)
+    // With an old key it is unknown whether there is a value.
+    return (this.has(key) || this.#targetOf(key).hidden) && this.#remove(key)
   }
 
   /**
-   * Removes a key, and also what another request stores under it before this one is saved.
+   * Removes a key, also if another request stores it before this one is saved.
    *
    * @throws SliceNewerError as {@link SessionDictionary.delete}
    */
   drop(key: Key): void {
-    this.#mayChange(key)
+    this.#assertChangeable(key)
     this.#remove(key)
   }
 
-  /** Removes a key and returns its value; the fallback, and no change, where there is none. */
+  /** Removes a key and returns its value; the fallback if there is none. */
   pop(key: string, fallback?: Json): Json | undefined {
     const value = this.get(key)
     return this.delete(key) ? value : fallback
   }
 
-  /** The value under a key, stored first if there is none by then. */
+  /** Returns the value of a key; stores the given one if there is none when the session is saved. */
   setDefault(key: string, value: Json): Json {
-    this.#mayChange()
+    this.#assertChangeable()
     this.#state.document.setDefault(plainKey(key), value)
     return this.get(key, value)
   }
@@ -126,9 +127,9 @@ export class SessionDictionary {
     for (const [key, value] of Object.entries(values)) this.set(key, value)
   }
 
-  /** All keys, those of slices too. */
+  /** All keys, including those of slices. */
   keys(): string[] {
-    this.#state.mayRead()
+    this.#state.assertReadable()
     return Object.keys(this.#state.content)
   }
 
@@ -137,11 +138,11 @@ export class SessionDictionary {
     return this.entries().map(([, value]) => value)
   }
 
-  /** All keys with their values; those of slices in their stored form, as frozen copies. */
+  /** All keys with their values; slices in their stored form, as frozen copies. */
   entries(): [string, Json][] {
-    this.#state.mayRead()
-    this.#state.document.notice()
-    this.#state.account.kept?.document.notice()
+    this.#state.assertReadable()
+    this.#state.document.detectChanges()
+    this.#state.account.current?.document.detectChanges()
     return Object.entries(this.#state.content).map(([key, stored]) => {
       const value = isSliceName(key) ? frozen(plainJson(stored)) : this.#state.document.get(key)
       return [key, value ?? null]
@@ -149,33 +150,33 @@ export class SessionDictionary {
   }
 
   /**
-   * Forgets all data, also who is signed in, and keeps the session. To end it, use `session.flush()`. What an account
-   * keeps stays with the account.
+   * Removes all data, including who is signed in, but keeps the session. To end it, use `session.flush()`. The account is
+   * not changed.
    */
   clear(): void {
-    this.#mayChange()
+    this.#assertChangeable()
     this.#state.account.forget()
     this.#state.document.clear()
   }
 
-  #placeOf(key: Key): { document: Document; slices: SliceValues; hidden: boolean } {
-    const kept = typeof key !== 'string' && key.account === true ? this.#state.account.kept : undefined
+  #targetOf(key: Key): { document: Document; slices: SliceValues; hidden: boolean } {
+    const kept = typeof key !== 'string' && key.account === true ? this.#state.account.current : undefined
     return kept ?? { document: this.#state.document, slices: this.#state.slices, hidden: false }
   }
 
   #remove(key: Key): boolean {
-    const { document } = this.#placeOf(key)
+    const { document } = this.#targetOf(key)
     if (typeof key === 'string') return document.delete(plainKey(key))
     const found = document.data[key.name] !== undefined
     const remove = (stored: Json | undefined) => refuseNewer(key.name, stored)
-    document.apply(key.name, remove, { replaces: true, ...fateOfKey(key) })
+    document.apply(key.name, remove, { replaces: true, ...rulesOfKey(key) })
     return found
   }
 
-  #mayChange(key?: Key): void {
-    const ofAccount = key !== undefined && this.#placeOf(key).document !== this.#state.document
-    this.#state.mayChange(!ofAccount && this.#state.needsCookie)
-    if (ofAccount) this.#state.account.kept?.mayChange()
+  #assertChangeable(key?: Key): void {
+    const ofAccount = key !== undefined && this.#targetOf(key).document !== this.#state.document
+    this.#state.assertChangeable(!ofAccount && this.#state.needsCookie)
+    if (ofAccount) this.#state.account.current?.assertChangeable()
   }
 }
 
@@ -188,9 +189,9 @@ function plainKey(key: string): string {
   return key
 }
 
-function fateOfKey(key: Key) {
+function rulesOfKey(key: Key) {
   if (typeof key === 'string' || key.login === undefined) return {}
-  return fateOf({ login: key.login, account: key.account === true })
+  return rulesOf({ login: key.login, account: key.account === true })
 }
 
 function frozen(value: Json): Json {

@@ -8,34 +8,37 @@ import type { Ended, Loaded } from './engines/engine.ts'
 import { SessionAccount, type SessionAccountContext } from './session-account.ts'
 import { SliceValues } from './slice-values.ts'
 
-/** What a session needs to know of whoever opened it. */
+/** Context of {@link SessionState}. */
 export interface SessionContext extends SessionAccountContext {
   readonly expiry: ExpiryPolicy
-  /** Whether a change of a session that is stored already needs a new cookie: it does where the cookie holds the data. */
+  /** Whether every change needs a new cookie, because the cookie holds the data. */
   readonly cookieHoldsData: boolean
   /** Whether a cookie can still be sent. */
   readonly canSendCookie: () => boolean
-  /** Writes what was changed. */
+  /** Saves the changes. */
   readonly save: () => Promise<void>
   readonly end: (loaded: Loaded) => Promise<Ended>
 }
 
-/** A batch of changes on its way to the storage. */
+/** A batch of changes that is being saved. */
 export interface Batch {
   readonly operations: Operations
-  /** The data with them, right unless another request has saved meanwhile. */
+  /** The data with these changes; outdated if another request has saved meanwhile. */
   readonly data: SessionData
   readonly loaded: Loaded | undefined
   readonly cycled: boolean
   readonly restartClock: boolean
 }
 
+/** The message of the error for a change that needs a cookie after the headers were sent. */
 export const HEADERS_SENT =
   'The headers were sent already: await session.save() before them, so that a cookie can be sent'
 
 /**
- * A session as whoever opened it drives it: its data and what happened to them, and whether it can still be changed.
- * Handlers see a `Session` instead, which reads and changes it on their behalf.
+ * The state of an open session: its data, their changes, and whether it can still be changed. Handlers use a `Session`.
+ *
+ * @example
+ * const isStored = (state: SessionState) => state.loaded !== undefined
  */
 export class SessionState {
   readonly context: SessionContext
@@ -44,24 +47,24 @@ export class SessionState {
   readonly account: SessionAccount
   /** Whether data were read. */
   accessed = false
-  /** Whether it is saved even if nothing was changed. */
+  /** Whether to save even if nothing was changed. */
   forced = false
   #loaded: Loaded | undefined
-  /** `failed`: nobody knows whether the last changes were stored, so nothing is stored after them. */
+  /** `failed`: it is unknown whether the last changes were stored, so nothing more is stored. */
   #state: 'open' | 'failed' | 'closed' = 'open'
   #saving: Promise<void> | undefined
   #inFunction = false
   #flushed = false
   #cycled = false
   #restartClock = false
-  /** A session that does not prove its user: it can be ended, and nothing else is done to it. */
+  /** A session that does not prove its user: it can only be ended. */
   #unproven: { loaded: Loaded; changing: boolean } | undefined
-  /** What was to be ended goes on as somebody else's, and the browser has, or is being sent, its cookie. */
+  /** The session was not ended because another user has it by now; the browser has or is being sent its cookie. */
   #replaced = false
 
   /**
-   * @param loaded what the cookie led to; undefined where there is no session yet
-   * @param account what the account store says of the session's user; none where nobody is signed in
+   * @param loaded the stored session; undefined if there is none yet
+   * @param account the account store's answer for the session's user; undefined for an anonymous session
    */
   constructor(loaded: Loaded | undefined, context: SessionContext, account?: Account | NoAccount) {
     const unproven = account === 'unproven' || account === 'changing'
@@ -74,7 +77,7 @@ export class SessionState {
     if (account !== undefined && typeof account !== 'string') this.account.attach(account)
   }
 
-  /** What was stored or read last; undefined where the session is not stored. */
+  /** The session as last read or stored; undefined if it is not stored. */
   get loaded(): Loaded | undefined {
     return this.#loaded
   }
@@ -84,21 +87,21 @@ export class SessionState {
     return this.#state === 'open'
   }
 
-  /** Whether a change of the session's own data can be stored only if a cookie is sent. */
+  /** Whether changes of the session's data can only be stored if a cookie is sent. */
   get needsCookie(): boolean {
     return this.context.cookieHoldsData || this.#loaded === undefined
   }
 
-  /** The session's own data, and the slices that its account keeps. */
+  /** The session's data and the account's slices. */
   get content(): SessionData {
     const kept = this.account.content
     return kept === undefined ? this.document.data : { ...this.document.data, ...kept }
   }
 
-  /** What was stored or read last, and what happened since. */
+  /** What was last stored or read, and what happened since. */
   summary() {
-    this.notice()
-    const kept = this.account.kept?.document
+    this.detectChanges()
+    const kept = this.account.current?.document
     const mayStore = this.#state !== 'failed'
     return {
       changed: mayStore && (this.forced || !this.document.operations.empty),
@@ -109,7 +112,7 @@ export class SessionState {
       content: this.content,
       changedKeys: [
         ...this.document.operations.keys,
-        // Taking over what the session had is no change of everything.
+        // Without `*`, because merging is not a change of all keys.
         ...(kept?.operations.keys.filter((key) => key !== '*') ?? []),
       ],
       empty: Object.keys(this.document.data).length === 0,
@@ -119,19 +122,19 @@ export class SessionState {
     }
   }
 
-  /** Records what was changed in place, while the session can be changed. */
-  notice(): void {
+  /** Records changes in place, while the session can be changed. */
+  detectChanges(): void {
     if (this.#state !== 'open') return
-    this.document.notice()
-    this.account.kept?.document.notice()
+    this.document.detectChanges()
+    this.account.current?.document.detectChanges()
   }
 
-  /** Waits for a save under way, however it ends. */
+  /** Waits until a running save has finished or failed. */
   async idle(): Promise<void> {
     await this.#saving?.catch(() => {})
   }
 
-  /** Hands over the changes so far, for whoever stores them; what comes from now on is the next batch. */
+  /** Returns the changes so far for saving and starts a new batch. */
   take(): Batch {
     const operations = this.document.take()
     const batch = {
@@ -146,51 +149,51 @@ export class SessionState {
   }
 
   /**
-   * Goes on from what was stored.
+   * Continues from what was stored.
    *
-   * @param isNewer whether another request's changes are among it
+   * @param isNewer whether it includes changes of other requests
    */
   stored(loaded: Loaded, isNewer: boolean): void {
-    // It throws where what was changed meanwhile cannot be done to newer data, which must not be taken for known then.
+    // First: it throws if later changes cannot be replayed on newer data.
     this.document.rebase(loaded.data, isNewer)
     this.#loaded = loaded
-    // Another request may have changed what the account has just taken over.
-    this.account.bring()
+    // Another request may have changed slices that were just merged.
+    this.account.mergeFromSession()
   }
 
-  /** Takes back a batch of which nothing was stored. */
+  /** Puts back a batch of which nothing was stored. */
   restore({ operations, cycled, restartClock }: Batch): void {
     this.document.restore(operations)
     this.#cycled ||= cycled
     this.#restartClock ||= restartClock
   }
 
-  /** After a save of which nobody knows whether it happened: nothing may be stored a second time. */
+  /** Called after a save with an unknown result: nothing must be stored twice. */
   fail(): void {
     this.#state = 'failed'
   }
 
-  /** From now on it can be read, and changing it throws. */
+  /** Makes the session read-only; changes throw. */
   close(): void {
     if (this.#state === 'open') this.#state = 'closed'
   }
 
-  /** Leaves behind what does not prove its user any more, or is somebody else's: a sign-in begins another session. */
-  beginAnother(): void {
+  /** Allows a new session, for a sign-in when the old one is unproven or another user's. */
+  startNewSession(): void {
     this.#unproven = undefined
     this.#replaced = false
   }
 
-  /** Asks for a new key with the next save, and maybe for an absolute age that counts from then. */
+  /** Requests a new key with the next save, and optionally a restart of the absolute age. */
   cycle(restartClock: boolean): void {
     this.#cycled = true
     this.#restartClock ||= restartClock
   }
 
   /**
-   * Saves, after every save that was asked for before.
+   * Saves after all saves that were requested before.
    *
-   * @throws what the context's `save` throws
+   * @throws any error of the context's `save`
    */
   async save(): Promise<void> {
     const before = this.#saving ?? Promise.resolve()
@@ -204,14 +207,14 @@ export class SessionState {
   }
 
   /**
-   * Ends the session, after what it has changed of the account is saved.
+   * Ends the session after saving its changes of the account.
    *
-   * @returns the newest data that it had, with this request's changes; undefined where it goes on as somebody else's
-   * @throws what the context's `end` throws; StoreUnavailableError, SessionContendedError where the account cannot be saved
+   * @returns its newest data with this request's changes; undefined if it was not ended because another user has it by now
+   * @throws any error of the context's `end`; StoreUnavailableError, SessionContendedError if the account cannot be saved
    */
   async end(): Promise<SessionData | undefined> {
     if (this.#saving !== undefined) await this.idle()
-    this.notice()
+    this.detectChanges()
     if (this.account.changed) await this.account.commit().catch(ignoreEnded)
     const ending = this.#loaded ?? this.#unproven?.loaded
     const ended = ending && (await this.context.end(ending))
@@ -232,16 +235,16 @@ export class SessionState {
     try {
       return operations.replayOn(ended.last)
     } catch {
-      // It has ended already, and what another request has stored counts more than a change that does not fit it.
+      // It has ended, and what another request has stored wins over a change that cannot be replayed.
       return ended.last
     }
   }
 
   /**
-   * Calls a handler's function, which must not use the session meanwhile.
+   * Calls an update function, which must not use the session.
    *
-   * @param key what it changes, for the error
-   * @throws TypeError for an asynchronous one, and what it throws
+   * @param key the key that it changes, for errors
+   * @throws TypeError if it is asynchronous; any error of the function
    */
   call<A extends readonly unknown[], R>(key: string, change: (...args: A) => R, ...args: A): R {
     this.#inFunction = true
@@ -259,43 +262,42 @@ export class SessionState {
   }
 
   /**
-   * Checks whether a handler may read now.
+   * Checks that the session can be read now.
    *
-   * @throws TypeError within a function that updates the session
+   * @throws TypeError inside a function that updates the session
    */
-  mayRead(): void {
+  assertReadable(): void {
     if (this.#inFunction) throw new TypeError('A function that updates the session must not use the session')
     this.accessed = true
   }
 
   /**
-   * Checks whether a handler may change the data now.
+   * Checks that the data can be changed now.
    *
-   * @throws SessionEndedError for a session whose user is just getting a new password, or after the end of one that goes on
-   *   as somebody else's; as {@link SessionState.mayBeChanged}
+   * @throws SessionEndedError while the user's password is being changed, or if the session was not ended because another
+   *   user has it by now; as {@link SessionState.assertOpen}
    */
-  mayChange(needsCookie = this.needsCookie): void {
-    this.mayBeChanged(needsCookie)
-    // A new session here would take the place of the one that goes on, or is just being renewed.
+  assertChangeable(needsCookie = this.needsCookie): void {
+    this.assertOpen(needsCookie)
+    // A new session would replace the cookie of the other one.
     if (this.#replaced || this.#unproven?.changing === true) throw new SessionEndedError()
   }
 
   /**
-   * Checks whether a handler may do anything but read now.
+   * Checks that the session can be changed or ended now.
    *
-   * @throws Error when it was saved with the answer, when nothing can be stored after a failure, or when it needs a cookie
-   *   and none can be sent
+   * @throws Error if it was saved with the response, if a save has failed, or if it needs a cookie and none can be sent
    */
-  mayBeChanged(needsCookie = false): void {
-    this.mayRead()
+  assertOpen(needsCookie = false): void {
+    this.assertReadable()
     if (this.#state === 'failed') throw new Error('The last save failed, so nothing more can be stored')
     if (this.#state === 'closed')
-      throw new Error('The session was saved with the answer; a change after that would be lost')
+      throw new Error('The session was saved with the response; a change after that would be lost')
     if (needsCookie && !this.context.canSendCookie()) throw new Error(HEADERS_SENT)
   }
 }
 
-/** An account that is gone keeps nothing, and must not keep anybody signed in. */
+/** A missing account must not prevent a logout. */
 function ignoreEnded(error: unknown): void {
   if (!(error instanceof SessionEndedError)) throw error
 }

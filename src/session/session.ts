@@ -5,17 +5,22 @@ import type { WriteAccount } from './opened-account.ts'
 import { SessionDictionary } from './session-dictionary.ts'
 import type { SessionState } from './session-state.ts'
 
-/** The state behind a session, for what the engine itself does with it. Handlers have no use for it. */
+/** Returns the state behind a session, for the engine. */
 export let stateOf: (session: Session) => SessionState
 
 const TEST_KEY = 'testcookie'
 const TEST_VALUE = 'worked'
 
 /**
- * A visitor's session while a request, a socket or a job works with it: a dictionary of JSON values, and typed slices.
+ * A visitor's session: a dictionary of JSON values and typed slices, in a request, a socket or a job.
  *
- * Changes are written when the request is answered, or by {@link Session.save}. The counterpart of Django's SessionBase;
- * where the two differ is listed in docs/django.md.
+ * Changes are saved with the response, or by {@link Session.save}. The API follows Django's SessionBase; docs/django.md
+ * lists the differences.
+ *
+ * @example
+ * const session: Session = await ctx.session()
+ * session.set('theme', 'dark')
+ * session.update('visits', (n) => Number(n ?? 0) + 1)
  */
 export class Session extends SessionDictionary {
   readonly #state: SessionState
@@ -24,83 +29,82 @@ export class Session extends SessionDictionary {
     stateOf = (session) => session.#state
   }
 
-  /** @param state the session as it was opened; there is one {@link Session} to it */
+  /** @param state the open session */
   constructor(state: SessionState) {
     super(state)
     this.#state = state
   }
 
   /**
-   * Ends the session at once, in the store too, whatever keys it has had; later changes begin a new one. For logout. What
-   * it has changed of the account is saved first. The cookie is taken back with the answer, or by {@link Session.save}
+   * Ends the session immediately, also in the store and under any key it has had; later changes start a new one. For
+   * logout. Changes of the account are saved first. The cookie is removed with the response, or by {@link Session.save}
    * before a stream begins.
    *
-   * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended; Error after the headers
-   *   were sent, where the cookie itself holds the session
+   * @throws StoreUnavailableError, SessionContendedError if it may not have ended; Error after the headers were sent, if the
+   *   cookie itself holds the session
    */
   async flush(): Promise<void> {
-    this.#state.mayBeChanged(this.#state.needsCookie)
+    this.#state.assertOpen(this.#state.needsCookie)
     await this.#state.end()
   }
 
   /**
-   * Gives the session a new key when it is saved; requests under way with the old one are still answered. For every
-   * change of privilege (ASVS 7.2.4).
+   * Gives the session a new key with the next save; requests under way with the old key still work. For every change of
+   * privilege (ASVS 7.2.4).
    *
-   * @param options.restartClock whether the absolute age counts from now: at sign-in, not at a mere change of key
+   * @param options.restartClock whether the absolute age counts from now, as at sign-in; false by default
    * @throws Error after the headers were sent
    */
   async cycleKey(options: { restartClock?: boolean } = {}): Promise<void> {
-    this.#state.mayChange()
-    this.#state.mayBeChanged(true)
+    this.#state.assertChangeable()
+    this.#state.assertOpen(true)
     this.#state.cycle(options.restartClock ?? false)
   }
 
   /**
-   * Stores what was changed so far, of the account too, without waiting for the answer: before a stream begins, or to
-   * have the key. What changes meanwhile is stored by the next save.
+   * Saves the changes so far, including the account's, before the response: before a stream begins, or to get the key.
+   * Later changes are saved by the next save.
    *
    * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError
    */
   async save(): Promise<void> {
-    // What the account keeps needs no cookie.
-    this.#state.mayChange(this.#state.needsCookie && this.#state.summary().changed)
+    // Changes of the account need no cookie.
+    this.#state.assertChangeable(this.#state.needsCookie && this.#state.summary().changed)
     await this.#state.save()
   }
 
   /**
-   * Stores what was changed of the account in a transaction of the application's, together with what belongs to it. Where
-   * another session has changed the account first, `write` is called again with what follows from that.
+   * Saves the changes of the account in a transaction of the application, together with related rows. If another session
+   * has changed the account first, `write` is called again with the changes replayed on the newer data.
    *
-   *     session.update(cart, (now) => without(now, lines))
-   *     const order = await session.saveAccount((change) => orders.place(change, lines))
-   *
-   * @param write stores the change and its own in one transaction and returns what it likes; undefined, with nothing
-   *   stored, where the account does not have `change.version` any more
-   * @throws Error where nobody is signed in; SessionEndedError where the account is gone; SessionContendedError; whatever
-   *   `write` throws
+   * @param write saves the change and related rows in one transaction and returns any result; undefined, with nothing
+   *   saved, if the account no longer has `change.version`
+   * @throws Error if no user is signed in; SessionEndedError if the account is gone; SessionContendedError; any error of
+   *   `write`
+   * @example
+   * const saved = await session.saveAccount(async (change) => (await accounts.save(change)) || undefined)
    */
   async saveAccount<T>(write: WriteAccount<T>): Promise<T> {
-    this.#state.mayBeChanged()
-    return await this.#state.account.commitBy(write)
+    this.#state.assertOpen()
+    return await this.#state.account.commitWith(write)
   }
 
-  /** The account of whoever is signed in, as the application gave it when the session was opened or signed in. */
+  /** The account of the signed-in user, as the application returned it when the session was opened or signed in. */
   get account(): Account | undefined {
-    return this.#state.account.kept?.given
+    return this.#state.account.current?.given
   }
 
   /** The signed-in user's id, or null. */
   get userId(): string | null {
-    this.#state.mayRead()
+    this.#state.assertReadable()
     return userIdOf(this.#state.document.data)
   }
 
   /**
-   * Gives this session an expiry different from the setting's.
+   * Sets a custom expiry for this session.
    *
-   * @param value seconds from each save, a fixed date, 0 for "until the browser closes", null for the global setting
-   * @throws RangeError for a number that is not finite or an invalid date
+   * @param value seconds from each save, a date, 0 for "until the browser closes", null for the global setting
+   * @throws RangeError for an invalid number or date
    */
   setExpiry(value: number | Date | null): void {
     if (value === null) this.delete(EXPIRY_KEY)
@@ -130,7 +134,7 @@ export class Session extends SessionDictionary {
     this.set(TEST_KEY, TEST_VALUE)
   }
 
-  /** Whether the marker has come back. */
+  /** Whether the browser sent the marker back. */
   testCookieWorked(): boolean {
     return this.get(TEST_KEY) === TEST_VALUE
   }
@@ -145,17 +149,17 @@ export class Session extends SessionDictionary {
     return this.#state.loaded?.key ?? null
   }
 
-  /** The public id, which names the session and opens nothing; null until it is first saved, or where it has none. */
+  /** The public id, which gives no access; null until the session is first saved, or if it has none. */
   get id(): string | null {
     return this.#state.loaded?.id ?? null
   }
 
-  /** Whether this is a late request with the key from before a change of key: it sees the data as they were then. */
+  /** Whether this is a late request with an old key, which sees the data from before the change of key. */
   get forwarded(): boolean {
     return this.#state.loaded?.forwarded === true
   }
 
-  /** True with neither a key nor data. */
+  /** Whether the session is neither stored nor has data. */
   get isEmpty(): boolean {
     return this.#state.loaded === undefined && Object.keys(this.#state.document.data).length === 0
   }
@@ -165,14 +169,14 @@ export class Session extends SessionDictionary {
     return this.#state.accessed
   }
 
-  /** Whether the answer will save: something changed, nested values included, or it was set to true. */
+  /** Whether the response will save: something was changed, including nested values, or it was set to true. */
   get modified(): boolean {
     const { changed, accountChanged } = this.#state.summary()
     return changed || accountChanged
   }
 
   set modified(value: true) {
-    this.#state.mayChange()
+    this.#state.assertChangeable()
     this.#state.forced = value
   }
 }

@@ -3,30 +3,38 @@ import { USER_KEY } from './core/user.ts'
 import { type Session, stateOf } from './session.ts'
 import { declaredSlices } from './slice.ts'
 
-/** Options for {@link signIn}. */
+/**
+ * Options for {@link signIn}.
+ *
+ * @example
+ * const options: SignInOptions = { data: { signedInAt: Date.now() } }
+ */
 export interface SignInOptions {
-  /** What the application says of the sign-in, such as its proof and time; left out where another request was first. */
+  /** Values stored with the sign-in, such as its proof and time; skipped if another request signed in first. */
   readonly data?: Readonly<Record<string, Json>>
 }
 
 /**
- * Binds a session to a user: slices follow their login rule, the account takes over what it is to keep, the key changes,
- * and the absolute age counts from now (ASVS 7.2.4). Another user's session is ended first, as in Django.
+ * Signs a user in: slices follow their `login` rule, account slices are merged into the account, the key changes, and the
+ * absolute age restarts (ASVS 7.2.4). A session of another user is ended first, as in Django.
  *
- * @throws SessionEndedError where there is no such account; StoreUnavailableError; Error, with nothing changed, after the
+ * @throws SessionEndedError if there is no such account; StoreUnavailableError; Error, with nothing changed, after the
  *   headers were sent
+ * @example
+ * const session = await ctx.session()
+ * await signIn(session, '42')
  */
 export async function signIn(session: Session, userId: string, { data = {} }: SignInOptions = {}): Promise<void> {
   const state = stateOf(session)
-  // Not once it names the user, or a handler that goes on would store that under the old key.
-  state.mayBeChanged(true)
+  // Before anything is changed: a handler that goes on must not store the user under the old key.
+  state.assertOpen(true)
   if (session.userId !== null && session.userId !== userId) await session.flush()
-  // What does not prove its user any more is left behind, and the sign-in begins another session.
-  state.beginAnother()
+  // An unproven session is not used: the sign-in starts a new one.
+  state.startNewSession()
   const account = await state.account.load(userId)
-  // What a handler has changed in place so far is no part of the sign-in.
-  state.document.notice()
-  // What is part of it is left out where another request signed the same user in first.
+  // Earlier changes in place are not part of the sign-in.
+  state.document.detectChanges()
+  // These are skipped if another request signed the same user in first.
   state.document.operations.signingIn(() => {
     for (const slice of declaredSlices()) {
       if (slice.login === 'drop' && !(slice.account && session.account !== undefined)) session.drop(slice)
@@ -39,19 +47,22 @@ export async function signIn(session: Session, userId: string, { data = {} }: Si
 }
 
 /**
- * Ends a session; slices whose logout rule is `keep` begin a new, anonymous one, as they were when it ended. Where the
- * session goes on as somebody else's, nothing begins: the browser has the cookie of that one.
+ * Signs out: ends the session and starts an anonymous one with the slices whose `logout` rule is `keep`. If the session is
+ * another user's by now, it is not ended and no new one starts, because the browser has that one's cookie.
  *
- * @throws StoreUnavailableError, SessionContendedError when it cannot be told that it is ended; Error, with nothing ended,
- *   after the headers were sent, where a new session is to begin or the cookie itself holds the session
+ * @throws StoreUnavailableError, SessionContendedError if it may not have ended; Error, with nothing ended, after the headers
+ *   were sent, if a new session must start or the cookie itself holds the session
+ * @example
+ * await signOut(await ctx.session())
+ * ctx.redirect('/')
  */
 export async function signOut(session: Session): Promise<void> {
   const state = stateOf(session)
   const keeps = [...declaredSlices()].some(
     ({ logout, name }) => logout === 'keep' && state.document.data[name] !== undefined,
   )
-  // Not once it has ended: whoever calls this must be able to answer that it has not.
-  state.mayBeChanged(keeps || state.needsCookie)
+  // Checked before it ends, so that the caller can report that it has not ended.
+  state.assertOpen(keeps || state.needsCookie)
   const last = await state.end()
   if (last === undefined) return
   for (const slice of declaredSlices()) {

@@ -3,18 +3,18 @@ import { applyDifferences, differences } from './core/differences.ts'
 import type { Document } from './core/document.ts'
 import { SliceNewerError } from './core/errors.ts'
 import type { Observer } from './core/events.ts'
-import type { Apply, Report } from './core/operations.ts'
+import type { ApplyChange, OnOverwrite } from './core/operations.ts'
 import { readSlice, type Slice, validated, writeSlice } from './slice.ts'
 
 const NEARLY_FULL = 0.8
 
-/** Reads and writes the slices of a document. A stored form travels untouched until its slice is written. */
+/** Reads and writes the slices of a document. A stored form stays untouched until its slice is written. */
 export class SliceValues {
   readonly #document: Document
   readonly #now: () => number
   readonly #observe: Observer
 
-  /** @param now milliseconds since 1970 */
+  /** @param now returns milliseconds since 1970 */
   constructor(document: Document, now: () => number, observe: Observer) {
     this.#document = document
     this.#now = now
@@ -22,26 +22,26 @@ export class SliceValues {
   }
 
   /**
-   * The value or the default: one object per request, which may be changed in place.
+   * Returns the value or the default: one object per request, which may be changed in place.
    *
-   * @param readOnly for a session that can be changed no more
+   * @param readOnly whether the session can no longer be changed
    */
   get<T>(slice: Slice<T>, readOnly: boolean): T {
-    const held = this.#document.held(slice.name)
+    const held = this.#document.trackedObject(slice.name)
     if (held !== undefined) return held as T
     const { value, state } = this.#read(slice, this.#document.data[slice.name])
     if (readOnly) return value
-    // Judged again at replay: what another request has stored meanwhile is not expired.
+    // Checked again at replay: another request may have stored a new value meanwhile.
     if (state === 'expired') this.#apply(slice, (it) => (this.#read(slice, it).state === 'expired' ? undefined : it))
     this.#watch(slice, value)
     return value
   }
 
-  /** @throws TypeError for what the schema refuses; SessionTooLargeError over its budget; SliceNewerError */
+  /** Stores a value. @throws TypeError if the schema refuses it; SessionTooLargeError above its budget; SliceNewerError */
   set<T>(slice: Slice<T>, value: T): void {
-    // Given back after a change in place, which is recorded as such.
-    if (this.#document.held(slice.name) === value) {
-      this.#document.notice(slice.name)
+    // The same object after a change in place, which is recorded as such.
+    if (this.#document.trackedObject(slice.name) === value) {
+      this.#document.detectChanges(slice.name)
       return
     }
     const mine = this.#written(slice, value)
@@ -50,14 +50,14 @@ export class SliceValues {
     this.#watch(slice, value)
   }
 
-  /** @throws TypeError, SessionTooLargeError, SliceNewerError, and whatever `change` throws */
+  /** Applies a function to the value. @throws TypeError, SessionTooLargeError, SliceNewerError; any error of `change` */
   update<T>(slice: Slice<T>, change: (current: T) => T): void {
     this.#apply(slice, (stored) => this.#written(slice, change(this.#current(slice, stored))))
   }
 
   #watch<T>(slice: Slice<T>, value: T): void {
     if (typeof value !== 'object' || value === null) return
-    this.#document.watch(slice.name, value, (before) => {
+    this.#document.track(slice.name, value, (before) => {
       const mine = this.#written(slice, value)
       const base = validated(slice, before)
       const changes = slice.merge === undefined ? differences(before, plainJson(value, slice.name)) : undefined
@@ -70,8 +70,12 @@ export class SliceValues {
     })
   }
 
-  /** A value that takes the place of another: joined with what somebody else has made of that meanwhile. */
-  #replaced<T>(slice: Slice<T>, change: { mine: Json; base: T; stored: Json | undefined }, overwrote: Report): Json {
+  /** Replaces the value; if another request has changed it meanwhile, both are merged or this one wins. */
+  #replaced<T>(
+    slice: Slice<T>,
+    change: { mine: Json; base: T; stored: Json | undefined },
+    overwrote: OnOverwrite,
+  ): Json {
     const { mine, base, stored } = change
     const theirs = this.#current(slice, stored)
     const found = JSON.stringify(theirs)
@@ -85,7 +89,7 @@ export class SliceValues {
   #patched<T>(
     slice: Slice<T>,
     change: { mine: Json; changes: ReturnType<typeof differences>; stored: Json | undefined },
-    overwrote: Report,
+    overwrote: OnOverwrite,
   ): Json {
     const theirs = plainJson(this.#current(slice, change.stored), slice.name)
     const patched = applyDifferences(theirs, change.changes, overwrote)
@@ -93,17 +97,17 @@ export class SliceValues {
       return this.#written(slice, validated(slice, patched))
     } catch (error) {
       if (!(error instanceof TypeError)) throw error
-      // Each change fits the schema, both together do not: this request's value stands as a whole.
+      // Each change fits the schema but both together do not: this request's value wins.
       overwrote()
       return change.mine
     }
   }
 
-  #apply<T>(slice: Slice<T>, apply: Apply, replaces = false): void {
-    this.#document.apply(slice.name, apply, { replaces, ...fateOf(slice) })
+  #apply<T>(slice: Slice<T>, apply: ApplyChange, replaces = false): void {
+    this.#document.apply(slice.name, apply, { replaces, ...rulesOf(slice) })
   }
 
-  /** The current value, for a change of it. */
+  /** The current value, to be changed. */
   #current<T>(slice: Slice<T>, stored: Json | undefined): T {
     const { value, state } = this.#read(slice, stored)
     if (state === 'newer-version') throw new SliceNewerError(slice.name)
@@ -111,17 +115,17 @@ export class SliceValues {
   }
 
   #read<T>(slice: Slice<T>, stored: Json | undefined): { value: T; state: string } {
-    // A copy: what is done to the value must not reach the stored form.
+    // A copy, so that changes of the value do not reach the stored form.
     const read = readSlice(slice, stored === undefined ? stored : plainJson(stored), this.#now())
     if (read.state === 'ok') return read
     if (read.state === 'invalid' || read.state === 'newer-version') {
       this.#observe({ type: 'slice', slice: slice.name, problem: read.state, detail: read.detail })
     }
-    // A copy, or a default that is one object for all would carry changes from visitor to visitor.
+    // A copy, because a default that is one shared object would carry changes from visitor to visitor.
     return { value: structuredClone(slice.default()), state: read.state }
   }
 
-  /** The stored form, untouched, instead of whatever is there. */
+  /** Replaces the stored form as it is. */
   restore(slice: Slice<unknown>, stored: Json): void {
     this.#apply(slice, () => stored, true)
   }
@@ -135,7 +139,7 @@ export class SliceValues {
   }
 }
 
-/** What becomes of changes of a slice where somebody signs in meanwhile. */
-export function fateOf({ login, account }: Pick<Slice<unknown>, 'login' | 'account'>) {
+/** The rules for replaying changes of a slice after another request has signed in. */
+export function rulesOf({ login, account }: Pick<Slice<unknown>, 'login' | 'account'>) {
   return { survivesSignIn: login !== 'drop', account }
 }

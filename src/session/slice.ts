@@ -1,7 +1,16 @@
 import { isJsonObject, type Json, plainJson } from './core/data.ts'
 import { SessionTooLargeError, SliceNewerError } from './core/errors.ts'
 
-/** The part of Standard Schema (standardschema.dev, v1) that a slice needs: zod, valibot, arktype and others have it. */
+/**
+ * The part of Standard Schema (standardschema.dev, v1) that slices use; zod, valibot, arktype and others implement it.
+ *
+ * @example
+ * const name: Schema<string> = {
+ *   '~standard': {
+ *     validate: (value) => (typeof value === 'string' ? { value } : { issues: [{ message: 'must be text' }] }),
+ *   },
+ * }
+ */
 export interface Schema<T> {
   readonly '~standard': {
     readonly validate: (value: unknown) => ValidationResult<T> | Promise<ValidationResult<T>>
@@ -12,57 +21,72 @@ type ValidationResult<T> =
   | { readonly value: T; readonly issues?: undefined }
   | { readonly issues: readonly { readonly message: string }[] }
 
-/** What a feature declares of its part of the session. */
+/**
+ * The declaration of a slice; see {@link defineSlice}.
+ *
+ * @example
+ * const definition: SliceDefinition<string[]> = { name: 'seen', schema: z.array(z.string()), default: () => [] }
+ */
 export interface SliceDefinition<T> {
-  /** The session key under which it is kept. */
+  /** The session key. */
   readonly name: string
   readonly schema: Schema<T>
+  /** Returns the value if nothing is stored. */
   readonly default: () => T
-  /** Seconds since the slice's last change after which it is the default again; none by default. */
+  /** Seconds after the last change until it has its default again; unlimited by default. */
   readonly lifetime?: number
-  /** Most bytes it may take as JSON; 16384 by default. */
+  /** Maximum bytes as JSON; 16384 by default. */
   readonly budget?: number
   /**
-   * Joins two edits of the same base, for `set`, nested changes and sign-in. Without it the last writer
-   * wins; `update` needs no rule, it is applied again.
+   * Merges two changes of the same base, for `set`, changes in place and sign-in. Without it the last writer wins;
+   * `update` does not need it, because its function is applied again.
    */
   readonly merge?: (mine: T, theirs: T, base: T) => T
   /**
-   * Whether it is kept for the account: while somebody is signed in it is in the account alone, the same on every
-   * device. Sign-in merges what the anonymous session kept. Without {@link SessionSettings.accounts} it is as any other.
+   * Whether the account keeps it: while a user is signed in it is stored in the account only, the same on every device.
+   * Sign-in merges that of the anonymous session. Without {@link SessionSettings.accounts} it has no effect; false by
+   * default.
    */
   readonly account?: boolean
-  /** At sign-in: keep what the anonymous session has kept (merged, for the account), or drop it. `keep` by default. */
+  /** At sign-in: keep the anonymous session's value (merged, for the account) or drop it; `keep` by default. */
   readonly login?: 'keep' | 'drop'
-  /** At sign-out: `drop` by default; `keep` carries it into the anonymous session that follows. */
+  /** At sign-out: `keep` copies it to the next anonymous session; `drop` by default. */
   readonly logout?: 'keep' | 'drop'
-  /** Shape of the data, from 1. */
+  /** Version of the data's shape; 1 by default. */
   readonly version?: number
-  /** `upgrades[n]` turns data of version n into version n + 1. */
+  /** `upgrades[n]` converts data of version n to version n + 1; none by default. */
   readonly upgrades?: Readonly<Record<number, (old: Json) => unknown>>
 }
 
-/** A typed, validated part of the session. Made by {@link defineSlice}. */
+/**
+ * A typed, validated part of the session, made by {@link defineSlice}.
+ *
+ * @example
+ * const seen: Slice<string[]> = defineSlice({ name: 'seen', schema: z.array(z.string()), default: () => [] })
+ */
 export interface Slice<T> extends Required<Omit<SliceDefinition<T>, 'lifetime' | 'merge'>> {
   readonly lifetime: number | undefined
   readonly merge: ((mine: T, theirs: T, base: T) => T) | undefined
 }
 
-/** How a stored slice was understood. */
+/** The result of reading a slice. */
 export type SliceRead<T> =
   | { state: 'absent' | 'expired' }
   | { state: 'ok'; value: T }
   | { state: 'invalid' | 'newer-version'; detail: string }
 
-class MisfitError extends TypeError {}
+class SchemaError extends TypeError {}
 
 const declared = new Map<string, Slice<unknown>>()
 
 /**
- * Declares a feature's typed part of the session.
+ * Declares a typed part of the session.
  *
- * @throws Error when the name is taken by another slice or starts with `_`, an upgrade step or a merge rule is missing,
- *   or a slice of the account is to outlive the sign-out.
+ * @throws Error if the name is taken or starts with `_`, an upgrade or a merge rule is missing, or an account slice has
+ *   `logout: 'keep'`
+ * @example
+ * const seen = defineSlice({ name: 'seen', schema: z.array(z.string()), default: () => [], lifetime: 86_400 })
+ * session.update(seen, (names) => [...names, 'lamp'])
  */
 export function defineSlice<T>(definition: SliceDefinition<T>): Slice<T> {
   const slice: Slice<T> = {
@@ -98,18 +122,22 @@ export function declaredSlices(): Iterable<Slice<unknown>> {
   return declared.values()
 }
 
-/** Whether a slice has this name, so that it is no plain key. */
+/** Whether a slice has this name. */
 export function isSliceName(name: string): boolean {
   return declared.has(name)
 }
 
-/** @throws SliceNewerError for a stored form that a newer version of the application has written: nobody else destroys it */
+/** @throws SliceNewerError for a stored form that a newer version of the application has written: it must stay */
 export function refuseNewer(name: string, stored: Json | undefined): undefined {
   const version = isJsonObject(stored) ? stored['v'] : undefined
   if (typeof version === 'number' && version > (declared.get(name)?.version ?? version)) throw new SliceNewerError(name)
 }
 
-/** Reads the stored form `{v, t, d}`: version, seconds of the last change, data. `now` is milliseconds. */
+/**
+ * Reads the stored form `{v, t, d}`: version, seconds of the last change, data.
+ *
+ * @param now milliseconds since 1970
+ */
 export function readSlice<T>(slice: Slice<T>, stored: Json | undefined, now: number): SliceRead<T> {
   if (stored === undefined) return { state: 'absent' }
   if (!isJsonObject(stored) || typeof stored['v'] !== 'number' || typeof stored['t'] !== 'number') {
@@ -120,22 +148,23 @@ export function readSlice<T>(slice: Slice<T>, stored: Json | undefined, now: num
   try {
     return { state: 'ok', value: validated(slice, upgraded(slice, stored['v'], stored['d'] ?? null)) }
   } catch (error) {
-    // What schemas and upgrades say may quote the data, and this is logged.
+    // This is logged, and messages of schemas and upgrades may quote the data.
     const kind = error instanceof Error ? error.constructor.name : typeof error
-    return { state: 'invalid', detail: error instanceof MisfitError ? 'does not fit the schema' : `failed: ${kind}` }
+    return { state: 'invalid', detail: error instanceof SchemaError ? 'does not fit the schema' : `failed: ${kind}` }
   }
 }
 
 /**
- * The stored form of a value.
+ * Returns the stored form of a value.
  *
- * @throws TypeError when the value does not fit the schema; SessionTooLargeError when it exceeds the budget.
+ * @param now milliseconds since 1970
+ * @throws TypeError if the value does not fit the schema; SessionTooLargeError if it exceeds the budget
  */
 export function writeSlice<T>(slice: Slice<T>, value: T, now: number): { stored: Json; bytes: number } {
   const data = plainJson(validated(slice, value), slice.name)
   const again = slice.schema['~standard'].validate(plainJson(data))
   if ('issues' in again && again.issues !== undefined) {
-    throw new TypeError(`Slice "${slice.name}" would not be read again: its schema refuses its own values as JSON`)
+    throw new TypeError(`Slice "${slice.name}" cannot be read back: its schema refuses its own values as JSON`)
   }
   const bytes = Buffer.byteLength(JSON.stringify(data))
   if (bytes > slice.budget) throw new SessionTooLargeError(bytes, slice.budget, slice.name)
@@ -150,12 +179,12 @@ function upgraded<T>(slice: Slice<T>, from: number, data: Json): unknown {
   return value
 }
 
-/** @throws TypeError when the schema refuses the value */
+/** Validates a value. @throws TypeError if the schema refuses it or is asynchronous */
 export function validated<T>(slice: Slice<T>, value: unknown): T {
   const result = slice.schema['~standard'].validate(value)
   if (result instanceof Promise) throw new TypeError(`The schema of slice "${slice.name}" must not be asynchronous`)
   if (result.issues !== undefined) {
-    throw new MisfitError(`Slice "${slice.name}": ${result.issues.map((issue) => issue.message).join('; ')}`)
+    throw new SchemaError(`Slice "${slice.name}": ${result.issues.map((issue) => issue.message).join('; ')}`)
   }
   return result.value
 }

@@ -5,46 +5,46 @@ import type { CachedCopiesOptions } from '../session/stores/cached/cached-copies
 import type { CachedStore } from '../session/stores/cached/cached-database.ts'
 import type { DatabaseStore } from '../session/stores/database/database.ts'
 import { ConfigError, defineSettings, milliseconds, seconds, setting } from '../settings.ts'
-import type { OpenedCache, OpenedEngine, Place, StorageContext } from './part.ts'
+import type { OpenedCache, OpenedEngine, ResolvedStorage, StorageContext } from './part.ts'
 import { databaseReady, messageOf, openRecords, openTable } from './records.ts'
 
-const CHECK_INTERVAL = 'must be 1 to 3600 seconds'
-const HOUR = 3_600_000
-const AT_START = {
-  proactive: () => ({ activeSince: Date.now() - 24 * HOUR }),
-  selective: () => ({ activeSince: Date.now() - HOUR, authenticated: true }),
+const INVALID_CHECK_INTERVAL = 'must be 1 to 3600 seconds'
+const HOUR_MS = 3_600_000
+const WARMING_FILTERS = {
+  proactive: () => ({ activeSince: Date.now() - 24 * HOUR_MS }),
+  selective: () => ({ activeSince: Date.now() - HOUR_MS, authenticated: true }),
 }
 
-/** How an engine uses a cache. CACHE_URL itself depends on the caches that there are, and is read with them. */
+/** Settings for every cache, except CACHE_URL, whose values depend on the caches of the project. */
 export const cacheSettings = defineSettings({
   CACHE_KEY_PREFIX: setting(
     z
       .string()
       .regex(/^[\w.-]{1,32}$/, 'must be 1 to 32 letters, digits, dots, dashes and underscores')
       .default('session'),
-    'Stands before every key, so that one server can serve several applications',
+    'Prefix of every key, so that several applications can share a server',
   ),
   CACHE_VERSION: setting(
     z.coerce.number().int().min(1).default(1),
-    'Raise it to leave everything in the cache behind at once',
+    'Increase it to invalidate everything in the cache',
   ),
-  CACHE_CONNECT_TIMEOUT: setting(milliseconds.default(1000), 'Milliseconds until a server must be connected'),
-  CACHE_COMMAND_TIMEOUT: setting(milliseconds.default(500), 'Milliseconds until a server must have answered'),
+  CACHE_CONNECT_TIMEOUT: setting(milliseconds.default(1000), 'Max milliseconds to connect to a server'),
+  CACHE_COMMAND_TIMEOUT: setting(milliseconds.default(500), 'Max milliseconds to wait for an answer of a server'),
   CACHE_COMPRESSION: setting(
     z.enum(['none', 'zlib', 'lz4']).default('none'),
     'none, zlib (for large sessions) or lz4 (needs the package lz4-napi)',
   ),
   CACHE_MAX_FAILURES: setting(
     z.coerce.number().int().min(1).default(3),
-    'Failures in a row after which the cache is down; from then on it is tried every 0.25 to 5 seconds until it answers',
+    'Failures in a row after which the cache counts as down; it is then retried every 0.25 to 5 seconds',
   ),
   CACHE_CHECK_INTERVAL: setting(
-    seconds.min(1, CHECK_INTERVAL).max(3600, CHECK_INTERVAL).default(60),
-    'Seconds between two checks of a cache that is up, 1 to 3600, so that an idle application notices when it goes down',
+    seconds.min(1, INVALID_CHECK_INTERVAL).max(3600, INVALID_CHECK_INTERVAL).default(60),
+    'Seconds between checks of a cache that is up, 1 to 3600, so that an idle application notices an outage',
   ),
 })
 
-/** How an engine uses a cache in front of the database. */
+/** Settings for a cache in front of the database. */
 export const copySettings = defineSettings({
   SESSION_CACHE_TIMEOUT: setting(
     seconds.min(1).default(3600),
@@ -52,18 +52,18 @@ export const copySettings = defineSettings({
   ),
   SESSION_CACHE_WARMING: setting(
     z.enum(['lazy', 'proactive', 'selective']).default('lazy'),
-    'lazy, proactive (sessions of the last 24 hours) or selective (signed in and active in the last hour), at the start',
+    'Which sessions are copied into the cache at the start: lazy (none), proactive (active in the last 24 hours) or selective (signed in and active in the last hour)',
   ),
 })
 
-/** The cache of an engine, with its health checked. */
+/** The cache of an engine, with health checks. */
 export interface EngineCache extends OpenedCache {
   readonly cache: CheckedCache
-  /** What every store on it is opened with. */
+  /** Options for every store on it. */
   readonly options: CachedCopiesOptions
 }
 
-/** Opens the cache that CACHE_URL names. */
+/** Opens the cache of CACHE_URL. */
 export async function openEngineCache({ config, observe, openCache }: StorageContext): Promise<EngineCache> {
   const values = cacheSettings.of(config)
   const opened = await openCache()
@@ -75,35 +75,33 @@ export async function openEngineCache({ config, observe, openCache }: StorageCon
   return { ...opened, cache, options }
 }
 
-/** An engine that keeps its sessions in the database, and copies of them in the cache. */
+/** An engine with records in the database, and copies of them in the cache. */
 export function openCopies(
-  place: Place,
+  storage: ResolvedStorage,
   context: StorageContext,
   { cache, part, connect }: EngineCache,
   open: (database: DatabaseStore, timeout: number) => CachedStore,
 ): OpenedEngine {
   const { config, warn } = context
   const { SESSION_CACHE_TIMEOUT: timeout, SESSION_CACHE_WARMING: warming } = copySettings.of(config)
-  const database = openTable(place, context)
+  const database = openTable(storage, context)
   const store = open(database, timeout)
   return {
-    engine: openRecords(place, store, context),
-    facts: place.facts,
-    keepsMetadata: place.format.keepsMetadata,
+    engine: openRecords(storage, store, context),
+    facts: storage.facts,
+    keepsMetadata: storage.format.keepsMetadata,
     store,
     cache,
-    cacheIsOwn: part.own,
+    cacheInProcess: part.inProcess,
     async ready() {
       await databaseReady(database)
-      if (part.own && config.production) {
-        warn(
-          `CACHE_URL is ${part.name}: copies in one process do not notice what another saves. Run one, or use Redis.`,
-        )
+      if (part.inProcess && config.production) {
+        warn(`CACHE_URL is ${part.name}: a process does not see what another one saves. Run one process, or use Redis.`)
       }
       await connect().catch((error: unknown) => warn(`${messageOf(error)} The database serves until it is back.`))
     },
     warm: (which, limit) => store.warm(which, limit),
-    ...(warming === 'lazy' ? {} : { warmAtStart: () => store.warm(AT_START[warming]()) }),
+    ...(warming === 'lazy' ? {} : { warmAtStart: () => store.warm(WARMING_FILTERS[warming]()) }),
     close: async () => await store.close?.(),
   }
 }

@@ -1,23 +1,23 @@
-/** What one look found. */
+/** The result of one check. */
 export interface Finding {
   readonly item: string
-  readonly state: 'ok' | 'warn' | 'wrong'
+  readonly state: 'ok' | 'warn' | 'fail'
   /** One sentence. */
-  readonly says: string
-  /** The command or setting that mends it; absent where nothing is to be done. */
-  readonly mend?: string
+  readonly message: string
+  /** The command or setting that fixes it; absent if nothing is wrong. */
+  readonly fix?: string
 }
 
-export function ok(item: string, says: string): Finding {
-  return { item, state: 'ok', says }
+export function ok(item: string, message: string): Finding {
+  return { item, state: 'ok', message }
 }
 
-export function warn(item: string, says: string, mend: string): Finding {
-  return { item, state: 'warn', says, mend }
+export function warn(item: string, message: string, fix: string): Finding {
+  return { item, state: 'warn', message, fix }
 }
 
-export function wrong(item: string, says: string, mend: string): Finding {
-  return { item, state: 'wrong', says, mend }
+export function fail(item: string, message: string, fix: string): Finding {
+  return { item, state: 'fail', message, fix }
 }
 
 // Sessions end by the clock of whoever looks: two that differ by more do not agree on what is alive.
@@ -38,8 +38,10 @@ export async function clockFinding(item: string, where: string, ask: () => Promi
   const apart = Math.abs(ahead)
   if (!Number.isFinite(apart))
     return warn(item, `${where} does not tell its time.`, 'Compare the clocks by hand: date -u')
-  const says = `The clocks of this machine and ${where} are ${(apart / 1000).toFixed(1)} s apart`
-  const mend = `timedatectl set-ntp true, on the machine whose clock is wrong (${ahead > 0 ? 'this one is behind' : 'this one is ahead'})`
-  if (apart > CLOCKS_WRONG) return wrong(item, `${says}: sessions end too early or too late.`, mend)
-  return apart > CLOCKS_WARN ? warn(item, `${says}.`, mend) : ok(item, `The clocks of this machine and ${where} agree.`)
+  const message = `The clocks of this machine and ${where} are ${(apart / 1000).toFixed(1)} s apart`
+  const fix = `timedatectl set-ntp true, on the machine whose clock is wrong (${ahead > 0 ? 'this one is behind' : 'this one is ahead'})`
+  if (apart > CLOCKS_WRONG) return fail(item, `${message}: sessions end too early or too late.`, fix)
+  return apart > CLOCKS_WARN
+    ? warn(item, `${message}.`, fix)
+    : ok(item, `The clocks of this machine and ${where} agree.`)
 }

@@ -1,6 +1,6 @@
 import type { CachePart, EnginePart, FormatPart, StoragePart } from './part.ts'
 
-// One line each: delete the line, and the project is without it. The first engine and the first format are the default.
+// One line per part; to remove a part, delete its line. The first engine and the first format are the defaults.
 const modules = await Promise.all([
   import('./engines/db.ts'),
   import('./engines/cache.ts'),
@@ -16,7 +16,7 @@ const modules = await Promise.all([
   import('./migrating.ts'),
 ])
 
-/** Everything that this project has for its sessions. */
+/** All engines, caches and formats of this project. */
 export const parts: readonly StoragePart[] = modules.map((module) => module.default)
 export const engines: readonly EnginePart[] = parts.filter((part) => part.kind === 'engine')
 export const caches: readonly CachePart[] = parts.filter((part) => part.kind === 'cache')
@@ -29,7 +29,7 @@ for (const { name, requires } of engines) {
   }
 }
 
-/** @throws Error for a name that the settings would have refused */
+/** @throws Error for an unknown name, which the settings would have refused */
 export function named<P extends StoragePart>(parts: readonly P[], name: string): P {
   const found = parts.find((part) => part.name === name)
   if (found === undefined) throw new Error(`This project has no ${name}.`)

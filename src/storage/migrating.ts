@@ -7,7 +7,7 @@ import { defineSettings, setting, text } from '../settings.ts'
 import type { MigrationOf } from './migration-of.ts'
 import type { MigrationPart } from './part.ts'
 
-// One line each for engines whose sessions are not records alone; it goes with the engine's line in index.ts.
+// One line for each engine that stores sessions in cookies; remove it together with the line in index.ts.
 const modules = await Promise.all<{ readonly default: MigrationOf }>([
   import('./engines/signed-cookies.migration.ts'),
   import('./engines/hybrid.migration.ts'),
@@ -16,11 +16,11 @@ const modules = await Promise.all<{ readonly default: MigrationOf }>([
 const settings = defineSettings({
   SESSION_MOVING_FROM: setting(
     text,
-    'While sessions migrate to another engine: the one that has the older ones, and its format if that differs: db or db,django',
+    'While sessions migrate to another engine: the old engine, and its format if that differs, such as db or db,django',
   ),
 })
 
-/** Sessions go on while they are taken from one engine to another. */
+/** Migrates sessions to another engine, one by one, as they are used. */
 const migrating: MigrationPart = {
   kind: 'migration',
   name: 'migrating',
@@ -37,7 +37,7 @@ const migrating: MigrationPart = {
     migratingFrom: source,
     ready: async () => void (await Promise.all([target.ready(), source.ready()])),
     async close() {
-      // One after the other: the database goes once this is over, and neither may still be writing then.
+      // One after the other: when this resolves the database is closed, and neither may still be writing.
       try {
         await target.close()
       } finally {

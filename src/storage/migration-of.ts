@@ -1,5 +1,5 @@
 import type { Engine } from '../session/engines/engine.ts'
 import type { Migratable } from '../session/engines/migrating/migratable.ts'
 
-/** How an engine's sessions migrate; undefined for another engine. */
+/** Returns how sessions of this engine migrate; undefined for any other engine. */
 export type MigrationOf = (engine: Engine) => Migratable | undefined

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import type { Config, SessionHome } from '../config.ts'
+import type { Config, StorageConfig } from '../config.ts'
 import type { Cache } from '../session/caches/cache.ts'
 import type { CheckedCache } from '../session/caches/checked.ts'
 import type { Codec, CookieCodec } from '../session/codec/codec.ts'
@@ -14,81 +14,81 @@ import type { Settings } from '../settings.ts'
 import type { Choice } from './choice.ts'
 import type { Finding } from './finding.ts'
 
-/** What the rest of the application has to know of an engine, instead of its name. */
+/** What the rest of the application needs to know about an engine; it never compares names. */
 export interface EngineFacts {
   /** Whether the session table has a record of every session, or of every large one. */
   readonly table: boolean
-  /** Which sessions are in their cookies. Those are ended by revocations, and nobody can list or count them. */
+  /** Which sessions are stored in their cookies. They are ended by revocations, and cannot be listed or counted. */
   readonly inCookies: 'none' | 'small' | 'all'
-  /** Bytes that the cookie's value, or all of the cookie, may have. */
+  /** Max bytes of the cookie, or of its value. */
   readonly cookieLimit: number
-  /** What the cache holds; what it forgets is lost where it has the only records. */
+  /** What the cache holds. An evicted session is lost if the cache has the only records. */
   readonly cached: 'nothing' | 'copies' | 'only records'
-  /** Whether a save may be in the cache a moment before it is in the database. */
+  /** Whether saves reach the database later than the cache. */
   readonly writesBehind: boolean
-  /** The folder that holds the records, on this machine. */
+  /** The folder of the records, on this machine. */
   readonly folder?: string
 }
 
-/** What a session store is opened on. */
+/** What an engine is opened with. */
 export interface StorageContext {
   readonly config: Config
   /** The database of sessions. */
   readonly knex: Knex
-  /** Whether the table of users is in that database as well. */
+  /** Whether the users table is in that database as well. */
   readonly withUsers: boolean
-  /** Opens the cache that CACHE_URL names. */
+  /** Opens the cache of CACHE_URL. */
   readonly openCache: () => Promise<OpenedCache>
   readonly observe: Observer
-  /** Told in one sentence what works less well than it should. */
-  readonly warn: (sentence: string) => void
+  /** Receives warnings, one sentence each. */
+  readonly warn: (message: string) => void
 }
 
-/** Where the sessions of one engine are. */
-export interface Place extends Omit<SessionHome, 'format'> {
+/** A {@link StorageConfig} with its parts. */
+export interface ResolvedStorage extends Omit<StorageConfig, 'format'> {
   readonly format: FormatPart
   readonly facts: EngineFacts
 }
 
-/** A session engine with everything that it uses. */
+/** A session engine with what it uses. */
 export interface OpenedEngine {
   readonly engine: Engine
   readonly facts: EngineFacts
   /** Whether the table has columns for users and times. */
   readonly keepsMetadata: boolean
-  /** Where its records are; absent where the cookie is all there is. */
+  /** The store of its records; absent if sessions are only in cookies. */
   readonly store?: SessionStore
   readonly cache?: CheckedCache
-  /** Whether other processes have no part in the cache. */
-  readonly cacheIsOwn?: boolean
-  /** What ends sessions that are in cookies. */
+  /** Whether the cache is in the memory of this process. */
+  readonly cacheInProcess?: boolean
+  /** Ends sessions that are stored in cookies. */
   readonly revocations?: Revocations
-  /** Where older sessions still are, while they migrate. */
+  /** The engine that sessions migrate from. */
   readonly migratingFrom?: OpenedEngine
-  /** @throws ConfigError saying what to do about what is missing */
+  /** @throws ConfigError if something is missing, with what to do about it */
   ready(): Promise<void>
   /** Copies sessions into the cache, the latest first, and returns how many. */
   warm?(which: RecentWhich, limit?: number): Promise<number>
-  /** Fills the cache before the first visits, where the settings ask for it, and returns how many copies it made. */
+  /** Fills the cache at the start, and returns how many sessions it copied; absent unless the settings ask for it. */
   warmAtStart?(): Promise<number>
   close(): Promise<void>
 }
 
-/** A cache, and what to do before it is used. */
+/** An open cache. */
 export interface OpenedCache {
   readonly part: CachePart
   readonly cache: Cache
-  /** @throws Error with a sentence when it does not answer */
+  /** @throws Error with one sentence if it does not answer */
   connect(): Promise<void>
 }
 
-/** What a codec of any format is made with. */
+/** Options for the codec of a format. */
 export interface CodecOptions {
   readonly secrets: Secrets
-  /** Bytes that a session may have, as serialized. */
+  /** Max bytes of a session, serialized. */
   readonly maxBytes: number
   readonly onNearlyFull: (bytes: number, limit: number) => void
-  /** The one that the settings name. */
+  /** The configured one. */
   readonly serializer: Serializer
   readonly cookieName: string
   /** Milliseconds since 1970. */
@@ -96,75 +96,75 @@ export interface CodecOptions {
 }
 
 interface Part {
-  /** As in the settings; `migrations/<name>/` has the tables that nothing else needs. */
+  /** As in the settings. Its own tables are in `migrations/<name>/`. */
   readonly name: string
   /** A few words for `.env.example`. */
   readonly help: string
   readonly settings: readonly Settings[]
 }
 
-/** A way to keep sessions: one value of SESSION_ENGINE. */
+/** An engine: one value of SESSION_ENGINE. */
 export interface EnginePart extends Part {
   readonly kind: 'engine'
-  /** What it cannot work without: at least one part of each of these kinds. */
+  /** Kinds of which at least one part must be present. */
   readonly requires: readonly StoragePart['kind'][]
-  /** Whether other programs may write the same records: nothing would tell a copy of them in a cache. */
+  /** Whether other programs may write the same records; not if copies of them are in a cache. */
   readonly shareable: boolean
-  /** What is wrong with these settings, to follow "SESSION_ENGINE=name "; undefined where nothing is. */
-  refusal?(settings: Pick<Config, 'production' | 'cacheUrl'>): string | undefined
+  /** Returns the rest of a sentence that begins with "SESSION_ENGINE=name"; undefined if the settings are valid. */
+  validate?(settings: Pick<Config, 'production' | 'cacheUrl'>): string | undefined
   facts(config: Config): EngineFacts
   /** The name of its choice in docs/choosing-an-engine.md. */
   choice(config: Config, cache: CachePart | undefined): string
-  /** What that document says of it; absent where it depends on the cache alone. */
+  /** Its texts in that document; absent if they depend on the cache alone. */
   readonly choices?: () => Promise<{ readonly default: readonly Choice[] }>
-  /** Opens it. Nothing is asked of a server yet. */
-  open(place: Place, context: StorageContext): Promise<OpenedEngine> | OpenedEngine
+  /** Opens it. Does not connect to a server yet. */
+  open(storage: ResolvedStorage, context: StorageContext): Promise<OpenedEngine> | OpenedEngine
 }
 
 /** A kind of cache server: some of the addresses of CACHE_URL. */
 export interface CachePart extends Part {
   readonly kind: 'cache'
-  /** The addresses it takes. */
+  /** Matches its addresses. */
   readonly address: RegExp
-  /** Where its sessions are, in three words at most. */
+  /** Follows "cache" in the name of its choice, such as "on Redis". */
   readonly place: string
-  /** What such an address starts with, in words; absent where there is one address only. */
+  /** The schemes of its addresses, for error messages; absent if there is only one address. */
   readonly schemes?: string
-  /** The address of the settings that name none. */
+  /** The address that is used if CACHE_URL is empty. */
   readonly defaultAddress?: string
-  /** Whether no other process has a part in it, and nothing of it outlives this one. */
-  readonly own: boolean
-  /** What docs/choosing-an-engine.md says of sessions that are in it alone. */
+  /** Whether it is in the memory of this process. */
+  readonly inProcess: boolean
+  /** The texts in docs/choosing-an-engine.md about sessions that are only in this cache. */
   readonly choices: () => Promise<{ readonly default: readonly Choice[] }>
-  /** @throws Error for an address that cannot be */
+  /** @throws Error for an invalid address */
   open(url: string, config: Config): Promise<Omit<OpenedCache, 'part'>> | Omit<OpenedCache, 'part'>
-  /** What is to be said of one of its servers, given the figures that it tells. */
+  /** Findings about one of its servers, from the figures that it reports. */
   examine?(figures: object, facts: { readonly onlyRecords: boolean }): Promise<Finding[]> | Finding[]
 }
 
-/** How records and cookies are written: one value of SESSION_FORMAT. */
+/** The format of records and cookies: one value of SESSION_FORMAT. */
 export interface FormatPart extends Part {
   readonly kind: 'format'
-  /** The name of its table where SESSION_TABLE is empty. */
+  /** The name of its table if SESSION_TABLE is empty. */
   readonly table: string
-  /** How its table keeps sessions, where it is not the layout of the project. */
+  /** How its table stores sessions, if it is not the project's own layout. */
   readonly layout?: MakeLayout
-  /** What doctor looks for: the columns of each index of the table. */
+  /** The columns of each index of the table, for doctor. */
   readonly indexes: readonly (readonly string[])[]
   /** Whether the table has columns for users and times. */
   readonly keepsMetadata: boolean
-  /** Whether another program reads and writes this format, too. */
+  /** Whether other programs use this format, too. */
   readonly shared: boolean
-  /** Why it cannot be with this SESSION_SERIALIZER, as a whole sentence. */
-  refusal?(serializer: string): string | undefined
+  /** Returns why it cannot be used with this SESSION_SERIALIZER, as a sentence; undefined if it can. */
+  validate?(serializer: string): string | undefined
   codec(options: CodecOptions): Codec
-  /** @param options.tier told apart from other cookies of the same name by a key that nothing else has */
+  /** @param options.tier derives a separate key, so that cookies of another tier are not accepted */
   cookieCodec(options: CodecOptions & { readonly tier?: string }): CookieCodec
-  /** The store of files in this format, where it is not that of every other. */
+  /** The file store of this format, if it has a separate one. */
   openFiles?(options: FilesOptions): Promise<FilesStore>
 }
 
-/** A store of files, and what makes its folder. */
+/** A file store; `prepare` creates its folder. */
 export type FilesStore = SessionStore & { prepare(): Promise<void> }
 
 export interface FilesOptions {
@@ -175,20 +175,20 @@ export interface FilesOptions {
   readonly codec: Codec
 }
 
-/** What takes sessions from one engine to another while both are in use. */
+/** Migrates sessions from one engine to another while both are in use. */
 export interface MigrationPart extends Part {
   readonly kind: 'migration'
-  /** The engine, and after a comma the format, that has the older sessions. */
+  /** The engine of the older sessions, and after a comma its format. */
   from(config: { readonly values: Readonly<Record<string, unknown>> }): string | undefined
   open(target: OpenedEngine, source: OpenedEngine, sharesRecords: boolean): OpenedEngine
 }
 
-/** What a project can leave out of its storage. */
+/** A part of the storage that a project can remove. */
 export type StoragePart = EnginePart | CachePart | FormatPart | MigrationPart
 
-const NO_FACTS = { table: false, inCookies: 'none', cached: 'nothing', writesBehind: false } as const
+const DEFAULT_FACTS = { table: false, inCookies: 'none', cached: 'nothing', writesBehind: false } as const
 
-/** The manifest of an engine; facts that it does not state are as in an engine that uses nothing at all. */
+/** Defines an engine; missing facts are those of an engine without a table, a cache and cookies. */
 export function defineEngine(
   manifest: Omit<EnginePart, 'kind' | 'requires' | 'facts'> &
     Partial<Pick<EnginePart, 'requires'>> & { facts(config: Config): Partial<EngineFacts> },
@@ -197,16 +197,21 @@ export function defineEngine(
     requires: [],
     ...manifest,
     kind: 'engine',
-    facts: (config) => ({ ...NO_FACTS, cookieLimit: config.session.cookie.maxSize, ...manifest.facts(config) }),
+    facts: (config) => ({ ...DEFAULT_FACTS, cookieLimit: config.session.cookie.maxSize, ...manifest.facts(config) }),
   }
 }
 
-/** The manifest of a cache. */
+/** Defines a cache. */
 export function defineCache(manifest: Omit<CachePart, 'kind'>): CachePart {
   return { ...manifest, kind: 'cache' }
 }
 
-/** The manifest of a format. */
+/** Defines a format. */
 export function defineFormat(manifest: Omit<FormatPart, 'kind'>): FormatPart {
   return { ...manifest, kind: 'format' }
+}
+
+/** The revocations of the engine, or of the one that sessions migrate from. */
+export function revocationsOf({ revocations, migratingFrom }: OpenedEngine): Revocations | undefined {
+  return revocations ?? migratingFrom?.revocations
 }

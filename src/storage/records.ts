@@ -7,41 +7,51 @@ import { DatabaseStore } from '../session/stores/database/database.ts'
 import { DatabaseRevocations } from '../session/stores/database/database-revocations.ts'
 import type { SessionStore } from '../session/stores/store.ts'
 import { ConfigError } from '../settings.ts'
-import type { CodecOptions, Place, StorageContext } from './part.ts'
+import type { CodecOptions, ResolvedStorage, StorageContext } from './part.ts'
 
-// Somebody waits for the page: after a second, "try again" is the better answer.
-const SESSION_TIMEOUT = 1000
+// A visitor waits for the page: after a second, a 503 is the better response.
+const STATEMENT_TIMEOUT_MS = 1000
 
 /** The table of sessions. */
-export function openTable({ table, format: { layout } }: Place, { knex, withUsers }: StorageContext): DatabaseStore {
+export function openTable(
+  { table, format: { layout } }: ResolvedStorage,
+  { knex, withUsers }: StorageContext,
+): DatabaseStore {
   const users = withUsers ? { usersTable: 'users' } : {}
-  return new DatabaseStore({ knex, table, layout, timeout: SESSION_TIMEOUT, ...users })
+  return new DatabaseStore({ knex, table, layout, timeout: STATEMENT_TIMEOUT_MS, ...users })
 }
 
-/** The table of what ended in cookies. */
+/** The table of ended sessions and sign-ins of cookies. */
 export function openRevocations({ knex }: StorageContext): DatabaseRevocations {
-  return new DatabaseRevocations({ knex, timeout: SESSION_TIMEOUT })
+  return new DatabaseRevocations({ knex, timeout: STATEMENT_TIMEOUT_MS })
 }
 
-/** An engine that keeps a record of each session in this store. */
+/** An engine with a record of each session in this store. */
 export function openRecords(
-  place: Place,
+  storage: ResolvedStorage,
   store: SessionStore,
   context: StorageContext,
-  codec = openCodec(place, context),
+  codec = openCodec(storage, context),
 ): StoredEngine {
   const { config, observe } = context
   const { expiry } = config.session
-  return new StoredEngine({ name: place.engine, store, codec, expiry, forwardFor: config.requestTimeout, observe })
+  return new StoredEngine({
+    name: storage.engine,
+    store,
+    codec,
+    expiry,
+    forwardSeconds: config.requestTimeout,
+    observe,
+  })
 }
 
-export function openCodec({ format }: Place, context: StorageContext): Codec {
+export function openCodec({ format }: ResolvedStorage, context: StorageContext): Codec {
   return format.codec(codecOptions(context))
 }
 
-/** @param options.maxBytes the limit, where it is not that of records */
+/** @param options.maxBytes the limit, if it differs from that of records */
 export function openCookieCodec(
-  { format }: Place,
+  { format }: ResolvedStorage,
   context: StorageContext,
   options: { readonly maxBytes?: number; readonly tier?: string } = {},
 ): CookieCodec {
@@ -58,7 +68,7 @@ function codecOptions({ config: { secrets, session }, observe }: StorageContext)
   }
 }
 
-/** @throws ConfigError when the table is missing, or the database does not answer */
+/** @throws ConfigError if the table is missing, or the database does not answer */
 export async function databaseReady(store: { assertReady(): Promise<void> }): Promise<void> {
   try {
     await store.assertReady()

@@ -1,9 +1,9 @@
 import { defineSettings, optionalSeconds, setting } from '../settings.ts'
 
-/** For every engine that has sessions in cookies. */
+/** Settings of every engine that stores sessions in cookies. */
 export const replaySettings = defineSettings({
   SESSION_COOKIE_REPLAY: setting(
     optionalSeconds,
-    "Seconds after which a copy of a session in a cookie is refused; empty for the cookie's age",
+    'Seconds after which an old copy of a session cookie is refused; empty: the age of the cookie',
   ),
 })

@@ -7,8 +7,8 @@ import compress from 'koa-compress'
 const FLUSH: Readonly<Record<string, number | undefined>> = { ...constants }
 
 /**
- * Compresses answers. What is written piece by piece goes out piece by piece. A client that takes no coding at all, not
- * even none, gets answers as they are.
+ * Compresses responses. Streams are flushed after every write. A client that accepts no encoding at all, not even
+ * identity, gets uncompressed responses.
  */
 export function compression(): Middleware {
   const compressed = compress({
@@ -21,7 +21,7 @@ export function compression(): Middleware {
     zstd: (_type: string, size?: number) => ({ ...flushed(size, FLUSH['ZSTD_e_flush']) }),
   })
   return async (ctx, next) => {
-    // koa-compress would set a Content-Encoding of undefined, and that is a 500.
+    // koa-compress would set Content-Encoding to undefined, which fails with a 500.
     if (ctx.acceptsEncodings(compressed.preferredEncodings) === false) ctx.compress = false
     let source: unknown
     await compressed(ctx, async () => {
@@ -29,14 +29,14 @@ export function compression(): Middleware {
       source = ctx.body
     })
     const { body } = ctx
-    // koa-compress pipes, which passes no error on: the connection would stay open for ever.
+    // pipe() does not forward errors: the connection would stay open for ever.
     if (source instanceof Stream && body instanceof Stream.Transform && body !== source) {
       source.once('error', (error: Error) => body.destroy(error))
     }
   }
 }
 
-/** After every write, where nobody knows the whole size: a compressor would keep what comes until it has enough. */
+/** Flushes after every write if the size is unknown: a compressor would wait until its buffer is full. */
 function flushed(size: number | undefined, flush: number | undefined) {
   return size === undefined && flush !== undefined ? { flush } : {}
 }

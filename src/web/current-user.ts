@@ -8,26 +8,26 @@ import { seeOther } from './redirect.ts'
 
 const TIME_KEY = '_auth_user_time'
 
-/** The signed-in user, read with the session; null for an anonymous visitor. */
+/** The signed-in user, loaded with the session; null for an anonymous visitor. */
 export async function currentUser(ctx: Context, { users }: Services): Promise<User | null> {
   const session = await ctx.session()
   if (!(session.account instanceof UserAccount)) return null
   const { user } = session.account
-  const proof = session.get(HASH_KEY)
-  if (users.authHashMatches(user, proof) && !users.isNewestAuthHash(user, proof)) {
-    // Made with a secret that is about to go. Only this very proof: that of a newer password must stand.
+  const hash = session.get(HASH_KEY)
+  if (users.authHashMatches(user, hash) && !users.isNewestAuthHash(user, hash)) {
+    // Made with an old secret. Only this hash is replaced: another request may have stored that of a newer password.
     session.updateAll((data) => {
-      if (data[HASH_KEY] === proof) data[HASH_KEY] = users.authHash(user)
+      if (data[HASH_KEY] === hash) data[HASH_KEY] = users.authHash(user)
     })
   }
   return user
 }
 
 /**
- * The signed-in user. A visitor who is not signed in is sent to the sign-in page and back.
+ * The signed-in user. An anonymous visitor is redirected to the sign-in page, and then back.
  *
- * @param back where to go after signing in; this address by default
- * @throws HttpError 401 for clients that speak JSON; 303 is set on the answer otherwise, and null returned
+ * @param back the path to return to after signing in; this one by default
+ * @throws HttpError 401 for JSON clients; otherwise responds with 303 and returns null
  */
 export async function requireUser(ctx: Context, services: Services, back = ctx.url): Promise<User | null> {
   const user = await currentUser(ctx, services)
@@ -38,34 +38,34 @@ export async function requireUser(ctx: Context, services: Services, back = ctx.u
 }
 
 /**
- * Whether this user is staff at this moment, whatever was read with the session: asked when the work is done, because a
- * role, an account or a password may have gone meanwhile.
+ * Returns whether this user is staff right now. Ask again before sending the result: the role, the account or the password
+ * may have changed since the session was loaded.
  */
 export async function isStaffNow(user: User, { users }: Services): Promise<boolean> {
   const now = await users.byId(user.id)
   return now?.isStaff === true && now.passwordHash === user.passwordHash
 }
 
-/** Signs a user in: new session key, and the account takes over what it is to keep. */
+/** Signs a user in: a new session key, and the slices of the account are merged with its data. */
 export async function signInUser(ctx: Context, { users }: Services, user: User): Promise<void> {
-  await signIn(await ctx.session(), user.id, { data: proofOf(users.authHash(user)) })
+  await signIn(await ctx.session(), user.id, { data: passwordProof(users.authHash(user)) })
 }
 
-/** After the password has been given again, or a new one: this session goes on under a new key. */
+/** Changes the session key after the user has entered the password again, or changed it. */
 export async function renewSignIn(ctx: Context, { users }: Services, user: User): Promise<void> {
   const session = await ctx.session()
-  // No part of a sign-in: where this very user signs in at the same time, what was proved last stands all the same.
-  session.assign(proofOf(users.authHash(user)))
+  // Not signIn(): if the same user signs in at the same time, the later of the two hashes counts.
+  session.assign(passwordProof(users.authHash(user)))
   await session.cycleKey({ restartClock: true })
 }
 
-/** When the person at this session last gave the password (ms since 1970); undefined where that is not known. */
-export function provedAt(session: Session): number | undefined {
+/** When the password was last entered in this session, in milliseconds since 1970; undefined if unknown. */
+export function passwordConfirmedAt(session: Session): number | undefined {
   const time = session.get(TIME_KEY)
   return typeof time === 'number' ? time : undefined
 }
 
-/** Ends the session, and answers with the sign-in page; what the account keeps is there at the next sign-in. */
+/** Ends the session and redirects to the sign-in page; account data are there again after the next sign-in. */
 export async function signOutUser(ctx: Context): Promise<void> {
   await signOut(await ctx.session())
   ctx.set('Clear-Site-Data', '"cache", "storage"')
@@ -73,6 +73,6 @@ export async function signOutUser(ctx: Context): Promise<void> {
   else await seeOther(ctx, '/login?signed-out')
 }
 
-function proofOf(hash: string) {
+function passwordProof(hash: string) {
   return { [HASH_KEY]: hash, [TIME_KEY]: Date.now() }
 }

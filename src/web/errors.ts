@@ -8,7 +8,7 @@ import { wantsJson } from './input.ts'
 
 const httpError = z.object({
   status: z.number().int().min(400).max(599).optional(),
-  // What koa-body's limits carry instead of a status.
+  // koa-body's limits have this instead of a status.
   httpCode: z.number().int().min(400).max(599).optional(),
   expose: z.boolean().optional(),
   message: z.string().optional(),
@@ -34,26 +34,26 @@ const TEXTS: Readonly<Record<number, readonly [title: string, message: string]>>
   503: ['Temporarily unavailable', 'Please try again in a moment.'],
 }
 
-interface Situation {
+interface ErrorContext {
   readonly log: Logger
-  /** Whether the session has been read, which costs nothing for a second time. */
-  readonly asked: boolean
-  /** The headers from before what failed. */
-  readonly before: Readonly<Record<string, unknown>>
+  /** Whether the session has been loaded: then reading it costs nothing. */
+  readonly sessionLoaded: boolean
+  /** The response headers before the handler ran. */
+  readonly initialHeaders: Readonly<Record<string, unknown>>
 }
 
 /**
- * Turns errors into pages, or JSON for clients that ask for it, and says nothing of the inside. It stands twice
- * in the stack: inside the session, so that what a 4xx leaves behind is saved, and outside, for the session's own.
+ * Turns errors into pages, or JSON for clients that ask for it, without internal details. It is used twice: inside the
+ * session middleware, so that session changes before a 4xx are saved, and outside, for errors of the session itself.
  */
 export function errorPages(log: Logger, place: 'inside the session' | 'outside the session'): Middleware {
   return async (ctx, next) => {
-    const before = ctx.res.getHeaders()
-    let asked = false
+    const initialHeaders = ctx.res.getHeaders()
+    let sessionLoaded = false
     if (place === 'inside the session') {
       const { session } = ctx
       ctx.session = (options) => {
-        asked = true
+        sessionLoaded = true
         return session(options)
       }
     }
@@ -61,42 +61,47 @@ export function errorPages(log: Logger, place: 'inside the session' | 'outside t
       await next()
       if (place === 'inside the session' && ctx.status === 404 && ctx.body === undefined) ctx.throw(404)
     } catch (error) {
-      await answer(ctx, error, { log, asked, before })
+      await respond(ctx, error, { log, sessionLoaded, initialHeaders })
     }
   }
 }
 
-async function answer(ctx: Context, error: unknown, { log, asked, before }: Situation): Promise<void> {
+async function respond(
+  ctx: Context,
+  error: unknown,
+  { log, sessionLoaded, initialHeaders }: ErrorContext,
+): Promise<void> {
   const parsed = httpError.safeParse(describe(error))
   const known = parsed.success ? parsed.data : {}
   const status = known.status ?? known.httpCode ?? 500
   if (status >= 500) log.error({ err: error, path: ctx.path }, 'request failed')
   if (ctx.headerSent) return
-  // Whatever the handler had prepared (a redirect, a cookie, a length) belonged to another answer.
-  for (const name of ctx.res.getHeaderNames()) if (!(name in before) && name !== 'vary') ctx.remove(name)
-  const said = known.expose && known.message !== STATUS_CODES[status] ? known.message : undefined
-  const [title, usual] = TEXTS[status] ?? UNEXPECTED
+  // Headers that the handler set (Location, cookies, length) belong to a response that is not sent.
+  for (const name of ctx.res.getHeaderNames()) if (!(name in initialHeaders) && name !== 'vary') ctx.remove(name)
+  const exposed = known.expose && known.message !== STATUS_CODES[status] ? known.message : undefined
+  const [title, text] = TEXTS[status] ?? UNEXPECTED
   ctx.status = status
   if (status >= 400) ctx.set('Cache-Control', 'no-store')
   for (const [name, value] of Object.entries(known.headers ?? {})) ctx.set(name, value)
   if (wantsJson(ctx)) {
-    ctx.body = known.fields === undefined ? { error: said || title } : { errors: known.fields }
+    ctx.body = known.fields === undefined ? { error: exposed || title } : { errors: known.fields }
     return
   }
-  await ctx.render('error.njk', { status, title, message: said || usual }, { impersonal: await displayOf(ctx, asked) })
+  const display = await displayOf(ctx, sessionLoaded)
+  await ctx.render('error.njk', { status, title, message: exposed || text }, { sessionless: display })
   ctx.status = status
 }
 
-/** As the visitor likes it, where that is known already: a page of an error asks nothing of a store that may have failed. */
-async function displayOf(ctx: Context, asked: boolean): Promise<Display> {
+/** The visitor's preferences if they are loaded: an error page must not ask a store that may be down. */
+async function displayOf(ctx: Context, sessionLoaded: boolean): Promise<Display> {
   if (ctx.lastDisplay !== undefined) return ctx.lastDisplay
-  return asked ? await ctx.display().catch(() => browserDisplay(ctx)) : browserDisplay(ctx)
+  return sessionLoaded ? await ctx.display().catch(() => browserDisplay(ctx)) : browserDisplay(ctx)
 }
 
 function describe(error: unknown): unknown {
   if (!(error instanceof Error)) return {}
   const { status, httpCode, expose, headers, fields } = error as Error & Record<string, unknown>
-  // Whichever query met it first. An upload that breaks off has such a code as well, but a status of its own.
+  // An aborted upload has such a code as well, but also a status.
   if (status === undefined && httpCode === undefined && isOutage(error)) {
     return { status: 503, headers: { 'Retry-After': '5' } }
   }

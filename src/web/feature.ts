@@ -6,7 +6,7 @@ import { defineSettings, readValues, type Settings, type Values, type Variables 
 import type { Display } from './display.ts'
 import type { Translate } from './i18n.ts'
 
-/** A link in the header of every page, or a button on the page of one's account. */
+/** A link in the header of every page, or a button on the account page. */
 export interface NavItem {
   readonly href: string
   /** English text, translated where it is shown. */
@@ -15,44 +15,44 @@ export interface NavItem {
   readonly place: 'main' | 'account' | 'account-page'
 }
 
-/** What a feature adds to every page that has a session. */
+/** What a feature adds to every page with a session. */
 export interface PagePart {
   readonly display?: Partial<Display>
   readonly nav?: readonly NavItem[]
 }
 
-/** A view at the foot of every page, with what it shows in `part`. */
-export interface FootPart {
+/** A view at the end of every page; its values are in `part`. */
+export interface FooterPart {
   readonly view: string
   readonly [local: string]: unknown
 }
 
-/** What an open feature does for requests. */
+/** A feature that has been opened. */
 export interface OpenFeature {
   readonly routes: ReturnType<Router['routes']>
-  /** Stands above the session and its error pages: for what measures every request, or answers without a session. */
+  /** Middleware outside the session and the error pages: to measure every request, or to respond without a session. */
   readonly outermost?: Middleware
-  /** Asked once per rendered page; must not do more I/O than it has to. */
+  /** Called once per rendered page; should do as little I/O as possible. */
   readonly page?: (ctx: Context, session: Session) => PagePart | Promise<PagePart>
-  /** Asked last of all before a page is rendered, error pages too; must not touch the session. */
-  readonly foot?: (display: Display, t: Translate) => FootPart | undefined
-  /** Told of every request's session; see {@link SessionsOptions}. */
+  /** Called last before a page is rendered, error pages too; must not touch the session. */
+  readonly footer?: (display: Display, t: Translate) => FooterPart | undefined
+  /** Receives what happens to the session in every request; see {@link SessionsOptions}. */
   readonly explain?: SessionsOptions['explain']
 }
 
-/** A part of the application that can be removed: what `src/features/index.ts` lists. */
+/** A removable part of the application, listed in `src/features/index.ts`. */
 export interface Feature {
-  /** That of its folders in `src/features`, `views`, `migrations` and `test/features`. */
+  /** Also the name of its folders in `src/features`, `views`, `migrations` and `test/features`. */
   readonly name: string
-  /** Features that must be there as well. */
+  /** Names of features that it depends on. */
   readonly requires: readonly string[]
-  /** Environment variables that nothing else reads. */
+  /** Environment variables of this feature alone. */
   readonly settings: Settings
-  /** @throws ConfigError naming the first of its settings that is wrong */
+  /** @throws ConfigError with the name of the first invalid setting */
   readonly open: (services: Services, env: NodeJS.ProcessEnv) => OpenFeature
 }
 
-/** What {@link defineFeature} takes. */
+/** Options for {@link defineFeature}. */
 export interface FeatureDefinition<V extends Variables> {
   readonly name: string
   readonly requires?: readonly string[]
@@ -61,14 +61,14 @@ export interface FeatureDefinition<V extends Variables> {
 }
 
 /**
- * Defines a feature; its styles, messages, seed, views, migrations and tests are found by its name.
+ * Defines a feature; its styles, translations, seed, views, migrations and tests are found by its name.
  *
- * @param definition its name and how it opens; `settings` are read from the environment when it does
+ * @param definition `settings` are read from the environment when the feature is opened
  */
 export function defineFeature<V extends Variables = Record<never, never>>(definition: FeatureDefinition<V>): Feature {
   const { name, requires = [], settings, open } = definition
   if (settings === undefined) {
-    // Then there is no variable in V.
+    // V has no variables then.
     return { name, requires, settings: defineSettings({}), open: (services) => open(services, {} as Values<V>) }
   }
   return { name, requires, settings, open: (services, env) => open(services, readValues(settings.variables, env)) }

@@ -14,13 +14,13 @@ export function addFilters(environment: Environment): void {
       timeZone: display.timeZone,
     }).format(milliseconds),
   )
-  // Autoescape lets `javascript:` through, so every address that is not written in a view goes through here.
-  environment.addFilter('link', (address: unknown) =>
+  // Autoescape lets `javascript:` through, so every URL that is not written in a view must pass this filter.
+  environment.addFilter('link', (url: unknown) =>
     z
       .string()
       .regex(/^(\/(?![/\\])|https:\/\/)/)
-      .safeParse(address).success
-      ? address
+      .safeParse(url).success
+      ? url
       : '#',
   )
 }

@@ -4,7 +4,7 @@ import { defineSlice, type Session } from '../session/index.ts'
 
 const message = z.object({ kind: z.enum(['done', 'error']), text: z.string().max(500) })
 
-/** A message for the next page the visitor sees. */
+/** A message that is shown once, on the visitor's next page. */
 export type FlashMessage = z.infer<typeof message>
 
 const MAX_MESSAGES = 10
@@ -18,7 +18,7 @@ const flashSlice = defineSlice({
   logout: 'drop',
 })
 
-/** Leaves a message that survives a redirect and is shown once, in the language that the visitor has now. */
+/** Adds a message for the next page, in the visitor's current language; it survives a redirect. */
 export async function flash(
   ctx: Context,
   kind: FlashMessage['kind'],
@@ -30,13 +30,13 @@ export async function flash(
   session.update(flashSlice, (messages) => [...messages, { kind, text }].slice(-MAX_MESSAGES))
 }
 
-/** Takes the waiting messages out of the session; a session without any is not changed. */
+/** Removes the messages from the session and returns them; a session without any is not changed. */
 export function takeFlashes(session: Session): FlashMessage[] {
   if (!session.has(flashSlice)) return []
   const taken = [...session.get(flashSlice)]
-  const shown = taken.map((one) => JSON.stringify(one))
-  // Only what this page shows is removed: a message that another request leaves meanwhile waits its turn.
-  session.update(flashSlice, (messages) => messages.filter((one) => !shown.includes(JSON.stringify(one))))
+  const shown = taken.map((message) => JSON.stringify(message))
+  // Only what this page shows is removed: another request may have added a message meanwhile.
+  session.update(flashSlice, (messages) => messages.filter((message) => !shown.includes(JSON.stringify(message))))
   if (session.get(flashSlice).length === 0) session.delete(flashSlice)
   return taken
 }

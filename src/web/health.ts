@@ -1,27 +1,34 @@
 import type { Middleware } from 'koa'
 import type { Services } from '../services.ts'
-import { within } from '../session/core/timeout.ts'
-import { answerMethod } from './methods.ts'
+import { withTimeout } from '../session/core/timeout.ts'
+import { revocationsOf } from '../storage/part.ts'
+import { rejectMethod } from './methods.ts'
 
-const PROBE = 'readiness'
-// Whoever asks has a timeout of a few seconds, and no answer would tell less than "no".
-const TIMEOUT = 2000
+const PROBE_KEY = 'readiness'
+// Shorter than the timeouts of load balancers: a 503 tells more than no answer.
+const TIMEOUT_MS = 2000
 
-/** /healthz: the process answers. /readyz: it can do its work; degraded while only a cache is down that it can do without. */
-export function health({ knex, store, cache, log, migratingFrom, revocations }: Services): Middleware {
-  const ended = revocations ?? migratingFrom?.revocations
-  const home = () => Promise.all([store?.load(PROBE), migratingFrom?.store?.load(PROBE), ended?.check(PROBE, PROBE)])
+/** /healthz: the process responds. /readyz: it can serve requests; `degraded` while only a cache in front of the database is down. */
+export function health(services: Services): Middleware {
+  const { knex, store, cache, log, migratingFrom } = services
+  const revocations = revocationsOf(services)
+  const checkSessions = () =>
+    Promise.all([
+      store?.load(PROBE_KEY),
+      migratingFrom?.store?.load(PROBE_KEY),
+      revocations?.check(PROBE_KEY, PROBE_KEY),
+    ])
   return async (ctx, next) => {
     if (ctx.path !== '/healthz' && ctx.path !== '/readyz') return await next()
-    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return answerMethod(ctx, ['GET', 'HEAD'])
+    if (ctx.method !== 'GET' && ctx.method !== 'HEAD') return rejectMethod(ctx, ['GET', 'HEAD'])
     ctx.set('Cache-Control', 'no-store')
     ctx.body = { status: 'ok' }
     if (ctx.path === '/healthz') return
-    // The sessions may live in a database of their own, or in a cache that nothing stands behind.
+    // Sessions may be in a separate database, or only in a cache.
     const [database, sessions, cached] = await Promise.allSettled([
-      within(knex.raw('select 1'), TIMEOUT),
-      within(home(), TIMEOUT),
-      cache === undefined ? undefined : within(cache.ping(), TIMEOUT),
+      withTimeout(knex.raw('select 1'), TIMEOUT_MS),
+      withTimeout(checkSessions(), TIMEOUT_MS),
+      cache === undefined ? undefined : withTimeout(cache.ping(), TIMEOUT_MS),
     ])
     const parts = {
       database: stateOf(database),

@@ -4,7 +4,7 @@ import type { Services } from '../services.ts'
 import { wantsJson } from './input.ts'
 import { SITE_NAME } from './site.ts'
 
-/** The first page: what is here, and which engine keeps its sessions. */
+/** The home page, with the session engine that is running. */
 export function home({ config, engine }: Services): ReturnType<Router['routes']> {
   const router = new Router()
   router.get('/', async (ctx) => {

@@ -6,8 +6,8 @@ import { z } from 'zod'
 import { LANGUAGES, type Language } from './languages.ts'
 
 /**
- * Translates an English sentence; `{name}` in it is replaced by the value of that name, and a `count` chooses the plural.
- * A sentence without a translation stays English.
+ * Translates an English sentence. `{name}` is replaced by the value of that name, and `count` selects the plural form.
+ * Without a translation the sentence stays English.
  */
 export type Translate = (text: string, values?: Values) => string
 
@@ -15,13 +15,13 @@ type Values = Readonly<Record<string, string | number>>
 
 const messages = z.record(z.string(), z.string())
 
-// Sentences without values, of which there are some hundred; an error's message may be another one each time.
-const MAX_REMEMBERED = 2000
+// There are some hundred sentences without values; error messages may differ each time.
+const MAX_CACHED = 2000
 
 /**
- * Reads the messages of each language from `locales/<language>.json` in each of these folders.
+ * Reads the translations from `locales/<language>.json` in each of these folders.
  *
- * @throws Error for a file that is not an object of texts
+ * @throws Error for a file that is not an object of strings
  */
 export function openTranslations(folders: readonly string[]): (language: Language) => Translate {
   const i18n = createInstance()
@@ -37,13 +37,13 @@ export function openTranslations(folders: readonly string[]): (language: Languag
   })
   const translators = LANGUAGES.map((language): [Language, Translate] => {
     const translate = i18n.getFixedT(language)
-    const remembered = new LRUCache<string, string>({ max: MAX_REMEMBERED })
+    const cached = new LRUCache<string, string>({ max: MAX_CACHED })
     const plain = (text: string) => {
-      const translated = remembered.get(text) ?? translate(text, { nest: false })
-      remembered.set(text, translated)
+      const translated = cached.get(text) ?? translate(text, { nest: false })
+      cached.set(text, translated)
       return translated
     }
-    // A value named like one of i18next's options must not become one.
+    // In `replace`, so that a value cannot be taken for an option of i18next.
     const filled = (text: string, { count, ...replace }: Values) =>
       translate(text, { replace: { count, ...replace }, nest: false, ...(typeof count === 'number' ? { count } : {}) })
     return [language, (text, values) => (values === undefined ? plain(text) : filled(text, values))]

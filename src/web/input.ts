@@ -1,9 +1,9 @@
 import type { Context } from 'koa'
 import type { z } from 'zod'
 
-const MAX_ACCEPT = 4096
+const MAX_ACCEPT_LENGTH = 4096
 
-/** Fields that cannot be accepted, each with a message for its person. 422. */
+/** 422: invalid fields, each with a message for the visitor. */
 export class InvalidInputError extends Error {
   readonly status = 422
   readonly expose = true
@@ -16,12 +16,12 @@ export class InvalidInputError extends Error {
   }
 }
 
-/** The outcome of reading a form: its values, or what is wrong with them beside what was typed. */
+/** The result of reading a form: its values, or the errors and what was typed. */
 export type Input<T> =
   | { ok: true; values: T }
   | { ok: false; errors: Record<string, string>; typed: Record<string, string> }
 
-/** Checks the request's body, form or JSON, against a schema. Unknown fields are left out. */
+/** Parses the request body, form or JSON, with a schema. Unknown fields are ignored. */
 export function readInput<T>(ctx: Context, schema: z.ZodType<T>): Input<T> {
   const body = bodyOf(ctx)
   const parsed = schema.safeParse(body)
@@ -32,7 +32,7 @@ export function readInput<T>(ctx: Context, schema: z.ZodType<T>): Input<T> {
 }
 
 /**
- * As {@link readInput}, for callers that have no form to show again.
+ * Like {@link readInput}, for requests without a form to show again.
  *
  * @throws InvalidInputError
  */
@@ -43,9 +43,9 @@ export function requireInput<T>(ctx: Context, schema: z.ZodType<T>): T {
 }
 
 /**
- * Begins the answer to what cannot be accepted: the caller shows the form again.
+ * Sets status 422; the caller then shows the form again.
  *
- * @throws InvalidInputError for clients that speak JSON
+ * @throws InvalidInputError for JSON clients
  */
 export function refuseInput(ctx: Context, errors: Readonly<Record<string, string>>): void {
   if (wantsJson(ctx)) throw new InvalidInputError(errors)
@@ -53,19 +53,19 @@ export function refuseInput(ctx: Context, errors: Readonly<Record<string, string
 }
 
 /**
- * What the address says under this name; undefined unless it is there exactly once. Not by `ctx.query`, which takes time
- * quadratic in how often a name is repeated.
+ * A parameter of the query string; undefined unless it occurs exactly once. Not `ctx.query`, which takes quadratic time if
+ * a name is repeated.
  */
-export function inQuery(ctx: Context, name: string): string | undefined {
+export function queryParam(ctx: Context, name: string): string | undefined {
   const [value, ...more] = new URLSearchParams(ctx.querystring).getAll(name)
   return more.length === 0 ? value : undefined
 }
 
-/** Whether the client asked for JSON rather than a page, or sent JSON without asking for a page. */
+/** Returns whether the client accepts JSON rather than HTML, or sent JSON without accepting HTML. */
 export function wantsJson(ctx: Context): boolean {
   ctx.vary('Accept')
-  // No client says so much, and reading it takes time quadratic in the commas after a quotation mark.
-  if (ctx.get('Accept').length > MAX_ACCEPT) return false
+  // No client sends more, and parsing takes quadratic time in the commas after a quotation mark.
+  if (ctx.get('Accept').length > MAX_ACCEPT_LENGTH) return false
   if (ctx.accepts('html', 'json') === 'json') return true
   return ctx.request.is('json') === 'json' && !ctx.get('Accept').includes('text/html')
 }

@@ -1,4 +1,4 @@
-/** What pages can speak, one line each; English is what is written in views and code. */
+/** The languages of the pages; views and code are written in English. */
 export const LANGUAGE_OPTIONS = [
   { value: 'en', label: 'English' },
   { value: 'de', label: 'Deutsch' },
@@ -8,7 +8,7 @@ export type Language = (typeof LANGUAGE_OPTIONS)[number]['value']
 
 export const LANGUAGES = LANGUAGE_OPTIONS.map(({ value }) => value)
 
-/** The language of this code, if pages can speak it. */
+/** The language with this code; undefined if there is no such translation. */
 export function knownLanguage(code: unknown): Language | undefined {
   return LANGUAGES.find((known) => known === code)
 }

@@ -4,12 +4,12 @@ import type { Context, Middleware } from 'koa'
 type Routes = ReturnType<Router['routes']>
 
 /**
- * Answers what the routes below leave open: OPTIONS and wrong methods, with what all of them together allow, and paths
- * with a slash too many at their end.
+ * Responds to OPTIONS and to methods that a path does not allow, for all routers together, and redirects paths with a
+ * trailing slash.
  *
  * @throws HttpError 405 with Allow
  */
-export function knownPaths(routes: readonly Routes[]): Middleware {
+export function allowedMethods(routes: readonly Routes[]): Middleware {
   const layers = () => routes.flatMap(({ router }) => router?.stack ?? [])
   const methodsOf = (path: string) => layers().flatMap((layer) => (layer.match(path) ? layer.methods : []))
 
@@ -23,25 +23,25 @@ export function knownPaths(routes: readonly Routes[]): Middleware {
     await next()
     if (ctx.status !== 404 || ctx.body !== undefined) return
     const methods = methodsOf(ctx.path)
-    // A handler that took the request meant its 404.
-    if (methods.length > 0 && !methods.includes(ctx.method)) answerMethod(ctx, methods)
+    // Not if a handler exists for the method: then the 404 is intended.
+    if (methods.length > 0 && !methods.includes(ctx.method)) rejectMethod(ctx, methods)
   }
 }
 
 /**
- * Answers a method that a known path does not take.
+ * Responds to a method that a path does not allow.
  *
- * @param allowed the methods that it does take
+ * @param allowed the methods that it does allow
  * @throws HttpError 405 with Allow, unless it is OPTIONS
  */
-export function answerMethod(ctx: Context, allowed: readonly string[]): void {
+export function rejectMethod(ctx: Context, allowed: readonly string[]): void {
   const allow = [...new Set([...allowed, 'OPTIONS'])].sort().join(', ')
   if (ctx.method !== 'OPTIONS') ctx.throw(405, { headers: { Allow: allow } })
   ctx.set('Allow', allow)
   ctx.status = 204
 }
 
-/** Undefined where nothing is to be read there, or where a browser would take the rest for another host. */
+/** The path without its trailing slash; undefined if there is none, or if a browser would take the rest for another host. */
 function withoutSlash({ method, path }: Context): string | undefined {
   if ((method !== 'GET' && method !== 'HEAD') || path === '/' || !path.endsWith('/')) return undefined
   const rest = path.slice(0, -1)

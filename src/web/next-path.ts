@@ -1,16 +1,16 @@
-const BASE = 'http://own.invalid'
+const BASE = 'http://local.invalid'
 
 /**
- * Where to go after signing in: a path of this application, or the fallback. Only text that starts with exactly one
- * slash and still leads to this origin when a browser parses it is taken (A-23).
+ * The path to go to after signing in, or the fallback. It must start with exactly one slash, and lead to this origin when
+ * a browser parses it.
  */
-export function ownPath(next: unknown, fallback = '/'): string {
+export function localPath(next: unknown, fallback = '/'): string {
   if (typeof next !== 'string' || next.length > 2000 || !/^\/(?![/\\])[\x21-\x7e]*$/.test(next)) return fallback
-  // Decoded once more, because a proxy in front may do so before the browser sees it.
+  // Decoded twice, because a proxy may decode it before the browser does.
   const decoded = safelyDecoded(next)
   if (decoded === undefined || /\\|\/\/|\p{Cc}/u.test(decoded) || next.includes('\\')) return fallback
   const url = new URL(next, BASE)
-  // Back to the sign-in page would be a loop, and signing out is not where anybody meant to go.
+  // The sign-in page would be a loop, and nobody wants to be signed out.
   if (url.origin !== BASE || /^\/log(in|out)\b/.test(url.pathname) || url.pathname.startsWith('//')) return fallback
   return url.pathname + url.search + url.hash
 }

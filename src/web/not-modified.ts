@@ -1,6 +1,6 @@
 import type { Middleware } from 'koa'
 
-/** Answers 304 where the visitor has the very same content already. */
+/** Responds with 304 if the client has the same content already. */
 export function notModified(): Middleware {
   return async (ctx, next) => {
     await next()

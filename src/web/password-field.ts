@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { demoUsers } from '../demo-users.ts'
-import { PASSWORD_BYTES } from '../passwords.ts'
+import { MAX_PASSWORD_BYTES } from '../passwords.ts'
 
 const TOO_LONG = 'Use at most 1024 bytes.'
 
-// Production does not start with a demo password: nobody may choose one.
-const DEMO = demoUsers.map(({ password }): string => password)
-// The guesses that attackers try first; length keeps out the rest of the usual lists (ASVS 6.2.4).
-const COMMON = new Set(
+// Production does not start if an account has a demo password.
+const DEMO_PASSWORDS = demoUsers.map(({ password }): string => password)
+// What attackers try first; the minimum length excludes the rest of the usual lists (ASVS 6.2.4).
+const COMMON_PASSWORDS = new Set(
   `password password1 password12 password123 passw0rd p@ssword p@ssw0rd 12345678 123456789 1234567890 87654321 11111111
   00000000 88888888 12341234 11223344 123123123 qwertyui qwertyuiop qwerty123 qwerty12 1q2w3e4r 1q2w3e4r5t 1qaz2wsx
   zaq12wsx asdfghjk asdfghjkl zxcvbnm1 iloveyou iloveyou1 princess princess1 sunshine sunshine1 football football1
@@ -21,18 +21,18 @@ const COMMON = new Set(
   ),
 )
 
-/** Whatever is typed into a password field to sign in. */
+/** A password that is entered to sign in. */
 export const typedPassword = z
   .string('Enter your password.')
   .min(1, 'Enter your password.')
-  .refine((password) => Buffer.byteLength(password) <= PASSWORD_BYTES, TOO_LONG)
+  .refine((password) => Buffer.byteLength(password) <= MAX_PASSWORD_BYTES, TOO_LONG)
 
-/** A new password: long enough, not one that everybody guesses; any characters at all (ASVS 6.2). */
+/** A new password: long enough and not a common one; any characters are allowed (ASVS 6.2). */
 export const newPassword = z
   .string('Choose a password.')
   .min(8, 'Use at least 8 characters.')
-  .refine((password) => Buffer.byteLength(password) <= PASSWORD_BYTES, TOO_LONG)
+  .refine((password) => Buffer.byteLength(password) <= MAX_PASSWORD_BYTES, TOO_LONG)
   .refine(
-    (password) => !COMMON.has(password.toLowerCase()) && !DEMO.includes(password),
+    (password) => !COMMON_PASSWORDS.has(password.toLowerCase()) && !DEMO_PASSWORDS.includes(password),
     'This password is too easy to guess.',
   )

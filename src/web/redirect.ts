@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { flash } from './flash.ts'
 
-/** Sends the browser on with a GET (303), as after a POST; with a message for the page it comes to, if there is one. */
+/** Redirects with 303, as after a POST; with an optional message for the next page. */
 export async function seeOther(
   ctx: Context,
   path: string,

@@ -17,11 +17,11 @@ type Locals = Readonly<Record<string, unknown>>
 
 declare module 'koa' {
   interface DefaultContext {
-    /** Answers with a page. An impersonal one looks as it is told and never touches the session; it has no menu. */
-    render: (view: string, locals?: Locals, options?: { impersonal?: Display }) => Promise<void>
-    /** How this visitor wants pages to look. */
+    /** Renders a page. With `sessionless` it has this display and no menu, and never touches the session. */
+    render: (view: string, locals?: Locals, options?: { sessionless?: Display }) => Promise<void>
+    /** The visitor's preferences. */
     display: () => Promise<Display>
-    /** What `display` found last in this request. */
+    /** The last result of `display` in this request. */
     lastDisplay?: Display
     /** A translator for this visitor's language. */
     translate: () => Promise<Translate>
@@ -35,15 +35,15 @@ interface Page {
   readonly user: User | null
 }
 
-/** What {@link rendering} puts together. */
-export interface RenderingParts {
+/** Options for {@link rendering}. */
+export interface RenderingOptions {
   readonly translations: (language: Language) => Translate
   readonly features: readonly OpenFeature[]
   readonly userOf: (ctx: Context) => Promise<User | null>
 }
 
-/** Puts `ctx.render`, `ctx.display` and `ctx.translate` on every request. */
-export function rendering(config: Config, { translations, features, userOf }: RenderingParts): Middleware {
+/** Adds `ctx.render`, `ctx.display` and `ctx.translate`. */
+export function rendering(config: Config, { translations, features, userOf }: RenderingOptions): Middleware {
   const environment = nunjucks.configure(join(projectRoot, 'views'), {
     autoescape: true,
     throwOnUndefined: true,
@@ -57,10 +57,10 @@ export function rendering(config: Config, { translations, features, userOf }: Re
   const pageOf = async (ctx: Context): Promise<Page> => {
     const session = await ctx.session()
     const user = await userOf(ctx)
-    const asked = browserDisplay(ctx)
-    const language = knownLanguage(user?.language) ?? asked.language
+    const requested = browserDisplay(ctx)
+    const language = knownLanguage(user?.language) ?? requested.language
     const parts = await Promise.all(features.map((feature) => feature.page?.(ctx, session) ?? {}))
-    const display: Display = Object.assign({ ...asked, language }, ...parts.map((part) => part.display ?? {}))
+    const display: Display = Object.assign({ ...requested, language }, ...parts.map((part) => part.display ?? {}))
     ctx.lastDisplay = display
     return { session, user, display, nav: parts.flatMap((part) => part.nav ?? []) }
   }
@@ -68,8 +68,9 @@ export function rendering(config: Config, { translations, features, userOf }: Re
   return async (ctx, next) => {
     ctx.display = async () => (await pageOf(ctx)).display
     ctx.translate = async () => translations((await ctx.display()).language)
-    ctx.render = async (view, locals = {}, { impersonal } = {}) => {
-      const { display, nav, user, session } = impersonal === undefined ? await pageOf(ctx) : bare(impersonal)
+    ctx.render = async (view, locals = {}, { sessionless } = {}) => {
+      const { display, nav, user, session } =
+        sessionless === undefined ? await pageOf(ctx) : withoutSession(sessionless)
       const t = translations(display.language)
       const context: Record<string, unknown> = Object.assign(Object.create(null), {
         display,
@@ -78,7 +79,7 @@ export function rendering(config: Config, { translations, features, userOf }: Re
         user: user === null ? null : { name: user.username, isStaff: user.isStaff },
         flashes: session === undefined ? [] : takeFlashes(session),
         path: ctx.path,
-        footParts: features.flatMap((feature) => feature.foot?.(display, t) ?? []),
+        footerParts: features.flatMap((feature) => feature.footer?.(display, t) ?? []),
         ...locals,
       })
       ctx.type = 'html'
@@ -88,6 +89,6 @@ export function rendering(config: Config, { translations, features, userOf }: Re
   }
 }
 
-function bare(display: Display): Page {
+function withoutSession(display: Display): Page {
   return { display, nav: [], user: null, session: undefined }
 }

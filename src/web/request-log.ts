@@ -4,11 +4,11 @@ import type { Logger } from 'pino'
 
 const REQUEST_ID = /^[\w-]{8,64}$/
 
-/** One line per request: method, path, status and time. Never headers, bodies, queries or addresses. */
+/** Logs one line per request: method, path, status and time. Never headers, bodies, query strings or IP addresses. */
 export function requestLog(log: Logger): Middleware {
   return async (ctx, next) => {
-    const sent = ctx.get('X-Request-Id')
-    const requestId = REQUEST_ID.test(sent) ? sent : randomUUID()
+    const received = ctx.get('X-Request-Id')
+    const requestId = REQUEST_ID.test(received) ? received : randomUUID()
     const start = performance.now()
     ctx.set('X-Request-Id', requestId)
     await next()
@@ -17,13 +17,13 @@ export function requestLog(log: Logger): Middleware {
   }
 }
 
-// A visitor who goes away while the answer is on its way is no fault of ours.
-const GONE = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
+// The client disconnected before the end of the response, which is not an error of the server.
+const DISCONNECTED = new Set(['ECONNRESET', 'EPIPE', 'ERR_STREAM_PREMATURE_CLOSE'])
 
-/** Logs what went wrong after the answer had begun, when there is nobody left to tell. */
-export function reportLate(log: Logger, error: unknown): void {
+/** Logs errors after the response has begun, when no error page can be sent. */
+export function logLateError(log: Logger, error: unknown): void {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-  // Nor is what is no HTTP (HPE_): Node itself answers 400. Its error holds the bytes that were sent, cookies among them.
-  if (GONE.has(code) || code.startsWith('HPE_')) log.debug({ code }, 'the request broke off')
-  else log.error({ err: error }, 'failed while answering')
+  // Invalid HTTP (HPE_): Node has responded with 400. Its error contains the bytes of the request, cookies among them.
+  if (DISCONNECTED.has(code) || code.startsWith('HPE_')) log.debug({ code }, 'client disconnected')
+  else log.error({ err: error }, 'error after the response had begun')
 }

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa'
 import helmet from 'koa-helmet'
 
-/** Headers that tell browsers what this site never does: scripts and styles from elsewhere, frames, sniffing. */
+/** Security headers: no scripts or styles of other origins, no frames, no sniffing. */
 export function securityHeaders(production: boolean): Middleware {
   return helmet({
     contentSecurityPolicy: {
@@ -14,10 +14,10 @@ export function securityHeaders(production: boolean): Middleware {
         formAction: ["'self'"],
       },
     },
-    // "no-referrer" would make browsers send "Origin: null" with forms, which cross-origin protection must refuse.
+    // "no-referrer" would make browsers send "Origin: null" with forms, which cross-origin protection refuses.
     referrerPolicy: { policy: 'same-origin' },
     xFrameOptions: { action: 'deny' },
-    // On http://localhost it would lock every other project on that port out of plain http.
+    // On localhost it would force HTTPS on every other project that uses this port.
     hsts: production ? { maxAge: 31_536_000, includeSubDomains: true } : false,
   })
 }

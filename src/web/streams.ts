@@ -3,8 +3,8 @@ import { ReadableStream } from 'node:stream/web'
 import type { Middleware } from 'koa'
 
 /**
- * Sends server-sent events as they come: uncompressed, headers at once, and past the buffers of proxies. Web streams
- * become Node's, or ETag and compression would take them for JSON.
+ * Sends server-sent events without delay: uncompressed, headers first, unbuffered by proxies. Web streams are converted to
+ * Node streams, as ETag and compression would treat them as JSON.
  */
 export function streams(): Middleware {
   return async (ctx, next) => {
@@ -13,9 +13,9 @@ export function streams(): Middleware {
     if (ctx.response.is('text/event-stream') === false) return
     ctx.compress = false
     if (!(ctx.body instanceof Readable)) return
-    // nginx and those that follow it would collect a buffer of events.
+    // nginx and compatible proxies would buffer events.
     if (!ctx.response.get('X-Accel-Buffering')) ctx.set('X-Accel-Buffering', 'no')
-    // A browser learns that the stream is open before its first event.
+    // So that the browser knows that the stream is open before the first event.
     ctx.flushHeaders()
   }
 }

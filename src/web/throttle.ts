@@ -1,32 +1,33 @@
 import type { Context } from 'koa'
 import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
 
-/** How often something may be tried. */
+/** Options for {@link Throttle}. */
 export interface ThrottleOptions {
+  /** Max attempts within {@link ThrottleOptions.window}. */
   readonly attempts: number
-  /** Seconds in which they count. */
-  readonly within: number
+  /** Seconds. */
+  readonly window: number
 }
 
-/** Counts attempts by what identifies who tries, in this process's memory. */
+/** Limits attempts per client or user; counted in the memory of this process. */
 export class Throttle {
   readonly #limiter: RateLimiterMemory
 
-  constructor({ attempts, within }: ThrottleOptions) {
-    this.#limiter = new RateLimiterMemory({ points: attempts, duration: within })
+  constructor({ attempts, window }: ThrottleOptions) {
+    this.#limiter = new RateLimiterMemory({ points: attempts, duration: window })
   }
 
-  /** @throws HttpError 429 with Retry-After when there were too many */
-  async attempt(ctx: Context, who: string): Promise<void> {
+  /** @throws HttpError 429 with Retry-After after too many attempts */
+  async attempt(ctx: Context, key: string): Promise<void> {
     try {
-      await this.#limiter.consume(who)
+      await this.#limiter.consume(key)
     } catch (refusal) {
       const seconds = Math.ceil(((refusal as RateLimiterRes).msBeforeNext ?? 60_000) / 1000)
       ctx.throw(429, 'Too many attempts. Please try again later.', { headers: { 'Retry-After': String(seconds) } })
     }
   }
 
-  async forget(who: string): Promise<void> {
-    await this.#limiter.delete(who)
+  async reset(key: string): Promise<void> {
+    await this.#limiter.delete(key)
   }
 }

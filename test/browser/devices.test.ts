@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import test from 'ava'
 import type { Browser } from 'playwright-core'
+import { LANGUAGES } from '../../src/web/languages.ts'
 import { isSignedIn, signIn } from '../features/account/steps.ts'
 import { age, IPHONE, PASSWORD, signedIn } from '../features/devices/steps.ts'
 import { startApp, type TestApp } from '../support/app.ts'
@@ -25,7 +26,7 @@ test.after.always(async () => {
 
 for (const [theme, language, width] of [
   ['light', 'en', 1280],
-  ['dark', 'de', 360],
+  ['dark', LANGUAGES.at(-1) ?? 'en', 360],
 ] as const) {
   test.serial(`${theme}, ${language}, ${width} px: devices are signed out by the keyboard alone`, async (t) => {
     const phone = await signedIn(app, IPHONE)

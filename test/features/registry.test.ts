@@ -82,6 +82,7 @@ test('the settings of a feature are read from the environment, and the first tha
 test('the style of a feature is under /assets, and nothing else of its folder', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
+  t.is((await fetch(`${app.origin}/assets/index.ts`)).status, 404)
   for (const name of foldersIn('src/features')) {
     const files = readdirSync(join(projectRoot, 'src/features', name))
     for (const file of files.filter((file) => file.includes('.'))) {

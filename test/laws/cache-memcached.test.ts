@@ -24,7 +24,7 @@ if (url !== undefined) {
       outage: {
         begin: () => way.cut(),
         async end() {
-          way.mend()
+          way.repair()
           await Promise.all(caches.map((cache) => answering(cache)))
         },
       },

@@ -7,7 +7,7 @@ import { storedOn } from './stored.ts'
 
 for (const strategy of STRATEGIES) {
   httpLaws(`cached_db, ${strategy}`, {}, async (now) => {
-    const options = { truth: new MemoryStore({ now }), cache: new MemoryCache({ now }), now }
+    const options = { database: new MemoryStore({ now }), cache: new MemoryCache({ now }), now }
     return storedOn({ codec: sealed, store: () => cachedStore(strategy, options) })
   })
 }

@@ -9,8 +9,8 @@ const url = serviceUrl('redis')
 if (url !== undefined) {
   for (const strategy of STRATEGIES) {
     httpLaws(`cached_db on Redis, ${strategy}`, { bridgesOutages: true }, async (now) => {
-      const truth = new MemoryStore({ now })
-      return await redisGround(url, now, (cache) => cachedStore(strategy, { truth, cache, now }))
+      const database = new MemoryStore({ now })
+      return await redisGround(url, now, (cache) => cachedStore(strategy, { database, cache, now }))
     })
   }
 }

@@ -8,7 +8,7 @@ export const STRATEGIES = ['write_through', 'cache_aside', 'write_behind'] as co
 /** A database with a cache in front of it, as this strategy has them. */
 export function cachedStore(
   strategy: (typeof STRATEGIES)[number],
-  options: { truth: SessionStore; cache: Cache; now: () => number },
+  options: { database: SessionStore; cache: Cache; now: () => number },
 ): SessionStore {
   return strategy === 'write_behind' ? new WriteBehindStore(options) : new CachedStore({ ...options, strategy })
 }

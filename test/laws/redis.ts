@@ -21,7 +21,7 @@ export async function redisGround(
   const caches: RedisCache[] = []
   const theOnly = async () => String((await raw.keys('session:1:*')).find((key) => !key.includes('user')) ?? '')
   const connected = async () => {
-    const cache = new RedisCache({ url: `redis://127.0.0.1:${way.port}`, longestPause: 50, now })
+    const cache = new RedisCache({ url: `redis://127.0.0.1:${way.port}`, maxRetryDelay: 50, now })
     caches.push(cache)
     await cache.connect()
     return cache
@@ -36,7 +36,7 @@ export async function redisGround(
     outage: {
       begin: () => way.cut(),
       async end() {
-        way.mend()
+        way.repair()
         await Promise.all(caches.map((cache) => answering(cache)))
       },
     },

@@ -19,8 +19,8 @@ export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
       await drop()
     })
     const look = async () => {
-      const found = await examine({ SECRET_KEY, NODE_ENV: 'test', DATABASE_URL: url, SESSION_ENGINE: 'hybrid' })
-      return found.filter(({ state }) => state !== 'ok').map(({ item, says }) => `${item}: ${says}`)
+      const found = await examine({ SECRET_KEY, NODE_ENV: 'test', DATABASE_URL: url })
+      return found.filter(({ state }) => state !== 'ok').map(({ item, message }) => `${item}: ${message}`)
     }
     t.regex((await look()).join(), /\d+ migrations have not run/)
     await migrate(knex)

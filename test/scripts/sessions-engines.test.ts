@@ -7,6 +7,7 @@ import { DatabaseRevocations } from '../../src/session/stores/database/database-
 import { DatabaseLease } from '../../src/session/stores/database/lease.ts'
 import { FileStore } from '../../src/session/stores/file/file.ts'
 import { record } from '../session/stores/bench.ts'
+import { has, isPossible } from '../storage/present.ts'
 import { sessionsCli } from './sessions-cli.ts'
 
 const TOO_SHORT = 'SECRET_KEY is too short: use at least 32 random bytes.'
@@ -14,16 +15,16 @@ const TOO_SHORT = 'SECRET_KEY is too short: use at least 32 random bytes.'
 test('what an engine cannot do it says in a sentence, and exits with 2', async (t) => {
   const { run } = await sessionsCli(t)
   const cases: [args: string[], env: Record<string, string>, pattern: RegExp][] = [
-    [['clear'], { SESSION_ENGINE: 'cache' }, /memory forgets expired sessions by itself/],
-    [['stats'], { SESSION_ENGINE: 'cache' }, /cannot be counted/],
+    [['clear'], { SESSION_ENGINE: 'cache' }, /memory deletes expired sessions by itself/],
+    [['stats'], { SESSION_ENGINE: 'cache' }, /cannot count its sessions/],
     [['stats'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
     [['clear', '--inactive', '7d'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
     [['clear', '--inactive', '7d'], { SESSION_FORMAT: 'django' }, /This table has no columns for that/],
     [['warm'], {}, /no cache in front of a database/],
     [['warm'], { SESSION_ENGINE: 'cached_db' }, /CACHE_URL is memory/],
-    [['maintain'], { SESSION_ENGINE: 'cache' }, /no table that could be maintained/],
+    [['maintain'], { SESSION_ENGINE: 'cache' }, /has no table to maintain/],
   ]
-  for (const [args, env, pattern] of cases) {
+  for (const [args, env, pattern] of cases.filter(([, env]) => isPossible(env))) {
     const { code, output } = await run(args, env)
     t.is(code, 2, `${args.join(' ')}: ${output}`)
     t.regex(output, pattern)
@@ -36,7 +37,7 @@ test('without a secret it says which one it needs, and how to ask about developm
   t.deepEqual(await run(['stats'], { NODE_ENV: '', SECRET_KEY: '' }), {
     code: 1,
     output:
-      'SECRET_KEY is missing: set the one of the application, or NODE_ENV=development for the sessions of "npm run dev".',
+      'SECRET_KEY is missing: set that of the application, or NODE_ENV=development for the sessions of "npm run dev".',
   })
   t.is((await run(['stats'], { NODE_ENV: '', SECRET_KEY: 'too-short' })).output, TOO_SHORT)
   t.is((await run(['stats'], { NODE_ENV: 'development', SECRET_KEY: '' })).code, 0)
@@ -50,7 +51,7 @@ test('clear leaves expired sessions to whoever is at it, and a user to nobody', 
   const other = new DatabaseLease({ knex, name: 'clear expired' })
   t.true(await other.take())
   t.deepEqual(await run(['clear', '--json']), { code: 0, output: '{"kind":"expired","deleted":0,"busy":true}' })
-  t.regex((await run(['clear'])).output, /^Another process was clearing these sessions/)
+  t.regex((await run(['clear'])).output, /^Another process is clearing these sessions/)
   t.is((await run(['clear', '--user', '7', '--json'])).output, '{"kind":"user","deleted":1}')
   await other.finish()
   t.is(
@@ -61,64 +62,72 @@ test('clear leaves expired sessions to whoever is at it, and a user to nobody', 
   t.true(await other.take(), 'it has given its own back')
 })
 
-test('clear --user ends what the cookies of the user hold as well', async (t) => {
-  const { run, knex } = await sessionsCli(t)
-  const revocations = new DatabaseRevocations({ knex })
-  const epoch = async (userId: string) => (await revocations.check(userId, 'any')).epoch
-  const before = await epoch('7')
-  const row = { data: 'x', version: 1, created_at: 1, last_activity: 1, expires: Date.now() + 1e9 }
-  await knex('sessions').insert({ ...row, session_key: 'a', user_id: '7' })
-  const clear = (engine: string, ...args: string[]) =>
-    run(['clear', '--user', '7', ...args], { SESSION_ENGINE: engine })
-  t.is((await clear('hybrid', '--dry-run', '--json')).output, '{"kind":"user","wouldDelete":1}')
-  t.is(await epoch('7'), before)
-  t.is((await clear('hybrid', '--json')).output, '{"kind":"user","deleted":1,"cookies":true}')
-  const after = await epoch('7')
-  t.true(after > before)
-  const ended = '0 sessions deleted (user)\nWhat the cookies of this user hold has ended, too'
-  t.deepEqual(await clear('signed_cookies'), { code: 0, output: ended })
-  t.true((await epoch('7')) > after)
-  t.is(await epoch('8'), before, 'nobody else is signed out')
-})
-
-test('clear says where the application has copies that only a restart ends', async (t) => {
-  const { run } = await sessionsCli(t)
-  const env = { SESSION_ENGINE: 'cached_db' }
-  t.regex((await run(['clear', '--user', '7'], env)).output, /CACHE_URL is memory: .* Restart it/)
-  t.notRegex((await run(['clear'], env)).output, /CACHE_URL/, 'what has expired is no session in a copy either')
-})
-
-test('clear removes the expired entries of ended sign-ins', async (t) => {
-  const { run, knex } = await sessionsCli(t)
-  const revocations = new DatabaseRevocations({ knex })
-  await revocations.endSession('old', 1)
-  await revocations.endSession('young', Date.now() + 1e9)
-  const env = { SESSION_ENGINE: 'hybrid' }
-  t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":0,"revocations":1}')
-  t.is((await knex('session_revocations')).length, 1)
-})
-
-test('while sessions migrate, both engines are cleared, and stats say what is left', async (t) => {
-  const { run, knex } = await sessionsCli(t)
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
-  t.teardown(() => rm(folder, { recursive: true }))
-  const store = new FileStore({ folder })
-  await store.prepare()
-  const soon = Date.now() + 1e9
-  await store.create('alive', record({ expires: soon }))
-  await store.create('dead', record({ expires: 1 }))
-  const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
-  await knex('sessions').insert({ ...row, session_key: 'a', expires: 1 })
-  const env = { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'db', SESSION_FILE_PATH: folder }
-  t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":2}')
-  const { output } = await run(['stats', '--json'], env)
-  t.like(JSON.parse(output), { engine: 'file', total: 1, live: 1, migratingFrom: { engine: 'db', left: 0 } })
-  const cookies = { ...env, SESSION_ENGINE: 'signed_cookies', SESSION_MOVING_FROM: 'file' }
-  t.deepEqual(await run(['stats'], cookies), {
-    code: 0,
-    output: 'Sessions in signed_cookies cannot be counted\n1 left to migrate from file',
+if (has('hybrid', 'signed_cookies')) {
+  test('clear --user ends what the cookies of the user hold as well', async (t) => {
+    const { run, knex } = await sessionsCli(t)
+    const revocations = new DatabaseRevocations({ knex })
+    const epoch = async (userId: string) => (await revocations.check(userId, 'any')).epoch
+    const before = await epoch('7')
+    const row = { data: 'x', version: 1, created_at: 1, last_activity: 1, expires: Date.now() + 1e9 }
+    await knex('sessions').insert({ ...row, session_key: 'a', user_id: '7' })
+    const clear = (engine: string, ...args: string[]) =>
+      run(['clear', '--user', '7', ...args], { SESSION_ENGINE: engine })
+    t.is((await clear('hybrid', '--dry-run', '--json')).output, '{"kind":"user","wouldDelete":1}')
+    t.is(await epoch('7'), before)
+    t.is((await clear('hybrid', '--json')).output, '{"kind":"user","deleted":1,"cookies":true}')
+    const after = await epoch('7')
+    t.true(after > before)
+    const ended = '0 sessions deleted (user)\nSessions of this user in cookies have ended, too'
+    t.deepEqual(await clear('signed_cookies'), { code: 0, output: ended })
+    t.true((await epoch('7')) > after)
+    t.is(await epoch('8'), before, 'nobody else is signed out')
   })
-})
+}
+
+if (has('cached_db', 'memory')) {
+  test('clear says where the application has copies that only a restart ends', async (t) => {
+    const { run } = await sessionsCli(t)
+    const env = { SESSION_ENGINE: 'cached_db' }
+    t.regex((await run(['clear', '--user', '7'], env)).output, /CACHE_URL is memory: .* Restart it/)
+    t.notRegex((await run(['clear'], env)).output, /CACHE_URL/, 'what has expired is no session in a copy either')
+  })
+}
+
+if (has('hybrid')) {
+  test('clear removes the expired entries of ended sign-ins', async (t) => {
+    const { run, knex } = await sessionsCli(t)
+    const revocations = new DatabaseRevocations({ knex })
+    await revocations.endSession('old', 1)
+    await revocations.endSession('young', Date.now() + 1e9)
+    const env = { SESSION_ENGINE: 'hybrid' }
+    t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":0,"revocations":1}')
+    t.is((await knex('session_revocations')).length, 1)
+  })
+}
+
+if (has('file', 'db', 'signed_cookies', 'migrating')) {
+  test('while sessions migrate, both engines are cleared, and stats say what is left', async (t) => {
+    const { run, knex } = await sessionsCli(t)
+    const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
+    t.teardown(() => rm(folder, { recursive: true }))
+    const store = new FileStore({ folder })
+    await store.prepare()
+    const soon = Date.now() + 1e9
+    await store.create('alive', record({ expires: soon }))
+    await store.create('dead', record({ expires: 1 }))
+    const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
+    await knex('sessions').insert({ ...row, session_key: 'a', expires: 1 })
+    const env = { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'db', SESSION_FILE_PATH: folder }
+    t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":2}')
+    const { output } = await run(['stats', '--json'], env)
+    t.like(JSON.parse(output), { engine: 'file', total: 1, live: 1, migratingFrom: { engine: 'db', left: 0 } })
+    const cookies = { ...env, SESSION_ENGINE: 'signed_cookies', SESSION_MOVING_FROM: 'file' }
+    t.deepEqual(await run(['stats'], cookies), {
+      code: 0,
+      output: 'Sessions in signed_cookies cannot be counted\n1 left to migrate from file',
+    })
+  })
+}
 
 test('maintain gives back the room of deleted rows', async (t) => {
   const { run, knex } = await sessionsCli(t)
@@ -139,19 +148,21 @@ test('maintain gives back the room of deleted rows', async (t) => {
   t.regex((await run(['maintain'])).output, /^the database: VACUUM/)
 })
 
-test('without its cache, cached_db says so, and removes nobody whose copy it cannot remove', async (t) => {
-  const { run, knex } = await sessionsCli(t)
-  const store = new DatabaseStore({ knex, table: 'sessions' })
-  await store.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))
-  const env = { SESSION_ENGINE: 'cached_db', CACHE_URL: 'redis://127.0.0.1:1' }
-  const stats = JSON.parse((await run(['stats', '--json'], env)).output)
-  t.like(stats, { live: 1, cache: { name: 'redis', answers: false } })
-  for (const args of [['warm'], ['clear', '--user', '7']]) {
-    const { code, output } = await run(args, env)
-    t.is(code, 1)
-    t.regex(output, /^The cache does not answer: .*127\.0\.0\.1:1.*\. /)
-    t.notRegex(output, /\.\. /)
-  }
-  t.is((await knex('sessions')).length, 1)
-  t.is((await run(['clear'], env)).code, 0, 'copies of the expired have expired as well')
-})
+if (has('cached_db', 'redis')) {
+  test('without its cache, cached_db says so, and removes nobody whose copy it cannot remove', async (t) => {
+    const { run, knex } = await sessionsCli(t)
+    const store = new DatabaseStore({ knex, table: 'sessions' })
+    await store.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))
+    const env = { SESSION_ENGINE: 'cached_db', CACHE_URL: 'redis://127.0.0.1:1' }
+    const stats = JSON.parse((await run(['stats', '--json'], env)).output)
+    t.like(stats, { live: 1, cache: { name: 'redis', answers: false } })
+    for (const args of [['warm'], ['clear', '--user', '7']]) {
+      const { code, output } = await run(args, env)
+      t.is(code, 1)
+      t.regex(output, /^The cache does not answer: .*127\.0\.0\.1:1.*\. /)
+      t.notRegex(output, /\.\. /)
+    }
+    t.is((await knex('sessions')).length, 1)
+    t.is((await run(['clear'], env)).code, 0, 'copies of the expired have expired as well')
+  })
+}

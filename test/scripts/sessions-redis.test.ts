@@ -42,7 +42,7 @@ if (url !== undefined) {
     const env = { SECRET_KEY, NODE_ENV: 'test', CACHE_URL: url, DATABASE_URL: databaseUrl }
     const findings = await examine({ ...env, SESSION_ENGINE: 'cache' })
     const of = (item: string) =>
-      findings.filter((finding) => finding.item === item).map(({ state, says }) => [state, says])
+      findings.filter((finding) => finding.item === item).map(({ state, message }) => [state, message])
     t.regex(String(of('clocks')), /ok,The clocks of this machine and Redis at .* agree/)
     t.regex(String(of('cache')), /ok,It answers \(redis\)/)
     t.regex(String(of('eviction')), /noeviction|evicted/)

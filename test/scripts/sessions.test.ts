@@ -1,3 +1,5 @@
+// These commands are about the table of the engine db.
+import '../../src/storage/engines/db.ts'
 import test, { type ExecutionContext } from 'ava'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../src/database.ts'
@@ -95,7 +97,7 @@ test('stats as a table and as JSON, without any key', async (t) => {
   t.false((table + output).includes(session_key))
 })
 
-test('wrong use is one sentence and exit 2; help is exit 0; an outage is exit 1', async (t) => {
+test('a usage error is one sentence and exit 2; help is exit 0; an outage is exit 1', async (t) => {
   const { run, knex } = await bench(t)
   for (const args of [
     ['clear', '--older-than', 'yesterday'],

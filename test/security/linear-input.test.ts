@@ -12,7 +12,7 @@ import { sealedCookieCodec } from '../../src/session/codec/sealed/sealed-cookie.
 import { fixedDate } from '../../src/session/core/expiry.ts'
 import { isSessionKey } from '../../src/session/core/key.ts'
 import { cookieValues } from '../../src/session/http/cookie.ts'
-import { ownPath } from '../../src/web/next-path.ts'
+import { localPath } from '../../src/web/next-path.ts'
 import { startApp, TEST_SECRET } from '../support/app.ts'
 
 const SIZE = 100_000
@@ -95,7 +95,7 @@ const PARSERS: [name: string, feed: (text: string) => unknown, best: string, wor
     filled('a'),
     ['(', '()', '1', '+00:0', 'a ', '-', ':', '1:', 'Z', ' ', '.', '1-'].map((part) => filled(part)),
   ],
-  ['paths to go to', ownPath, `/${filled('a')}`, ['/', '%25', '\\', ' ', '../'].map((part) => within('/', part, ''))],
+  ['paths to go to', localPath, `/${filled('a')}`, ['/', '%25', '\\', ' ', '../'].map((part) => within('/', part, ''))],
 ]
 
 for (const [name, feed, best, worst] of PARSERS) {

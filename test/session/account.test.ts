@@ -141,12 +141,12 @@ test('what an anonymous request did to it, when it meets the session signed in b
   const anonymous = Object.assign(emptyData(), { list: [1] }) as SessionData
   const signedIn = Object.assign(emptyData(), { _auth_user_id: '7' }) as SessionData
   t.deepEqual({ ...made.replayOn(signedIn) }, { _auth_user_id: '7', list: [5], other: 1 }, 'no accounts here')
-  made.beginAnonymous()
+  made.startedAnonymous()
   t.deepEqual({ ...made.replayOn(anonymous) }, { list: [1, 5], other: 1 })
   const met = t.throws(() => made.withoutSignIn().replayOn(signedIn), { instanceOf: SignedInMeanwhileError })
   t.is(met?.session, signedIn)
   t.deepEqual({ ...made.forAccount().replayOn(anonymous) }, { list: [1, 5] })
-  made.adopted()
+  made.markAdopted()
   t.deepEqual({ ...made.withoutSignIn().replayOn(signedIn) }, { _auth_user_id: '7', other: 1 })
   t.deepEqual({ ...made.replayOn(anonymous) }, { list: [1, 5], other: 1 }, 'as the late request is shown it')
   t.true(made.forAccount().empty)

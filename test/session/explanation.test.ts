@@ -118,7 +118,7 @@ test('the clocks: each on its own, and the first of them', async (t) => {
     lastActivity: START,
     expires: START + DAY,
     ageEnds: START + 14 * DAY,
-    ownExpiry: false,
+    customExpiry: false,
     idleEnds: START + DAY,
     absoluteEnds: START + 2 * DAY,
     touchFrom: START + DAY / 2,
@@ -144,7 +144,7 @@ test('an own expiry, an end, and a mark without a change', async (t) => {
   )
   const cookie = await begin()
   await get('/own', cookie)
-  t.deepEqual([now().live?.ownExpiry, now().live?.ageEnds], [true, START + 3_600_000])
+  t.deepEqual([now().live?.customExpiry, now().live?.ageEnds], [true, START + 3_600_000])
   await get('/mark', cookie)
   t.deepEqual([now().changed, now().changedKeys], [true, []])
   await get('/clear', cookie)

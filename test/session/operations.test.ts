@@ -1,12 +1,12 @@
 import test from 'ava'
 import { emptyData, type Json, type SessionData } from '../../src/session/core/data.ts'
-import { type Apply, Operations } from '../../src/session/core/operations.ts'
+import { type ApplyChange, Operations } from '../../src/session/core/operations.ts'
 
 const data = (values: Record<string, unknown>) => Object.assign(emptyData(), values) as SessionData
 const add = (amount: number) => (current: Json | undefined) => Number(current ?? 0) + amount
 
 const set = (c: Operations, key: string, value: Json) => c.add(key, { kind: 'set', value, before: undefined })
-const update = (c: Operations, key: string, apply: Apply) => c.add(key, { kind: 'apply', apply })
+const update = (c: Operations, key: string, apply: ApplyChange) => c.add(key, { kind: 'apply', apply })
 
 function changes(make: (changes: Operations) => unknown): Operations {
   const made = new Operations()

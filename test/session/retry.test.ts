@@ -1,8 +1,8 @@
 import { MessageChannel } from 'node:worker_threads'
 import test from 'ava'
 import { SessionContendedError } from '../../src/session/core/errors.ts'
-import { retry, retryOn } from '../../src/session/core/retry.ts'
-import { TimeoutError, within } from '../../src/session/core/timeout.ts'
+import { retry, retryOnError } from '../../src/session/core/retry.ts'
+import { TimeoutError, withTimeout } from '../../src/session/core/timeout.ts'
 
 test('attempts are numbered, and go on until one comes to something, false and null too', async (t) => {
   for (const result of ['done', false, null, 0]) {
@@ -38,28 +38,28 @@ test('only what may pass is tried again, and the last error is the one that is t
     if (attempt < last) throw new RangeError(`attempt ${attempt}`)
   }
   const [enough, tooFew, other]: [number[], number[], number[]] = [[], [], []]
-  t.is(await retryOn(passing, failing(enough, 3), 3), undefined)
+  t.is(await retryOnError(passing, failing(enough, 3), 3), undefined)
   t.deepEqual(enough, [1, 2, 3])
-  await t.throwsAsync(retryOn(passing, failing(tooFew, 9), 3), { instanceOf: RangeError, message: 'attempt 3' })
+  await t.throwsAsync(retryOnError(passing, failing(tooFew, 9), 3), { instanceOf: RangeError, message: 'attempt 3' })
   t.deepEqual(tooFew, [1, 2, 3])
   await t.throwsAsync(
-    retryOn(() => false, failing(other, 9), 3),
+    retryOnError(() => false, failing(other, 9), 3),
     { message: 'attempt 1' },
   )
 })
 
 test('what nobody answers is a timeout; an answer or an error in time is itself', async (t) => {
-  const error = await t.throwsAsync(within(new Promise(() => {}), 1), { instanceOf: TimeoutError })
+  const error = await t.throwsAsync(withTimeout(new Promise(() => {}), 1), { instanceOf: TimeoutError })
   t.is(error?.message, 'There was no answer within 1 ms')
-  t.is(await within(Promise.resolve('here'), 10_000), 'here')
-  await t.throwsAsync(within(Promise.reject(new RangeError('broken')), 10_000), { instanceOf: RangeError })
+  t.is(await withTimeout(Promise.resolve('here'), 10_000), 'here')
+  await t.throwsAsync(withTimeout(Promise.reject(new RangeError('broken')), 10_000), { instanceOf: RangeError })
 })
 
 test('an answer that came while the process was busy is no timeout', async (t) => {
   const { port1, port2 } = new MessageChannel()
   t.teardown(() => port1.close())
   const answer = new Promise<unknown>((resolve) => port1.once('message', resolve))
-  const waiting = within(answer, 1)
+  const waiting = withTimeout(answer, 1)
   port2.postMessage('here')
   const busyUntil = performance.now() + 20
   while (performance.now() < busyUntil);

@@ -19,7 +19,7 @@ test('dev is development whatever NODE_ENV says; on a taken port it ends with on
   })
   t.is(await dev.ended(), 1)
   t.regex(dev.output(), /^NODE_ENV=production is ignored: "npm run dev" is always development\.\n/)
-  t.regex(dev.output(), /is taken by another program: stop that, or set PORT to another one\.\n$/)
+  t.regex(dev.output(), /is used by another program: stop it, or set another PORT\.\n$/)
   t.notRegex(dev.output(), /\n\s+at /)
 })
 
@@ -28,7 +28,7 @@ test('start before a build says what to do', async (t) => {
   const env = { SECRET_KEY, PORT: '0' }
   const early = startProcess(['scripts/start.mjs'], { cwd: folder, env })
   t.is(await early.ended(), 1)
-  t.is(early.output(), 'There is nothing to start: run "npm run build" first.\n')
+  t.is(early.output(), 'There is no build: run "npm run build" first.\n')
 })
 
 test('the migrations of the sources and of the build are the same ones', async (t) => {

@@ -29,7 +29,7 @@ for (const [name, address] of [
 test('sqlite3 is the only package that sqlite: needs, and one that is missing is named', async (t) => {
   const address = await migratedSqlite(t)
   const server = startWith(t, ['sqlite3'], address)
-  await server.printed(/Holdfast is on/)
+  await server.printed(/ is on http/)
   await server.stop()
   const without = startWith(t, ['pg', 'mysql2'], address)
   t.is(await without.ended(), 1)

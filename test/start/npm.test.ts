@@ -33,7 +33,7 @@ onPosix('SIGTERM to npm start stops the server in order, and leaves none behind'
   let signalled = false
   npm.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text
-    if (signalled || !output.includes('Holdfast is on')) return
+    if (signalled || !output.includes(' is on http')) return
     signalled = true
     npm.kill('SIGTERM')
   })

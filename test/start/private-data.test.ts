@@ -10,7 +10,7 @@ const SERVER = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' }
 const COMMANDS: Record<string, string[]> = {
   migrate: ['scripts/run.mjs', 'knex', 'migrate:latest'],
   seed: ['scripts/run.mjs', 'scripts/seed.ts'],
-  sessions: ['scripts/run.mjs', 'scripts/sessions.ts', 'stats'],
+  sessions: ['scripts/run.mjs', 'scripts/sessions.ts', 'clear'],
 }
 const onPosix = process.platform === 'win32' ? test.skip : test
 
@@ -37,7 +37,7 @@ async function widen(folder: string): Promise<void> {
 async function running(t: ExecutionContext, cwd: string, args: string[], env: Record<string, string>) {
   const server = startProcess(args, { cwd, env: { ...SERVER, ...env } })
   t.teardown(() => void server.child.kill('SIGKILL'))
-  await server.printed(/Holdfast is on http/)
+  await server.printed(/ is on http/)
   return server
 }
 

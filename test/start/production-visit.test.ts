@@ -1,8 +1,10 @@
 import test from 'ava'
+import { LANGUAGES } from '../../src/web/languages.ts'
 import { choose } from '../features/preferences/steps.ts'
 import { TestBrowser } from '../support/app.ts'
 import { startProcess } from '../support/processes.ts'
 import { cloneProject } from '../support/project.ts'
+import { translations } from '../support/translations.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 
@@ -17,7 +19,7 @@ test('build and start: production, compiled, with secure cookies', async (t) => 
 
   const started = startProcess(['scripts/start.mjs'], { cwd: folder, env })
   t.teardown(() => void started.child.kill('SIGKILL'))
-  const [, origin = ''] = await started.printed(/Holdfast is on (http:\S+)/)
+  const [, origin = ''] = await started.printed(/ is on (http:\S+)/)
   const answer = await choose(new TestBrowser(origin), 'theme', 'dark')
   t.is(answer.status, 200)
   t.regex(
@@ -25,9 +27,10 @@ test('build and start: production, compiled, with secure cookies', async (t) => 
     /^__Host-sessionid=[a-z0-9]{32}; .*Path=\/; SameSite=Lax; Secure; HttpOnly$/,
   )
   t.is(answer.headers.get('strict-transport-security'), 'max-age=31536000; includeSubDomains')
-  t.regex(await (await fetch(origin)).text(), /Sessions that hold/)
-  const german = await fetch(origin, { headers: { 'accept-language': 'de' } })
-  t.regex(await german.text(), /Sitzungen, die halten/)
-  t.is((await fetch(`${origin}/assets/operations.css`)).status, 200)
+  for (const language of LANGUAGES) {
+    const page = await fetch(origin, { headers: { 'accept-language': language } })
+    t.true((await page.text()).includes(translations(language)('Sessions that hold.')), language)
+  }
+  t.is((await fetch(`${origin}/assets/style.css`)).status, 200)
   t.is(await started.stop(), 0)
 })

@@ -16,7 +16,7 @@ test('what is built is production, unless it is started by hand as something els
   }
   const outcome = async (...asked: Parameters<typeof run>) => {
     const process = run(...asked)
-    process.printed(/Holdfast is on/).then(
+    process.printed(/ is on http/).then(
       () => process.stop(),
       () => {},
     )
@@ -42,7 +42,7 @@ test('what is built is production, unless it is started by hand as something els
   const demo = /ada-demo-password/
   const page = async (args: readonly string[], env: Record<string, string>) => {
     const server = run(args, { LOG_LEVEL: 'silent', ...env })
-    const [, origin = ''] = await server.printed(/Holdfast is on (http:\S+)/)
+    const [, origin = ''] = await server.printed(/ is on (http:\S+)/)
     const text = await (await fetch(origin)).text()
     t.is(await server.stop(), 0)
     return text

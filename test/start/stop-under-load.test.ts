@@ -3,9 +3,11 @@ import { request } from 'node:http'
 import test, { type ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
+import cachedDb from '../../src/storage/engines/cached-db.ts'
 import { CART, CART_ITEMS } from '../features/cart/steps.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { startProcess } from '../support/processes.ts'
+import '../../src/storage/caches/memory.ts'
 
 const RUNS = 10
 const CLIENTS = 6
@@ -43,7 +45,7 @@ async function start(t: ExecutionContext, DATABASE_URL: string) {
       LOG_LEVEL: 'silent',
       DATABASE_URL,
       // The cache ends with the process, so whatever its queue still holds at the end is lost if it is not written.
-      SESSION_ENGINE: 'cached_db',
+      SESSION_ENGINE: cachedDb.name,
       SESSION_CACHE_STRATEGY: 'write_behind',
     },
   })

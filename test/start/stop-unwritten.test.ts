@@ -1,8 +1,10 @@
 import test from 'ava'
 import { openDatabase } from '../../src/database.ts'
+import cachedDb from '../../src/storage/engines/cached-db.ts'
 import { PREFERENCES } from '../features/preferences/steps.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { startProcess } from '../support/processes.ts'
+import '../../src/storage/caches/memory.ts'
 
 test('what the database does not take at the end is told, and the exit code is 1', async (t) => {
   const DATABASE_URL = await migratedSqlite(t)
@@ -13,7 +15,7 @@ test('what the database does not take at the end is told, and the exit code is 1
       PORT: '0',
       NODE_ENV: 'test',
       DATABASE_URL,
-      SESSION_ENGINE: 'cached_db',
+      SESSION_ENGINE: cachedDb.name,
       SESSION_CACHE_STRATEGY: 'write_behind',
     },
   })

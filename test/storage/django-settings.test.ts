@@ -8,8 +8,8 @@ const { name: SESSION_FORMAT } = django
 test('Django’s format is for engines whose records Django reads, and for JSON', (t) => {
   for (const { name, shareable } of engines) {
     if (shareable) continue
-    const sentence = new RegExp(`^SESSION_FORMAT=django is for the engines .*, and not for ${name}\\.$`)
+    const sentence = new RegExp(`^SESSION_FORMAT=django works with the engines .*, not with ${name}\\.$`)
     refused(t, [[{ NODE_ENV: 'test', SESSION_ENGINE: name, SESSION_FORMAT }, sentence]])
   }
-  refused(t, [[{ SESSION_FORMAT, SESSION_SERIALIZER: 'msgpack' }, /^SESSION_SERIALIZER=msgpack is nothing/]])
+  refused(t, [[{ SESSION_FORMAT, SESSION_SERIALIZER: 'msgpack' }, /^SESSION_SERIALIZER=msgpack cannot be read/]])
 })

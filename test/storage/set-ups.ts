@@ -54,7 +54,7 @@ export const setUps: readonly EngineSetUps[] = all
 export const LOCAL: readonly StoryEngine[] = all
   .flatMap(({ local }) => local)
   .filter(({ env }) => engines.some(({ name }) => name === env['SESSION_ENGINE']))
-  .filter(({ oneProcess }) => oneProcess !== true || caches.some(({ own }) => own))
+  .filter(({ oneProcess }) => oneProcess !== true || caches.some(({ inProcess }) => inProcess))
 
 /** Those on a cache server, where the run has it; each run under a prefix that no other suite uses. */
 export function onCache({ name: service }: CachePart): readonly StoryEngine[] {

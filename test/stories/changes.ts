@@ -110,7 +110,7 @@ export function overlappingChanges(tell: Tell): void {
   tell('two tabs set one word: the later one counts, and an event says so', async (t, place) => {
     const { services } = await place.site(t, {})
     const overwritten: (readonly string[])[] = []
-    services.watch((event) => void (event.type === 'overwritten' && overwritten.push(event.keys)))
+    services.addObserver((event) => void (event.type === 'overwritten' && overwritten.push(event.keys)))
     const set =
       (word: string): Page =>
       (session) =>

@@ -1,3 +1,4 @@
+import '../../src/storage/engines/cache.ts'
 import { LOCAL } from '../storage/set-ups.ts'
 import { evictions } from './evictions.ts'
 

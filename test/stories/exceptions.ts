@@ -11,22 +11,22 @@ export const EXCEPTIONS = {
   lastAnswerWins: {
     engines: IN_COOKIES,
     document: 'docs/choosing-an-engine.md',
-    says: 'Of two changes that overlap, the one whose answer comes last wins.',
+    says: 'Of two overlapping changes, the one whose response arrives last wins.',
   },
   anonymousCopies: {
     engines: IN_COOKIES,
     document: 'docs/choosing-an-engine.md',
-    says: 'A logout ends every copy of a signed-in cookie. A copy of an anonymous one, and an older one of any live session, counts until its age or SESSION_COOKIE_REPLAY is over.',
+    says: 'A logout ends every copy of a signed-in cookie. Copies of anonymous cookies, and older copies of live sessions, stay valid until their age or SESSION_COOKIE_REPLAY is over.',
   },
   lateCookie: {
     engines: IN_COOKIES,
     document: 'docs/choosing-an-engine.md',
-    says: 'After a change of key, a signed-in request that is under way with the old cookie reads, but its change is refused with a 409; an answer that was sent before and arrives later brings the old cookie back.',
+    says: 'After a change of key, a signed-in request in flight with the old cookie can read, but its change is refused with a 409; a response that was sent before and arrives later restores the old cookie in the browser.',
   },
   lateAnonymous: {
     engines: IN_COOKIES,
     document: 'docs/choosing-an-engine.md',
-    says: 'The answer to what an anonymous visitor sent before signing in replaces the newer cookie in the browser if it comes later: after a change by the older, anonymous session, after a logout by none.',
+    says: 'The response to a request that an anonymous visitor sent before signing in replaces the newer cookie in the browser if it arrives later: after a change with the cookie of the older, anonymous session, after a logout with none.',
   },
   noForwards: {
     engines: ['db, django', 'file, django'],
@@ -36,7 +36,7 @@ export const EXCEPTIONS = {
   evictedForward: {
     engines: ['cache', 'cache on redis', 'cache on memcached'],
     document: 'docs/choosing-an-engine.md',
-    says: 'Without CACHE_FALLBACK=db, an eviction may also take what leads from an old key to the new one, for REQUEST_TIMEOUT after a change of key. A late request with the old key is then anonymous: a change of it begins a session, whose cookie may replace the newer one, and a logout ends nothing.',
+    says: 'Without CACHE_FALLBACK=db, within REQUEST_TIMEOUT after a change of key, the cache may also evict the forward from the old key to the new one. A late request with the old key is then anonymous: if it changes the session, a new one begins, whose cookie may replace the newer one, and a logout ends nothing.',
   },
   restoredBackup: {
     engines: [
@@ -50,22 +50,22 @@ export const EXCEPTIONS = {
       'hybrid, in its record',
     ],
     document: 'docs/choosing-an-engine.md',
-    says: 'A restored backup takes the sessions back in time: what was changed since is gone, and those ended since live again.',
+    says: 'A restored backup resets the sessions to its time: later changes are lost, and sessions ended since are valid again.',
   },
   restoredBehindCopies: {
     engines: ['cached_db', 'cached_db on redis', 'cached_db on memcached'],
     document: 'docs/choosing-an-engine.md',
-    says: 'A restored backup of the database takes the sessions back in time: those ended since live again, and what was changed since is gone with the next change. Until then the cache may show it, for SESSION_CACHE_TIMEOUT: empty it as well.',
+    says: 'A restored backup of the database resets the sessions to its time: sessions ended since are valid again, and later changes are lost with the next save. Until then the cache may show them, for SESSION_CACHE_TIMEOUT: empty it as well.',
   },
   restoredEndings: {
     engines: IN_COOKIES,
     document: 'docs/choosing-an-engine.md',
-    says: 'A restored backup of the database forgets which sign-ins were ended since: copies of their cookies count again, until their age or SESSION_COOKIE_REPLAY is over.',
+    says: 'After restoring a backup of the database, sign-ins that were ended since are valid again: copies of their cookies work until their age or SESSION_COOKIE_REPLAY is over.',
   },
   oneMachine: {
     engines: ['file', 'file, django'],
     document: 'docs/choosing-an-engine.md',
-    says: 'It is for one machine. Several may share a folder if their clocks agree to a second.',
+    says: 'It is for one machine. Several machines may share a folder if their clocks differ by less than a second.',
   },
 } as const satisfies Record<string, Exception>
 

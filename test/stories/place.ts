@@ -145,6 +145,8 @@ function found(database: StoryEngine['database'] = undefined): TestDatabase {
 
 async function listen(t: ExecutionContext, services: Services, koa: Koa): Promise<Site> {
   const server = createServer(koa.callback())
+  // A busy machine must not close a connection at the moment that a client uses it again.
+  server.keepAliveTimeout = 120_000
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   t.teardown(() => {

@@ -1,3 +1,4 @@
+import { changePassword } from '../features/account/steps.ts'
 import { LOCAL } from '../storage/set-ups.ts'
 import { backUp } from './backups.ts'
 import { PASSWORD } from './place.ts'
@@ -16,8 +17,7 @@ tell(
     const stolen = await thief.cookie()
     const restore = await backUp(shop.services)
     const password = 'another long password'
-    const change = { current: PASSWORD, password, repeat: password }
-    t.is((await owner.json('POST', '/account/password', change)).status, 200)
+    t.is((await changePassword(owner, PASSWORD, password)).status, 200)
     await restore()
     await thief.jar.removeAllCookies()
     await thief.jar.setCookie(stolen, thief.origin)

@@ -42,6 +42,8 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
     throw error
   })
   const server = createServer(app.callback())
+  // A busy machine must not close a connection at the moment that a client uses it again.
+  server.keepAliveTimeout = 120_000
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const origin = `http://localhost:${(server.address() as AddressInfo).port}`

@@ -13,6 +13,8 @@ export async function serve(...middlewares: Middleware[]): Promise<{ origin: str
 export async function listen(app: Koa): Promise<{ origin: string; close(): void }> {
   app.silent = true
   const server = app.listen(0, '127.0.0.1')
+  // A busy machine must not close a connection at the moment that a client uses it again.
+  server.keepAliveTimeout = 120_000
   await once(server, 'listening')
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -122,7 +122,7 @@ export function bench(from: string, to: string, sharesRecords = false) {
     revocations,
     store: steps.watch(new MemoryStore({ now })),
     // As one thing: what its copies do while their row goes is for its own tests.
-    cached: steps.watch(new CachedStore({ truth: new MemoryStore({ now }), cache: new MemoryCache({ now }), now })),
+    cached: steps.watch(new CachedStore({ database: new MemoryStore({ now }), cache: new MemoryCache({ now }), now })),
     cache: steps.watch(new MemoryCache({ now })),
   })
   const there = home()

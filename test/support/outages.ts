@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava'
 import { readConfig } from '../../src/config.ts'
 import { openServices } from '../../src/services.ts'
 import { sessions } from '../../src/session/index.ts'
+import cache from '../../src/storage/engines/cache.ts'
 import { serve } from './koa.ts'
 
 /** A cache server that a test may stop, and start again on the same port. */
@@ -28,7 +29,7 @@ const AT_ONCE = 5
 export function outageSuite({ name, start, url }: OutageSuite): void {
   async function site(t: ExecutionContext, env: Record<string, string> = {}) {
     const server = await start(t)
-    const settings = { SESSION_ENGINE: 'cache', CACHE_URL: url(server.port), DATABASE_URL: 'sqlite::memory:' }
+    const settings = { SESSION_ENGINE: cache.name, CACHE_URL: url(server.port), DATABASE_URL: 'sqlite::memory:' }
     const config = readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', ...settings, ...env })
     const services = await openServices(config)
     t.teardown(() => services.close())

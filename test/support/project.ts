@@ -19,6 +19,8 @@ const PARTS = [
   'scripts',
   'test',
   'package.json',
+  'package-lock.json',
+  'README.md',
   'ava.config.mjs',
   'tsconfig.json',
   'tsconfig.build.json',
@@ -31,7 +33,8 @@ const PARTS = [
 /** A clone of the project, without data, settings or build; its packages are borrowed. */
 export async function cloneProject(t: Owner): Promise<string> {
   const folder = await emptyFolder(t)
-  await Promise.all(PARTS.map((part) => cp(join(projectRoot, part), join(folder, part), { recursive: true })))
+  const there = PARTS.filter((part) => existsSync(join(projectRoot, part)))
+  await Promise.all(there.map((part) => cp(join(projectRoot, part), join(folder, part), { recursive: true })))
   await symlink(join(projectRoot, 'node_modules'), join(folder, 'node_modules'), 'junction')
   return folder
 }

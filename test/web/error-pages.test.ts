@@ -1,8 +1,10 @@
 import test, { type ExecutionContext } from 'ava'
+import { LANGUAGES } from '../../src/web/languages.ts'
 import { signIn } from '../features/account/steps.ts'
 import { OPERATIONS } from '../features/operations/steps.ts'
 import { choose } from '../features/preferences/steps.ts'
 import { type Answer, startApp } from '../support/app.ts'
+import { translations } from '../support/translations.ts'
 
 async function site(t: ExecutionContext, env: Record<string, string> = {}) {
   const app = await startApp(env)
@@ -16,16 +18,19 @@ function look({ text }: Answer) {
   return [language, theme, /<h1>(.*?)<\/h1>/.exec(text)?.[1]]
 }
 
-const GERMAN = { 'accept-language': 'de-AT,de;q=0.9,en;q=0.5' }
+// Any but English, where there is one.
+const [LANGUAGE = 'en'] = LANGUAGES.slice(-1)
+const ITS_LANGUAGE = { 'accept-language': `${LANGUAGE}-AT,${LANGUAGE};q=0.9,en;q=0.5` }
+const said = translations(LANGUAGE)
 const MISSING = '/nothing-here'
 
 test('a stranger’s pages are in the language that the browser asks for, error pages too', async (t) => {
   const browser = (await site(t)).browser()
-  t.is(look(await browser.get('/', GERMAN))[0], 'de')
-  const missing = await browser.get(MISSING, GERMAN)
+  t.is(look(await browser.get('/', ITS_LANGUAGE))[0], LANGUAGE)
+  const missing = await browser.get(MISSING, ITS_LANGUAGE)
   t.is(missing.status, 404)
   t.regex(missing.headers.get('vary') ?? '', /Accept-Language/)
-  t.deepEqual([look(missing)[0], look(missing)[2]], ['de', 'Seite nicht gefunden'])
+  t.deepEqual([look(missing)[0], look(missing)[2]], [LANGUAGE, said('Page not found')])
   t.deepEqual(look(await browser.get(MISSING, { 'accept-language': 'fr, *;q=0.1' }))[0], 'en')
   t.is(await browser.cookie(), '', 'and nobody gets a session')
 })
@@ -33,11 +38,15 @@ test('a stranger’s pages are in the language that the browser asks for, error 
 test('an error page has the theme and language that its visitor chose, where the session was read anyway', async (t) => {
   const browser = (await site(t)).browser()
   await choose(browser, 'theme', 'dark')
-  await choose(browser, 'language', 'de')
+  await choose(browser, 'language', LANGUAGE)
   await signIn(browser, 'grace')
   const refused = await browser.get(OPERATIONS, { 'accept-language': 'en' })
-  t.deepEqual([refused.status, ...look(refused)], [403, 'de', 'dark', 'Kein Zugriff'])
-  t.deepEqual(look(await browser.get(MISSING, GERMAN)), ['de', 'system', 'Seite nicht gefunden'], 'this one does not')
+  t.deepEqual([refused.status, ...look(refused)], [403, LANGUAGE, 'dark', said('Not allowed')])
+  t.deepEqual(
+    look(await browser.get(MISSING, ITS_LANGUAGE)),
+    [LANGUAGE, 'system', said('Page not found')],
+    'this one does not',
+  )
 })
 
 test('the page of an outage asks no session store, and is in the language of the browser', async (t) => {
@@ -52,10 +61,10 @@ test('the page of an outage asks no session store, and is in the language of the
     throw Object.assign(new Error('connect ECONNREFUSED'), { code: 'ECONNREFUSED' })
   }
   t.teardown(() => void Object.assign(engine, { open }))
-  const out = await browser.get('/', GERMAN)
-  t.deepEqual([out.status, ...look(out)], [503, 'de', 'system', 'Vorübergehend nicht verfügbar'])
+  const out = await browser.get('/', ITS_LANGUAGE)
+  t.deepEqual([out.status, ...look(out)], [503, LANGUAGE, 'system', said('Temporarily unavailable')])
   t.is(opened, 1, 'by the page itself')
   t.is(out.headers.get('retry-after'), '5')
-  const missing = await browser.get(MISSING, GERMAN)
-  t.deepEqual([missing.status, ...look(missing)], [404, 'de', 'system', 'Seite nicht gefunden'])
+  const missing = await browser.get(MISSING, ITS_LANGUAGE)
+  t.deepEqual([missing.status, ...look(missing)], [404, LANGUAGE, 'system', said('Page not found')])
 })

@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib'
 import test from 'ava'
 import { loadFeatures } from '../../src/features/index.ts'
 import { featureFolder } from '../../src/paths.ts'
+import { has } from '../storage/present.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { statementCounter } from '../support/statements.ts'
 
@@ -23,7 +24,7 @@ async function posts(): Promise<string[]> {
   return ['/', ...paths]
 }
 
-test('every form of another origin is refused on every route, and changes nothing (3.5.1, 3.5.2, A-22)', async (t) => {
+test('every form of another origin is refused on every route, and changes nothing (ASVS 3.5.1, 3.5.2)', async (t) => {
   const foreign: Record<string, string>[] = [
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
@@ -63,7 +64,7 @@ test('own forms, and clients that are no browsers, are let through', async (t) =
   }
 })
 
-test('safe methods change nothing, whatever they pretend (3.5.3, A-47)', async (t) => {
+test('safe methods change nothing, whatever they pretend (ASVS 3.5.3)', async (t) => {
   const before = await app.services.knex('sessions').count({ count: '*' })
   for (const path of await posts()) {
     for (const method of ['GET', 'HEAD', 'OPTIONS']) {
@@ -89,7 +90,7 @@ test('a page that never asks for the session: no statement, no Vary: Cookie, no 
   }
 })
 
-test('a flood of strangers leaves nothing behind (A-33, CVE-2015-5143)', async (t) => {
+test('a flood of strangers leaves nothing behind (CVE-2015-5143)', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   for (let n = 0; n < 300; n++) {
@@ -123,7 +124,7 @@ test('security headers are on pages, redirects, refusals and files alike', async
   }
 })
 
-test('nothing reflects an origin (3.4.2)', async (t) => {
+test('nothing reflects an origin (ASVS 3.4.2)', async (t) => {
   for (const origin of ['https://evil.example', 'null', `${app.origin}.evil.example`]) {
     const { headers } = await fetch(app.origin, { headers: { origin } })
     t.is(headers.get('access-control-allow-origin'), null)
@@ -131,31 +132,36 @@ test('nothing reflects an origin (3.4.2)', async (t) => {
   }
 })
 
-test('errors are pages or JSON, and say nothing of the inside (16.5.1)', async (t) => {
+test('errors are pages or JSON, and say nothing of the inside (ASVS 16.5.1)', async (t) => {
   const page = await app.browser().get('/nothing-here')
   t.is(page.status, 404)
   t.regex(page.text, /<h1>Page not found<\/h1>/)
   t.regex(page.headers.get('cache-control') ?? '', /no-store/)
   const json = await app.browser().json('GET', '/nothing-here')
   t.deepEqual([json.status, json.json()], [404, { error: 'Page not found' }])
-  const own = await startApp()
-  t.teardown(() => own.close())
-  await own.services.knex.schema.dropTable('sessions')
-  const cookie = `sessionid=${'a'.repeat(32)}`
-  // A missing table is a mistake, which does not pass by itself; a database that is down may.
-  for (const [status, retryAfter] of [
-    [500, null],
-    [503, '5'],
-  ]) {
-    const out = await own.browser().get('/', { cookie })
-    t.deepEqual([out.status, out.headers.get('retry-after')], [status, retryAfter])
-    t.deepEqual(out.headers.getSetCookie(), [])
-    t.notRegex(out.text, /sqlite|SELECT|no such table|node_modules|\.ts:/i)
-    await own.services.sessionKnex.destroy()
-  }
-  t.is((await own.browser().get('/healthz', { cookie })).status, 200)
-  t.is((await own.browser().get('/assets/style.css', { cookie })).status, 200)
 })
+
+if (has('db')) {
+  test('a missing table is a 500 and a database that is down a 503, which say nothing of the inside', async (t) => {
+    const own = await startApp()
+    t.teardown(() => own.close())
+    await own.services.knex.schema.dropTable('sessions')
+    const cookie = `sessionid=${'a'.repeat(32)}`
+    // A missing table is a mistake, which does not pass by itself; a database that is down may.
+    for (const [status, retryAfter] of [
+      [500, null],
+      [503, '5'],
+    ]) {
+      const out = await own.browser().get('/', { cookie })
+      t.deepEqual([out.status, out.headers.get('retry-after')], [status, retryAfter])
+      t.deepEqual(out.headers.getSetCookie(), [])
+      t.notRegex(out.text, /sqlite|SELECT|no such table|node_modules|\.ts:/i)
+      await own.services.sessionKnex.destroy()
+    }
+    t.is((await own.browser().get('/healthz', { cookie })).status, 200)
+    t.is((await own.browser().get('/assets/style.css', { cookie })).status, 200)
+  })
+}
 
 test('malformed, oversized and foreign bodies are 4xx', async (t) => {
   const send = (body: string | Buffer, type: string, extra: Record<string, string> = {}) =>
@@ -188,7 +194,7 @@ test('odd paths are 404, without a redirect to anywhere (CVE-2021-23384)', async
     const answer = await raw(path)
     t.regex(answer, /^HTTP\/1\.1 (404|400|403)/, path.slice(0, 40))
     t.notRegex(answer, /^Location:/im, path)
-    t.notRegex(answer, /"name": "holdfast"/)
+    t.notRegex(answer, /"devDependencies"/)
   }
 })
 
@@ -222,7 +228,7 @@ test('liveness and readiness', async (t) => {
   await own.close()
 })
 
-test('a personal answer says so, an anonymous one stays cacheable by cookie (14.3.2)', async (t) => {
+test('a personal answer says so, an anonymous one stays cacheable by cookie (ASVS 14.3.2)', async (t) => {
   const stranger = await app.browser().get('/')
   t.regex(stranger.headers.get('vary') ?? '', /Cookie/)
   t.is(stranger.headers.get('cache-control'), null)

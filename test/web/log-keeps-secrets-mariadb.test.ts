@@ -1,4 +1,5 @@
+import { has } from '../storage/present.ts'
 import { revealsNothing } from '../support/revealing-log.ts'
 
 revealsNothing('MariaDB')
-revealsNothing('MariaDB', { SESSION_FORMAT: 'django' })
+if (has('django')) revealsNothing('MariaDB', { SESSION_FORMAT: 'django' })

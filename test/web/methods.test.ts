@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import Router from '@koa/router'
 import test from 'ava'
 import Koa, { type Context } from 'koa'
-import { knownPaths } from '../../src/web/methods.ts'
+import { allowedMethods } from '../../src/web/methods.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { listen } from '../support/koa.ts'
 
@@ -83,6 +83,7 @@ test('HEAD answers like GET, without the body', async (t) => {
 })
 
 test('a slash too many at the end leads to the path without it, and the query comes along', async (t) => {
+  t.is((await send('GET', '/nothing-here/')).status, 404)
   for (const [path, allowed] of KNOWN) {
     if (path === '/' || !ROUTES.has(path) || !allowed.includes('GET')) continue
     for (const method of ['GET', 'HEAD']) {
@@ -108,7 +109,7 @@ async function twoRouters() {
   second.get('/any/{*rest}', say('any'))
   second.get(/^.*\.example$/, say('example'))
   const app = new Koa()
-  app.use(knownPaths([first.routes(), second.routes()]))
+  app.use(allowedMethods([first.routes(), second.routes()]))
   app.use(first.routes()).use(second.routes())
   app.use((ctx) => {
     if (ctx.path === '/plain') ctx.body = 'no router'

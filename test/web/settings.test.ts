@@ -1,6 +1,7 @@
 import test from 'ava'
 import { openDatabase } from '../../src/database.ts'
 import { changePassword, isSignedIn, signIn, signOut } from '../features/account/steps.ts'
+import { isPossible } from '../storage/present.ts'
 import { startApp } from '../support/app.ts'
 import { migratedSqlite } from '../support/databases.ts'
 
@@ -17,6 +18,7 @@ const SETTINGS: Record<string, Record<string, string>> = {
 }
 
 for (const [name, env] of Object.entries(SETTINGS)) {
+  if (!isPossible(env)) continue
   test(`the application on ${name}`, async (t) => {
     const app = await startApp(env)
     t.teardown(() => app.close())

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { findProgram, freePort, startServer, whenListening } from '../../test-services/processes.mjs'
 import type { BackendName } from './candidates.ts'
 
-/** A server behind the servers. */
+/** A cache server of the benchmark. */
 export interface Backend {
-  /** What CACHE_URL is to be. */
+  /** The value of CACHE_URL. */
   readonly url: string
   stop(): Promise<void>
 }
@@ -24,7 +24,7 @@ const PROGRAMS: Readonly<Record<BackendName, { program: string; args: (port: str
   },
 }
 
-/** @throws Error when the program is not there, or does not start */
+/** @throws Error if the program is missing, or does not start */
 export async function startBackend(name: BackendName): Promise<Backend> {
   const { program, args } = PROGRAMS[name]
   const file = findProgram([program])

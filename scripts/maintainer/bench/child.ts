@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 
-/** A program of the benchmark in a process of its own, which answers each message with one message. */
+/** A program of the benchmark in a separate process, which answers each message with one message. */
 export interface Child<Request, Answer> {
-  /** Ask one thing at a time. Rejects when the program has ended, and with what went wrong in it. */
+  /** Sends one request at a time. Rejects if the program has ended, or with its error. */
   ask(request: Request): Promise<Answer>
   stop(): Promise<void>
 }
@@ -14,7 +14,7 @@ type Message<Answer> = { readonly answer: Answer } | { readonly failure: string 
  * Starts a JavaScript file.
  *
  * @param prefix a command that runs the command after it, such as `taskset -c 0`
- * @param argument what the file finds, as JSON, in `process.argv[2]`
+ * @param argument passed as JSON in `process.argv[2]`
  */
 export function startChild<Request extends object, Answer>(
   file: string,
@@ -29,11 +29,11 @@ export function startChild<Request extends object, Answer>(
   ended.catch(() => {})
   return {
     async ask(request) {
-      const heard = new Promise<Message<Answer>>((resolve) =>
+      const received = new Promise<Message<Answer>>((resolve) =>
         child.once('message', (message) => resolve(message as Message<Answer>)),
       )
       if (child.connected) child.send(request)
-      const message = await Promise.race([heard, ended])
+      const message = await Promise.race([received, ended])
       if ('failure' in message) throw new Error(message.failure)
       return message.answer
     },
@@ -48,10 +48,10 @@ export function startChild<Request extends object, Answer>(
 
 async function endOf(child: ChildProcess): Promise<never> {
   const [code, signal] = await once(child, 'exit')
-  throw new Error(`A process of the benchmark ended unasked (${signal ?? `exit ${code}`}).`)
+  throw new Error(`A process of the benchmark ended unexpectedly (${signal ?? `exit ${code}`}).`)
 }
 
-/** The other side: answers every message, and ends when the process that asks has ended or hung up. */
+/** The child's side: answers every message, and exits when the parent disconnects. */
 export function answerParent<Request, Answer>(work: (request: Request) => Promise<Answer>): void {
   process.on('disconnect', () => process.exit())
   process.on('message', (request) => {

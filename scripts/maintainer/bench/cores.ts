@@ -2,16 +2,15 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { findProgram } from '../../test-services/processes.mjs'
 
-/** How a server is kept from taking time from the load, and the load from it. */
+/** How server and load are kept on different cores. */
 export interface Cores {
-  /** What to put before a server's command. */
+  /** The prefix of a server's command. */
   readonly serverPrefix: readonly string[]
   readonly description: string
 }
 
 /**
- * Leaves the first core that this process may use to the server under test. This process, and with it whatever it
- * starts from here on, moves to the others.
+ * Reserves the first core for the server under test. This process, and what it starts from now on, use the others.
  */
 export function separateCores(): Cores {
   const taskset = findProgram(['taskset'])

@@ -6,14 +6,14 @@ import { checkChanges, checkLogin } from './saved.ts'
 import { usageAtRest, usageOf } from './usage.ts'
 import { beginSessions, cookieHeader, type Visitor } from './visitors.ts'
 
-/** Ask for one page, as often as the server answers, with sessions of the load's own. */
+/** Requests one page as often as possible. */
 export interface LoadRequest {
   readonly origin: string
   readonly kind: Kind
   readonly sessions: number
   readonly connections: number
   readonly seconds: number
-  /** Whether there are sessions at all, so that there is something to check. */
+  /** Whether the candidate has sessions, so that saves can be checked. */
   readonly hasSessions: boolean
   /** Whether the key before a login must be worth nothing after it. */
   readonly revokes: boolean
@@ -26,14 +26,14 @@ export interface LoadAnswer {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
-  /** Microseconds of the server's processor for one answer, with what it did later on account of it. */
+  /** Microseconds of CPU time of the server per response, including its background work. */
   readonly cpu: number
   /** How many answers were wrong, by what was wrong with them; empty when all was well. */
   readonly wrong: Readonly<Record<string, number>>
 }
 
 // The load ends at a sample: with autocannon's whole second, short measurements would be longer than asked.
-const SAMPLE = 100
+const SAMPLE_INTERVAL_MS = 100
 
 answerParent<LoadRequest, LoadAnswer>(async (request) => {
   const visitors = await beginSessions(request.origin, request.sessions)
@@ -41,7 +41,7 @@ answerParent<LoadRequest, LoadAnswer>(async (request) => {
   const measured = await measure(request, visitors)
   // Only then may the next server be measured, which is on the same core.
   const after = await usageAtRest(request.origin)
-  const notSaved = request.hasSessions ? await whatIsNotSaved(request, visitors, measured.requests) : {}
+  const notSaved = request.hasSessions ? await findUnsaved(request, visitors, measured.requests) : {}
   return {
     ...measured,
     cpu: (after.cpu - before.cpu) / Math.max(1, measured.requests),
@@ -49,7 +49,7 @@ answerParent<LoadRequest, LoadAnswer>(async (request) => {
   }
 })
 
-async function whatIsNotSaved(request: LoadRequest, visitors: readonly Visitor[], answered: number) {
+async function findUnsaved(request: LoadRequest, visitors: readonly Visitor[], answered: number) {
   const { origin, kind, connections, revokes } = request
   if (kind === 'change') return await checkChanges(origin, visitors, answered, connections)
   if (kind === 'login') return await checkLogin(origin, revokes)
@@ -64,14 +64,14 @@ async function measure(request: LoadRequest, visitors: readonly Visitor[]): Prom
   let clients = 0
   let unrenewed = 0
   const setupClient = (client: autocannon.Client) => {
-    // No session belongs to two connections: how engines settle a quarrel is for the tests to say, not for this.
+    // Connections do not share sessions: conflicts are for the tests.
     const first = clients++
-    const own = visitors.filter((_, index) => index % connections === first)
-    client.setRequests(own.map(({ cookie }) => ({ headers: { cookie } })))
+    const connectionVisitors = visitors.filter((_, index) => index % connections === first)
+    client.setRequests(connectionVisitors.map(({ cookie }) => ({ headers: { cookie } })))
     if (kind === 'none' || kind === 'read') return
     let turn = 0
     client.on('headers', (head) => {
-      const visitor = own[turn++ % own.length]
+      const visitor = connectionVisitors[turn++ % connectionVisitors.length]
       const cookie = newCookie(head as unknown as ParsedHead)
       if (visitor === undefined) return
       if (mustRenew && (cookie === undefined || cookie === visitor.cookie)) unrenewed++
@@ -82,7 +82,13 @@ async function measure(request: LoadRequest, visitors: readonly Visitor[]): Prom
   }
   const method = kind === 'none' || kind === 'read' ? 'GET' : 'POST'
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
-    const settings = { url: `${origin}/${kind}`, method, connections, duration: seconds, sampleInt: SAMPLE } as const
+    const settings = {
+      url: `${origin}/${kind}`,
+      method,
+      connections,
+      duration: seconds,
+      sampleInt: SAMPLE_INTERVAL_MS,
+    } as const
     const instance = autocannon({ ...settings, expectBody: BODY, setupClient }, (error, done) =>
       error ? reject(error) : resolve(done),
     )

@@ -3,19 +3,19 @@ import Koa from 'koa'
 import peerSessions from 'koa-session'
 import { type SessionsOptions, sessions, signIn } from '../../../src/session/index.ts'
 
-/** What the load asks for: nothing of the session, a look at it, a change of it, and a new key for it. */
+/** The measured pages: without the session, reading it, changing it, and changing its key. */
 export const KINDS = ['none', 'read', 'change', 'login'] as const
 
 export type Kind = (typeof KINDS)[number]
 
-/** What `/state` tells of a session, for whoever checks that changes and logins were saved. */
+/** The response of `/state`, to check that changes and logins were saved. */
 export interface State {
   readonly changes: number
   readonly logins: number
   readonly user: string | null
 }
 
-/** What every other page answers. */
+/** The body of every other page. */
 export const BODY = 'dark'
 
 type Page = (ctx: Context) => Promise<void> | void
@@ -30,7 +30,7 @@ const SESSION = {
   referrer: 'https://example.com/',
 }
 
-/** No session: every page answers what the others answer with one, to a cookie that is as long as a session's. */
+/** No sessions: the same pages, with a cookie of the same length. */
 export function bareKoa(): Koa {
   return application({
     none: answer,
@@ -124,7 +124,7 @@ function answer(ctx: Context): void {
   ctx.body = BODY
 }
 
-/** A session that is not there would be quick to read: it counts as a wrong answer. */
+/** A missing session would be fast to read, so it counts as a wrong answer. */
 function answerWith(ctx: Context, theme: unknown): void {
   ctx.status = theme === BODY ? 200 : 410
   ctx.body = BODY

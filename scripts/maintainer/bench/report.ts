@@ -2,7 +2,7 @@ import { CANDIDATES, REFERENCE } from './candidates.ts'
 import { KINDS, type Kind } from './pages.ts'
 import type { Measurement } from './rounds.ts'
 
-/** One page of one candidate: the median of each figure over the rounds. */
+/** One page of one candidate: the medians of all rounds. */
 export interface Result {
   readonly candidate: string
   readonly kind: Kind
@@ -10,7 +10,7 @@ export interface Result {
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
-  /** Microseconds of the server's processor for one answer. */
+  /** Microseconds of CPU time of the server per response. */
   readonly cpu: number
   readonly ratio: number | null
   readonly cpuRatio: number | null
@@ -26,8 +26,8 @@ const TITLES: Readonly<Record<Kind, string>> = {
   login: 'A login',
 }
 
-// Below this share of its core, a server waits for the load rather than the other way round.
-const BUSY = 0.9
+// Below this share of its core the server waits for the load.
+const MIN_BUSY_SHARE = 0.9
 
 /** The medians, in the order of the measurements. */
 export function summarize(measurements: readonly Measurement[]): Result[] {
@@ -64,10 +64,11 @@ export function tables(results: readonly Result[]): string {
   }).join('\n\n')
 }
 
-/** What a reader must know before trusting the figures; empty when there is nothing. */
+/** Warnings about the figures. */
 export function remarks(results: readonly Result[]): string[] {
   const idle = results.some(
-    ({ candidate, requestsPerSecond, cpu }) => candidate === REFERENCE && requestsPerSecond * cpu < BUSY * 1_000_000,
+    ({ candidate, requestsPerSecond, cpu }) =>
+      candidate === REFERENCE && requestsPerSecond * cpu < MIN_BUSY_SHARE * 1_000_000,
   )
   const wrong = results.filter(isWrong).map(({ candidate, kind }) => `${candidate} (${kind})`)
   return [
@@ -76,7 +77,7 @@ export function remarks(results: readonly Result[]): string[] {
   ]
 }
 
-/** Whether a candidate's figures are worth nothing, because it did not do the work. */
+/** Returns whether the figures are invalid, because the candidate gave wrong answers. */
 export function isWrong({ wrong }: Result): boolean {
   return Object.keys(wrong).length > 0
 }

@@ -1,10 +1,10 @@
+import type { Benchmark, RunningCandidate } from './benchmark.ts'
 import { REFERENCE } from './candidates.ts'
-import type { Contestant, Field } from './field.ts'
 import type { LoadAnswer } from './load.ts'
 import { KINDS, type Kind } from './pages.ts'
 
-/** How long and how hard. */
-export interface Effort {
+/** Options for the measurements. */
+export interface LoadOptions {
   readonly rounds: number
   /** Of each measurement. */
   readonly seconds: number
@@ -16,39 +16,38 @@ export interface Effort {
 export interface Measurement extends LoadAnswer {
   readonly candidate: string
   readonly kind: Kind
-  /** From 1; what is measured to warm up is not kept. */
+  /** From 1; the warm-up round is not included. */
   readonly round: number
   /** Answers in a second, as a share of bare Koa's in the same round. */
   readonly ratio: number | null
-  /** The same by the processor's time alone, which neither a slow load nor a slow backend can flatter. */
+  /** The same ratio of CPU time, which does not depend on the speed of the load or the backend. */
   readonly cpuRatio: number | null
   /** {@link ratio} as a share of another candidate's, where {@link Candidate.beside} names one. */
   readonly besideRatio: number | null
 }
 
-const WARM_UP = 1
+const WARM_UP_SECONDS = 1
 
 /**
  * Measures every page of every candidate once in each round, one after the other, after a short round for warming up.
  *
- * @param tell is given each measurement as it is made
+ * @param onMeasurement receives each measurement as it is made
  */
 export async function runRounds(
-  field: Field,
-  effort: Effort,
-  tell: (measurement: Measurement) => void,
+  benchmark: Benchmark,
+  options: LoadOptions,
+  onMeasurement: (measurement: Measurement) => void,
 ): Promise<Measurement[]> {
   const kept: Measurement[] = []
-  for (let round = 0; round <= effort.rounds; round++) {
-    const seconds = round === 0 ? Math.min(WARM_UP, effort.seconds) : effort.seconds
+  for (let round = 0; round <= options.rounds; round++) {
+    const seconds = round === 0 ? Math.min(WARM_UP_SECONDS, options.seconds) : options.seconds
     for (const kind of KINDS) {
-      // Whoever is first or last should not always be so.
-      const order = rotated(field.contestants, round)
+      // Rotated, so that no candidate is always first or last.
+      const order = rotated(benchmark.candidates, round)
       const answers = new Map<string, LoadAnswer>()
-      for (const contestant of order)
-        answers.set(contestant.name, await measure(field, contestant, kind, effort, seconds))
+      for (const running of order) answers.set(running.name, await measure(benchmark, running, kind, options, seconds))
       if (round === 0) continue
-      for (const { name, candidate } of field.contestants) {
+      for (const { name, candidate } of benchmark.candidates) {
         const answer = answers.get(name)
         if (answer === undefined) continue
         const koa = answers.get(REFERENCE)
@@ -57,7 +56,7 @@ export async function runRounds(
         const besideRatio = share(rate(answer), rate(answers.get(candidate.beside ?? '')))
         const measurement = { candidate: name, kind, round, ...answer, ratio, cpuRatio, besideRatio }
         kept.push(measurement)
-        tell(measurement)
+        onMeasurement(measurement)
       }
     }
   }
@@ -65,10 +64,10 @@ export async function runRounds(
 }
 
 async function measure(
-  { load }: Field,
-  { origin, candidate }: Contestant,
+  { load }: Benchmark,
+  { origin, candidate }: RunningCandidate,
   kind: Kind,
-  { sessions, connections }: Effort,
+  { sessions, connections }: LoadOptions,
   seconds: number,
 ): Promise<LoadAnswer> {
   const { revokes, application } = candidate

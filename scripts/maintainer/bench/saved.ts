@@ -1,8 +1,8 @@
 import { beginSessions, post, stateOf, statesOf, type Visitor } from './visitors.ts'
 
 /**
- * Whether every change that was answered is there. A change that was under way when the load hung up may be there as
- * well, one for each connection.
+ * Checks that every change with a response was saved. One more change per connection may be saved, which was in flight when
+ * the load stopped.
  */
 export async function checkChanges(
   origin: string,
@@ -20,7 +20,7 @@ export async function checkChanges(
   }
 }
 
-/** Whether a login saves what it should under a new key, and the old one shows nothing of it where it can be taken out of use. */
+/** Checks that a login is saved under a new key, and that the old one does not show it if the engine can revoke it. */
 export async function checkLogin(origin: string, revokes: boolean): Promise<Record<string, number>> {
   const [visitor] = await beginSessions(origin, 1)
   if (visitor === undefined) return {}

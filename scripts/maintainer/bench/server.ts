@@ -11,17 +11,17 @@ import type { Candidate } from './candidates.ts'
 import { answerParent } from './child.ts'
 import { bareKoa, koaSession, ownSessions } from './pages.ts'
 
-/** What the server process of one candidate is started with. */
+/** Options for the server process of a candidate. */
 export interface ServerOptions {
   readonly application: Candidate['application']
   readonly settings: Readonly<Record<string, string>>
 }
 
-/** What `/usage` tells of the process; it is outside the application, and costs all candidates the same. */
+/** The response of `/usage`, which is outside the application and costs all candidates the same. */
 export interface Usage {
   /** Microseconds of processor time since its start. */
   readonly cpu: number
-  /** How many errors the application has told of, and the last of them. */
+  /** The number of errors of the application, and the last one. */
   readonly errors: number
   readonly lastError: string | null
 }
@@ -38,7 +38,7 @@ answerParent<object, string>(() => listening)
 async function listen(): Promise<string> {
   const app = await openApplication()
   app.on('error', (error: NodeJS.ErrnoException) => {
-    // The load hangs up in the middle of an answer when its time is over.
+    // The load disconnects in the middle of a response when its time is over.
     if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return
     errors++
     lastError = error.message

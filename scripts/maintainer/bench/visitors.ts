@@ -1,13 +1,13 @@
 import { BODY, type State } from './pages.ts'
 
-/** Somebody with a session, as the Cookie header they send. */
+/** A visitor with a session: the Cookie header. */
 export interface Visitor {
   cookie: string
 }
 
-const AT_ONCE = 10
+const MAX_CONCURRENT = 10
 
-/** @throws Error when the server does not give every visitor a cookie */
+/** @throws Error if the server does not set a cookie for every visitor */
 export async function beginSessions(origin: string, count: number): Promise<Visitor[]> {
   return await inBatches(Array(count).fill(undefined), async () => {
     const visitor = { cookie: '' }
@@ -19,7 +19,7 @@ export async function beginSessions(origin: string, count: number): Promise<Visi
   })
 }
 
-/** Asks for a page that changes the session, and keeps the cookie of the answer. */
+/** Requests a page that changes the session, and keeps the cookie of the response. */
 export async function post(origin: string, page: string, visitor: Visitor): Promise<{ status: number; body: string }> {
   const response = await fetch(`${origin}/${page}`, { method: 'POST', headers: { cookie: visitor.cookie } })
   const lines = response.headers.getSetCookie()
@@ -27,7 +27,7 @@ export async function post(origin: string, page: string, visitor: Visitor): Prom
   return { status: response.status, body: await response.text() }
 }
 
-/** What the server has of this session; undefined when it has none. */
+/** The state of this session on the server; undefined if it has none. */
 export async function stateOf(origin: string, { cookie }: Visitor): Promise<State | undefined> {
   const response = await fetch(`${origin}/state`, { headers: { cookie } })
   const state = (await response.json()) as State
@@ -47,6 +47,6 @@ export function cookieHeader(lines: readonly string[]): string {
 async function inBatches<T, Result>(items: readonly T[], work: (item: T) => Promise<Result>): Promise<Result[]> {
   const left = [...items]
   const results: Result[] = []
-  while (left.length > 0) results.push(...(await Promise.all(left.splice(0, AT_ONCE).map(work))))
+  while (left.length > 0) results.push(...(await Promise.all(left.splice(0, MAX_CONCURRENT).map(work))))
   return results
 }

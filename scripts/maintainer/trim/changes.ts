@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { ChoiceError } from './choice.ts'
 import { brokenModules, filesUnder, type Graph, missingImports, type Planned, reachable, readGraph } from './graph.ts'
 import type { Part } from './parts.ts'
 
@@ -15,7 +16,7 @@ const USED_BY_NAME = /^(src\/features\/[^/]+\/|src\/session\/testing\/|migration
  * every test that imports what is gone. Changes nothing.
  *
  * @param whole whether what only maintainers need goes as well
- * @throws Error where a registry does not have exactly one line for a part, or the application still needs what goes
+ * @throws ChoiceError where a registry does not have exactly one line for a part, or the application still needs what goes
  */
 export function planChanges(root: string, parts: readonly Part[], whole: boolean): Planned {
   const written = withoutLines(root, parts)
@@ -44,7 +45,7 @@ export function planChanges(root: string, parts: readonly Part[], whole: boolean
     }
   }
   const needed = brokenModules(readGraph(root, CODE, planned), known)
-  if (needed.size > 0) throw new Error(`What goes is still imported by ${[...needed].join(', ')}.`)
+  if (needed.size > 0) throw new ChoiceError(`What goes is still imported by ${[...needed].join(', ')}.`)
   return planned
 }
 
@@ -62,10 +63,10 @@ export function applyChanges(root: string, { deleted, written }: Planned): void 
 
 function withoutLines(root: string, parts: readonly Part[]): Map<string, string> {
   const written = new Map<string, string>()
-  for (const { registry, line } of parts) {
+  for (const { registry, text } of parts.flatMap((part) => part.lines)) {
     const lines = (written.get(registry) ?? readFileSync(join(root, registry), 'utf8')).split('\n')
-    const left = lines.filter((text) => !text.includes(line))
-    if (left.length !== lines.length - 1) throw new Error(`${registry} does not have one line with ${line}.`)
+    const left = lines.filter((line) => !line.includes(text))
+    if (left.length !== lines.length - 1) throw new ChoiceError(`${registry} does not have one line with ${text}.`)
     written.set(registry, left.join('\n'))
   }
   return written

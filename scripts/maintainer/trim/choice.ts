@@ -32,19 +32,15 @@ export function partsToRemove(parts: readonly Part[], wanted: Wanted): Part[] {
     const all = parts.filter((part) => part.kind === kind)
     for (const name of names ?? []) {
       const isKnown = all.some((part) => part.name === name) || (kind === 'language' && name === 'en')
-      if (!isKnown) throw new ChoiceError(`There is no ${kind} "${name}": choose from ${all.map((one) => one.name)}.`)
+      if (!isKnown) throw new ChoiceError(`There is no ${kind} "${name}": choose from ${listOf(all)}.`)
     }
     return all.filter(({ name }) => names === undefined || names.includes(name))
   }
   const engines = named('engine', wanted.engines)
   const formats = named('format', wanted.formats)
-  if (engines.length === 0) throw new ChoiceError('Keep at least one engine: sessions have to be somewhere.')
-  if (formats.length === 0) throw new ChoiceError('Keep at least one format: sessions have to be written somehow.')
-  const needsCache = engines.some(({ requires }) => requires.includes('cache'))
-  const caches = named('cache', wanted.caches ?? (needsCache ? undefined : []))
-  if (needsCache && caches.length === 0)
-    throw new ChoiceError('Keep at least one cache: an engine that stays needs it.')
-  const migrating = (wanted.migrating ?? engines.length > 1) ? parts.filter(({ kind }) => kind === 'migration') : []
+  const caches = named('cache', wanted.caches ?? (engines.some(needsCache) ? undefined : []))
+  const keepsMigrating = wanted.migrating ?? (engines.length > 1 || formats.length > 1)
+  const migrating = keepsMigrating ? parts.filter(({ kind }) => kind === 'migration') : []
   const features = withRequired(parts, named('feature', wanted.features))
   const kept = new Set([
     ...engines,
@@ -54,23 +50,40 @@ export function partsToRemove(parts: readonly Part[], wanted: Wanted): Part[] {
     ...features,
     ...named('language', wanted.languages),
   ])
+  checkStorage([...kept])
   return parts.filter((part) => !kept.has(part))
 }
 
-/** One feature, and the ones that require it. */
-export function featureToRemove(parts: readonly Part[], name: string): Part[] {
-  const features = parts.filter(({ kind }) => kind === 'feature')
-  const found = features.find((part) => part.name === name)
-  if (found === undefined) {
-    throw new ChoiceError(`There is no feature "${name}": choose from ${features.map((one) => one.name).join(', ')}.`)
-  }
+/**
+ * One part; of features, also those that require it.
+ *
+ * @throws ChoiceError for a name that the project does not have, or where no engine, format or required cache would be left
+ */
+export function partToRemove(parts: readonly Part[], name: string): Part[] {
+  const found = parts.find((part) => part.name === name)
+  if (found === undefined) throw new ChoiceError(`There is no part "${name}": choose from ${listOf(parts)}.`)
   const gone = new Set([found])
   // It grows while it is walked.
   for (const { name } of gone) {
-    for (const part of features) if (part.requires.includes(name)) gone.add(part)
+    for (const part of parts) if (part.kind === 'feature' && part.requires.includes(name)) gone.add(part)
   }
+  checkStorage(parts.filter((part) => !gone.has(part)))
   return [...gone]
 }
+
+/** @throws ChoiceError where sessions could not be kept with these parts alone */
+function checkStorage(kept: readonly Part[]): void {
+  const ofKind = (kind: Part['kind']) => kept.filter((part) => part.kind === kind)
+  if (ofKind('engine').length === 0) throw new ChoiceError('Keep at least one engine: sessions have to be somewhere.')
+  if (ofKind('format').length === 0)
+    throw new ChoiceError('Keep at least one format: sessions have to be written somehow.')
+  if (ofKind('engine').some(needsCache) && ofKind('cache').length === 0)
+    throw new ChoiceError('Keep at least one cache: an engine that stays needs it.')
+}
+
+const needsCache = ({ requires }: Part) => requires.includes('cache')
+
+const listOf = (parts: readonly Part[]) => parts.map(({ name }) => name).join(', ')
 
 function withRequired(parts: readonly Part[], features: readonly Part[]): Part[] {
   const kept = new Set(features)

@@ -11,9 +11,9 @@ export interface Module {
 /** The project's modules by their path from its root, with slashes on every system. */
 export type Graph = ReadonlyMap<string, Module>
 
-const MODULE = /\.m?[jt]s$/
+const MODULE = /\.(?:m?[jt]s|json)$/
 const COMMENT = /\/\*[\s\S]*?\*\/|(?<![:'"`\\])\/\/.*$/gm
-const IMPORT = /(?:\bfrom|\bimport\(?|\bimport\.meta\.resolve\(|\bimport\()\s*'([^'\n]+)'/g
+const IMPORT = /(?:\bfrom|\bimport\(?|\brequire\(|\bresolve\()\s*'([^'\n]+)'/g
 
 /** Changes to files that are planned, and not made yet. */
 export interface Planned {

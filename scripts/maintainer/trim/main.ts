@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { projectRoot as root } from '../../../src/paths.ts'
 import { applyChanges, planChanges } from './changes.ts'
-import { ChoiceError, featureToRemove, PRESETS, partsToRemove, type Wanted } from './choice.ts'
+import { ChoiceError, PRESETS, partsToRemove, partToRemove, type Wanted } from './choice.ts'
 import type { Planned } from './graph.ts'
 import { databaseFiles, dirtyReason, migrationsRun, sqlitePath } from './guard.ts'
-import { rewriteManifest, unusedPackages } from './packages.ts'
+import { dropMentions, rewriteManifest, unusedPackages } from './packages.ts'
 import { type Part, readParts } from './parts.ts'
 import { nameProject, writeReadme } from './readme.ts'
 
@@ -37,7 +37,9 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
   const dirty = options.force ? undefined : dirtyReason(root)
   if (dirty !== undefined) throw new ChoiceError(dirty)
   await checkDatabase(planned, options)
-  const kept = (await readParts(root)).filter((part) => !gone.some((one) => one.name === part.name))
+  const kept = (await readParts(root)).filter(
+    (part) => !gone.some((one) => one.kind === part.kind && one.name === part.name),
+  )
   applyChanges(root, planned)
   rewriteManifest(root, planned.deleted, name)
   if (name !== undefined) {
@@ -73,6 +75,7 @@ function removePackages(): void {
   const npm = process.env['npm_execpath']
   const command = npm === undefined ? ['npm'] : [process.execPath, npm]
   run('packages', [...command, 'uninstall', '--package-lock-only', '--no-audit', '--no-fund', ...unused])
+  dropMentions(root)
   console.log(`Removed ${unused.length} packages: ${unused.join(', ')}. Run "npm install" to clean node_modules.`)
 }
 
@@ -100,18 +103,21 @@ const program = new Command('trim')
   .option('--formats <names>', 'formats to keep', names)
   .option('--features <names>', 'features to keep, with those that they require; "" for none', names)
   .option('--languages <codes>', 'languages to keep; English always stays', names)
-  .option('--migrating', 'keep what migrates sessions from one engine to another; the default with several engines')
+  .option(
+    '--migrating',
+    'keep what migrates sessions from one engine to another; the default with several engines or formats',
+  )
   .option('--preset <name>', `one of ${Object.keys(PRESETS).join(', ')}; other options change it`)
   .option('--name <name>', 'the new name of the project')
   .action(async ({ preset, name, ...options }: TrimOptions) => {
     const parts = await readParts(root)
-    await remove(partsToRemove(parts, { ...presetNamed(preset), ...options }), options, name ?? 'my-app')
+    await remove(partsToRemove(parts, { ...presetNamed(preset), ...options }), options, projectName(name))
   })
 program
-  .command('remove <feature>')
-  .description('Remove one feature, and the features that require it.')
-  .action(async (feature: string, _own: unknown, command: Command) => {
-    await remove(featureToRemove(await readParts(root), feature), command.optsWithGlobals<Options>())
+  .command('remove <part>')
+  .description('Remove one part, such as a feature with the features that require it.')
+  .action(async (name: string, _own: unknown, command: Command) => {
+    await remove(partToRemove(await readParts(root), name), command.optsWithGlobals<Options>())
   })
 
 for (const command of [program, ...program.commands]) {
@@ -123,10 +129,17 @@ for (const command of [program, ...program.commands]) {
     .exitOverride()
 }
 
+/** @throws ChoiceError for a name that npm would refuse */
+function projectName(name = 'my-app'): string {
+  if (/^[a-z0-9][a-z0-9._-]{0,99}$/.test(name)) return name
+  throw new ChoiceError(`"${name}" is no name for a package: use small letters, digits, dots and hyphens.`)
+}
+
 function presetNamed(name: string | undefined): Wanted {
   if (name === undefined) return {}
   const preset = PRESETS[name]
-  if (preset === undefined) throw new ChoiceError(`There is no preset "${name}": choose from ${Object.keys(PRESETS)}.`)
+  if (preset === undefined)
+    throw new ChoiceError(`There is no preset "${name}": choose from ${Object.keys(PRESETS).join(', ')}.`)
   return preset
 }
 

@@ -4,13 +4,14 @@ import { z } from 'zod'
 import { readGraph } from './graph.ts'
 
 const names = z.record(z.string(), z.string()).default({})
-const manifest = z.looseObject({
-  name: z.string(),
+const manifest = z.object({
   scripts: names,
   dependencies: names,
   devDependencies: names,
   optionalDependencies: names,
 })
+const mentioned = z.record(z.string(), z.unknown()).default({})
+const lock = z.object({ packages: z.record(z.string(), z.record(z.string(), z.unknown())) })
 
 const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
 // Knex and pino load these by a name in a string.
@@ -45,17 +46,47 @@ function peersOf(root: string, name: string): string[] {
   )
 }
 
-/** Commands whose script is gone, the project's name, and nothing else of package.json. */
+/** Removes commands whose script is gone; with a new name also what was said of the whole. */
 export function rewriteManifest(root: string, deleted: ReadonlySet<string>, name: string | undefined): void {
-  const file = join(root, 'package.json')
-  const read = readManifest(root)
-  const scripts = Object.fromEntries(
-    Object.entries(read.scripts).filter(([, command]) => !command.split(' ').some((word) => deleted.has(word))),
-  )
-  writeFileSync(file, `${JSON.stringify({ ...read, name: name ?? read.name, scripts }, undefined, 2)}\n`)
+  const { scripts } = readManifest(root)
+  const left = Object.entries(scripts).filter(([, command]) => !command.split(' ').some((word) => deleted.has(word)))
+  rewriteJson(join(root, 'package.json'), (read) => {
+    const { description, ...rest } = read
+    return { ...(name === undefined ? read : { ...rest, name }), scripts: Object.fromEntries(left) }
+  })
+}
+
+/** Removes what package.json says of packages that the lock file does not have any more. */
+export function dropMentions(root: string): void {
+  const { packages } = lock.parse(JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')))
+  const places = Object.keys(packages)
+  const isThere = (name: string) => places.some((place) => place.endsWith(`node_modules/${name}`))
+  rewriteJson(join(root, 'package.json'), (read) => {
+    for (const key of ['overrides', 'allowScripts']) {
+      const mentions = Object.entries(mentioned.parse(read[key])).filter(([name]) => isThere(name))
+      if (mentions.length > 0) read[key] = Object.fromEntries(mentions)
+      else delete read[key]
+    }
+    return read
+  })
+}
+
+/** Gives the lock file the project's name, as npm does. */
+export function nameLock(root: string, name: string): void {
+  const file = join(root, 'package-lock.json')
+  if (!existsSync(file)) return
+  rewriteJson(file, (read) => {
+    const { packages } = lock.parse(read)
+    return { ...read, name, packages: { ...packages, '': { ...packages[''], name } } }
+  })
+}
+
+function rewriteJson(file: string, change: (read: Record<string, unknown>) => Record<string, unknown>): void {
+  const read = mentioned.parse(JSON.parse(readFileSync(file, 'utf8')))
+  writeFileSync(file, `${JSON.stringify(change(read), undefined, 2)}\n`)
 }
 
 /** @throws ZodError for a package.json that npm would refuse, too */
-export function readManifest(root: string) {
+function readManifest(root: string) {
   return manifest.parse(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')))
 }

@@ -1,14 +1,19 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
+
+/** The one line of a registry, from the root, that contains this text. */
+export interface RegistryLine {
+  readonly registry: string
+  readonly text: string
+}
 
 /** What trim has to know of one part of the project. */
 export interface Part {
   readonly kind: 'engine' | 'cache' | 'format' | 'migration' | 'feature' | 'language'
   readonly name: string
-  /** The registry, from the root, and what the part's one line in it contains. */
-  readonly registry: string
-  readonly line: string
+  readonly lines: readonly RegistryLine[]
   /** Files and folders that belong to it alone, where they are there; "*" stands for any folder. */
   readonly places: readonly string[]
   /** Names of features, or kinds of storage, that it does not work without. */
@@ -25,6 +30,7 @@ const language = z.object({ value: z.string() })
 
 const FEATURES = 'src/features/index.ts'
 const STORAGE = 'src/storage/index.ts'
+const MIGRATING = 'src/storage/migrating.ts'
 const LANGUAGES = 'src/web/languages.ts'
 
 /** The parts of the project in this folder, by its own registries. */
@@ -33,7 +39,10 @@ export async function readParts(root: string): Promise<Part[]> {
   const [storage, features, languages] = await Promise.all([load(STORAGE), load(FEATURES), load(LANGUAGES)])
   const loadFeatures = z.custom<() => Promise<unknown>>((value) => typeof value === 'function')
   return [
-    ...z.array(storagePart).parse(storage['parts']).map(ofStorage),
+    ...z
+      .array(storagePart)
+      .parse(storage['parts'])
+      .map((part) => ofStorage(root, part)),
     ...z
       .array(feature)
       .parse(await loadFeatures.parse(features['loadFeatures'])())
@@ -47,18 +56,25 @@ export async function readParts(root: string): Promise<Part[]> {
   ]
 }
 
-function ofStorage({ kind, name, requires = [] }: z.infer<typeof storagePart>): Part {
+function ofStorage(root: string, { kind, name, requires = [] }: z.infer<typeof storagePart>): Part {
   const file = name.replaceAll('_', '-')
   const place = kind === 'migration' ? file : `${kind}s/${file}`
   return {
     kind,
     name,
-    registry: STORAGE,
-    line: `'./${place}.ts'`,
+    lines: [
+      { registry: STORAGE, text: `'./${place}.ts'` },
+      ...(existsSync(join(root, 'src', 'storage', `${place}.migration.ts`))
+        ? [{ registry: MIGRATING, text: `'./${place}.migration.ts'` }]
+        : []),
+    ],
     places: [
       `src/storage/${place}.ts`,
+      `src/storage/${place}.migration.ts`,
       `test/storage/${place}.ts`,
       `test/storage/${file}-settings.test.ts`,
+      `test/support/${file}`,
+      `test/data/${file}-*`,
       `migrations/${file}`,
       `docs/${file}.md`,
       `ops/prometheus/${file}.rules.yml`,
@@ -71,8 +87,7 @@ function ofFeature({ name, requires }: z.infer<typeof feature>): Part {
   return {
     kind: 'feature',
     name,
-    registry: FEATURES,
-    line: `'./${name}/index.ts'`,
+    lines: [{ registry: FEATURES, text: `'./${name}/index.ts'` }],
     places: [
       `src/features/${name}`,
       `views/${name}`,
@@ -89,8 +104,7 @@ function ofLanguage({ value }: z.infer<typeof language>): Part {
   return {
     kind: 'language',
     name: value,
-    registry: LANGUAGES,
-    line: `value: '${value}'`,
+    lines: [{ registry: LANGUAGES, text: `value: '${value}'` }],
     places: [`src/web/locales/${value}.json`, `src/features/*/locales/${value}.json`],
     requires: [],
   }

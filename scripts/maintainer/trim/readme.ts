@@ -1,15 +1,12 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { filesUnder } from './graph.ts'
+import { nameLock } from './packages.ts'
 import type { Part } from './parts.ts'
 
 /** The name in package-lock.json and on pages. */
 export function nameProject(root: string, name: string): void {
-  const lock = join(root, 'package-lock.json')
-  if (existsSync(lock)) {
-    const text = readFileSync(lock, 'utf8')
-    writeFileSync(lock, text.replaceAll(/^( {2}| {6})"name": "holdfast"/gm, `$1"name": "${name}"`))
-  }
+  nameLock(root, name)
   const site = join(root, 'src/web/site.ts')
   writeFileSync(site, readFileSync(site, 'utf8').replace(/SITE_NAME = '[^']*'/, `SITE_NAME = '${name}'`))
 }
@@ -18,27 +15,40 @@ export function nameProject(root: string, name: string): void {
 export function writeReadme(root: string, name: string, parts: readonly Part[]): void {
   const of = (kind: Part['kind']) => parts.filter((part) => part.kind === kind).map((part) => `\`${part.name}\``)
   const documents = filesUnder(root, 'docs').filter((file) => file.endsWith('.md'))
+  for (const file of documents) {
+    const path = join(root, file)
+    writeFileSync(path, withoutDeadLinks(readFileSync(path, 'utf8'), dirname(path)))
+  }
   rmSync(join(root, 'docs/screenshot.png'), { force: true })
   writeFileSync(
     join(root, 'README.md'),
     `# ${name}
 
 \`\`\`sh
-npm install
-npm run dev      # http://localhost:3000
-npm test         # every check; npm run test:unit needs no service
-npm run build && npm start
+npm ci
+npm run dev                       # http://localhost:3000, with an SQLite database under data/
+npm run test:unit                 # what needs no service; npm test is every check
+npm run build && npm run migrate && npm start   # production: needs SECRET_KEY
 \`\`\`
 
 | part | here |
 |---|---|
-| session engines | ${of('engine').join(', ')} (\`SESSION_ENGINE\`) |
-| formats | ${of('format').join(', ')} (\`SESSION_FORMAT\`) |
-| caches | ${of('cache').join(', ') || 'none'} |
+| session engines (\`SESSION_ENGINE\`) | ${of('engine').join(', ')} |
+| formats (\`SESSION_FORMAT\`) | ${of('format').join(', ')} |
+| caches (\`CACHE_URL\`) | ${of('cache').join(', ') || 'none'} |
 | features | ${of('feature').join(', ') || 'none'} |
 
-Settings are in [.env.example](.env.example), with their defaults. \`src/app.ts\` is the whole application in the order of a request;
-the session engine is \`src/session/\`. ${documents.map((file) => `[${file.slice(5)}](${file})`).join(', ')} describe the rest.
+[.env.example](.env.example) has every setting with its default. \`src/app.ts\` is the application in the order of a request,
+\`src/features/\` its features, \`src/session/\` the session engine.
+
+${documents.map((file) => `- [${file}](${file})`).join('\n')}
 `,
+  )
+}
+
+/** A link to a document that is gone leaves its words. */
+function withoutDeadLinks(text: string, folder: string): string {
+  return text.replaceAll(/\[([^\]]+)\]\(([\w./-]+\.md)(?:#[\w-]+)?\)/g, (link, words, target) =>
+    existsSync(join(folder, target)) ? link : words,
   )
 }

@@ -1,78 +1,81 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import createKnex, { type Knex } from 'knex'
-import type { Config, SessionHome } from '../../../src/config.ts'
+import type { Config, StorageConfig } from '../../../src/config.ts'
 import { databaseConfig } from '../../../src/database.ts'
 import { sqlitePath } from '../../../src/database-address.ts'
 import { DELETE_DEMO_USERS, openDemoAccounts } from '../../../src/demo-users.ts'
 import { projectRoot } from '../../../src/paths.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import { dialectOf, PreparedStatements } from '../../../src/session/stores/database/database-statements.ts'
-import { clockFinding, type Finding, ok, warn, wrong } from '../../../src/storage/finding.ts'
-import { factsOf, homesOf } from '../../../src/storage/open.ts'
-import { causeOf, messageOf } from '../run.ts'
+import { clockFinding, type Finding, fail, ok, warn } from '../../../src/storage/finding.ts'
+import { factsOf, storageConfigs } from '../../../src/storage/open.ts'
+import { messageOf } from '../../../src/storage/records.ts'
+import { causeOf } from '../run.ts'
 import type { Settings } from './settings.ts'
 
 interface Table {
   readonly name: string
   readonly indexes: readonly (readonly string[])[]
-  /** A table of sessions. */
-  readonly home?: SessionHome
+  /** Set for tables of sessions. */
+  readonly storage?: StorageConfig
 }
 
-// Knex would print each outage with its stack.
-const SILENT = { warn: () => {}, error: () => {}, debug: () => {}, deprecate: () => {} }
-const TIMEOUT = 5000
-const DAY = 86_400_000
-// What a day's clean-ups have left over is not left over by chance.
-const MANY_EXPIRED = 1000
+const TIMEOUT_MS = 5000
+const DAY_MS = 86_400_000
+// More rows that expired over a day ago mean that no clean-up runs.
+const MAX_EXPIRED = 1000
 
-/** The databases: whether they answer, are migrated, have tables and indexes, keep the same time, and have no demo users. */
-export async function databaseFindings({ config, meant }: Settings): Promise<Finding[]> {
-  if (!meant('DATABASE_URL')) return []
+/** Checks whether the databases answer, their migrations, tables, indexes and clocks, and accounts for demo passwords. */
+export async function databaseFindings({ config, isValid }: Settings): Promise<Finding[]> {
+  if (!isValid('DATABASE_URL')) return []
   const { databaseUrl, session } = config
-  const own = session.databaseUrl !== databaseUrl
-  const tables = meant('SESSION_ENGINE', 'SESSION_FORMAT', 'SESSION_TABLE', 'SESSION_MOVING_FROM')
+  const isSeparate = session.databaseUrl !== databaseUrl
+  const tables = isValid('SESSION_ENGINE', 'SESSION_FORMAT', 'SESSION_TABLE', 'SESSION_MOVING_FROM')
     ? tablesOf(config)
     : []
-  if (!own)
-    return await look('database', databaseUrl, 'npm run migrate', async (knex) => [
+  if (!isSeparate)
+    return await examineDatabase('database', databaseUrl, 'npm run migrate', async (knex) => [
       ...(await accountFindings(knex, config)),
       ...(await sessionFindings(knex, config, tables)),
     ])
-  const first = await look('database', databaseUrl, 'npm run migrate', (knex) => accountFindings(knex, config))
-  if (!meant('SESSION_DATABASE_URL')) return first
-  const migrateOwn = 'DATABASE_URL="$SESSION_DATABASE_URL" npm run migrate'
-  const second = await look('session database', session.databaseUrl, migrateOwn, (knex) =>
+  const first = await examineDatabase('database', databaseUrl, 'npm run migrate', (knex) =>
+    accountFindings(knex, config),
+  )
+  if (!isValid('SESSION_DATABASE_URL')) return first
+  const migrateSessions = 'DATABASE_URL="$SESSION_DATABASE_URL" npm run migrate'
+  const second = await examineDatabase('session database', session.databaseUrl, migrateSessions, (knex) =>
     sessionFindings(knex, config, tables),
   )
   return [...first, ...second]
 }
 
-async function look(
+async function examineDatabase(
   item: string,
   url: string,
   migrate: string,
   more: (knex: Knex) => Promise<Finding[]>,
 ): Promise<Finding[]> {
   const file = sqlitePath(url)
-  // Opening it would make it.
+  // Opening it would create it.
   if (file !== undefined && !existsSync(resolve(projectRoot, file)))
-    return [wrong(item, 'The file of the database is not there yet.', migrate)]
+    return [fail(item, 'The database file does not exist yet.', migrate)]
   let knex: Knex | undefined
   try {
-    knex = createKnex({ ...databaseConfig(url), log: SILENT })
+    knex = createKnex(databaseConfig(url))
     await knex.raw('SELECT 1')
     const answers = ok(item, 'It answers.')
     const pending = await pendingMigrations(knex, url)
     const migrated =
       pending > 0
-        ? wrong('migrations', `${pending} ${pending === 1 ? 'migration has' : 'migrations have'} not run.`, migrate)
-        : ok('migrations', 'All of them have run.')
+        ? fail('migrations', `${pending} ${pending === 1 ? 'migration has' : 'migrations have'} not run.`, migrate)
+        : ok('migrations', 'All have run.')
     return [answers, migrated, await clockOf(knex), ...(await more(knex))]
   } catch (error) {
-    const says = `It does not answer as it should: ${messageOf(causeOf(error))}`
-    return [wrong(item, says, `Start it, or correct ${item === 'database' ? 'DATABASE_URL' : 'SESSION_DATABASE_URL'}`)]
+    const message = `It cannot be used: ${messageOf(causeOf(error))}`
+    return [
+      fail(item, message, `Start it, or correct ${item === 'database' ? 'DATABASE_URL' : 'SESSION_DATABASE_URL'}`),
+    ]
   } finally {
     await knex?.destroy()
   }
@@ -81,7 +84,7 @@ async function look(
 async function pendingMigrations(knex: Knex, url: string): Promise<number> {
   const source = databaseConfig(url).migrations?.migrationSource
   const all = (await source?.getMigrations([])) ?? []
-  // Asking Knex itself would make its tables.
+  // Knex's own function would create its tables.
   if (!(await knex.schema.hasTable('knex_migrations'))) return all.length
   const done = new Set<unknown>(await knex('knex_migrations').pluck('name'))
   return all.filter((migration) => !done.has(source?.getMigrationName(migration))).length
@@ -89,24 +92,24 @@ async function pendingMigrations(knex: Knex, url: string): Promise<number> {
 
 async function clockOf(knex: Knex): Promise<Finding> {
   const dialect = dialectOf(knex)
-  if (dialect === 'sqlite') return ok('clocks', 'SQLite has the clock of this machine.')
+  if (dialect === 'sqlite') return ok('clocks', 'SQLite uses the clock of this machine.')
   const sql =
     dialect === 'postgres'
       ? 'SELECT EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS time'
       : 'SELECT UNIX_TIMESTAMP(NOW(6)) * 1000 AS time'
-  const statements = new PreparedStatements(knex, TIMEOUT)
+  const statements = new PreparedStatements(knex, TIMEOUT_MS)
   return await clockFinding('clocks', 'the database', async () =>
     Number((await statements.run(sql, [])).rows[0]?.['time']),
   )
 }
 
 function tablesOf(config: Config): Table[] {
-  const homes = homesOf(config).map((home) => ({ home, facts: factsOf(home, config) }))
+  const storages = storageConfigs(config).map((storage) => ({ storage, facts: factsOf(storage, config) }))
   return [
-    ...homes
+    ...storages
       .filter(({ facts }) => facts.table)
-      .map(({ home, facts: { format } }) => ({ name: home.table, indexes: format.indexes, home })),
-    ...(homes.some(({ facts }) => facts.inCookies !== 'none')
+      .map(({ storage, facts: { format } }) => ({ name: storage.table, indexes: format.indexes, storage })),
+    ...(storages.some(({ facts }) => facts.inCookies !== 'none')
       ? [{ name: 'session_revocations', indexes: [['expires']] }]
       : []),
     { name: 'session_leases', indexes: [] },
@@ -118,46 +121,49 @@ async function accountFindings(knex: Knex, { production }: Config): Promise<Find
   const open = await openDemoAccounts(knex)
   if (open.length === 0) return [ok('accounts', 'None accepts a demo password.')]
   const names = open.map(({ username }) => username).join(' and ')
-  const says = `Anybody can sign in as ${names} with a published demo password: production does not start with these accounts.`
-  return [production ? wrong('accounts', says, DELETE_DEMO_USERS) : ok('accounts', says)]
+  const message = `Anybody can sign in as ${names} with a published demo password: production refuses to start.`
+  return [production ? fail('accounts', message, DELETE_DEMO_USERS) : ok('accounts', message)]
 }
 
 async function sessionFindings(knex: Knex, config: Config, tables: readonly Table[]): Promise<Finding[]> {
   const findings: Finding[] = []
   for (const table of tables) {
     if (!(await knex.schema.hasTable(table.name))) {
-      findings.push(wrong('tables', `The table ${table.name} is missing.`, 'npm run migrate, or correct SESSION_TABLE'))
+      findings.push(fail('tables', `The table ${table.name} is missing.`, 'npm run migrate, or correct SESSION_TABLE'))
       continue
     }
-    const found = table.home === undefined ? [] : await homeFindings(knex, config, table.home)
+    const found = table.storage === undefined ? [] : await sessionTableFindings(knex, config, table.storage)
     findings.push(...found, ...(await indexFindings(knex, table)))
   }
   return findings
 }
 
-async function homeFindings(knex: Knex, config: Config, home: SessionHome): Promise<Finding[]> {
-  const { table } = home
-  const store = new DatabaseStore({ knex, table, layout: factsOf(home, config).format.layout })
+async function sessionTableFindings(knex: Knex, config: Config, storage: StorageConfig): Promise<Finding[]> {
+  const { table } = storage
+  const store = new DatabaseStore({ knex, table, layout: factsOf(storage, config).format.layout })
   try {
     await store.assertReady()
   } catch (error) {
-    return [wrong('tables', messageOf(causeOf(error)), 'npm run migrate')]
+    return [fail('tables', messageOf(causeOf(error)), 'npm run migrate')]
   }
-  const count = await store.countClearable({ kind: 'expired', before: Date.now() - DAY })
-  if (count <= MANY_EXPIRED) return [ok('expired', `No heap of expired rows in ${table}.`)]
-  const reason = config.session.cleanupInterval === 0 ? ', and SESSION_CLEANUP_INTERVAL=0 leaves them to cron' : ''
-  const says = `${count} rows of ${table} have been expired for more than a day${reason}.`
-  return [warn('expired', says, 'npm run sessions -- clear')]
+  const count = await store.countClearable({ kind: 'expired', before: Date.now() - DAY_MS })
+  if (count <= MAX_EXPIRED) return [ok('expired', `${table} has few expired rows.`)]
+  const reason =
+    config.session.cleanupInterval === 0
+      ? ', and with SESSION_CLEANUP_INTERVAL=0 the application does not clear them'
+      : ''
+  const message = `${count} rows of ${table} expired more than a day ago${reason}.`
+  return [warn('expired', message, 'npm run sessions -- clear')]
 }
 
 async function indexFindings(knex: Knex, { name, indexes }: Table): Promise<Finding[]> {
-  const there = await indexesOf(knex, name)
-  const missing = indexes.filter((columns) => !there.some((has) => columns.every((column, n) => has[n] === column)))
-  if (missing.length === 0) return [ok('tables', `${name} is there${indexes.length > 0 ? ', with its indexes' : ''}.`)]
+  const existing = await indexesOf(knex, name)
+  const missing = indexes.filter((columns) => !existing.some((has) => columns.every((column, n) => has[n] === column)))
+  if (missing.length === 0) return [ok('tables', `${name} exists${indexes.length > 0 ? ' with its indexes' : ''}.`)]
   return missing.map((columns) =>
-    wrong(
+    fail(
       'tables',
-      `${name} has no index on ${columns.join(', ')}: what looks for it reads the whole table.`,
+      `${name} has no index on ${columns.join(', ')}: queries on it read the whole table.`,
       `CREATE INDEX ${name}_${columns.join('_')} ON ${name} (${columns.join(', ')});`,
     ),
   )
@@ -179,7 +185,7 @@ const INDEX_SQL = {
 
 /** The columns of each index, in their order. */
 async function indexesOf(knex: Knex, table: string): Promise<string[][]> {
-  const { rows } = await new PreparedStatements(knex, TIMEOUT).run(INDEX_SQL[dialectOf(knex)], [table])
+  const { rows } = await new PreparedStatements(knex, TIMEOUT_MS).run(INDEX_SQL[dialectOf(knex)], [table])
   const columns = new Map<unknown, string[]>()
   for (const row of rows) columns.set(row['name'], [...(columns.get(row['name']) ?? []), String(row['col'])])
   return [...columns.values()]

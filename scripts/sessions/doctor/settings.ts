@@ -1,19 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, statSync } from 'node:fs'
-import { join } from 'node:path'
 import { type Config, readConfig, variableNames } from '../../../src/config.ts'
-import { projectRoot } from '../../../src/paths.ts'
+import { developmentSecretFile } from '../../../src/development-secret.ts'
 import { checkCookieSettings } from '../../../src/session/http/cookie.ts'
 import { ConfigError } from '../../../src/settings.ts'
-import { type Finding, ok, warn, wrong } from '../../../src/storage/finding.ts'
-import { messageOf } from '../run.ts'
+import { type Finding, fail, ok, warn } from '../../../src/storage/finding.ts'
+import { messageOf } from '../../../src/storage/records.ts'
 
-/** The settings as far as they can be read. */
+/** The settings; invalid ones have their default. */
 export interface Settings {
   readonly config: Config
   readonly findings: readonly Finding[]
-  /** Whether none of these variables was wrong: for one that is, `config` has the default, which nobody meant. */
-  meant(...names: string[]): boolean
+  /** Returns whether all of these variables were valid; for others `config` has the default. */
+  isValid(...names: string[]): boolean
 }
 
 const ITEMS = [
@@ -22,13 +21,13 @@ const ITEMS = [
   ['PUBLIC_ORIGIN', 'proxy'],
   ['TRUSTED_PROXIES', 'proxy'],
 ] as const
-const SOUND_SECRET = 'openssl rand -base64 48'
+const GENERATE_SECRET = 'openssl rand -base64 48'
 const OTHERS_READ = 0o077
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '::1'])
-// Each is tried on what the first cannot open, and each is one more key that may be stolen.
-const MANY_FALLBACKS = 3
+// Each one is tried on what the others cannot open, and may be stolen.
+const MAX_FALLBACKS = 3
 
-/** Reads the settings; each that is wrong is a finding, and its default takes its place. */
+/** Reads the settings; an invalid one becomes a finding, and gets its default. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const usable = { ...env }
   const replaced = new Set<string>()
@@ -37,105 +36,111 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   for (;;) {
     try {
       const config = readConfig(usable)
-      if (findings.length === 0) findings.push(ok('settings', 'Every setting can be read.'))
-      return { config, findings, meant: (...names) => !names.some((name) => replaced.has(name)) }
+      if (findings.length === 0) findings.push(ok('settings', 'All settings are valid.'))
+      return { config, findings, isValid: (...names) => !names.some((name) => replaced.has(name)) }
     } catch (error) {
       const name = error instanceof ConfigError ? (/^[A-Z_]+/.exec(error.message)?.[0] ?? '') : ''
       if (!variableNames.includes(name) || replaced.has(name)) throw error
       const [, item = 'settings'] = ITEMS.find(([start]) => name.startsWith(start)) ?? []
-      const mend = item === 'keys' ? `Set ${name}, for example to the output of: ${SOUND_SECRET}` : `Correct ${name}`
-      findings.push(wrong(item, messageOf(error), mend))
+      const fix = item === 'keys' ? `Set ${name}, for example to the output of: ${GENERATE_SECRET}` : `Correct ${name}`
+      findings.push(fail(item, messageOf(error), fix))
       replaced.add(name)
       usable[name] = name === 'SECRET_KEY' ? placeholder() : undefined
     }
   }
 }
 
-/** SECRET_KEY and its fallbacks. */
-export function keyFindings({ config, meant }: Settings, env: NodeJS.ProcessEnv): Finding[] {
-  if (!meant('SECRET_KEY')) return []
+/** Checks SECRET_KEY and SECRET_KEY_FALLBACKS. */
+export function keyFindings({ config, isValid }: Settings, env: NodeJS.ProcessEnv): Finding[] {
+  if (!isValid('SECRET_KEY')) return []
   if (!env['SECRET_KEY']) return [developmentKey()]
   const [key, ...fallbacks] = config.secrets
   const findings: Finding[] = []
-  const weak = refusal({ SECRET_KEY: key })
-  if (weak !== undefined) findings.push(warn('keys', `${weak} Production refuses it.`, `SECRET_KEY=$(${SOUND_SECRET})`))
+  const weak = secretProblem({ SECRET_KEY: key })
+  if (weak !== undefined)
+    findings.push(warn('keys', `${weak} Production refuses it.`, `SECRET_KEY=$(${GENERATE_SECRET})`))
   const weakFallback =
-    weak === undefined ? refusal({ SECRET_KEY: key, SECRET_KEY_FALLBACKS: fallbacks.join(',') }) : undefined
+    weak === undefined ? secretProblem({ SECRET_KEY: key, SECRET_KEY_FALLBACKS: fallbacks.join(',') }) : undefined
   if (weakFallback !== undefined) {
     findings.push(warn('keys', `${weakFallback} Production refuses it.`, 'Remove it from SECRET_KEY_FALLBACKS'))
   }
   if (fallbacks.includes(key)) {
-    findings.push(warn('keys', 'SECRET_KEY is among its own fallbacks.', 'Remove it from SECRET_KEY_FALLBACKS'))
+    findings.push(warn('keys', 'SECRET_KEY is also in SECRET_KEY_FALLBACKS.', 'Remove it from SECRET_KEY_FALLBACKS'))
   }
-  if (fallbacks.length > MANY_FALLBACKS) {
-    const says = `There are ${fallbacks.length} fallbacks: each opens sessions, and is one more to keep secret.`
-    findings.push(warn('keys', says, 'Remove those older than SESSION_COOKIE_AGE from SECRET_KEY_FALLBACKS'))
+  if (fallbacks.length > MAX_FALLBACKS) {
+    const message = `There are ${fallbacks.length} fallbacks: each one opens sessions, and must be kept secret.`
+    findings.push(warn('keys', message, 'Remove those older than SESSION_COOKIE_AGE from SECRET_KEY_FALLBACKS'))
   }
-  const and = fallbacks.length === 0 ? '' : `, with ${fallbacks.length} to fall back to`
-  return findings.length > 0 ? findings : [ok('keys', `SECRET_KEY is long enough and nobody's example${and}.`)]
+  const suffix = fallbacks.length === 0 ? '' : `, with ${fallbacks.length} in SECRET_KEY_FALLBACKS`
+  return findings.length > 0 ? findings : [ok('keys', `SECRET_KEY is long enough and not an example${suffix}.`)]
 }
 
-/** TRUSTED_PROXIES, PUBLIC_ORIGIN and HOST: whether they go together. */
+/** Checks whether TRUSTED_PROXIES, PUBLIC_ORIGIN and HOST are consistent. */
 export function proxyFindings({ config }: Settings): Finding[] {
   const { production, publicOrigin, trustedProxies, host, session } = config
   const findings: Finding[] = []
   const origin = publicOrigin === undefined ? undefined : new URL(publicOrigin)
   if (origin !== undefined && origin.origin !== publicOrigin) {
-    const says = 'PUBLIC_ORIGIN is more than an origin, so it equals none that a browser sends: forms are refused.'
-    findings.push(wrong('proxy', says, `PUBLIC_ORIGIN=${origin.origin}`))
+    const message =
+      'PUBLIC_ORIGIN is more than an origin, so it never equals the Origin header of a browser: forms are refused.'
+    findings.push(fail('proxy', message, `PUBLIC_ORIGIN=${origin.origin}`))
   }
   if (origin?.protocol === 'http:' && session.cookie.secure && !LOOPBACK.has(origin.hostname)) {
-    const says = 'PUBLIC_ORIGIN is http:, where browsers never send back a Secure cookie: nobody can sign in.'
-    findings.push(wrong('proxy', says, `PUBLIC_ORIGIN=https://${origin.host}`))
+    const message = 'PUBLIC_ORIGIN is http:, where browsers do not send Secure cookies: nobody can sign in.'
+    findings.push(fail('proxy', message, `PUBLIC_ORIGIN=https://${origin.host}`))
   }
   if (production && origin === undefined) {
-    const says = 'PUBLIC_ORIGIN is not set: behind a proxy that changes the Host header, forms are refused.'
-    findings.push(warn('proxy', says, 'PUBLIC_ORIGIN=https://… as people type it'))
+    const message = 'PUBLIC_ORIGIN is not set: behind a proxy that changes the Host header, forms are refused.'
+    findings.push(warn('proxy', message, 'PUBLIC_ORIGIN=https://…, the public origin'))
   }
-  // This server speaks plain HTTP, so https ends at something in front of it, and loopback is reached through it.
-  const behind = production && (origin?.protocol === 'https:' || LOOPBACK.has(host))
-  if (behind && trustedProxies === 0) {
-    const says =
-      'Something stands in front, and TRUSTED_PROXIES is 0: all visitors have its address, and are throttled as one.'
-    findings.push(wrong('proxy', says, 'TRUSTED_PROXIES=1, or as many as there are of your own'))
+  // This server has no TLS: a public https origin, or a loopback HOST, means that there is a proxy.
+  const hasProxy = production && (origin?.protocol === 'https:' || LOOPBACK.has(host))
+  if (hasProxy && trustedProxies === 0) {
+    const message =
+      'There is a proxy in front, but TRUSTED_PROXIES is 0: all visitors have its address, and share its rate limits.'
+    findings.push(fail('proxy', message, 'TRUSTED_PROXIES=1, or the number of your proxies'))
   }
   if (trustedProxies > 0 && !LOOPBACK.has(host)) {
-    const says = `X-Forwarded-For is believed, and HOST=${host} may be reached around the proxy: then any address can be claimed.`
-    findings.push(warn('proxy', says, 'HOST=127.0.0.1, or a firewall that lets only the proxy in'))
+    const message = `X-Forwarded-For is trusted, but HOST=${host} may be reachable without the proxy: clients can then forge their address.`
+    findings.push(warn('proxy', message, 'HOST=127.0.0.1, or a firewall that lets only the proxy in'))
   }
   return findings.length > 0
     ? findings
-    : [ok('proxy', `PUBLIC_ORIGIN, HOST and TRUSTED_PROXIES=${trustedProxies} go together.`)]
+    : [ok('proxy', `PUBLIC_ORIGIN, HOST and TRUSTED_PROXIES=${trustedProxies} are consistent.`)]
 }
 
-/** The attributes of the session cookie. */
+/** Checks the attributes of the session cookie. */
 export function cookieFindings({ config }: Settings): Finding[] {
   const { production, session } = config
   const { cookie } = session
   const findings: Finding[] = []
-  const worse = production ? wrong : warn
+  const report = production ? fail : warn
   if (production && !cookie.secure) {
-    findings.push(wrong('cookie', 'The session cookie is sent in clear over http.', 'SESSION_COOKIE_SECURE=true'))
+    findings.push(fail('cookie', 'The session cookie is sent over unencrypted HTTP.', 'SESSION_COOKIE_SECURE=true'))
   }
   if (!cookie.httpOnly) {
-    findings.push(worse('cookie', 'Scripts in a page can read the session cookie.', 'SESSION_COOKIE_HTTPONLY=true'))
+    findings.push(report('cookie', 'Scripts in a page can read the session cookie.', 'SESSION_COOKIE_HTTPONLY=true'))
   }
   if (cookie.sameSite === 'None' && !cookie.secure) {
-    const says = 'Browsers drop a SameSite=None cookie that is not Secure.'
-    findings.push(wrong('cookie', says, 'SESSION_COOKIE_SECURE=true, or SESSION_COOKIE_SAMESITE=Lax'))
+    const message = 'Browsers drop a SameSite=None cookie that is not Secure.'
+    findings.push(fail('cookie', message, 'SESSION_COOKIE_SECURE=true, or SESSION_COOKIE_SAMESITE=Lax'))
   } else if (cookie.sameSite === 'None') {
-    const says = 'SameSite=None sends the cookie along with requests of every other site.'
-    findings.push(warn('cookie', says, 'SESSION_COOKIE_SAMESITE=Lax, unless the pages live in frames of others'))
+    const message = 'With SameSite=None the cookie is sent with requests of all other sites.'
+    findings.push(warn('cookie', message, 'SESSION_COOKIE_SAMESITE=Lax, unless other sites embed the pages in frames'))
   }
   try {
     checkCookieSettings(cookie)
   } catch (error) {
-    findings.push(wrong('cookie', `${messageOf(error)}.`, 'Correct SESSION_COOKIE_NAME, _PATH, _DOMAIN and _SECURE'))
+    findings.push(fail('cookie', `${messageOf(error)}.`, 'Correct SESSION_COOKIE_NAME, _PATH, _DOMAIN and _SECURE'))
   }
   if (production && !cookie.name.startsWith('__Host-')) {
-    const says = 'The name has no __Host- prefix, so a subdomain can put a cookie of its own in the place of this one.'
+    const message = 'The name has no __Host- prefix, so a subdomain can replace the cookie with its own.'
     findings.push(
-      warn('cookie', says, 'Leave SESSION_COOKIE_DOMAIN empty, SESSION_COOKIE_PATH=/ and SESSION_COOKIE_SECURE=true'),
+      warn(
+        'cookie',
+        message,
+        'Leave SESSION_COOKIE_DOMAIN empty, SESSION_COOKIE_PATH=/ and SESSION_COOKIE_SECURE=true',
+      ),
     )
   }
   const secure = cookie.secure ? 'Secure, ' : ''
@@ -145,16 +150,16 @@ export function cookieFindings({ config }: Settings): Finding[] {
 }
 
 function developmentKey(): Finding {
-  const file = join(projectRoot, 'data', 'secret-key')
-  if (!existsSync(file)) return ok('keys', 'Development makes a SECRET_KEY at its first start.')
+  const file = developmentSecretFile
+  if (!existsSync(file)) return ok('keys', 'The development SECRET_KEY is generated at the first start.')
   if ((statSync(file).mode & OTHERS_READ) !== 0) {
     return warn('keys', 'Others on this machine can read the development SECRET_KEY.', `chmod 600 ${file}`)
   }
-  return ok('keys', 'Development has a SECRET_KEY of its own, which only its owner can read.')
+  return ok('keys', 'Only the owner can read the development SECRET_KEY.')
 }
 
-/** What production would say to these secrets. */
-function refusal(secrets: Record<string, string>): string | undefined {
+/** The error message of production for these secrets; undefined if they are valid. */
+function secretProblem(secrets: Record<string, string>): string | undefined {
   try {
     readConfig({ NODE_ENV: 'production', ...secrets })
     return undefined

@@ -6,17 +6,17 @@ import { passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { Engine } from '../../session/engines/engine.ts'
 import { NotSupportedError } from '../../session/stores/store.ts'
-import type { User } from '../../users.ts'
+import { type User, usernameKey } from '../../users.ts'
 import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
-import { inQuery, readInput, refuseInput, wantsJson } from '../../web/input.ts'
-import { ownPath } from '../../web/next-path.ts'
+import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
+import { localPath } from '../../web/next-path.ts'
 import { newPassword, typedPassword } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
 
-// One sentence for both, or it would tell which names exist.
-const WRONG = 'Username or password is wrong.'
+// The same for both, so that it does not reveal which names exist.
+const WRONG_CREDENTIALS = 'Username or password is wrong.'
 
 const CHANGED_MEANWHILE =
   'Your password or account was changed by another request at the same time, so nothing was changed here. Please sign in again.'
@@ -25,9 +25,9 @@ const signInForm = z.object({
   username: z
     .string('Enter your username.')
     .min(1, 'Enter your username.')
-    .max(150, WRONG)
+    .max(150, WRONG_CREDENTIALS)
     // PostgreSQL fails on a NUL instead of finding nothing.
-    .regex(/^\P{Cc}*$/u, WRONG),
+    .regex(/^\P{Cc}*$/u, WRONG_CREDENTIALS),
   password: typedPassword,
   next: z.string().optional(),
 })
@@ -38,20 +38,20 @@ const passwordForm = z
 
 export default defineFeature({ name: 'account', open: account })
 
-/** Sign in, sign out, who am I, and a new password. */
+/** Sign-in, sign-out, the account page, and changing the password. */
 function account(services: Services): OpenFeature {
   const { users, engine } = services
-  const perName = new Throttle({ attempts: 10, within: 300 })
-  const perAddress = new Throttle({ attempts: 50, within: 300 })
+  const perName = new Throttle({ attempts: 10, window: 300 })
+  const perAddress = new Throttle({ attempts: 50, window: 300 })
   const router = new Router()
 
   router.get('/login', async (ctx) => {
     if ((await currentUser(ctx, services)) !== null) {
-      return await seeOther(ctx, ownPath(inQuery(ctx, 'next'), '/account'))
+      return await seeOther(ctx, localPath(queryParam(ctx, 'next'), '/account'))
     }
     await showSignIn(ctx, {
-      next: ownPath(inQuery(ctx, 'next'), ''),
-      signedOut: inQuery(ctx, 'signed-out') !== undefined,
+      next: localPath(queryParam(ctx, 'next'), ''),
+      signedOut: queryParam(ctx, 'signed-out') !== undefined,
     })
   })
 
@@ -59,21 +59,21 @@ function account(services: Services): OpenFeature {
     const input = readInput(ctx, signInForm)
     if (!input.ok) return await refuseSignIn(ctx, input.errors, input.typed)
     const { username, password, next } = input.values
-    const who = `${ctx.ip} ${nameKey(username)}`
+    const throttleKey = `${ctx.ip} ${usernameKey(username)}`
     await perAddress.attempt(ctx, ctx.ip)
-    await perName.attempt(ctx, who)
+    await perName.attempt(ctx, throttleKey)
     const found = await users.byUsername(username)
-    // MariaDB takes "àda" for "ada", and each such spelling would have attempts of its own.
-    const user = found !== undefined && nameKey(found.username) === nameKey(username) ? found : undefined
+    // For MariaDB "àda" equals "ada", and each spelling would have its own attempts.
+    const user = found !== undefined && usernameKey(found.username) === usernameKey(username) ? found : undefined
     if (!(await passwordMatches(password, user?.passwordHash)) || user === undefined) {
       services.log.warn('sign-in refused')
-      return await refuseSignIn(ctx, { username: WRONG }, { username, next: next ?? '' })
+      return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, { username, next: next ?? '' })
     }
-    await perName.forget(who)
+    await perName.reset(throttleKey)
     await signInUser(ctx, services, user)
     services.log.info({ user: user.id }, 'signed in')
     if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
-    else await seeOther(ctx, ownPath(next, '/account'))
+    else await seeOther(ctx, localPath(next, '/account'))
   })
 
   router.post('/logout', async (ctx) => await signOutUser(ctx))
@@ -109,7 +109,7 @@ function account(services: Services): OpenFeature {
     if (changed === undefined) return ctx.throw(409, CHANGED_MEANWHILE)
     const session = await ctx.session()
     await renewSignIn(ctx, services, changed)
-    // First, or an outage that keeps the others from being ended would sign this one out.
+    // First: if ending the others fails, this session must not be signed out.
     await session.save()
     await endOthers(engine, user.id, session.id)
     services.log.info({ user: user.id }, 'password changed, other sessions ended')
@@ -129,11 +129,6 @@ function account(services: Services): OpenFeature {
   }
 }
 
-/** One name for every spelling that signs the same person in. */
-function nameKey(username: string): string {
-  return username.normalize('NFKC').toLowerCase()
-}
-
 const createdAt = z.object({ created_at: z.coerce.number() })
 
 async function memberSince(knex: Knex, user: User): Promise<number> {
@@ -143,7 +138,7 @@ async function memberSince(knex: Knex, user: User): Promise<number> {
   return createdAt.parse(row).created_at
 }
 
-/** Ends what the new hash has made worthless already, so that it vanishes from lists, where the engine can tell whose it is. */
+/** Ends the other sessions, so that they are no longer listed. The new password has made them invalid already. */
 async function endOthers(engine: Engine, userId: string, exceptId: string | null): Promise<void> {
   await engine.endUser(userId, exceptId).catch((error: unknown) => {
     if (!(error instanceof NotSupportedError)) throw error
@@ -163,7 +158,7 @@ async function showSignIn(ctx: Context, { next = '', username = '', signedOut = 
 
 async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {
   refuseInput(ctx, errors)
-  await showSignIn(ctx, { next: ownPath(typed['next'], ''), username: typed['username'] ?? '', errors })
+  await showSignIn(ctx, { next: localPath(typed['next'], ''), username: typed['username'] ?? '', errors })
 }
 
 async function refusePassword(ctx: Context, errors: Readonly<Record<string, string>>): Promise<void> {

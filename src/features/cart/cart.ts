@@ -7,14 +7,14 @@ export const MAX_QUANTITY = 99
 export const MAX_LINES = 100
 
 const cartSchema = z.object({
-  // Made with the first line, used up by the order: two check-outs of one cart are one order.
+  // Created with the first item and replaced by the order: two checkouts of one cart are one order.
   token: z.string().max(64).nullable(),
   quantities: z.record(z.string().regex(/^\d{1,9}$/), z.int().min(1).max(MAX_QUANTITY)),
 })
 
 export type Cart = z.infer<typeof cartSchema>
 
-/** What is in the cart: never a price, which is always the database's. */
+/** The cart holds no prices; those are always read from the database. */
 export const cartSlice = defineSlice<Cart>({
   name: 'cart',
   schema: cartSchema,
@@ -26,8 +26,8 @@ export const cartSlice = defineSlice<Cart>({
 })
 
 /**
- * More than the cart takes. A 422 by itself, because it may come up when a change is replayed on a cart that another
- * request has filled meanwhile.
+ * The cart is full. An error with status 422, because it may also be thrown when a change is applied again to a cart that
+ * another request has filled.
  */
 export class CartFullError extends InvalidInputError {
   constructor(message: string) {
@@ -35,13 +35,13 @@ export class CartFullError extends InvalidInputError {
   }
 }
 
-/** @throws CartFullError; nothing is changed then */
+/** @throws CartFullError; the cart is not changed then */
 export function addToCart(cart: Cart, productId: number, quantity: number, token: string): Cart {
-  const together = (cart.quantities[productId] ?? 0) + quantity
-  return setInCart(cart, productId, together, token)
+  const sum = (cart.quantities[productId] ?? 0) + quantity
+  return setInCart(cart, productId, sum, token)
 }
 
-/** @throws CartFullError; nothing is changed then */
+/** @throws CartFullError; the cart is not changed then */
 export function setInCart(cart: Cart, productId: number, quantity: number, token: string): Cart {
   if (quantity > MAX_QUANTITY) throw new CartFullError('You can order at most 99 of one product.')
   const quantities = { ...cart.quantities, [productId]: quantity }
@@ -58,7 +58,7 @@ export function removeFromCart(cart: Cart, productIds: readonly number[]): Cart 
 }
 
 /**
- * The cart without what was ordered. What another tab adds meanwhile stays, under a token of its own; a cart of another
+ * The cart without what was ordered. Items that another tab has added meanwhile stay, with a new token; a cart with another
  * token has been ordered already.
  */
 export function afterOrder(
@@ -73,15 +73,15 @@ export function afterOrder(
   return { token: ordered.next, quantities: Object.fromEntries(left) }
 }
 
-/** What makes a cart one order, however often it is sent. */
+/** Identifies a checkout, so that it is one order however often it is sent. */
 export function newCheckoutToken(): string {
   return randomBytes(24).toString('base64url')
 }
 
 /**
- * Product by product: a side that changed counts. At sign-in, where the base is empty, the larger of both quantities is
- * taken, so that nothing is doubled. The token is theirs, which at sign-in is the account's: a check-out that is under way
- * on another device must find its cart again.
+ * Merges product by product: the side that changed wins. At sign-in the base is empty, and the larger quantity wins, so that
+ * nothing is doubled. The token is theirs, at sign-in that of the account, so that a checkout in progress on another device
+ * still finds its cart.
  */
 function mergeCarts(mine: Cart, theirs: Cart, base: Cart): Cart {
   const ids = new Set([...Object.keys(theirs.quantities), ...Object.keys(mine.quantities)])

@@ -12,7 +12,7 @@ const productRow = z.object({
 
 export type Product = z.infer<typeof productRow>
 
-/** A line of the cart at today's price. Prices are minor units. */
+/** A line of the cart with its current price. Prices are in minor units. */
 export interface CartLine {
   readonly productId: number
   readonly name: string
@@ -47,8 +47,11 @@ export class Catalog {
     return (await this.#active().where({ id }).first('id')) !== undefined
   }
 
-  /** The cart's lines, priced by the database; products that are no longer sold are listed apart. */
-  async priced(cart: Cart, knex: Knex = this.#knex): Promise<{ lines: CartLine[]; total: number; gone: number[] }> {
+  /** The lines of the cart with prices from the database, and the ids of products that are no longer sold. */
+  async priced(
+    cart: Cart,
+    knex: Knex = this.#knex,
+  ): Promise<{ lines: CartLine[]; total: number; unavailable: number[] }> {
     const ids = Object.keys(cart.quantities).map(Number)
     const rows =
       ids.length === 0 ? [] : await knex('products').where({ active: true }).whereIn('id', ids).select(COLUMNS)
@@ -65,7 +68,7 @@ export class Catalog {
       return [{ productId, name: product.name, quantity, unitPrice: product.price, total: product.price * quantity }]
     })
     const total = lines.reduce((sum, line) => sum + line.total, 0)
-    return { lines, total, gone: ids.filter((id) => !products.has(id)) }
+    return { lines, total, unavailable: ids.filter((id) => !products.has(id)) }
   }
 
   #active() {

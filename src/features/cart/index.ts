@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import { requireUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
-import { inQuery, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
+import { queryParam, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
 import { seeOther } from '../../web/redirect.ts'
 import {
   addToCart,
@@ -19,8 +19,8 @@ import {
 import { Catalog } from './catalog.ts'
 import { Orders } from './orders.ts'
 
-const HOW_MANY = 'Enter a whole number from 1 to 99.'
-// Text must be digits alone: Number() would also take " 1", "0x10" and "1e1".
+const INVALID_QUANTITY = 'Enter a whole number from 1 to 99.'
+// Only digits: Number() would also accept " 1", "0x10" and "1e1".
 const whole = (message: string) =>
   z.union(
     [
@@ -33,20 +33,22 @@ const whole = (message: string) =>
     message,
   )
 const productId = whole('This product does not exist.')
-const quantity = whole(HOW_MANY).pipe(z.int(HOW_MANY).min(1, HOW_MANY).max(99, HOW_MANY))
+const quantity = whole(INVALID_QUANTITY).pipe(
+  z.int(INVALID_QUANTITY).min(1, INVALID_QUANTITY).max(99, INVALID_QUANTITY),
+)
 const addition = z.object({ productId, quantity: quantity.default(1) })
 const change = z.object({ quantity })
 const confirmation = z.object({ total: whole('Please check your cart.').optional() })
 
 export default defineFeature({ name: 'cart', open: cart })
 
-/** A shop: products, a cart in the session or the account, and check-out to an order, exactly once. */
+/** A shop: products, a cart in the session or the account, and checkout to an order, exactly once. */
 function cart(services: Services): OpenFeature {
   const catalog = new Catalog(services.knex)
   const orders = new Orders(services.knex, services.users)
   const router = new Router()
 
-  const answer = async (ctx: Context, message?: string) => {
+  const respond = async (ctx: Context, message?: string) => {
     if (wantsJson(ctx)) {
       const { lines, total } = await catalog.priced((await ctx.session()).get(cartSlice))
       ctx.body = { lines: lines.map(({ name: _name, ...line }) => line), total }
@@ -68,8 +70,8 @@ function cart(services: Services): OpenFeature {
   }
 
   const showCart = async (ctx: Context, errors: Readonly<Record<string, string>> = {}) => {
-    const { lines, total, gone } = await catalog.priced((await ctx.session()).get(cartSlice))
-    await ctx.render('cart/cart.njk', { lines, total, gone, errors })
+    const { lines, total, unavailable } = await catalog.priced((await ctx.session()).get(cartSlice))
+    await ctx.render('cart/cart.njk', { lines, total, unavailable, errors })
   }
 
   const refuse = async (ctx: Context, errors: Readonly<Record<string, string>>) => {
@@ -79,14 +81,14 @@ function cart(services: Services): OpenFeature {
 
   router.get('/shop', async (ctx) => {
     const { pageLength } = await ctx.display()
-    const wanted = /^\d{1,6}$/.exec(inQuery(ctx, 'page') ?? '')
-    const shelf = await catalog.page(wanted === null ? 1 : Number(wanted[0]), pageLength)
-    if (wantsJson(ctx)) ctx.body = shelf
-    else await ctx.render('cart/shop.njk', shelf)
+    const page = /^\d{1,6}$/.exec(queryParam(ctx, 'page') ?? '')
+    const products = await catalog.page(page === null ? 1 : Number(page[0]), pageLength)
+    if (wantsJson(ctx)) ctx.body = products
+    else await ctx.render('cart/shop.njk', products)
   })
 
   router.get('/cart', async (ctx) => {
-    if (wantsJson(ctx)) await answer(ctx)
+    if (wantsJson(ctx)) await respond(ctx)
     else await showCart(ctx)
   })
 
@@ -97,28 +99,28 @@ function cart(services: Services): OpenFeature {
     if (!(await catalog.has(id))) return await refuse(ctx, { productId: 'This product does not exist.' })
     const token = newCheckoutToken()
     if (await changeCart(ctx, (current) => addToCart(current, id, count, token)))
-      await answer(ctx, 'Added to your cart.')
+      await respond(ctx, 'Added to your cart.')
   })
 
   router.post('/cart/items/:productId', async (ctx) => {
-    const id = inPath(ctx)
+    const id = productIdOf(ctx)
     const input = readInput(ctx, change)
     if (!input.ok) return await refuse(ctx, input.errors)
     if (!(await catalog.has(id))) ctx.throw(404)
     const token = newCheckoutToken()
     const set = (current: Cart) => setInCart(current, id, input.values.quantity, token)
-    if (await changeCart(ctx, set)) await answer(ctx, 'Your cart has been updated.')
+    if (await changeCart(ctx, set)) await respond(ctx, 'Your cart has been updated.')
   })
 
   router.post('/cart/items/:productId/remove', async (ctx) => {
-    const id = inPath(ctx)
+    const id = productIdOf(ctx)
     await changeCart(ctx, (current) => removeFromCart(current, [id]))
-    await answer(ctx, 'Removed from your cart.')
+    await respond(ctx, 'Removed from your cart.')
   })
 
   router.post('/cart/clear', async (ctx) => {
     ;(await ctx.session()).delete(cartSlice)
-    await answer(ctx, 'Your cart is empty.')
+    await respond(ctx, 'Your cart is empty.')
   })
 
   router.post('/cart/checkout', async (ctx) => {
@@ -150,7 +152,7 @@ function cart(services: Services): OpenFeature {
     else await ctx.render('cart/order.njk', { order })
   })
 
-  // Where mail, push and text messages would be handed to whoever sends them. No address is logged.
+  // A real shop would send e-mail, push and text messages here. No address is logged.
   const notify = async (ctx: Context, orderId: number) => {
     const { notifications } = await ctx.display()
     for (const [channel, wanted] of Object.entries(notifications)) {
@@ -172,7 +174,7 @@ function cart(services: Services): OpenFeature {
   }
 }
 
-function inPath(ctx: Context & { params: Record<string, string> }): number {
+function productIdOf(ctx: Context & { params: Record<string, string> }): number {
   const parsed = productId.safeParse(ctx.params['productId'])
   return parsed.success ? parsed.data : ctx.throw(404)
 }

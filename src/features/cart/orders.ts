@@ -35,22 +35,22 @@ export class Orders {
   }
 
   /**
-   * Writes an order, its lines and the account without them in one transaction, exactly once per token: a second check-out
-   * of the same cart gets the order of the first.
+   * Writes an order and the account data without its lines in one transaction, exactly once per token: a second checkout of
+   * the same cart returns the order of the first.
    *
-   * @param change the account as it is when this is ordered
-   * @param cartToken names the cart among those of its user: two users can have taken over one anonymous cart
-   * @returns undefined, with nothing written, where the account has changed meanwhile or is gone
+   * @param change the account data after the order
+   * @param cartToken identifies the cart of this user; two users may have taken over the same anonymous cart
+   * @returns undefined, with nothing written, if the account has changed meanwhile or is gone
    */
   async place(change: AccountChange, cartToken: string, lines: readonly CartLine[]) {
     const { userId } = change
     const token = hash('sha256', `${userId} ${cartToken}`, 'base64url')
     const total = lines.reduce((sum, line) => sum + line.total, 0)
     const first = await this.#knex.transaction(async (trx) => {
-      // The account comes first: its row decides, and SQLite takes its write lock at once.
+      // First the account: its version decides, and SQLite takes the write lock at once.
       if (!(await this.#users.saveAccount(change, trx))) return undefined
       const order = { user_id: Number(userId), checkout_token: token, total, created_at: Date.now() }
-      // Changes nothing where it is there. By `ignore()` MariaDB would pass over every other error, too.
+      // Changes nothing if the row exists. Not `ignore()`, which on MariaDB ignores every other error, too.
       await trx('orders')
         .insert(order)
         .onConflict('checkout_token')
@@ -70,7 +70,7 @@ export class Orders {
       return true
     })
     if (first === undefined) return undefined
-    // It is gone again where the account was deleted since.
+    // Undefined if the account was deleted meanwhile.
     const order = await this.#find({ user_id: Number(userId), checkout_token: token })
     return order && { order, first }
   }

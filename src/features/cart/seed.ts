@@ -15,7 +15,7 @@ const MATERIALS = [
   'Cedar',
 ] as const
 
-const THINGS = [
+const ITEMS = [
   { name: 'Desk Tray', description: 'Keeps pens, keys and small change in one place.', price: 2450 },
   { name: 'Lantern', description: 'A steady light for the table, the porch or the boat.', price: 4990 },
   { name: 'Bookend', description: 'Holds a row of heavy books upright; sold singly.', price: 1895 },
@@ -24,12 +24,12 @@ const THINGS = [
   { name: 'Planter', description: 'For herbs on a windowsill, with a saucer underneath.', price: 3200 },
 ] as const
 
-/** 72 products: every thing in every material, each with its own price in minor units and its own colour. */
+/** 72 products: every item in every material, with different prices in minor units and different colours. */
 const PRODUCTS = MATERIALS.flatMap((material, row) =>
-  THINGS.map((thing, column) => ({
-    name: `${material} ${thing.name}`,
-    description: thing.description,
-    price: thing.price + row * 135 + ((row * 7 + column * 3) % 5) * 20,
+  ITEMS.map((item, column) => ({
+    name: `${material} ${item.name}`,
+    description: item.description,
+    price: item.price + row * 135 + ((row * 7 + column * 3) % 5) * 20,
     hue: (row * 30 + column * 11) % 360,
     active: true,
   })),

@@ -9,7 +9,7 @@ import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { wantsJson } from '../../web/input.ts'
 import { renderMarkdown } from './markdown.ts'
 
-// Nobody's page: without a session there is no menu but this.
+// The page has no session, and so no menu of the features.
 const NAV = [
   { href: '/', label: 'Home', place: 'main' },
   { href: '/engines', label: 'Engines', place: 'main' },
@@ -17,7 +17,7 @@ const NAV = [
 
 export default defineFeature({ name: 'choosing', open: engines })
 
-/** docs/choosing-an-engine.md as a page. It never asks for the session, so anybody may cache it. */
+/** docs/choosing-an-engine.md as a page. It never opens the session, so it is cacheable. */
 function engines({ config }: Services): OpenFeature {
   const router = new Router()
   const text = readFileSync(join(projectRoot, 'docs', 'choosing-an-engine.md'), 'utf8')
@@ -27,7 +27,8 @@ function engines({ config }: Services): OpenFeature {
   router.get('/engines', async (ctx) => {
     ctx.set('Cache-Control', 'public, max-age=60')
     if (wantsJson(ctx)) ctx.body = { running, document: text }
-    else await ctx.render('choosing/choosing.njk', { nav: NAV, running, rendered }, { impersonal: browserDisplay(ctx) })
+    else
+      await ctx.render('choosing/choosing.njk', { nav: NAV, running, rendered }, { sessionless: browserDisplay(ctx) })
   })
 
   return {

@@ -1,18 +1,18 @@
 import MarkdownIt from 'markdown-it'
 
-/** A document as a page shows it. */
+/** A document as HTML. */
 export interface Rendered {
-  /** Without its first heading, which is that of the page. */
+  /** Without its first heading, which the view shows. */
   readonly html: string
-  /** The id of the heading that is marked; undefined where there is no such heading. */
+  /** The id of the marked heading; undefined if there is no such heading. */
   readonly markedId: string | undefined
 }
 
 /**
- * Renders a document of this project. HTML in it is shown as text.
+ * Renders a document of this project. HTML in it is escaped.
  *
  * @param marked the heading that gets a badge
- * @param badge what stands in it
+ * @param badge the text of the badge
  */
 export function renderMarkdown(text: string, marked: string, badge: string): Rendered {
   const markdown = new MarkdownIt({ html: false })
@@ -30,15 +30,15 @@ export function renderMarkdown(text: string, marked: string, badge: string): Ren
     const isMarked = tokens[index - 1]?.content === marked
     return `${isMarked ? ` <span class="badge">${escapeHtml(badge)}</span>` : ''}</${tokens[index]?.tag}>\n`
   }
-  // Whoever uses the keyboard scrolls what is wider than the page.
+  // Focusable, so that wide tables can be scrolled with the keyboard.
   rules.table_open = () =>
     `<div class="table-wrap" role="group" tabindex="0" aria-labelledby="${environment.heading}">\n<table>\n`
   rules.table_close = () => '</table>\n</div>\n'
-  // A style attribute is what the page's Content-Security-Policy forbids.
+  // The Content-Security-Policy forbids style attributes.
   const cell = (name: 'th' | 'td') => {
-    const opened = name === 'th' ? '<th scope="col"' : '<td'
+    const openingTag = name === 'th' ? '<th scope="col"' : '<td'
     rules[`${name}_open`] = (tokens, index) =>
-      `${opened}${tokens[index]?.attrGet('style') === 'text-align:right' ? ' class="number"' : ''}>`
+      `${openingTag}${tokens[index]?.attrGet('style') === 'text-align:right' ? ' class="number"' : ''}>`
   }
   cell('th')
   cell('td')

@@ -4,9 +4,9 @@ import { z } from 'zod'
 import { passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { User } from '../../users.ts'
-import { provedAt, renewSignIn, requireUser, signOutUser } from '../../web/current-user.ts'
+import { passwordConfirmedAt, renewSignIn, requireUser, signOutUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
-import { inQuery, readInput, refuseInput, wantsJson } from '../../web/input.ts'
+import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
@@ -14,9 +14,9 @@ import { type Device, devicesOf } from './list.ts'
 import { deviceKind } from './recognise.ts'
 
 const PAGE = '/account/sessions'
-const RECENT = 10 * 60_000
-const HOUR = 3600
-const GONE = 'This device is no longer on the list.'
+const PASSWORD_VALID_MS = 10 * 60_000
+const HOUR_SECONDS = 3600
+const NOT_FOUND = 'This device is no longer on the list.'
 
 const confirmation = z.object({ password: typedPassword.optional() })
 const pageNumber = z
@@ -25,19 +25,19 @@ const pageNumber = z
   .transform(Number)
   .catch(1)
 
-/** What is about to be ended: told again where the password is asked for. */
-interface Asked {
+/** What is to be ended; shown on the form that asks for the password. */
+interface PendingAction {
   readonly action: string
-  /** Of one device; absent for all others. */
+  /** The name of one device; absent for all others. */
   readonly device?: string
 }
 
 export default defineFeature({ name: 'devices', requires: ['account'], open: devices })
 
-/** Where a user is signed in, and an end to one of these sessions or to all the others. */
+/** Lists where a user is signed in, and ends one of these sessions or all others. */
 function devices(services: Services): OpenFeature {
   const { engine, config, log } = services
-  const perUser = new Throttle({ attempts: 10, within: 300 })
+  const perUser = new Throttle({ attempts: 10, window: 300 })
   const router = new Router()
 
   router.get(PAGE, async (ctx) => {
@@ -52,7 +52,7 @@ function devices(services: Services): OpenFeature {
     }
     const { pageLength } = await ctx.display()
     const pages = Math.max(1, Math.ceil(others.length / pageLength))
-    const page = Math.min(Math.max(1, pageNumber.parse(inQuery(ctx, 'page'))), pages)
+    const page = Math.min(Math.max(1, pageNumber.parse(queryParam(ctx, 'page'))), pages)
     const shown = others.slice((page - 1) * pageLength, page * pageLength)
     const count = others.length
     await ctx.render('devices/devices.njk', {
@@ -63,7 +63,7 @@ function devices(services: Services): OpenFeature {
       pages,
       complete,
       endable,
-      hours: lag(config),
+      hours: activityLag(config),
     })
   })
 
@@ -72,12 +72,12 @@ function devices(services: Services): OpenFeature {
     if (user === null) return
     const session = await ctx.session()
     if (!(await engine.listUser(user.id)).endable) ctx.throw(409, 'Devices cannot be signed out from here.')
-    if (!(await isProved(ctx, user, { action: ctx.path }))) return
+    if (!(await isConfirmed(ctx, user, { action: ctx.path }))) return
     await engine.endUser(user.id, session.id)
-    // A session that the cookie alone holds was ended with the others, and goes on as a sign-in of its own.
+    // A session in a cookie was ended with the others: the new key makes it a new sign-in.
     await session.cycleKey({ restartClock: true })
     log.info({ user: user.id }, 'other sessions ended')
-    await answer(ctx, 'All other devices are signed out.')
+    await respond(ctx, 'All other devices are signed out.')
   })
 
   router.post(`${PAGE}/:id/end`, async (ctx) => {
@@ -85,28 +85,28 @@ function devices(services: Services): OpenFeature {
     if (user === null) return
     const { listed } = await engine.listUser(user.id, (await ctx.session()).id)
     const chosen = listed.find(({ id }) => id === ctx['params'].id)
-    if (chosen === undefined) return ctx.throw(404, GONE)
+    if (chosen === undefined) return ctx.throw(404, NOT_FOUND)
     if (chosen.current) return await signOutUser(ctx)
     const device = deviceKind(chosen.userAgent, await ctx.translate()).name
-    if (!(await isProved(ctx, user, { action: ctx.path, device }))) return
-    if (!(await engine.endOne(user.id, chosen.id))) ctx.throw(404, GONE)
+    if (!(await isConfirmed(ctx, user, { action: ctx.path, device }))) return
+    if (!(await engine.endOne(user.id, chosen.id))) ctx.throw(404, NOT_FOUND)
     log.info({ user: user.id }, 'one other session ended')
-    await answer(ctx, '{device} is signed out.', { device })
+    await respond(ctx, '{device} is signed out.', { device })
   })
 
-  /** Whether the password was given lately, or is with this request; asks for it where it is not. */
-  async function isProved(ctx: Context, user: User, asked: Asked): Promise<boolean> {
-    // Ending sessions does not count: a thief who came in time would never have to give the password.
-    if (Date.now() - (provedAt(await ctx.session()) ?? 0) < RECENT) return true
+  /** Returns whether the password was entered recently or with this request; otherwise asks for it. */
+  async function isConfirmed(ctx: Context, user: User, pending: PendingAction): Promise<boolean> {
+    // Ending sessions does not extend this: otherwise a thief would never have to enter the password.
+    if (Date.now() - (passwordConfirmedAt(await ctx.session()) ?? 0) < PASSWORD_VALID_MS) return true
     const input = readInput(ctx, confirmation)
-    if (!input.ok) return await refuse(ctx, asked, input.errors)
+    if (!input.ok) return await refuse(ctx, pending, input.errors)
     const { password } = input.values
-    if (password === undefined) return await askForPassword(ctx, asked)
+    if (password === undefined) return await askForPassword(ctx, pending)
     await perUser.attempt(ctx, user.id)
     if (!(await passwordMatches(password, user.passwordHash))) {
-      return await refuse(ctx, asked, { password: 'This password is wrong.' })
+      return await refuse(ctx, pending, { password: 'This password is wrong.' })
     }
-    await perUser.forget(user.id)
+    await perUser.reset(user.id)
     await renewSignIn(ctx, services, user)
     return true
   }
@@ -118,41 +118,45 @@ function devices(services: Services): OpenFeature {
   }
 }
 
-/** Hours by which the last activity may be out of date, because visits that change nothing are rarely written down. */
-function lag({ session: { expiry, saveEveryRequest } }: Services['config']): number {
+/** Hours by which the last activity may be out of date, because requests that only read are rarely saved as activity. */
+function activityLag({ session: { expiry, saveEveryRequest } }: Services['config']): number {
   const window = Math.min(expiry.cookieAge, expiry.idleAge ?? Number.POSITIVE_INFINITY)
-  return saveEveryRequest ? 0 : Math.round((expiry.touchAfter * window) / HOUR)
+  return saveEveryRequest ? 0 : Math.round((expiry.touchAfter * window) / HOUR_SECONDS)
 }
 
 function asJson({ id, name, address, signedInAt, lastActivity, current }: Device) {
   return { id, device: name, address, signedInAt, lastActivity, current }
 }
 
-async function askForPassword(ctx: Context, asked: Asked): Promise<false> {
+async function askForPassword(ctx: Context, pending: PendingAction): Promise<false> {
   if (wantsJson(ctx)) ctx.throw(403, 'Please send your password as well.')
   ctx.status = 403
-  return await showForm(ctx, asked, {})
+  return await showForm(ctx, pending, {})
 }
 
-async function refuse(ctx: Context, asked: Asked, errors: Readonly<Record<string, string>>): Promise<false> {
+async function refuse(ctx: Context, pending: PendingAction, errors: Readonly<Record<string, string>>): Promise<false> {
   refuseInput(ctx, errors)
-  return await showForm(ctx, asked, errors)
+  return await showForm(ctx, pending, errors)
 }
 
-async function showForm(ctx: Context, asked: Asked, errors: Readonly<Record<string, string>>): Promise<false> {
-  const { action, device = null } = asked
-  await ctx.render('devices/confirm.njk', { action, device, errors, page: wantedPage(ctx) })
+async function showForm(
+  ctx: Context,
+  pending: PendingAction,
+  errors: Readonly<Record<string, string>>,
+): Promise<false> {
+  const { action, device = null } = pending
+  await ctx.render('devices/confirm.njk', { action, device, errors, page: listPage(ctx) })
   return false
 }
 
 /** The page of the list that the form was on. */
-function wantedPage(ctx: Context): number {
+function listPage(ctx: Context): number {
   const input = readInput(ctx, z.object({ page: pageNumber }))
   return input.ok ? input.values.page : 1
 }
 
-async function answer(ctx: Context, message: string, values?: Readonly<Record<string, string>>): Promise<void> {
-  const page = wantedPage(ctx)
+async function respond(ctx: Context, message: string, values?: Readonly<Record<string, string>>): Promise<void> {
+  const page = listPage(ctx)
   if (wantsJson(ctx)) ctx.body = { ok: true }
   else await seeOther(ctx, page > 1 ? `${PAGE}?page=${page}` : PAGE, message, values)
 }

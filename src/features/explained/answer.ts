@@ -3,7 +3,7 @@ import type { Translate } from '../../web/i18n.ts'
 import type { Format } from './formats.ts'
 import type { RequestRecord } from './requests.ts'
 
-/** Whether the answer has, or will have, a cookie, and what each of its attributes is for. */
+/** Whether the response has, or will have, a cookie, and what each of its attributes means. */
 export function cookieTexts(
   { explanation, sent }: RequestRecord,
   { inCookies }: EngineFacts,
@@ -80,7 +80,7 @@ function missingTexts(attributes: readonly string[], t: Translate): string[] {
   ]
 }
 
-/** What tells caches whose answer this is. */
+/** The headers that tell caches who may get this response. */
 export function headerTexts({ explanation, vary, cacheControl }: RequestRecord, t: Translate): string[] {
   const { decision, opening, settled } = explanation
   const varies = settled ? /\bcookie\b/i.test(vary) : opening !== undefined

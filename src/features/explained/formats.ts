@@ -1,15 +1,15 @@
 import type { Display } from '../../web/display.ts'
 
-/** Figures and times as their reader writes them. */
+/** Numbers and times in the visitor's format. */
 export interface Format {
   milliseconds(value: number): string
   bytes(value: number): string
-  /** 0 to 1, as per cent. */
+  /** 0 to 1, as a percentage. */
   share(value: number): string
   /** Milliseconds since 1970, as date and time. */
   moment(at: number): string
   clock(at: number): string
-  /** How far that is from now: "in 14 days", "3 minutes ago". */
+  /** Relative to now: "in 14 days", "3 minutes ago". */
   distance(at: number): string
 }
 
@@ -20,7 +20,7 @@ const UNITS = [
   ['second', 1000],
 ] as const
 
-/** How this reader writes them. */
+/** The formats for these preferences. */
 export function formats({ language, timeZone }: Display): Format {
   const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 })
   const tenths = new Intl.NumberFormat(language, { maximumFractionDigits: 1 })
@@ -35,10 +35,11 @@ export function formats({ language, timeZone }: Display): Format {
     moment: (at) => moment.format(at),
     clock: (at) => clock.format(at),
     distance: (at) => {
-      const away = at - Date.now()
-      // Two hours say more than 0 days, and 90 minutes more than 1 hour.
-      const [unit, length] = UNITS.find(([, length]) => Math.abs(away) >= 2 * length) ?? (['second', 1000] as const)
-      return relative.format(Math.round(away / length), unit)
+      const difference = at - Date.now()
+      // From two of a unit on: "90 minutes" is more precise than "1 hour".
+      const [unit, length] =
+        UNITS.find(([, length]) => Math.abs(difference) >= 2 * length) ?? (['second', 1000] as const)
+      return relative.format(Math.round(difference / length), unit)
     },
   }
 }

@@ -10,7 +10,7 @@ const PAGE = '/session'
 
 export default defineFeature({ name: 'explained', open: explained })
 
-/** In development: what became of the session, at the foot of every page, on a separate page and in Server-Timing. */
+/** In development: what happened to the session, at the end of every page, on a separate page and in Server-Timing. */
 function explained(services: Services): OpenFeature {
   const { config } = services
   const router = new Router()
@@ -18,16 +18,16 @@ function explained(services: Services): OpenFeature {
 
   const requests = new AsyncLocalStorage<Request>()
   const history = new History()
-  services.watch((event) => void requests.getStore()?.events.push(event))
+  services.addObserver((event) => void requests.getStore()?.events.push(event))
 
   router.get(PAGE, async (ctx) => {
     const explainer = new Explainer(services, await ctx.display(), await ctx.translate())
-    const tell = () => requests.getStore()?.tell() ?? ctx.throw(404)
-    // Called by the view: only then have the messages that it shows been taken out of the session.
-    const session = () => explainer.long(tell())
+    const record = () => requests.getStore()?.record() ?? ctx.throw(404)
+    // Called by the view, after the messages that it shows have been removed from the session.
+    const session = () => explainer.long(record())
     const earlier = history
-      .of(tell().received)
-      .map((one) => ({ ...explainer.title(one), rows: explainer.earlier(one) }))
+      .of(record().received)
+      .map((earlier) => ({ ...explainer.title(earlier), rows: explainer.earlier(earlier) }))
     if (wantsJson(ctx)) ctx.body = { session: session(), earlier }
     else await ctx.render('explained/session.njk', { session, earlier })
   })
@@ -37,17 +37,17 @@ function explained(services: Services): OpenFeature {
     outermost: async (ctx, next) => {
       const request = new Request(ctx, config.session.cookie.name)
       await requests.run(request, next)
-      const record = request.tell()
+      const record = request.record()
       ctx.set('Server-Timing', serverTiming(request, record))
-      // Looking at the list must not push out what is looked for.
+      // Viewing the list must not remove entries from it.
       if (record !== undefined && ctx.path !== PAGE) history.add(record)
     },
     explain: (_ctx, explanation) => {
       const request = requests.getStore()
       if (request !== undefined) request.explain = explanation
     },
-    foot: (display, t) => {
-      const record = requests.getStore()?.tell()
+    footer: (display, t) => {
+      const record = requests.getStore()?.record()
       if (record === undefined) return undefined
       const explainer = new Explainer(services, display, t)
       return { view: 'explained/panel.njk', summary: explainer.summary(record), rows: explainer.short(record) }
@@ -55,7 +55,7 @@ function explained(services: Services): OpenFeature {
   }
 }
 
-/** What the browser's tools show beside a request; milliseconds (W3C Server Timing). */
+/** The Server-Timing header, which browsers show in their developer tools; milliseconds. */
 function serverTiming({ milliseconds }: Request, record: RequestRecord | undefined): string {
   const entry = (name: string, value: number, description?: string) =>
     `${name};dur=${value.toFixed(1)}${description === undefined ? '' : `;desc="${description}"`}`

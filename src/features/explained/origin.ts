@@ -15,17 +15,17 @@ export function originText(
   const { cookies, failed, suspicion, detail = '' } = opening
   if (failed !== undefined) return t('The storage did not answer ({error}).', { error: failed })
   if (cookies === 0) return t('None: the browser sent no cookie.')
-  if (!opening.live) return nowhere(suspicion, detail, t)
+  if (!opening.live) return missingText(suspicion, detail, t)
   const loads = events.filter((event) => event.type === 'operation' && event.operation === 'load')
   if (migratingFrom !== undefined && loads.length > 1) {
     return t('From {engine}, which sessions are migrated from.', { engine: migratingFrom.engine })
   }
-  // Ended by now, it came from wherever the others come from.
+  // `live` is undefined if it has been ended by now.
   if (live?.inCookie || facts.inCookies === 'all') return t('From the cookie itself.')
   return fromCache(events, t) ?? fromStore(facts, t)
 }
 
-function nowhere(suspicion: string | undefined, detail: string, t: Translate): string {
+function missingText(suspicion: string | undefined, detail: string, t: Translate): string {
   switch (suspicion) {
     case 'duplicate-cookie':
       return t('None: the browser sent several cookies of that name, so none of them counts.')
@@ -42,7 +42,7 @@ function nowhere(suspicion: string | undefined, detail: string, t: Translate): s
   }
 }
 
-/** The first word of the cache counts; what follows belongs to saving. */
+/** The first event of the cache is about loading; later ones are about saving. */
 function fromCache(events: readonly SessionEvent[], t: Translate): string | undefined {
   for (const event of events) {
     if (event.type !== 'cache') continue

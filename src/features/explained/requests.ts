@@ -4,13 +4,13 @@ import type { SessionEvent } from '../../session/core/events.ts'
 import { cookieValues } from '../../session/http/cookie.ts'
 import type { Explanation } from '../../session/index.ts'
 
-/** One request as far as its session goes. Holds no cookie, no key and no value. */
+/** What a request did to its session. Contains no cookie, no key and no value. */
 export interface RequestRecord {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly method: string
   readonly path: string
-  /** Undefined until it is answered, like everything else of the answer. */
+  /** Undefined until the response is ready. */
   readonly status: number | undefined
   readonly milliseconds: number
   readonly explanation: Explanation
@@ -21,15 +21,15 @@ export interface RequestRecord {
   readonly cacheControl: string
 }
 
-/** What is known of a cookie without its value. */
+/** A cookie without its value. */
 export interface Masked {
   readonly hash: string
-  /** Of name and value. */
+  /** Length of name and value. */
   readonly bytes: number
   readonly cleared: boolean
 }
 
-/** A request under way. */
+/** A request in progress. */
 export class Request {
   readonly at = Date.now()
   readonly #start = performance.now()
@@ -47,8 +47,8 @@ export class Request {
     return performance.now() - this.#start
   }
 
-  /** Undefined for what was answered without ever coming near a session. */
-  tell(): RequestRecord | undefined {
+  /** Undefined if the response was sent before the session middleware. */
+  record(): RequestRecord | undefined {
     if (this.explain === undefined) return undefined
     const { method, path, response, req } = this.#ctx
     const explanation = this.explain()
@@ -83,10 +83,10 @@ export class Request {
   }
 }
 
-const SESSIONS = 200
-const REQUESTS = 10
+const MAX_COOKIES = 200
+const MAX_REQUESTS = 10
 
-/** The last requests of the last sessions, newest first. A session is known by the hashes of the cookies it has had. */
+/** The last requests of recent sessions, newest first. Sessions are identified by the hashes of their cookies. */
 export class History {
   readonly #byCookie = new Map<string, RequestRecord[]>()
 
@@ -95,18 +95,18 @@ export class History {
   }
 
   add(record: RequestRecord): void {
-    // A cookie that was taken back is empty, and so is everybody else's.
+    // A cleared cookie is empty, so its hash identifies nobody.
     const cookies = [record.received, record.sent].filter((cookie) => cookie !== undefined && !cookie.cleared)
     const hashes = cookies.flatMap((cookie) => cookie?.hash ?? [])
-    const requests = hashes.map((one) => this.#byCookie.get(one)).find((known) => known !== undefined) ?? []
+    const requests = hashes.map((hash) => this.#byCookie.get(hash)).find((known) => known !== undefined) ?? []
     requests.unshift(record)
-    requests.length = Math.min(requests.length, REQUESTS)
-    for (const one of hashes) {
-      this.#byCookie.delete(one)
-      this.#byCookie.set(one, requests)
+    requests.length = Math.min(requests.length, MAX_REQUESTS)
+    for (const hash of hashes) {
+      this.#byCookie.delete(hash)
+      this.#byCookie.set(hash, requests)
     }
     for (const oldest of this.#byCookie.keys()) {
-      if (this.#byCookie.size <= SESSIONS) break
+      if (this.#byCookie.size <= MAX_COOKIES) break
       this.#byCookie.delete(oldest)
     }
   }

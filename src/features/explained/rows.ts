@@ -5,9 +5,9 @@ import { cookieTexts, headerTexts } from './answer.ts'
 import { type Format, formats } from './formats.ts'
 import { originText } from './origin.ts'
 import type { Masked, RequestRecord } from './requests.ts'
-import { changedTexts, noticedTexts, savedTexts } from './saving.ts'
+import { changedTexts, eventTexts, savedTexts } from './saving.ts'
 
-/** What is said of one thing, in one or more lines. */
+/** A label with one or more lines of text. */
 export interface Row {
   readonly label: string
   readonly texts: readonly string[]
@@ -15,7 +15,7 @@ export interface Row {
 
 type Pair = readonly [label: string, texts: readonly string[]]
 
-/** Says in words what a request did to its session. */
+/** Describes what a request did to its session. */
 export class Explainer {
   readonly #config: Services['config']
   readonly #facts: Services['facts']
@@ -29,12 +29,12 @@ export class Explainer {
     this.#format = formats(display)
   }
 
-  /** Title of a request in a list. */
+  /** The title of a request in a list. */
   title({ at, method, path, status }: RequestRecord): { time: string; text: string } {
     return { time: this.#format.clock(at), text: `${method} ${path}${status === undefined ? '' : ` · ${status}`}` }
   }
 
-  /** Few words for a closed panel. */
+  /** A short summary for the closed panel. */
   summary({ explanation: { opening, live, bytes, decision, writing } }: RequestRecord): string {
     if (opening === undefined) return this.#t('not used')
     if (opening.failed !== undefined) return this.#t('the storage is down')
@@ -44,13 +44,13 @@ export class Explainer {
     return `${state}, ${this.#t(write)}`
   }
 
-  /** What every page says at its foot. */
+  /** The panel at the end of every page. */
   short(record: RequestRecord): Row[] {
     const [sending = ''] = cookieTexts(record, this.#facts, this.#t, this.#format)
     return this.#request(record, [[this.#t('Cookie'), [sending]]])
   }
 
-  /** The same of an earlier request, with all that was sent. */
+  /** The same for an earlier request, with cookie attributes and headers. */
   earlier(record: RequestRecord): Row[] {
     const t = this.#t
     return this.#request(record, [
@@ -59,7 +59,7 @@ export class Explainer {
     ])
   }
 
-  /** Everything about the session as it is now. */
+  /** Everything about the current session. */
   long(record: RequestRecord): Row[] {
     const { engine, format } = this.#config.session
     const holds = record.explanation.content.map(({ key, bytes }) => `${key}: ${this.#format.bytes(bytes)}`)
@@ -77,7 +77,7 @@ export class Explainer {
       [t('Loaded'), [originText(record, session, this.#facts, t)]],
       [t('Changed'), changedTexts(record.explanation, t)],
       [t(record.explanation.settled ? 'Saved' : 'To be saved'), savedTexts(record, t)],
-      [t('Events'), noticedTexts(record, t)],
+      [t('Events'), eventTexts(record, t)],
       ...answer,
       [t('Size'), this.#size(record)],
       [t('Times'), this.#times(record)],
@@ -124,15 +124,15 @@ export class Explainer {
   #marks({ received, sent }: RequestRecord): string[] {
     const mark = (cookie: Masked | undefined) =>
       cookie === undefined || cookie.cleared ? this.#t('none') : `#${cookie.hash.slice(0, 4)}`
-    const received4 = this.#t('Received: {mark}.', { mark: mark(received) })
-    return sent === undefined ? [received4] : [received4, this.#t('Sent: {mark}.', { mark: mark(sent) })]
+    const receivedText = this.#t('Received: {mark}.', { mark: mark(received) })
+    return sent === undefined ? [receivedText] : [receivedText, this.#t('Sent: {mark}.', { mark: mark(sent) })]
   }
 
   #clocks({ explanation: { live } }: RequestRecord): Pair[] {
     if (live === undefined) return []
     const t = this.#t
     const at = (moment: number) => `${this.#format.moment(moment)}, ${this.#format.distance(moment)}`
-    const { createdAt, lastActivity, touchFrom, ageEnds, ownExpiry, idleEnds, absoluteEnds, expires } = live
+    const { createdAt, lastActivity, touchFrom, ageEnds, customExpiry, idleEnds, absoluteEnds, expires } = live
     const seen = lastActivity === 0 ? t('This table does not record it.') : at(lastActivity)
     const touch = this.#config.session.saveEveryRequest
       ? [t('SESSION_SAVE_EVERY_REQUEST: every request is recorded.')]
@@ -142,7 +142,7 @@ export class Explainer {
     return [
       [t('Started'), [at(createdAt)]],
       [t('Last activity'), [seen, ...touch]],
-      [t('End of its age'), [at(ageEnds), ...(ownExpiry ? [t('Set for this session alone.')] : [])]],
+      [t('End of its age'), [at(ageEnds), ...(customExpiry ? [t('Set for this session alone.')] : [])]],
       [t('Idle limit'), [idleEnds === undefined ? t('Never: SESSION_IDLE_AGE is not set.') : at(idleEnds)]],
       [
         t('Absolute limit'),

@@ -3,7 +3,7 @@ import type { Explanation } from '../../session/index.ts'
 import type { Translate } from '../../web/i18n.ts'
 import type { RequestRecord } from './requests.ts'
 
-/** What the request changed: names, never values. */
+/** What the request changed: the keys, never the values. */
 export function changedTexts({ changed, changedKeys, content, flushed }: Explanation, t: Translate): string[] {
   const held = new Set(content.map(({ key }) => key))
   const keys = changedKeys.filter((key) => key !== '*')
@@ -17,7 +17,7 @@ export function changedTexts({ changed, changedKeys, content, flushed }: Explana
   ]
 }
 
-/** What was, or will be, saved, and why. */
+/** What was or will be saved, and why. */
 export function savedTexts(
   { explanation: { decision, opening, writing }, events }: RequestRecord,
   t: Translate,
@@ -53,8 +53,8 @@ function failure(error: string, t: Translate): string {
   return t('Failed ({error}).', { error })
 }
 
-/** What else the engine has said. */
-export function noticedTexts({ events }: RequestRecord, t: Translate): string[] {
+/** Other events of the engine. */
+export function eventTexts({ events }: RequestRecord, t: Translate): string[] {
   return events.flatMap((event) => {
     if (event.type === 'replayed') {
       return [t('Another request saved first; the changes were applied to its result.')]

@@ -1,39 +1,39 @@
 import { Gauge, type Registry } from 'prom-client'
 import { z } from 'zod'
-import { within } from '../../session/core/timeout.ts'
+import { withTimeout } from '../../session/core/timeout.ts'
 
-/** What one server of a cache says of itself: numbers by name. */
+/** The statistics of one cache server: numbers by name. */
 export interface ServerFigures {
   readonly up: boolean
   readonly figures: Readonly<Record<string, number>>
-  /** The same for each size of items that the server keeps (memcached). */
+  /** The same for each slab class (Memcached). */
   readonly slabs: readonly { readonly itemBytes: number; readonly figures: Readonly<Record<string, number>> }[]
 }
 
-// A scrape must end although a server is silent.
-const TIMEOUT = 1000
+// A scrape must end even if a server does not answer.
+const TIMEOUT_MS = 1000
 
-const told = z.record(z.string(), z.unknown())
-const several = z.union([z.array(told), told.transform((one) => [one])])
+const statistics = z.record(z.string(), z.unknown())
+const oneOrMore = z.union([z.array(statistics), statistics.transform((one) => [one])])
 
-/** What the servers of the cache say of themselves, in their order; undefined where they do not answer in time. */
+/** The statistics of the cache servers, in their order; undefined if they do not answer in time. */
 export async function serverFigures(ask: () => Promise<unknown>): Promise<ServerFigures[] | undefined> {
-  const answer = await within(ask(), TIMEOUT).catch(() => undefined)
-  const parsed = several.safeParse(answer)
+  const answer = await withTimeout(ask(), TIMEOUT_MS).catch(() => undefined)
+  const parsed = oneOrMore.safeParse(answer)
   return parsed.success ? parsed.data.map(readServer) : undefined
 }
 
-/** Adds what the servers say to every scrape. Servers are numbered: where they are is nobody's business. */
+/** Adds the statistics of the servers to every scrape. Servers are numbered, so that addresses stay private. */
 export function collectServerFigures(registry: Registry, ask: () => Promise<unknown>): void {
   const slab = new Gauge({
     name: 'holdfast_cache_server_slab',
-    help: 'What a memcached server says of the items of one size.',
+    help: 'Statistics of one slab class of a Memcached server.',
     labelNames: ['server', 'item_bytes', 'figure'],
     registers: [registry],
   })
   new Gauge({
     name: 'holdfast_cache_server',
-    help: 'What a server of the cache says of itself; up: 1 if it answers.',
+    help: 'Statistics of a cache server; up: 1 if it answers.',
     labelNames: ['server', 'figure'],
     registers: [registry],
     async collect() {
@@ -43,8 +43,9 @@ export function collectServerFigures(registry: Registry, ask: () => Promise<unkn
       for (const [server, { up, figures, slabs }] of (servers ?? []).entries()) {
         this.set({ server, figure: 'up' }, up ? 1 : 0)
         for (const [figure, value] of Object.entries(figures)) this.set({ server, figure }, value)
-        for (const { itemBytes, figures: own } of slabs) {
-          for (const [figure, value] of Object.entries(own)) slab.set({ server, item_bytes: itemBytes, figure }, value)
+        for (const { itemBytes, figures: slabFigures } of slabs) {
+          for (const [figure, value] of Object.entries(slabFigures))
+            slab.set({ server, item_bytes: itemBytes, figure }, value)
         }
       }
     },
@@ -52,20 +53,20 @@ export function collectServerFigures(registry: Registry, ask: () => Promise<unkn
 }
 
 function readServer(server: Record<string, unknown>): ServerFigures {
-  const slabs = z.array(told).safeParse(server['slabs'])
+  const slabs = z.array(statistics).safeParse(server['slabs'])
   return {
     up: server['up'] !== false,
     figures: numbers(server),
-    slabs: (slabs.success ? slabs.data : []).map((one) => {
-      const { item_bytes: itemBytes = 0, ...figures } = numbers(one)
+    slabs: (slabs.success ? slabs.data : []).map((slab) => {
+      const { item_bytes: itemBytes = 0, ...figures } = numbers(slab)
       return { itemBytes, figures }
     }),
   }
 }
 
-function numbers(told: Record<string, unknown>): Record<string, number> {
+function numbers(statistics: Record<string, unknown>): Record<string, number> {
   return Object.fromEntries(
-    Object.entries(told).flatMap(([name, value]) =>
+    Object.entries(statistics).flatMap(([name, value]) =>
       typeof value === 'number' && Number.isFinite(value) ? [[snakeCase(name), value] as const] : [],
     ),
   )

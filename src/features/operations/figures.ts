@@ -1,21 +1,21 @@
-import { RESPONSE_BOUNDS, type Tally } from './metrics.ts'
+import { type Counts, RESPONSE_BOUNDS } from './metrics.ts'
 
-/** What is watched, and when it is time to act. Shares are 0 to 1, times are milliseconds. */
+/** A monitored figure with its thresholds. Shares are 0 to 1, times are milliseconds. */
 export interface Figure {
   readonly id: string
   readonly label: string
   readonly unit: 'share' | 'milliseconds'
-  /** On which side of target and alert level it is bad. */
+  /** Which side of target and alert level is bad. */
   readonly bad: 'above' | 'below'
   readonly target: number
   readonly alert: number
-  /** One sentence for somebody who has never seen it, and one for when it is red. */
-  readonly what: string
+  /** What it means, and what to do on an alert: one sentence each, for somebody who has never seen it. */
+  readonly description: string
   readonly remedy: string
-  /** Which applications have it: all, those with a store, those with a cache in front of a database. */
-  readonly of: 'all' | 'store' | 'copies'
-  /** The value in a stretch of time, and of how many events it is made. */
-  read(tally: Tally): { value: number; events: number }
+  /** Which engines have it: all, those with a store, those with a cache in front of a database. */
+  readonly engines: 'all' | 'store' | 'copies'
+  /** The value in an interval, and the number of events that it is based on. */
+  read(counts: Counts): { value: number; events: number }
 }
 
 /** The thresholds of the dashboard; `ops/prometheus/operations.rules.yml` has the same, and a test compares them. */
@@ -27,10 +27,10 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 100,
     alert: 200,
-    what: '95 of 100 responses were ready within this time.',
+    description: '95 of 100 responses were ready within this time.',
     remedy:
       'Check in the table of times whether sessions are the slow part; if not, look for the slowest pages in the log.',
-    of: 'all',
+    engines: 'all',
     read: ({ responses }) => ({
       value: quantile(0.95, responses, RESPONSE_BOUNDS) * 1000,
       events: responses.at(-1) ?? 0,
@@ -43,9 +43,10 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.05,
     alert: 0.2,
-    what: 'Saves that met a newer state of the session; the change was applied to that one, and nothing was lost.',
+    description:
+      'Saves that met a newer state of the session; the change was applied to that one, and nothing was lost.',
     remedy: 'Look for a page that sends several changing requests at once, and for clients that keep repeating them.',
-    of: 'store',
+    engines: 'store',
     read: ({ conflicts, saves }) => share(conflicts, saves),
   },
   {
@@ -55,10 +56,10 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.01,
     alert: 0.05,
-    what: 'Changes that came too late: the session had been ended meanwhile, and they were refused.',
+    description: 'Changes that came too late: the session had been ended meanwhile, and they were refused.',
     remedy:
       'After a wave of sign-outs this passes by itself; otherwise a client keeps sending requests with ended sessions.',
-    of: 'store',
+    engines: 'store',
     read: ({ ended, saves }) => share(ended, saves),
   },
   {
@@ -68,10 +69,10 @@ export const FIGURES: readonly Figure[] = [
     bad: 'below',
     target: 0.8,
     alert: 0.7,
-    what: 'Reads that the cache answered without asking the database.',
+    description: 'Reads that the cache answered without asking the database.',
     remedy:
       'Give the cache more memory if it evicts, raise SESSION_CACHE_TIMEOUT, or warm it with "npm run sessions -- warm".',
-    of: 'copies',
+    engines: 'copies',
     read: ({ hits, misses }) => share(hits, hits + misses),
   },
   {
@@ -81,10 +82,10 @@ export const FIGURES: readonly Figure[] = [
     bad: 'below',
     target: 0.95,
     alert: 0.9,
-    what: 'Writes to the cache that it confirmed in time.',
+    description: 'Writes to the cache that it confirmed in time.',
     remedy:
       'Check that the cache can be reached and has memory left; a slow network may need a longer CACHE_COMMAND_TIMEOUT.',
-    of: 'copies',
+    engines: 'copies',
     read: ({ written, writeFailed }) => share(written, written + writeFailed),
   },
   {
@@ -94,21 +95,21 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.2,
     alert: 0.3,
-    what: 'Reads that went to the database because the cache was down or could not be trusted.',
+    description: 'Reads that went to the database because the cache was down or could not be trusted.',
     remedy: 'Repair the cache. Pages stay correct in the meantime, but the database carries the whole load.',
-    of: 'copies',
+    engines: 'copies',
     read: ({ fallbacks, reads }) => share(fallbacks, reads),
   },
 ]
 
-/** How a figure is doing. `none`: nothing has happened yet; `few`: too little to judge by. */
+/** The state of a figure. `none`: no events yet; `few`: too few events. */
 export type State = 'good' | 'missed' | 'alert' | 'few' | 'none'
 
-/** Events below which a share says nothing; the alert rules ask for as many. */
+/** Fewer events say nothing; the alert rules have the same limit. */
 export const MIN_EVENTS = 20
 
-/** Judges a value by the target and the alert level of its figure. */
-export function judge({ bad, target, alert }: Figure, { value, events }: { value: number; events: number }): State {
+/** Compares a value with the target and the alert level of its figure. */
+export function evaluate({ bad, target, alert }: Figure, { value, events }: { value: number; events: number }): State {
   if (events === 0) return 'none'
   if (events < MIN_EVENTS) return 'few'
   const beyond = (level: number) => (bad === 'above' ? value > level : value < level)
@@ -116,43 +117,44 @@ export function judge({ bad, target, alert }: Figure, { value, events }: { value
   return beyond(target) ? 'missed' : 'good'
 }
 
-/** What was counted between two moments. */
-export function between(earlier: Tally, later: Tally): Tally {
-  const less = (name: NumberKey) => later[name] - earlier[name]
-  const lessEach = (name: 'responses' | 'loading' | 'saving') =>
+/** The counts between two samples. */
+export function difference(earlier: Counts, later: Counts): Counts {
+  const subtract = (name: NumberKey) => later[name] - earlier[name]
+  const subtractEach = (name: 'responses' | 'loading' | 'saving') =>
     later[name].map((count, index) => count - (earlier[name][index] ?? 0))
   return {
-    reads: less('reads'),
-    saves: less('saves'),
-    conflicts: less('conflicts'),
-    ended: less('ended'),
-    hits: less('hits'),
-    misses: less('misses'),
-    written: less('written'),
-    writeFailed: less('writeFailed'),
-    fallbacks: less('fallbacks'),
-    responses: lessEach('responses'),
-    loading: lessEach('loading'),
-    saving: lessEach('saving'),
+    reads: subtract('reads'),
+    saves: subtract('saves'),
+    conflicts: subtract('conflicts'),
+    ended: subtract('ended'),
+    hits: subtract('hits'),
+    misses: subtract('misses'),
+    written: subtract('written'),
+    writeFailed: subtract('writeFailed'),
+    fallbacks: subtract('fallbacks'),
+    responses: subtractEach('responses'),
+    loading: subtractEach('loading'),
+    saving: subtractEach('saving'),
     security: Object.fromEntries(
       Object.entries(later.security).map(([kind, count]) => [kind, count - (earlier.security[kind] ?? 0)]),
     ),
   }
 }
 
-type NumberKey = { [Name in keyof Tally]: Tally[Name] extends number ? Name : never }[keyof Tally]
+type NumberKey = { [Name in keyof Counts]: Counts[Name] extends number ? Name : never }[keyof Counts]
 
 /**
- * The value below which this share of the events lies, read between the bounds as Prometheus does it; 0 without events.
+ * A quantile, interpolated within its bucket as Prometheus does; 0 without events.
  *
- * @param cumulative counts up to each bound, and of all
+ * @param part the quantile, 0 to 1
+ * @param cumulative counts up to each bound, and the total
  */
 export function quantile(part: number, cumulative: readonly number[], bounds: readonly number[]): number {
   const rank = part * (cumulative.at(-1) ?? 0)
   if (rank === 0) return 0
   const bucket = cumulative.findIndex((count) => count >= rank)
   const upper = bounds[bucket]
-  // Beyond the last bound nobody knows how far.
+  // Above the last bound nothing more is known.
   if (upper === undefined) return bounds.at(-1) ?? 0
   const lower = bounds[bucket - 1] ?? 0
   const before = cumulative[bucket - 1] ?? 0

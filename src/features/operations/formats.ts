@@ -1,8 +1,8 @@
 import type { Display } from '../../web/display.ts'
 
-/** Figures as their reader writes them. */
+/** Numbers in the visitor's format. */
 export interface Format {
-  /** 0 to 1, as per cent. */
+  /** 0 to 1, as a percentage. */
   share(value: number): string
   milliseconds(value: number): string
   count(value: number): string
@@ -11,7 +11,7 @@ export interface Format {
   clock(at: number): string
 }
 
-/** How a reader writes figures: no more digits than anybody needs to act. */
+/** The formats for these preferences, with few digits. */
 export function formats({ language, timeZone }: Display): Format {
   const share = new Intl.NumberFormat(language, { style: 'percent', maximumFractionDigits: 1 })
   const precise = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 })

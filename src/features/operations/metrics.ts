@@ -4,8 +4,8 @@ import type { SecurityKind, SessionEvent } from '../../session/core/events.ts'
 import { collectServerFigures } from './cache-servers.ts'
 import { poolUse } from './pool.ts'
 
-/** What was counted since the process began. Buckets are cumulative, one for each bound and one for what is above. */
-export interface Tally {
+/** The counts since the process started. Buckets are cumulative: one for each bound, and one for the total. */
+export interface Counts {
   readonly reads: number
   readonly saves: number
   readonly conflicts: number
@@ -23,13 +23,13 @@ export interface Tally {
 
 type CacheOutcome = (SessionEvent & { type: 'cache' })['outcome']
 
-/** Upper bounds of the response histogram in seconds; both thresholds are bounds, so they are judged exactly. */
+/** Upper bounds of the response histogram in seconds. Both thresholds are bounds, so comparing with them is exact. */
 export const RESPONSE_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 10]
 /** Upper bounds of the histogram of operations on the store, in seconds. */
 export const OPERATION_BOUNDS = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1]
 const SIZE_BOUNDS = [256, 512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536]
 
-// As objects, so that a kind of event that is added without its series does not compile.
+// As objects, so that the compiler reports a new kind without a series.
 const CACHE_OUTCOMES: Record<CacheOutcome, true> = {
   hit: true,
   miss: true,
@@ -56,8 +56,8 @@ const OUTCOMES = {
 } as const
 
 /**
- * The figures of one application, for Prometheus. No label holds anything of a visitor: every value of every label is in
- * a list above, so the number of series never grows with the traffic.
+ * The metrics of one application, for Prometheus. Labels contain nothing of visitors: all their values are in the lists
+ * above, so the number of series does not grow with traffic.
  */
 export class Metrics {
   readonly #registry = new Registry()
@@ -66,41 +66,28 @@ export class Metrics {
 
   readonly #operations = this.#histogram(
     'session_operation_seconds',
-    'What the engine asked of its store, and how long that took.',
+    'Duration of the operations of the session store.',
     OPERATION_BOUNDS,
     ['engine', 'operation', 'outcome'],
   )
-  readonly #sizes = this.#histogram('session_bytes', 'Sessions as they were written, encoded.', SIZE_BOUNDS, ['engine'])
-  readonly #conflicts = this.#counter('session_conflicts_total', 'Saves that met a newer state and were tried again.')
+  readonly #sizes = this.#histogram('session_bytes', 'Encoded size of saved sessions.', SIZE_BOUNDS, ['engine'])
+  readonly #conflicts = this.#counter('session_conflicts_total', 'Saves that found a newer version and were retried.')
   readonly #replays = this.#counter(
     'session_replays_total',
-    'Saves whose changes were applied to a state newer than read.',
+    'Saves whose changes were applied to a newer version than the one that was read.',
   )
-  readonly #forwards = this.#counter(
-    'session_forwards_total',
-    'Late requests that came with the key from before a change of key.',
-  )
-  readonly #ended = this.#counter(
-    'session_ended_elsewhere_total',
-    'Changes refused because the session had ended meanwhile.',
-  )
-  readonly #security = this.#counter('session_security_events_total', 'Cookies that led to no session.', 'kind')
-  readonly #cache = this.#counter(
-    'session_cache_total',
-    'What the cache in front of the database did for a request.',
-    'outcome',
-  )
-  readonly #fallbacks = this.#counter(
-    'session_fallbacks_total',
-    'Reads that the database served because the cache was down.',
-  )
+  readonly #forwards = this.#counter('session_forwards_total', 'Late requests with the key before a change of key.')
+  readonly #ended = this.#counter('session_ended_elsewhere_total', 'Changes refused because the session had ended.')
+  readonly #security = this.#counter('session_security_events_total', 'Cookies without a session.', 'kind')
+  readonly #cache = this.#counter('session_cache_total', 'Results of the cache in front of the database.', 'outcome')
+  readonly #fallbacks = this.#counter('session_fallbacks_total', 'Reads from the database because the cache was down.')
   readonly #overflows = this.#counter(
     'session_overflows_total',
-    'Sessions that outgrew their cookie and lost keys, as the settings allow.',
+    'Sessions that were too large for their cookie and lost keys, as the settings allow.',
   )
   readonly #responses = this.#histogram(
     'http_response_seconds',
-    'Time until an answer was ready, by class of its status.',
+    'Time until the response was ready, by status class.',
     RESPONSE_BOUNDS,
     ['status'],
   )
@@ -111,12 +98,12 @@ export class Metrics {
     this.#addGauges(services)
   }
 
-  /** Takes part in every request, so it only counts. */
+  /** Called in every request, so it only counts. */
   observe(event: SessionEvent): void {
     if (event.type === 'operation') {
       const { operation, outcome, milliseconds } = event
       this.#operations.observe(
-        { engine: this.#engine, operation, outcome: known(operation, outcome) },
+        { engine: this.#engine, operation, outcome: knownOutcome(operation, outcome) },
         milliseconds / 1000,
       )
     } else if (event.type === 'cache') this.#cache.inc({ outcome: event.outcome })
@@ -131,7 +118,7 @@ export class Metrics {
     else if (event.type === 'write-behind') this.#waiting = event.waiting
   }
 
-  /** Counts an answer. */
+  /** Counts a response. */
   responded(status: number, milliseconds: number): void {
     this.#responses.observe({ status: `${Math.trunc(status / 100)}xx` }, milliseconds / 1000)
   }
@@ -141,12 +128,12 @@ export class Metrics {
     return { type: this.#registry.contentType, body: await this.#registry.metrics() }
   }
 
-  /** Sessions whose newest state is in the cache only, as yet. */
+  /** Sessions whose latest version is not in the database yet. */
   get waiting(): number {
     return this.#waiting
   }
 
-  async tally(): Promise<Tally> {
+  async counts(): Promise<Counts> {
     const [operations, responses, cache, security, conflicts, ended, fallbacks] = await Promise.all([
       this.#operations.get(),
       this.#responses.get(),
@@ -177,7 +164,7 @@ export class Metrics {
     }
   }
 
-  // A rate needs a first value, and an alert on a series that is not there yet never fires.
+  // A rate needs a first value, and an alert on a missing series never fires.
   #startAtZero(): void {
     for (const [operation, outcomes] of Object.entries(OUTCOMES)) {
       for (const outcome of outcomes) this.#operations.zero({ engine: this.#engine, operation, outcome })
@@ -192,7 +179,7 @@ export class Metrics {
     const waiting = () => this.#waiting
     new Gauge({
       name: 'holdfast_session_write_behind_waiting',
-      help: 'Sessions whose newest state the database does not have yet.',
+      help: 'Sessions whose latest version is not in the database yet.',
       registers,
       collect() {
         this.set(waiting())
@@ -200,14 +187,14 @@ export class Metrics {
     })
     new Gauge({
       name: 'holdfast_database_connections',
-      help: 'Connections of the pool, by what they do; pending: requests that wait for one.',
+      help: 'Connections of the pool: used, free; pending: requests that wait for one.',
       labelNames: ['state'],
       registers,
       collect() {
         for (const [state, count] of Object.entries(poolUse(knex))) this.set({ state }, count)
       },
     })
-    // Without a cache none is down, but the series is there for the alert.
+    // Also without a cache, so that the series exists for the alert.
     new Gauge({
       name: 'holdfast_cache_up',
       help: '0 while the cache is down, otherwise 1.',
@@ -216,7 +203,7 @@ export class Metrics {
         this.set(cache?.state === 'down' ? 0 : 1)
       },
     })
-    const ask = cache?.serverFigures
+    const ask = cache?.serverStats
     if (ask !== undefined) collectServerFigures(this.#registry, ask)
   }
 
@@ -229,8 +216,8 @@ export class Metrics {
   }
 }
 
-/** The outcome if it is one of those there are: a store's own word must not become a label. */
-function known(operation: keyof typeof OUTCOMES, outcome: string): string {
+/** The outcome if it is in the list: custom stores must not add labels. */
+function knownOutcome(operation: keyof typeof OUTCOMES, outcome: string): string {
   const outcomes: readonly string[] = OUTCOMES[operation]
   return outcomes.includes(outcome) ? outcome : 'done'
 }

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 
-/** How the connections of a database are used. */
+/** The connections of a database pool. */
 export interface PoolUse {
   readonly used: number
   readonly free: number
@@ -14,9 +14,9 @@ interface Pool {
   numPendingAcquires(): number
 }
 
-/** What Knex's pool says of itself; nothing in use once the database is closed. */
+/** The figures of Knex's pool; zeros after the database was closed. */
 export function poolUse(knex: Knex): PoolUse {
-  // Knex documents the pool's figures, but types its client as anything at all.
+  // Knex documents these figures, but types its client as any.
   const client: { readonly pool?: unknown } = knex.client
   const { pool } = client
   if (!isPool(pool)) return { used: 0, free: 0, pending: 0 }

@@ -1,63 +1,63 @@
-import { between } from './figures.ts'
-import type { Tally } from './metrics.ts'
+import { difference } from './figures.ts'
+import type { Counts } from './metrics.ts'
 
-/** How {@link Samples} takes them. */
+/** Options for {@link Samples}. */
 export interface SamplesOptions {
-  readonly tally: () => Promise<Tally>
-  /** Milliseconds between two; 10 seconds by default. */
+  readonly counts: () => Promise<Counts>
+  /** Milliseconds between two samples; 10,000 by default. */
   readonly every?: number
-  /** How many stretches between two samples are kept; 60 by default. */
+  /** Max intervals that are kept; 60 by default. */
   readonly keep?: number
   /** Milliseconds since 1970. */
   readonly now?: () => number
 }
 
-/** What was counted in one stretch of time that ended at `at`; undefined where nobody was counting. */
-export interface Stretch {
+/** The counts of an interval that ended at `at` (ms since 1970); undefined after a gap. */
+export interface Interval {
   readonly at: number
-  readonly tally: Tally | undefined
+  readonly counts: Counts | undefined
 }
 
-/** The last ten minutes in memory: what was counted, every ten seconds. */
+/** Samples of the counts in memory: by default of the last ten minutes, every ten seconds. */
 export class Samples {
   readonly every: number
   readonly keep: number
-  readonly #tally: () => Promise<Tally>
+  readonly #counts: () => Promise<Counts>
   readonly #now: () => number
-  readonly #taken: { at: number; tally: Tally }[] = []
+  readonly #samples: { at: number; counts: Counts }[] = []
 
-  constructor({ tally, every = 10_000, keep = 60, now = Date.now }: SamplesOptions) {
-    this.#tally = tally
+  constructor({ counts, every = 10_000, keep = 60, now = Date.now }: SamplesOptions) {
+    this.#counts = counts
     this.every = every
     this.keep = keep
     this.#now = now
   }
 
-  /** Takes one now and one every so often, for as long as the process has something else to do. */
+  /** Takes a sample now and regularly; does not keep the process running. */
   async start(): Promise<void> {
     setInterval(() => void this.take(), this.every).unref()
     await this.take()
   }
 
   async take(): Promise<void> {
-    this.#taken.push({ at: this.#now(), tally: await this.#tally() })
-    if (this.#taken.length > this.keep + 1) this.#taken.shift()
+    this.#samples.push({ at: this.#now(), counts: await this.#counts() })
+    if (this.#samples.length > this.keep + 1) this.#samples.shift()
   }
 
-  /** What was counted since the oldest sample that is kept, up to this moment. */
-  async recent(): Promise<{ since: number; tally: Tally }> {
-    const newest = await this.#tally()
-    const first = this.#taken.find(({ at }) => at >= this.#now() - this.every * (this.keep + 0.5))
-    if (first === undefined) return { since: this.#now(), tally: between(newest, newest) }
-    return { since: first.at, tally: between(first.tally, newest) }
+  /** The counts since the oldest sample that is kept. */
+  async recent(): Promise<{ since: number; counts: Counts }> {
+    const newest = await this.#counts()
+    const first = this.#samples.find(({ at }) => at >= this.#now() - this.every * (this.keep + 0.5))
+    if (first === undefined) return { since: this.#now(), counts: difference(newest, newest) }
+    return { since: first.at, counts: difference(first.counts, newest) }
   }
 
-  /** The stretches in order. One that took much longer than it should have is a gap: the process stood still. */
-  stretches(): Stretch[] {
-    return this.#taken.slice(1).map(({ at, tally }, index) => {
-      const before = this.#taken[index]
+  /** All intervals, the oldest first. One that took much too long is a gap: the process was suspended. */
+  intervals(): Interval[] {
+    return this.#samples.slice(1).map(({ at, counts }, index) => {
+      const before = this.#samples[index]
       const whole = before !== undefined && at - before.at < this.every * 1.5
-      return { at, tally: whole ? between(before.tally, tally) : undefined }
+      return { at, counts: whole ? difference(before.counts, counts) : undefined }
     })
   }
 }

@@ -1,8 +1,8 @@
-import type { Counted } from './counting.ts'
 import type { Format } from './formats.ts'
+import type { SessionCount } from './session-counter.ts'
 
-/** What the page says of the sessions there are; a table without metadata knows neither users nor ages. */
-export function sessionsPart(counted: Counted, format: Format, keepsMetadata: boolean) {
+/** The counts of sessions as text; a table without metadata has neither users nor ages. */
+export function sessionsPart(counted: SessionCount, format: Format, keepsMetadata: boolean) {
   if (counted.state !== 'known') return { state: counted.state }
   const { at, statistics } = counted
   const { live, expired, authenticated, ages, largest } = statistics
@@ -17,7 +17,7 @@ export function sessionsPart(counted: Counted, format: Format, keepsMetadata: bo
         ['Expired, not yet cleared', expired],
         ['Live', live],
       ] as const)
-  const most = Math.max(1, ...bars.map(([, count]) => count))
+  const max = Math.max(1, ...bars.map(([, count]) => count))
   return {
     state: counted.state,
     at,
@@ -26,7 +26,7 @@ export function sessionsPart(counted: Counted, format: Format, keepsMetadata: bo
     ages: bars.map(([label, count]) => ({
       label,
       count: format.count(count),
-      width: Math.round((count / most) * 200),
+      width: Math.round((count / max) * 200),
     })),
     largest: largest.map(({ bytes, userId, createdAt, lastActivity }) => ({
       bytes: format.bytes(bytes),

@@ -7,7 +7,7 @@ import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
 import { seeOther } from '../../web/redirect.ts'
 import {
   chosenLanguage,
-  PER_PAGE,
+  INVALID_PAGE_LENGTH,
   type Preferences,
   preferencesSchema,
   readPreferences,
@@ -18,21 +18,21 @@ import {
   writePreferences,
 } from './preferences.ts'
 
-const ticked = z.literal('true').optional()
+const checked = z.literal('true').optional()
 
-// A form sends text, nested by dotted names such as notifications.email. What it leaves out stays as it is; but a browser says nothing of a box
-// that is not ticked, so the form names the boxes it shows.
+// A form sends text, nested by dotted names such as notifications.email. Missing fields are not changed; but browsers do not
+// send unchecked boxes, so `boxes` says that the form had them.
 const formSchema = z.object({
   theme: preferencesSchema.shape.theme.optional(),
   language: preferencesSchema.shape.language.optional(),
   timezone: preferencesSchema.shape.timezone.optional(),
   items_per_page: z
-    .string(PER_PAGE)
-    .regex(/^\d{1,3}$/, PER_PAGE)
+    .string(INVALID_PAGE_LENGTH)
+    .regex(/^\d{1,3}$/, INVALID_PAGE_LENGTH)
     .transform(Number)
     .pipe(preferencesSchema.shape.items_per_page)
     .optional(),
-  notifications: z.object({ email: ticked, push: ticked, sms: ticked }).optional(),
+  notifications: z.object({ email: checked, push: checked, sms: checked }).optional(),
   boxes: z.literal('shown').optional(),
 })
 
@@ -40,12 +40,12 @@ const pathSchema = z.object({ key: z.string().max(64), value: z.unknown() })
 
 export default defineFeature({ name: 'preferences', open: preferences })
 
-/** What a visitor likes: theme, language, time zone, page length, notifications. They act on every page. */
+/** Theme, language, time zone, page length and notifications of a visitor, for all pages. */
 function preferences(): OpenFeature {
   const router = new Router()
 
   router.get('/preferences', async (ctx) => {
-    // The language may come from the account; what is shown is what is in force.
+    // The language may be that of the account.
     const { language } = await ctx.display()
     const current = { ...readPreferences(await ctx.session()), language }
     if (wantsJson(ctx)) ctx.body = current
@@ -65,19 +65,19 @@ function preferences(): OpenFeature {
     const input = readInput(ctx, formSchema)
     if (input.ok) {
       const { language } = await ctx.display()
-      writePreferences(session, wanted({ ...readPreferences(session), language }, input.values))
-      await answer(ctx, 'Your preferences have been saved.')
+      writePreferences(session, withForm({ ...readPreferences(session), language }, input.values))
+      await respond(ctx, 'Your preferences have been saved.')
     } else {
       refuseInput(ctx, input.errors)
       const boxes = requireInput(ctx, formSchema.pick({ notifications: true, boxes: true }))
-      const { notifications } = wanted(readPreferences(session), boxes)
+      const { notifications } = withForm(readPreferences(session), boxes)
       await show(ctx, { ...readPreferences(session), ...input.typed, notifications }, input.errors)
     }
   })
 
   router.post('/preferences/reset', async (ctx) => {
     resetPreferences(await ctx.session())
-    await answer(ctx, 'Your preferences have been reset.')
+    await respond(ctx, 'Your preferences have been reset.')
   })
 
   return {
@@ -91,7 +91,7 @@ function preferences(): OpenFeature {
   }
 }
 
-function wanted(current: Preferences, form: z.infer<typeof formSchema>): Preferences {
+function withForm(current: Preferences, form: z.infer<typeof formSchema>): Preferences {
   const { theme, language, timezone, items_per_page, boxes } = form
   const box = (channel: keyof Preferences['notifications']) =>
     form.notifications?.[channel] === 'true' || (boxes === undefined && current.notifications[channel])
@@ -104,7 +104,7 @@ function wanted(current: Preferences, form: z.infer<typeof formSchema>): Prefere
   }
 }
 
-async function answer(ctx: Context, message: string): Promise<void> {
+async function respond(ctx: Context, message: string): Promise<void> {
   if (wantsJson(ctx)) {
     ctx.body = readPreferences(await ctx.session())
     return

@@ -5,22 +5,22 @@ import { LANGUAGES } from '../../web/languages.ts'
 
 const zones = new Set([...Intl.supportedValuesOf('timeZone'), 'UTC'])
 
-/** Every time zone this machine knows, UTC first. */
+/** All time zones that Node knows, UTC first. */
 export const TIME_ZONES: readonly string[] = ['UTC', ...[...zones].filter((zone) => zone !== 'UTC').sort()]
 
 export const UNKNOWN_PREFERENCE = 'There is no such preference.'
-export const PER_PAGE = 'Enter a whole number from 5 to 100.'
+export const INVALID_PAGE_LENGTH = 'Enter a whole number from 5 to 100.'
 
 const notifications = z.object({ email: z.boolean(), push: z.boolean(), sms: z.boolean() })
 
-/** The declared shape: nothing else can be stored, by whatever path. */
+/** The schema: nothing else can be stored. */
 export const preferencesSchema = z.object({
   theme: z.enum(THEMES, 'Choose a theme from the list.'),
   language: z.enum(LANGUAGES, 'Choose a language from the list.'),
   timezone: z
     .string('Choose a time zone from the list.')
     .refine((zone) => zones.has(zone), 'Choose a time zone from the list.'),
-  items_per_page: z.int(PER_PAGE).min(5, PER_PAGE).max(100, PER_PAGE),
+  items_per_page: z.int(INVALID_PAGE_LENGTH).min(5, INVALID_PAGE_LENGTH).max(100, INVALID_PAGE_LENGTH),
   notifications,
 })
 
@@ -34,7 +34,7 @@ export const DEFAULTS: Preferences = {
   notifications: { email: true, push: false, sms: false },
 }
 
-// Only what the visitor chose is stored, so that a new default reaches everybody who did not choose.
+// Only what the visitor chose is stored, so that a new default applies to everybody else.
 const chosenSchema = preferencesSchema.partial().extend({ notifications: notifications.partial().optional() })
 type Chosen = z.infer<typeof chosenSchema>
 
@@ -55,27 +55,27 @@ export function readPreferences(session: Session): Preferences {
   return withDefaults(DEFAULTS, { ...rest, notifications: withDefaults(DEFAULTS.notifications, channels ?? {}) })
 }
 
-/** The language, if the visitor chose one here; otherwise the account's counts. */
+/** The language, if the visitor chose one here; otherwise that of the account is used. */
 export function chosenLanguage(session: Session): Partial<Pick<Preferences, 'language'>> {
   const { language } = session.get(preferencesSlice)
   return language === undefined ? {} : { language }
 }
 
-/** Stores all of them; those that equal what is in force stay unchosen. */
-export function writePreferences(session: Session, wanted: Preferences): void {
-  // A language that came from the account becomes a choice of its own once the form is saved.
+/** Stores all preferences that differ from the current ones. */
+export function writePreferences(session: Session, values: Preferences): void {
+  // The language of the account becomes a preference when the form is saved.
   const before = { ...readPreferences(session), language: chosenLanguage(session).language }
   session.update(preferencesSlice, (chosen) => ({
     ...chosen,
-    ...changed(before, wanted),
-    notifications: { ...chosen.notifications, ...changed(before.notifications, wanted.notifications) },
+    ...changed(before, values),
+    notifications: { ...chosen.notifications, ...changed(before.notifications, values.notifications) },
   }))
 }
 
 /**
- * Stores one by its dotted path, such as `notifications.email`.
+ * Stores one preference by its dotted path, such as `notifications.email`.
  *
- * @returns a message for the person when there is no such preference, or it cannot have this value
+ * @returns a message for the visitor if there is no such preference, or the value is invalid
  */
 export function writePreference(session: Session, path: unknown, value: unknown): string | undefined {
   const [name, below, ...deeper] = typeof path === 'string' ? path.split('.') : []
@@ -94,12 +94,12 @@ export function writePreference(session: Session, path: unknown, value: unknown)
   return undefined
 }
 
-/** Forgets every choice. */
+/** Resets all preferences. */
 export function resetPreferences(session: Session): void {
   session.delete(preferencesSlice)
 }
 
-/** Field by field: where only one side changed, it counts; where both did, this visitor here does. */
+/** Merges field by field: the side that changed wins; if both did, mine does. */
 function mergeChosen(mine: Chosen, theirs: Chosen, base: Chosen): Chosen {
   return {
     ...theirs,

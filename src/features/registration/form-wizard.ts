@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Json } from '../../session/index.ts'
 import { defineSlice, type Session, type Slice } from '../../session/index.ts'
 
-/** One step: its name, and what its form must hold. */
+/** One step: its name, and the schema of its form. */
 export interface WizardStep<T = unknown> {
   readonly name: string
   readonly schema: z.ZodType<T>
@@ -11,18 +11,18 @@ export interface WizardStep<T = unknown> {
 const stateSchema = z.object({ data: z.record(z.string(), z.json()), updatedAt: z.number() })
 type State = z.infer<typeof stateSchema>
 
-/** What a {@link FormWizard} is made of. */
+/** Options for {@link FormWizard}. */
 export interface WizardOptions {
   /** The session key of its data. */
   readonly name: string
   readonly steps: readonly WizardStep[]
-  /** Seconds after which an abandoned form is forgotten. */
+  /** Seconds after the last change until the data are deleted. */
   readonly lifetime: number
 }
 
 /**
- * A form in several steps, kept in the session until it is finished. Steps are numbered from 1 and reachable in order:
- * one may always go back, and forward as far as everything before is filled in.
+ * A form in several steps, stored in the session until it is finished. Steps are numbered from 1; a step is available if all
+ * steps before it are complete.
  */
 export class FormWizard {
   readonly #steps: readonly WizardStep[]
@@ -45,12 +45,12 @@ export class FormWizard {
     return this.#steps.length
   }
 
-  /** What was filled in so far, by step name. */
+  /** The data of all steps, by step name. */
   allData(session: Session): Readonly<Record<string, Json>> {
     return session.get(this.#slice).data
   }
 
-  /** A step's data, checked again; undefined while it is not filled in. */
+  /** The data of a step, validated again; undefined if it is not complete. */
   get<T>(session: Session, step: WizardStep<T>): T | undefined {
     const parsed = step.schema.safeParse(session.get(this.#slice).data[step.name])
     return parsed.success ? parsed.data : undefined
@@ -66,7 +66,7 @@ export class FormWizard {
     return numbers.filter((number) => number > 0)
   }
 
-  /** The first step that is not filled in; the last one when all are. */
+  /** The first step that is not complete, or the last one. */
   currentStep(session: Session): number {
     const completed = this.completedSteps(session)
     const open = this.#steps.findIndex((_step, index) => !completed.includes(index + 1))
@@ -77,7 +77,7 @@ export class FormWizard {
     return this.completedSteps(session).length === this.totalSteps
   }
 
-  /** Milliseconds since 1970 of the last change; 0 when nothing is filled in. */
+  /** The last change, in milliseconds since 1970; 0 without any data. */
   updatedAt(session: Session): number {
     return session.get(this.#slice).updatedAt
   }

@@ -14,13 +14,13 @@ import { Throttle } from '../../web/throttle.ts'
 import {
   address,
   COUNTRIES,
-  IS_USERNAME,
   identityForm,
+  PASSWORD_IS_USERNAME,
   type PersonalForm,
-  passwordLeft,
   personal,
   personalForm,
   review,
+  unchangedPassword,
   registrationWizard as wizard,
 } from './steps.ts'
 
@@ -32,11 +32,11 @@ type Errors = Readonly<Record<string, string>>
 
 export default defineFeature({ name: 'registration', requires: ['account'], open: registration })
 
-/** The registration: three steps, one account, signed in at the end. */
+/** Registration in three steps; signs the new user in. */
 function registration(services: Services): OpenFeature {
   const { users } = services
-  // Only a registration may learn that a name is taken, and not for thousands of names.
-  const names = new Throttle({ attempts: 60, within: 600 })
+  // A registration reveals which names are taken, so the attempts are limited.
+  const perAddress = new Throttle({ attempts: 60, window: 600 })
   const router = new Router()
 
   router.get('/register', async (ctx) => {
@@ -63,16 +63,16 @@ function registration(services: Services): OpenFeature {
   })
 
   async function savePersonal(ctx: Context, session: Session): Promise<Input<unknown>> {
-    const before = readInput(ctx, passwordLeft).ok ? wizard.get(session, personal) : undefined
+    const before = readInput(ctx, unchangedPassword).ok ? wizard.get(session, personal) : undefined
     const input = readInput<PersonalForm>(ctx, before === undefined ? personalForm : identityForm)
     if (!input.ok) return input
-    await names.attempt(ctx, ctx.ip)
+    await perAddress.attempt(ctx, ctx.ip)
     const { username, fullName, email, password = '' } = input.values
     const typed = { username, fullName, email }
     if (await users.isTaken(username)) return refused({ username: TAKEN }, typed)
-    // The other form compares texts; of a password from before there is only the hash.
+    // The full form compares the texts; here only the hash of the password is known.
     if (before !== undefined && (await passwordMatches(username, before.passwordHash))) {
-      return refused({ password: IS_USERNAME }, typed)
+      return refused({ password: PASSWORD_IS_USERNAME }, typed)
     }
     wizard.set(session, personal, { ...typed, passwordHash: before?.passwordHash ?? (await hashPassword(password)) })
     return input
@@ -80,7 +80,7 @@ function registration(services: Services): OpenFeature {
 
   async function saveAddress(ctx: Context, session: Session): Promise<Input<unknown>> {
     const input = readInput(ctx, address.schema)
-    // A box that is not ticked is not sent.
+    // Browsers do not send an unchecked box.
     if (!input.ok) return refused(input.errors, { newsletter: '', ...input.typed })
     wizard.set(session, address, input.values)
     return input
@@ -131,7 +131,7 @@ function stepOf(ctx: Context & { params: Record<string, string> }): number {
   return /^[1-3]$/.test(step) ? Number(step) : ctx.throw(404)
 }
 
-/** How far the form is; never the password, not even its hash. */
+/** The progress of the form, without the password hash. */
 function progress(session: Session) {
   const { personal: person, ...rest } = wizard.allData(session)
   const shown = { ...wizard.get(session, personal), passwordHash: undefined }
@@ -178,7 +178,7 @@ const BLANK = {
 
 async function refuse(ctx: Context, session: Session, step: number, { errors, typed }: Input<unknown> & { ok: false }) {
   refuseInput(ctx, errors)
-  // A name that was taken meanwhile is changed where it was chosen.
+  // If the name has been taken meanwhile, it is changed on the first step.
   await show(ctx, session, errors['username'] === undefined ? step : 1, errors, typed)
 }
 

@@ -22,17 +22,17 @@ export const COUNTRIES = [
 
 const codes = COUNTRIES.map(({ value }) => value)
 
-/** Text on one line. PostgreSQL fails on a NUL instead of keeping it. */
-const optionalLine = (missing: string, longest: number) =>
+/** Text without control characters: PostgreSQL cannot store NUL. */
+const optionalLine = (missing: string, maxLength: number) =>
   z
     .string(missing)
     .trim()
-    .max(longest, 'This is too long.')
+    .max(maxLength, 'This is too long.')
     .regex(/^\P{Cc}*$/u, 'This contains characters that are not allowed.')
 
-const line = (missing: string, longest: number) => optionalLine(missing, longest).min(1, missing)
+const line = (missing: string, maxLength: number) => optionalLine(missing, maxLength).min(1, missing)
 
-export const IS_USERNAME = 'The password must not be the username.'
+export const PASSWORD_IS_USERNAME = 'The password must not be the username.'
 
 const identity = {
   username: z
@@ -43,17 +43,17 @@ const identity = {
   email: z.email('Enter an e-mail address.').max(254, 'This is too long.'),
 }
 
-/** The first form as typed, and as kept: the password is hashed at once and never stored in clear. */
+/** The first form. The password is hashed before it is stored in the session. */
 export const personalForm = z
   .object({ ...identity, password: newPassword, repeat: z.string('Repeat the password.') })
   .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords do not match.' })
   .refine(({ password, username }) => password.toLowerCase() !== username.toLowerCase(), {
     path: ['password'],
-    error: IS_USERNAME,
+    error: PASSWORD_IS_USERNAME,
   })
 
-/** Coming back to the first step, the password may be left as it was: both fields empty. */
-export const passwordLeft = z.object({ password: z.literal('').optional(), repeat: z.literal('').optional() })
+/** Both password fields empty: back on the first step, the password is not changed. */
+export const unchangedPassword = z.object({ password: z.literal('').optional(), repeat: z.literal('').optional() })
 
 /** The first form without its password. */
 export const identityForm = z.object(identity)
@@ -78,19 +78,21 @@ export const address = {
     country: z.enum(codes, 'Choose a country from the list.'),
     language: z.enum(LANGUAGES, 'Choose a language from the list.').default('en'),
     newsletter: z
-      .union([z.boolean(), z.literal('true').transform(() => true)], 'Tick the box or leave it empty.')
+      .union([z.boolean(), z.literal('true').transform(() => true)], 'Check the box or leave it empty.')
       .default(false),
   }),
 } satisfies WizardStep
 
-const agreed = 'Please agree to create the account.'
+const NOT_AGREED = 'Please agree to create the account.'
 
 export const review = {
   name: 'review',
-  schema: z.object({ accept: z.union([z.literal(true), z.literal('true').transform(() => true as const)], agreed) }),
+  schema: z.object({
+    accept: z.union([z.literal(true), z.literal('true').transform(() => true as const)], NOT_AGREED),
+  }),
 } satisfies WizardStep
 
-/** Three steps to an account; what is abandoned is forgotten after an hour. */
+/** Three steps to an account; abandoned data are deleted after an hour. */
 export const registrationWizard = new FormWizard({
   name: 'registration',
   steps: [personal, address, review],

@@ -1,50 +1,50 @@
 import type { Outcome } from '../core/outcome.ts'
 
-/** What a cache keeps under a key. */
+/** A value in a cache. */
 export interface CacheEntry {
-  /** Tells this state of the entry from any other; whoever writes it chooses it: 1 to 24 of A-Z, a-z, 0-9, "_" and "-". */
+  /** Identifies this state of the entry, chosen by the writer: 1 to 24 characters of A-Z, a-z, 0-9, "_" and "-". */
   readonly version: string
-  /** Milliseconds since 1970; from that very instant on the entry is gone for every verb. */
+  /** Milliseconds since 1970; from then on every method treats the entry as missing. */
   readonly expires: number
-  /** Opaque bytes: a cache never looks inside. */
+  /** Opaque to the cache. */
   readonly body: Buffer
 }
 
 /**
- * Keyed bytes that the server may forget at any time. It knows nothing of sessions; keys are 1 to 200 of A-Z, a-z, 0-9,
- * "_", "-", "." and ":", which its caller vouches for.
+ * Keyed bytes that may be evicted at any time. Keys are 1 to 200 characters of A-Z, a-z, 0-9, "_", "-", "." and ":";
+ * the caller checks them.
  *
  * Every method throws StoreUnavailableError when the cache does not answer in time, and never reports that as missing.
- * In every method the comparison and the write are one atomic step. An entry that cannot be read is {@link DAMAGED}.
+ * Comparison and write are one atomic step. An entry that cannot be read is {@link DAMAGED}.
  */
 export interface Cache {
   readonly name: 'redis' | 'memcached' | 'memory'
   get(key: string): Promise<CacheEntry | undefined>
-  /** Writes only where nothing is; answers whether it did. */
+  /** Writes only if the key is free; returns whether it did. */
   add(key: string, entry: CacheEntry): Promise<boolean>
-  /** Writes only over exactly this version. The new entry may bear the same version, when only its expiry moves. */
+  /** Compare and set: writes only over this version. The new entry may have the same version if only its expiry moves. */
   swap(key: string, version: string, entry: CacheEntry): Promise<Outcome>
-  /** Deletes, whatever is there. With a version: only over exactly that one. */
+  /** Deletes the entry; with a version, only that version. */
   delete(key: string, version?: string): Promise<Outcome>
   /** Resolves when the cache answers. */
   ping(): Promise<void>
-  /** Whose keys are whose, where the cache can tell. */
+  /** Index of keys by user, if the cache has one. */
   readonly users?: UserIndex
-  /** What each server tells of itself, where there are servers: figures by name. */
-  serverFigures?(): Promise<readonly object[]>
-  /** Has the listener called whenever the connection to a server works again, where there are servers. */
+  /** Statistics of each server, if there are servers. */
+  serverStats?(): Promise<readonly object[]>
+  /** Calls the listener whenever a connection to a server works again, if there are servers. */
   onConnect?(listener: () => void): void
   close(): Promise<void>
 }
 
-/** The keys that belong to a user. Members leave by themselves when they expire, and the index with its last member. */
+/** The keys that belong to a user. Expired members are removed, and the index with its last member. */
 export interface UserIndex {
-  /** Adds a key, or moves its expiry (milliseconds since 1970). Called before the entry itself is written. */
+  /** Adds a key or extends its expiry (milliseconds since 1970). Called before or while the entry is written. */
   add(userId: string, key: string, expires: number): Promise<void>
   remove(userId: string, key: string): Promise<void>
-  /** The keys that have not expired; an entry may have gone all the same. */
+  /** The keys that have not expired; their entries may have been evicted. */
   keys(userId: string): Promise<string[]>
 }
 
-/** Stands for an entry whose bytes make no sense: its owner will make nothing of the empty body. */
+/** Returned in place of an entry that cannot be read: its empty body decodes to nothing. */
 export const DAMAGED: CacheEntry = { version: 'damaged', expires: Number.MAX_SAFE_INTEGER, body: Buffer.alloc(0) }

@@ -5,29 +5,29 @@ import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 
 /** Options for {@link CheckedCache}. */
 export interface CheckedCacheOptions {
-  /** Failures in a row after which the cache counts as down; 3 by default. */
+  /** Consecutive failures after which the cache counts as down; 3 by default. */
   readonly maxFailures?: number
-  /** Seconds between two checks of a cache that answers, 3600 at most; 60 by default. */
+  /** Seconds between two pings of a cache that is up, at most 3600; 60 by default. */
   readonly checkInterval?: number
   readonly observe?: Observer
 }
 
-const MIN_PAUSE = 250
-const MAX_PAUSE = 5000
-// Far below what a timer can hold: beyond that it fires at once, again and again.
-const MAX_INTERVAL = 3600
+const MIN_PING_DELAY = 250
+const MAX_PING_DELAY = 5000
+// Far below the maximum of setTimeout, beyond which it fires at once.
+const MAX_CHECK_INTERVAL = 3600
 
 /**
- * A cache whose health is checked. A failure is silence; a server that answers with an error is up. After some failures
- * in a row the cache is down: every call fails at once, so that no request waits for the timeout, and pings, one at a time
- * and at growing intervals, find out when it answers again. One that is up is pinged now and then, so that an idle
- * application notices an outage.
+ * A circuit breaker around a cache. After some consecutive timeouts or lost connections the cache is down: every call
+ * fails at once, so that no request waits for the timeout, and pings at growing intervals find out when it answers
+ * again. A server that answers with an error is up. A cache that is up is pinged too, so that an idle application
+ * notices an outage.
  */
 export class CheckedCache implements Cache {
   readonly name: Cache['name']
   readonly users?: UserIndex
-  /** Asked whatever the state: how a server fares is of most interest while it is down. */
-  readonly serverFigures?: () => Promise<readonly object[]>
+  /** Not blocked while the cache is down, when statistics are needed most. */
+  readonly serverStats?: () => Promise<readonly object[]>
   /** Failures in a row after which the cache counts as down. */
   readonly maxFailures: number
   readonly #cache: Cache
@@ -35,23 +35,26 @@ export class CheckedCache implements Cache {
   readonly #observe: Observer
   #state: 'up' | 'down' = 'up'
   #failures = 0
-  #pause = MIN_PAUSE
+  #pingDelay = MIN_PING_DELAY
   #timer: NodeJS.Timeout | undefined
   #pinging = false
   #closed = false
 
-  /** @throws RangeError for settings out of their bounds */
+  /**
+   * @param cache the cache to check; closed with this one
+   * @throws RangeError if `maxFailures` is below 1 or `checkInterval` is out of range
+   */
   constructor(cache: Cache, { maxFailures = 3, checkInterval = 60, observe = () => {} }: CheckedCacheOptions = {}) {
     if (!(maxFailures >= 1)) throw new RangeError('maxFailures must be 1 or more')
-    if (!(checkInterval > 0 && checkInterval <= MAX_INTERVAL)) {
-      throw new RangeError(`checkInterval must be above 0 and at most ${MAX_INTERVAL} seconds`)
+    if (!(checkInterval > 0 && checkInterval <= MAX_CHECK_INTERVAL)) {
+      throw new RangeError(`checkInterval must be above 0 and at most ${MAX_CHECK_INTERVAL} seconds`)
     }
     this.name = cache.name
     this.#cache = cache
     this.maxFailures = maxFailures
     this.#interval = checkInterval * 1000
     this.#observe = observe
-    if (cache.serverFigures !== undefined) this.serverFigures = cache.serverFigures.bind(cache)
+    if (cache.serverStats !== undefined) this.serverStats = cache.serverStats.bind(cache)
     const { users } = cache
     if (users !== undefined) {
       this.users = {
@@ -61,10 +64,10 @@ export class CheckedCache implements Cache {
       }
     }
     cache.onConnect?.(() => this.#reconnected())
-    this.#checkLater()
+    this.#scheduleCheck()
   }
 
-  /** Calls reach the cache while it is up. */
+  /** While `down`, calls fail without reaching the cache. */
   get state(): 'up' | 'down' {
     return this.#state
   }
@@ -89,7 +92,7 @@ export class CheckedCache implements Cache {
     await this.#unlessDown(() => this.#cache.ping())
   }
 
-  /** Ends the checks, and closes the cache. */
+  /** Stops the checks and closes the cache. */
   async close(): Promise<void> {
     this.#closed = true
     clearTimeout(this.#timer)
@@ -98,16 +101,16 @@ export class CheckedCache implements Cache {
 
   async #unlessDown<T>(work: () => Promise<T>): Promise<T> {
     if (this.#state === 'down') throw new StoreUnavailableError(new Error(`The ${this.name} cache is down`))
-    return await this.#watched(work)
+    return await this.#tracked(work)
   }
 
-  async #watched<T>(work: () => Promise<T>): Promise<T> {
+  async #tracked<T>(work: () => Promise<T>): Promise<T> {
     try {
       const result = await work()
       this.#answered()
       return result
     } catch (error) {
-      // Any other error is about the call: it may never have been sent.
+      // Any other error is about the call, which may never have been sent.
       if (error instanceof StoreUnavailableError) {
         if (error.answered) this.#answered()
         else this.#failed()
@@ -118,7 +121,7 @@ export class CheckedCache implements Cache {
 
   #answered(): void {
     this.#failures = 0
-    this.#pause = MIN_PAUSE
+    this.#pingDelay = MIN_PING_DELAY
     if (this.#state === 'up') return
     this.#state = 'up'
     this.#observe({ type: 'cache-up' })
@@ -126,33 +129,33 @@ export class CheckedCache implements Cache {
 
   #failed(): void {
     this.#failures += 1
-    if (this.#failures === 1) this.#checkLater()
+    if (this.#failures === 1) this.#scheduleCheck()
     if (this.#state === 'down' || this.#failures < this.maxFailures) return
     this.#state = 'down'
     this.#observe({ type: 'cache-down' })
   }
 
-  // Not an answer: of several servers another may still be silent.
+  // This proves nothing about the other servers, so it only checks earlier.
   #reconnected(): void {
-    this.#pause = MIN_PAUSE
+    this.#pingDelay = MIN_PING_DELAY
     if (this.#failures > 0 && !this.#pinging && !this.#closed) void this.#check()
   }
 
-  #checkLater(): void {
-    // The end of a check sees to the next one.
+  #scheduleCheck(): void {
+    // A running check schedules the next one.
     if (this.#closed || this.#pinging) return
     clearTimeout(this.#timer)
-    const pause = this.#failures === 0 ? this.#interval : this.#pause
-    if (this.#failures > 0) this.#pause = Math.min(this.#pause * 2, MAX_PAUSE)
-    this.#timer = setTimeout(() => void this.#check(), pause).unref()
+    const delay = this.#failures === 0 ? this.#interval : this.#pingDelay
+    if (this.#failures > 0) this.#pingDelay = Math.min(this.#pingDelay * 2, MAX_PING_DELAY)
+    this.#timer = setTimeout(() => void this.#check(), delay).unref()
   }
 
   async #check(): Promise<void> {
     clearTimeout(this.#timer)
     this.#pinging = true
-    // What comes of it has been noted.
-    await this.#watched(() => this.#cache.ping()).catch(() => {})
+    // The outcome was counted.
+    await this.#tracked(() => this.#cache.ping()).catch(() => {})
     this.#pinging = false
-    this.#checkLater()
+    this.#scheduleCheck()
   }
 }

@@ -1,18 +1,18 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 
-/** Makes what a cache keeps smaller. Sealed data were deflated before they were sealed, so little is won there. */
+/** Compresses records in a cache. Sealed data were deflated before, so it saves little there. */
 export interface Compression {
-  /** The byte that marks what this one made: `z` or `l`. */
+  /** The byte that marks this compression: `z` or `l`. */
   readonly mark: string
   compress(bytes: Buffer): Buffer
-  /** @throws for bytes that are not its own, or that would grow beyond the limit of a record */
+  /** @throws Error for bytes that it did not write, or that would exceed the maximum size of a record */
   decompress(bytes: Buffer): Buffer
 }
 
-// The largest session allowed (1 MiB), as base64 and with its metadata, fits twice.
+// Twice the largest session allowed (1 MiB) as base64 with its metadata.
 const MAX_BYTES = 4 * 1024 * 1024
 
-// Not named in the import itself: the engine must compile where the optional package is absent.
+// Not a literal in the import, so that the engine compiles without the optional package.
 const LZ4_PACKAGE: string = 'lz4-napi'
 
 interface Lz4 {
@@ -20,7 +20,7 @@ interface Lz4 {
   uncompressSync(bytes: Buffer): Buffer
 }
 
-/** Deflate at its quickest level: the recommended one for large sessions. */
+/** Deflate at its fastest level, recommended for large sessions. */
 export const zlibCompression: Compression = {
   mark: 'z',
   compress: (bytes) => deflateRawSync(bytes, { level: 1 }),
@@ -28,7 +28,7 @@ export const zlibCompression: Compression = {
 }
 
 /**
- * LZ4: some seven times quicker than deflate, and a little larger.
+ * LZ4: about seven times faster than deflate, with slightly larger output.
  *
  * @throws Error when the optional package lz4-napi is not installed
  */
@@ -38,7 +38,7 @@ export async function lz4Compression(): Promise<Compression> {
     mark: 'l',
     compress: (bytes) => compressSync(bytes),
     decompress(bytes) {
-      // The block begins with its size: a forged one must not make us reserve gigabytes.
+      // The block begins with its size: a forged one must not allocate gigabytes.
       if (bytes.length < 4 || bytes.readUInt32LE(0) > MAX_BYTES) throw new RangeError('The record is too large')
       return uncompressSync(bytes)
     },

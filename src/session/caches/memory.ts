@@ -3,13 +3,13 @@ import { StoreUnavailableError } from '../core/errors.ts'
 import type { Outcome } from '../core/outcome.ts'
 import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 
-const DEFAULT_BYTES = 64 * 1024 * 1024
-// Roughly what an entry takes beside its bytes: the map, the list, the objects.
-const OVERHEAD = 200
+const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
+// Estimated memory of an entry beyond its bytes.
+const ENTRY_OVERHEAD_BYTES = 200
 
 /**
- * A cache in this process's memory, bounded in bytes: where it is full, the entry that was longest without use goes. Other
- * processes do not see it, and it ends with this one.
+ * A cache in the memory of this process, limited in bytes: when it is full, the least recently used entry is evicted.
+ * Other processes do not see it.
  */
 export class MemoryCache implements Cache {
   readonly name = 'memory'
@@ -21,10 +21,10 @@ export class MemoryCache implements Cache {
   #closed = false
 
   /**
-   * @param options.maxBytes most bytes of all keys and bodies together; 64 MiB by default
-   * @param options.now milliseconds since 1970
+   * @param options.maxBytes maximum bytes of all keys and bodies; 64 MiB by default
+   * @param options.now returns milliseconds since 1970; Date.now by default
    */
-  constructor({ maxBytes = DEFAULT_BYTES, now = Date.now }: { maxBytes?: number; now?: () => number } = {}) {
+  constructor({ maxBytes = DEFAULT_MAX_BYTES, now = Date.now }: { maxBytes?: number; now?: () => number } = {}) {
     this.#now = now
     this.#maxBytes = maxBytes
     this.#entries = new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ body }, key) => sizeOf(key, body) })
@@ -68,7 +68,7 @@ export class MemoryCache implements Cache {
     this.#requireOpen()
   }
 
-  /** Afterwards every call fails, as with any cache that is gone. */
+  /** Drops all entries; afterwards every call throws StoreUnavailableError. */
   async close(): Promise<void> {
     this.#closed = true
     this.#entries.clear()
@@ -77,12 +77,11 @@ export class MemoryCache implements Cache {
 
   #put(key: string, entry: CacheEntry): void {
     const bytes = sizeOf(key, entry.body)
-    // The library would silently drop the old entry, too.
+    // The library would silently drop the old entry as well.
     if (bytes > this.#maxBytes) {
-      throw new StoreUnavailableError(
-        new RangeError(`An entry of ${bytes} bytes is more than the whole cache may hold`),
-        { answered: true },
-      )
+      throw new StoreUnavailableError(new RangeError(`An entry of ${bytes} bytes exceeds the size of the cache`), {
+        answered: true,
+      })
     }
     this.#entries.set(key, entry)
   }
@@ -97,7 +96,7 @@ export class MemoryCache implements Cache {
     this.#requireOpen()
     const keys = this.#keysOfUser.get(userId) ?? new Map<string, number>()
     for (const [other, end] of keys) if (end <= this.#now()) keys.delete(other)
-    // Never shortened: it may be the expiry of a write that has lost.
+    // Never shortened: this may be the expiry of a write that lost against another.
     this.#keysOfUser.set(userId, keys.set(key, Math.max(expires, keys.get(key) ?? 0)))
   }
 
@@ -114,5 +113,5 @@ export class MemoryCache implements Cache {
 }
 
 function sizeOf(key: string, body: Buffer): number {
-  return key.length + body.length + OVERHEAD
+  return key.length + body.length + ENTRY_OVERHEAD_BYTES
 }

@@ -1,43 +1,44 @@
 import type { SessionData } from '../core/data.ts'
 
-/**
- * Why stored text gave no data. The reasons are for the operator's log; a visitor sees no difference.
- */
+/** Why stored text could not be decoded. For the log; visitors see no difference. */
 export type RefusedReason = 'malformed' | 'unauthentic' | 'expired' | 'too-large' | 'not-an-object'
 
-/** What a codec made of stored text. */
+/** The result of decoding stored text. */
 export type Decoded =
-  /** With a successor it is a forward: the key that the session has gone on under, and the data as they were. */
+  /** With a `successor` it is a forward: the session's next key, and the data from before the change of key. */
   { ok: true; data: SessionData; successor?: string } | { ok: false; reason: RefusedReason }
 
 /**
- * Turns session data into the text that a store keeps, and back.
+ * Encodes session data as the text that a store keeps, and decodes it.
  *
- * A codec tries one format only: text that it cannot authenticate is refused, never handed to another
- * decoder (the bug class of CVE-2026-39324).
+ * A codec reads one format only: text that it cannot authenticate is refused and never passed to another decoder (the
+ * bug class of CVE-2026-39324).
+ *
+ * @example
+ * const codec: Codec = sealedCodec({ secrets: [process.env['SECRET_KEY'] ?? ''], namespace: 'sessionid' })
  */
 export interface Codec {
   readonly name: 'sealed' | 'django'
-  /** Whether the format has a place for a session's id, and for records that lead to its next key. */
+  /** Whether the format can hold a session's public id, and forwards to its next key. */
   readonly forwards: boolean
-  /** The name under which a store keeps the record of this session key. */
+  /** The key under which a store keeps the record of this session key. */
   storeKey(sessionKey: string): string
   /**
-   * @param successorKey makes it a forward, where the codec has them
-   * @throws SessionTooLargeError when the serialized data exceed the limit in bytes.
+   * @param successorKey makes it a forward to this key; ignored by codecs without forwards
+   * @throws SessionTooLargeError if the serialized data exceed the limit in bytes
    */
   encode(sessionKey: string, data: SessionData, successorKey?: string): string
   /** Never throws on any text. */
   decode(sessionKey: string, text: string): Decoded
 }
 
-/** What a codec made of a cookie, and when (ms) the cookie was made. */
+/** The result of decoding a cookie; `issuedAt` is milliseconds since 1970. */
 export type DecodedCookie = (Decoded & { ok: true } & { readonly issuedAt: number }) | (Decoded & { ok: false })
 
-/** For engines that keep the whole session in the cookie. */
+/** Encodes session data as the value of a cookie, for engines that keep the session there. */
 export interface CookieCodec {
   readonly name: 'sealed' | 'django'
-  /** @throws SessionTooLargeError when the serialized data exceed the limit in bytes. */
+  /** @throws SessionTooLargeError if the serialized data exceed the limit in bytes */
   encode(data: SessionData): string
   /**
    * Never throws on any text.

@@ -1,10 +1,7 @@
 import { isJsonObject, plainJson, type SessionData } from '../core/data.ts'
 import { SessionTooLargeError } from '../core/errors.ts'
 
-/**
- * Data to bytes and back. Write your own by implementing these two methods; `loads` may throw on
- * anything it does not understand, and must return a JSON object.
- */
+/** Serializes session data. `loads` may throw on invalid bytes and must return a JSON object. */
 export interface Serializer {
   readonly name: string
   dumps(data: SessionData): Buffer
@@ -20,26 +17,32 @@ export const jsonSerializer: Serializer = {
 
 /** How large a session may be. */
 export interface SizeLimit {
-  /** Largest serialized session in bytes; 65536 by default. */
+  /** Maximum bytes of a serialized session; 65536 by default. */
   readonly maxBytes?: number
-  /** Called when a session takes more than 80 % of that. */
+  /** Called when a session takes more than 80 % of that; both in bytes. */
   readonly onNearlyFull?: (bytes: number, limit: number) => void
 }
 
-const NEARLY = 0.8
+const WARNING_SHARE = 0.8
 /** The default limit of a serialized session, in bytes. */
 export const MAX_BYTES = 65_536
 
-/** @throws SessionTooLargeError */
+/**
+ * Checks the size of a serialized session.
+ *
+ * @throws SessionTooLargeError if it exceeds `maxBytes`
+ */
 export function checkSize(bytes: number, { maxBytes = MAX_BYTES, onNearlyFull }: SizeLimit): void {
   if (bytes > maxBytes) throw new SessionTooLargeError(bytes, maxBytes)
-  if (bytes > maxBytes * NEARLY) onNearlyFull?.(bytes, maxBytes)
+  if (bytes > maxBytes * WARNING_SHARE) onNearlyFull?.(bytes, maxBytes)
 }
 
 /**
- * Narrows a parsed value to session data.
+ * Narrows a parsed value to session data, for custom serializers.
  *
- * @throws TypeError when the value is not a JSON object (Django lets lists and strings through).
+ * @throws TypeError if the value is not a JSON object
+ * @example
+ * const data = asData(JSON.parse('{"theme":"dark"}'))
  */
 export function asData(value: unknown): SessionData {
   if (!isJsonObject(value)) throw new TypeError('Session data must be an object')

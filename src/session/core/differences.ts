@@ -1,13 +1,13 @@
 import { isJsonObject, type Json, plainJson } from './data.ts'
 
 interface Difference {
-  /** Names of properties; never through the items of a list. */
+  /** Property names; never through the items of a list. */
   readonly path: readonly string[]
   readonly before: string | undefined
   readonly change: { kind: 'set'; value: Json } | { kind: 'remove' } | { kind: 'append'; items: readonly Json[] }
 }
 
-/** What turned one JSON value into another by changes in place: properties path by path, lists as appended or replaced. */
+/** The changes between two JSON values: properties path by path, lists as appended or replaced. */
 export function differences(before: Json, after: Json, path: readonly string[] = []): Difference[] {
   if (isJsonObject(before) && isJsonObject(after)) {
     const names = new Set([...Object.keys(before), ...Object.keys(after)])
@@ -29,12 +29,12 @@ export function differences(before: Json, after: Json, path: readonly string[] =
 }
 
 /**
- * Applies differences to a newer value; what they change is gone where its parent is.
+ * Applies differences to a newer value. Changes whose parent no longer exists are skipped.
  *
- * @param overwrote called for each place at which somebody else's value is replaced
+ * @param overwrote called for each path at which another request's value is replaced
  */
 export function applyDifferences(newer: Json, list: readonly Difference[], overwrote: () => void): Json {
-  // A holder, so that the value itself is a place like any other.
+  // Wrapped, so that the value itself can be replaced like a property.
   const holder: { [key: string]: Json } = { value: plainJson(newer) }
   for (const { path, before, change } of list) {
     const names = ['value', ...path]

@@ -1,48 +1,48 @@
 import { emptyData, type Json, plainJson, type SessionData } from './data.ts'
 import { applyDifferences, differences } from './differences.ts'
-import { type Apply, Operations, put } from './operations.ts'
+import { type ApplyChange, Operations, put } from './operations.ts'
 
-/** An object that a handler holds and may be changing in place. */
-interface View {
+/** An object that was returned to a handler, which may change it in place. */
+interface TrackedObject {
   readonly key: string
   readonly value: object
-  /** Its JSON when it was handed out, or when its changes were last recorded. */
+  /** Its JSON when it was returned, or when its changes were last recorded. */
   text: string
-  /** Records what has changed since then; without it, the differences are. */
+  /** Records its changes; by default as differences. */
   readonly record: ((before: Json) => void) | undefined
 }
 
 /** How a change of a key is recorded. */
 export interface ChangeOptions {
-  /** It makes earlier changes of this key needless. */
+  /** It replaces earlier changes of this key; false by default. */
   readonly replaces?: boolean
-  /** The key is a slice's that a sign-in keeps. */
+  /** The key belongs to a slice that a sign-in keeps; false by default. */
   readonly survivesSignIn?: boolean
-  /** The key is a slice's that accounts keep. */
+  /** The key belongs to a slice that accounts keep; false by default. */
   readonly account?: boolean
 }
 
 /**
- * Data that one request reads and changes, and the operations it has made on them. Changes in place are noticed by
- * comparing an object's JSON with what it was when it was handed out; proxies were rejected, because they leak into
- * schemas, logs and comparisons.
+ * Data that one request reads and changes, with a record of its operations. Changes in place are detected by comparing
+ * an object's JSON with that at the time it was returned. Proxies were rejected, because they leak into schemas, logs
+ * and comparisons.
  */
 export class Document {
   #data: SessionData
   #operations = new Operations()
-  /** What was there before this batch of operations, by key, as far as they touched it. */
+  /** Values before this batch of operations, for keys that it changed. */
   readonly #originals = new Map<string, Json | undefined>()
-  /** The same, whatever changes of all data came in between. */
-  readonly #first = new Map<string, Json | undefined>()
-  readonly #views = new Map<string, View>()
-  /** Handed out before newer data came: `get` gives a new object, and changes of these still count. */
-  #older: View[] = []
+  /** The same, not reset by changes of all data. */
+  readonly #initials = new Map<string, Json | undefined>()
+  readonly #tracked = new Map<string, TrackedObject>()
+  /** Returned before newer data were loaded: `get` returns new objects, but changes of these are still recorded. */
+  #superseded: TrackedObject[] = []
 
   constructor(data: SessionData = emptyData()) {
     this.#data = data
   }
 
-  /** As this request has left them. */
+  /** The data with this request's changes. */
   get data(): SessionData {
     return this.#data
   }
@@ -51,104 +51,104 @@ export class Document {
     return this.#operations
   }
 
-  /** Whether anything was changed, in place too. */
+  /** Whether anything was changed, including in place. */
   get changed(): boolean {
-    this.notice()
+    this.detectChanges()
     return !this.#operations.empty
   }
 
   /** The value itself, which may be changed in place. */
   get(key: string): Json | undefined {
     const value = this.#data[key]
-    if (typeof value === 'object' && value !== null) this.watch(key, value)
+    if (typeof value === 'object' && value !== null) this.track(key, value)
     return value
   }
 
-  /** The value before this request's changes; after a change of all data, the one that it left. */
+  /** The value before this request's changes, or before those after its last change of all data. */
   original(key: string): Json | undefined {
     return this.#originals.has(key) ? this.#originals.get(key) : this.#data[key]
   }
 
-  /** The value before this request's changes, those of all data too. */
-  first(key: string): Json | undefined {
-    return this.#first.has(key) ? this.#first.get(key) : this.#data[key]
+  /** The value before all of this request's changes. */
+  initial(key: string): Json | undefined {
+    return this.#initials.has(key) ? this.#initials.get(key) : this.#data[key]
   }
 
-  /** The object handed out last for this key. */
-  held(key: string): object | undefined {
-    return this.#views.get(key)?.value
+  /** The object last returned for this key. */
+  trackedObject(key: string): object | undefined {
+    return this.#tracked.get(key)?.value
   }
 
-  /** Notices changes of this object in place from now on. */
-  watch(key: string, value: object, record?: (before: Json) => void): void {
-    if (this.#views.get(key)?.value === value) return
-    this.#views.set(key, { key, value, text: JSON.stringify(value), record })
+  /** Detects changes of this object in place from now on. */
+  track(key: string, value: object, record?: (before: Json) => void): void {
+    if (this.#tracked.get(key)?.value === value) return
+    this.#tracked.set(key, { key, value, text: JSON.stringify(value), record })
   }
 
   /** @throws TypeError for what JSON cannot hold */
   set(key: string, value: unknown): void {
-    this.notice(key)
-    // Given back after a change in place, which is no new value.
-    if (value !== undefined && this.held(key) === value) return
+    this.detectChanges(key)
+    // The same object after a change in place, which is recorded as such.
+    if (value !== undefined && this.trackedObject(key) === value) return
     const copy = plainJson(value, key)
     const before = JSON.stringify(this.original(key))
-    this.#touch(key)
+    this.#beforeChange(key)
     this.#data[key] = copy
     this.#operations.add(key, { kind: 'set', value: copy, before })
-    // As in a dictionary: the object that was given is the value, and may go on changing.
-    if (typeof value === 'object' && value !== null && isShared(value, copy)) {
+    // As in a plain object: the given object is the value and may still be changed.
+    if (typeof value === 'object' && value !== null && sameAsJson(value, copy)) {
       this.#data[key] = value as Json
-      this.watch(key, value)
+      this.track(key, value)
     }
   }
 
   setDefault(key: string, value: unknown): void {
     if (this.#data[key] !== undefined) return
     const copy = plainJson(value, key)
-    this.#touch(key)
+    this.#beforeChange(key)
     this.#data[key] = plainJson(copy)
     this.#operations.add(key, { kind: 'default', value: copy })
   }
 
-  /** Removes a key, whatever is there by the time it is saved; returns whether there is something now. */
+  /** Removes a key, also if another request stores it before the save; returns whether it exists now. */
   delete(key: string, options: ChangeOptions = {}): boolean {
     const found = this.#data[key] !== undefined
-    this.#touch(key)
+    this.#beforeChange(key)
     delete this.#data[key]
     this.#operations.add(key, { kind: 'delete' }, options)
     return found
   }
 
-  /** A function of the current value, applied again where another request has saved first. */
-  apply(key: string, apply: Apply, { replaces = false, ...fate }: ChangeOptions = {}): void {
-    this.notice(key)
+  /** Applies a function to the current value, and again if another request saves first. */
+  apply(key: string, apply: ApplyChange, { replaces = false, ...fate }: ChangeOptions = {}): void {
+    this.detectChanges(key)
     const current = replaces ? this.original(key) : this.#data[key]
-    // A copy, so that a function which throws half-way has changed nothing.
+    // A copy, so that a function that throws changes nothing.
     const next = apply(current === undefined ? undefined : plainJson(current), () => {})
-    this.#touch(key)
+    this.#beforeChange(key)
     put(this.#data, key, next)
     this.#operations.add(key, { kind: 'apply', apply, replaces }, fate)
   }
 
-  /** A function that changes all data in place. */
+  /** Applies a function that changes all data in place. */
   applyToAll(apply: (data: SessionData) => void): void {
-    this.notice()
+    this.detectChanges()
     const next = plainJson(this.#data) as SessionData
     apply(next)
-    const views = [...this.#older, ...this.#views.values()]
-    this.#start(next)
-    this.#older = views
+    const views = [...this.#superseded, ...this.#tracked.values()]
+    this.#replaceData(next)
+    this.#superseded = views
     this.#operations.all(apply)
   }
 
   clear(): void {
-    this.#start(emptyData())
+    this.#replaceData(emptyData())
     this.#operations.clear()
   }
 
-  /** Records what was changed in place, under one key or all. */
-  notice(only?: string): void {
-    for (const view of [...this.#older, ...this.#views.values()]) {
+  /** Records changes in place, of one key or of all. */
+  detectChanges(only?: string): void {
+    for (const view of [...this.#superseded, ...this.#tracked.values()]) {
       if (only !== undefined && view.key !== only) continue
       const text = JSON.stringify(view.value)
       if (text === view.text) continue
@@ -159,49 +159,49 @@ export class Document {
     }
   }
 
-  /** Hands over the operations so far; what comes from now on is the next batch. */
+  /** Returns the operations so far and starts a new batch. */
   take(): Operations {
-    this.notice()
+    this.detectChanges()
     const taken = this.#operations
     this.#operations = new Operations()
     this.#originals.clear()
-    this.#first.clear()
+    this.#initials.clear()
     return taken
   }
 
-  /** Takes back a batch that was not stored. */
+  /** Puts back a batch that was not stored. */
   restore(batch: Operations): void {
     this.#operations = batch.followedBy(this.#operations)
   }
 
-  /** Goes on with data that were just stored, under whatever was changed meanwhile. */
+  /** Continues from data that were just stored, and applies what was changed meanwhile. */
   rebase(stored: SessionData, isNewer: boolean): void {
-    this.notice()
+    this.detectChanges()
     this.#data = this.#operations.replayOn(stored)
-    for (const view of this.#views.values()) {
-      if (isNewer) this.#older.push(view)
-      // The object that a handler holds goes on being the value.
+    for (const view of this.#tracked.values()) {
+      if (isNewer) this.#superseded.push(view)
+      // The object that a handler has stays the value.
       else if (view.record === undefined) put(this.#data, view.key, view.value as Json)
     }
-    if (isNewer) this.#views.clear()
+    if (isNewer) this.#tracked.clear()
   }
 
-  #recordDifferences({ key, value }: View, before: Json): void {
+  #recordDifferences({ key, value }: TrackedObject, before: Json): void {
     const changes = differences(before, plainJson(value, key))
-    // A value that another request has removed takes its changes with it.
-    const apply: Apply = (current, overwrote) =>
+    // If another request removed the value, its changes are dropped.
+    const apply: ApplyChange = (current, overwrote) =>
       current === undefined ? current : applyDifferences(current, changes, overwrote)
     if (!this.#originals.has(key)) this.#originals.set(key, before)
-    if (!this.#first.has(key)) this.#first.set(key, before)
-    if (this.#data[key] !== value) this.#applyBehind(key, apply)
+    if (!this.#initials.has(key)) this.#initials.set(key, before)
+    if (this.#data[key] !== value) this.#applyToNewer(key, apply)
     this.#operations.add(key, { kind: 'apply', apply })
   }
 
-  /** For an object that is not the value any more: newer data have come since it was handed out. */
-  #applyBehind(key: string, apply: Apply): void {
-    const view = this.#views.get(key)
-    if (view !== undefined) this.#older.push(view)
-    this.#views.delete(key)
+  /** For an object that is no longer the value, because newer data were loaded. */
+  #applyToNewer(key: string, apply: ApplyChange): void {
+    const view = this.#tracked.get(key)
+    if (view !== undefined) this.#superseded.push(view)
+    this.#tracked.delete(key)
     const current = this.#data[key]
     put(
       this.#data,
@@ -210,30 +210,30 @@ export class Document {
     )
   }
 
-  #start(data: SessionData): void {
-    for (const [key, value] of Object.entries(this.#data)) if (!this.#first.has(key)) this.#first.set(key, value)
-    this.#views.clear()
+  #replaceData(data: SessionData): void {
+    for (const [key, value] of Object.entries(this.#data)) if (!this.#initials.has(key)) this.#initials.set(key, value)
+    this.#tracked.clear()
     this.#originals.clear()
-    this.#older = []
+    this.#superseded = []
     this.#data = data
   }
 
-  /** Before a key is given another value: what was handed out of it is no part of the data any more. */
-  #touch(key: string): void {
+  /** Before a key gets another value: objects returned for it are no longer part of the data. */
+  #beforeChange(key: string): void {
     if (!this.#originals.has(key)) this.#originals.set(key, this.#data[key])
-    if (!this.#first.has(key)) this.#first.set(key, this.#data[key])
-    this.#views.delete(key)
-    this.#older = this.#older.filter((view) => view.key !== key)
+    if (!this.#initials.has(key)) this.#initials.set(key, this.#data[key])
+    this.#tracked.delete(key)
+    this.#superseded = this.#superseded.filter((view) => view.key !== key)
   }
 }
 
-/** Whether what is stored is what was given: nothing in it was turned into something else on the way to JSON. */
-function isShared(given: object, copy: Json): boolean {
+/** Whether the JSON copy equals the given object, with no `toJSON` or other conversion in it. */
+function sameAsJson(given: object, copy: Json): boolean {
   if (Array.isArray(given) !== Array.isArray(copy)) return false
   return Object.entries(given).every(([key, value]) => {
     const stored = (copy as Record<string, Json>)[key]
     return typeof value === 'object' && value !== null
-      ? typeof stored === 'object' && stored !== null && isShared(value, stored)
+      ? typeof stored === 'object' && stored !== null && sameAsJson(value, stored)
       : value === stored
   })
 }

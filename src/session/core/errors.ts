@@ -1,6 +1,6 @@
 /**
- * The engine's errors. `status`, `expose` and `headers` are what Koa reads from a thrown error, so
- * an application without an error page of its own still answers correctly.
+ * Base of the engine's errors. Koa reads `status`, `expose` and `headers` from a thrown error, so an application without
+ * a custom error page answers correctly.
  */
 class SessionError extends Error {
   readonly status: number
@@ -15,19 +15,24 @@ class SessionError extends Error {
   }
 }
 
-/** Says in a refusal of the session's part that what the account keeps was stored before it. */
-export function tellAccountStored(error: unknown): void {
-  // One error of an outage may be for several requests, and promises nothing.
+/** Adds to an error of saving the session that the account was saved before it. */
+export function noteAccountSaved(error: unknown): void {
+  // After an outage it is unknown what was stored, and one error may be shared by several requests.
   if (!(error instanceof SessionError) || error instanceof StoreUnavailableError) return
-  if (!error.message.endsWith(ACCOUNT_STORED)) error.message += ACCOUNT_STORED
+  if (!error.message.endsWith(ACCOUNT_SAVED)) error.message += ACCOUNT_SAVED
 }
 
-const ACCOUNT_STORED = ' What your account keeps was changed.'
+const ACCOUNT_SAVED = ' What your account keeps was changed.'
 
 /**
- * The session ended (logout, revocation, expiry, a new password) while a request was still changing it: nothing of it was
- * written. What a handler does elsewhere is not the engine's to undo, and where the account's part was stored before it, the
- * message says so. 409.
+ * The session ended (logout, revocation, expiry, a new password) while a request was still changing it; nothing was
+ * written to it. If the account was saved before that, the message says so. 409.
+ *
+ * @example
+ * await session.save().catch((error: unknown) => {
+ *   if (!(error instanceof SessionEndedError)) throw error
+ *   ctx.redirect('/login')
+ * })
  */
 export class SessionEndedError extends SessionError {
   constructor() {
@@ -39,8 +44,11 @@ export class SessionEndedError extends SessionError {
 }
 
 /**
- * A newer version of the application has stored this slice in a form that this one cannot write; its data are kept as
- * they are. 409. See docs/sessions.md on changing the shape of a slice.
+ * A newer version of the application stored this slice in a form that this one cannot write; its data are kept. 409.
+ * See docs/sessions.md on changing the shape of a slice.
+ *
+ * @example
+ * const isDeploying = (error: unknown) => error instanceof SliceNewerError
  */
 export class SliceNewerError extends SessionError {
   constructor(slice: string) {
@@ -49,7 +57,11 @@ export class SliceNewerError extends SessionError {
 }
 
 /**
- * What this account keeps cannot be read: it shows as defaults, and is left as it is until somebody has repaired it. 409.
+ * The stored data of the account cannot be read: slices have their defaults, and changes are refused until the data are
+ * repaired. 409.
+ *
+ * @example
+ * const needsRepair = (error: unknown) => error instanceof AccountUnreadableError
  */
 export class AccountUnreadableError extends SessionError {
   constructor() {
@@ -57,10 +69,15 @@ export class AccountUnreadableError extends SessionError {
   }
 }
 
-/** The storage cannot answer now. Never to be read as "no such session". 503. */
+/**
+ * The storage does not answer. Never means that there is no such session. 503.
+ *
+ * @example
+ * const isOutage = (error: unknown) => error instanceof StoreUnavailableError
+ */
 export class StoreUnavailableError extends SessionError {
   override readonly headers = { 'Retry-After': '5' }
-  /** Whether the server did answer, with an error: full, loading, read-only. It is up then. */
+  /** Whether the server answered with an error (full, loading, read-only), so that it is up. */
   readonly answered: boolean
 
   constructor(cause?: unknown, { answered = false }: { answered?: boolean } = {}) {
@@ -69,7 +86,12 @@ export class StoreUnavailableError extends SessionError {
   }
 }
 
-/** So many requests changed one session at once that the bounded retries ran out; the last one wrote nothing. 503. */
+/**
+ * Too many requests changed one session at once, so that the retries were used up; this one wrote nothing. 503.
+ *
+ * @example
+ * const mayTryAgain = (error: unknown) => error instanceof SessionContendedError
+ */
 export class SessionContendedError extends SessionError {
   override readonly headers = { 'Retry-After': '1' }
 
@@ -78,11 +100,16 @@ export class SessionContendedError extends SessionError {
   }
 }
 
-/** A session, or one slice of it, would exceed its budget. 413. */
+/**
+ * A session or one of its slices would exceed its maximum size. 413.
+ *
+ * @example
+ * const slice = (error: unknown) => (error instanceof SessionTooLargeError ? error.slice : undefined)
+ */
 export class SessionTooLargeError extends SessionError {
   readonly bytes: number
   readonly limit: number
-  /** The slice over its budget; undefined when the whole session is. */
+  /** The slice that exceeds its budget; undefined for the whole session. */
   readonly slice: string | undefined
 
   constructor(bytes: number, limit: number, slice?: string) {
@@ -96,7 +123,7 @@ export class SessionTooLargeError extends SessionError {
   }
 }
 
-/** A record with this key exists already: draw another key. Never leaves the engine. */
+/** A record with this key exists: the engine generates another key. Never leaves the engine. */
 export class KeyTakenError extends Error {
   constructor() {
     super('The session key is taken')

@@ -1,49 +1,64 @@
-/** Something an operator may want to log, count or be warned of. Never holds a key, data or a cookie. */
+/**
+ * Something to log, count or alert on. Never contains a key, data or a cookie.
+ *
+ * @example
+ * const isConflict = (event: SessionEvent) => event.type === 'conflict'
+ */
 export type SessionEvent =
   | { type: 'security'; kind: SecurityKind; detail?: string }
-  /** Somebody saved first; this request's changes are replayed. */
+  /** Another request saved first; this request's changes are replayed. */
   | { type: 'conflict'; attempt: number }
-  /** A change arrived for a session that had ended: refused with 409. */
+  /** A change of a session that had ended was refused with 409. */
   | { type: 'ended' }
   /**
-   * Stored data did not fit the slice, so the handler got its default; `not-merged`: the account could not take the slice
-   * over, so the session still has it.
+   * Stored data did not fit the slice, so the handler got its default. `not-merged`: the slice could not be merged into
+   * the account, so the session still has it.
    */
   | { type: 'slice'; slice: string; problem: 'invalid' | 'newer-version' | 'not-merged'; detail: string }
-  /** What this account keeps could not be read: it shows as defaults, and is not written, until it is repaired. */
+  /** The stored data of an account cannot be read: slices have their defaults and are not written until it is repaired. */
   | { type: 'account-unreadable'; userId: string }
-  /** Over 80 % of a budget is used. */
+  /** More than 80 % of a budget is used; `slice` is null for the whole session. */
   | { type: 'budget'; slice: string | null; bytes: number; limit: number }
-  /** What the cache in front of a database did for a request; `failed` and `write-failed`: it did not answer. */
+  /** Access to the cache in front of a database; `failed` and `write-failed`: it did not answer. */
   | { type: 'cache'; outcome: 'hit' | 'miss' | 'filled' | 'stale' | 'failed' | 'written' | 'write-failed' }
   /** A read was served by the database because the cache is down. */
   | { type: 'fallback' }
-  /** The cache has failed several times in a row: no request asks it until it answers again. */
+  /** The cache failed several times in a row: no request uses it until it answers again. */
   | { type: 'cache-down' }
   /** The cache that was down answers again. */
   | { type: 'cache-up' }
-  /** Sessions of which the cache knows more than the database (write_behind). */
+  /** Number of sessions whose last change is not in the database yet (write_behind). */
   | { type: 'write-behind'; waiting: number }
-  /** A session outgrew its cookie, and these keys were dropped, as its settings allow. */
+  /** A session exceeded its cookie, and these keys were dropped, as configured. */
   | { type: 'overflow'; dropped: readonly string[]; bytes: number; limit: number }
-  /** A session is about to be written: its size as encoded, or as cookie value where the cookie holds it. */
+  /** The encoded size of a session that is written, or that of its cookie value. */
   | { type: 'size'; bytes: number }
-  /** A save went through after its changes were applied to a state newer than the request had read. */
+  /** A save succeeded after its changes were replayed on newer data. */
   | { type: 'replayed' }
-  /** Another request had changed the values of these keys as well; the later change took their place. */
+  /** Another request had changed these keys as well; the later change replaced its values. */
   | { type: 'overwritten'; keys: readonly string[] }
-  /** A late request came with the key from before a change of key. */
+  /** A late request used the key from before a change of key. */
   | { type: 'forward' }
   | { type: 'operation'; operation: Operation; outcome: string; milliseconds: number }
 
 /**
- * Why a cookie led to no session. An unknown key is everyday: it may just have expired. A revoked cookie is one that
- * somebody kept, or another browser of a user who ended all sessions.
+ * Why a cookie led to no session. An unknown key is common: it may just have expired. A revoked cookie is a copy that
+ * was kept, or that of another browser of a user who ended all sessions.
+ *
+ * @example
+ * const kinds: SecurityKind[] = ['duplicate-cookie', 'revoked']
  */
 export type SecurityKind = 'duplicate-cookie' | 'malformed-cookie' | 'unknown-key' | 'undecodable' | 'revoked'
 
-/** What an engine asks of its store; a cycle is what becomes of the old record when the key changes. */
+/** An operation on a store; `cycle` replaces or deletes the old record when the key changes. */
 export type Operation = 'load' | 'create' | 'save' | 'touch' | 'delete' | 'cycle'
 
-/** Receives every event; must not throw, and is called on the request's path, so it should be quick. */
+/**
+ * Receives every event. Called while a request is handled, so it must not throw and should be fast.
+ *
+ * @example
+ * const observe: Observer = (event) => {
+ *   if (event.type === 'security') console.warn(event.kind)
+ * }
+ */
 export type Observer = (event: SessionEvent) => void

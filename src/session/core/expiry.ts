@@ -1,54 +1,59 @@
 import type { Json } from './data.ts'
 
-/** The clocks of a session; all ages are seconds. */
+/**
+ * How long sessions live; all ages are seconds.
+ *
+ * @example
+ * const expiry: ExpiryPolicy = { cookieAge: 1_209_600, idleAge: 3600, atBrowserClose: false, touchAfter: 0.1 }
+ */
 export interface ExpiryPolicy {
   /** Lifetime since the last save or touch (SESSION_COOKIE_AGE). */
   readonly cookieAge: number
-  /** Longest time without activity; undefined for none. */
+  /** Maximum seconds without activity; unlimited by default. */
   readonly idleAge?: number | undefined
-  /** Longest life since sign-in or creation, whatever the activity; undefined for none. */
+  /** Maximum seconds since sign-in or creation, regardless of activity; unlimited by default. */
   readonly absoluteAge?: number | undefined
-  /** Whether the cookie ends with the browser unless the session says otherwise. */
+  /** Whether the cookie ends with the browser, unless the session has a custom expiry. */
   readonly atBrowserClose: boolean
-  /** Share of the sliding window that passes before activity is written down again. */
+  /** Share (0 to 1) of the sliding window after which activity is written again. */
   readonly touchAfter: number
 }
 
-// Clocks of several machines differ by less; more means that a clock was wrong.
+// Clocks of servers differ by less; a larger difference means that a clock was wrong.
 const CLOCK_TOLERANCE = 60_000
-// The last moment that a Date can hold; a later expiry would be no number to a database.
-const LAST_MOMENT = 8.64e15
+// The maximum of a Date; a later expiry would be NaN.
+const MAX_DATE_MS = 8.64e15
 
-/** Seconds that a browser keeps a cookie at most: anything longer is cut to 400 days (RFC 6265bis, 5.5). */
+/** Maximum seconds of a cookie: browsers cut longer ages to 400 days (RFC 6265bis, 5.5). */
 export const MAX_COOKIE_AGE = 34_560_000
 
-/** Where a session keeps an expiry of its own, as in Django. */
+/** The session key of a custom expiry, as in Django. */
 export const EXPIRY_KEY = '_session_expiry'
 
 /**
- * What `setExpiry` stores: seconds verbatim, a date as ISO text that Python reads too.
+ * The stored form of a custom expiry: seconds as they are, a date as ISO text that Python can parse.
  *
- * @throws RangeError for a number that leads to no date, or an invalid date.
+ * @throws RangeError for an invalid date, or seconds that lead to one
  */
 export function storedExpiry(value: number | Date): number | string {
   if (typeof value === 'number') {
-    if (!(Math.abs(value) * 1000 < LAST_MOMENT / 2))
+    if (!(Math.abs(value) * 1000 < MAX_DATE_MS / 2))
       throw new RangeError('An expiry must be a number of seconds that leads to a date')
     return value
   }
   return value.toISOString().replace('.000Z', 'Z').replace('Z', '+00:00')
 }
 
-/** Seconds until a session saved at `now` (ms) expires by the cookie age or its own expiry. */
+/** Seconds until a session saved at `now` (ms) expires by the cookie age or its custom expiry. */
 export function expiryAge(policy: ExpiryPolicy, stored: Json | undefined, now: number): number {
   const date = fixedDate(stored)
   if (date !== undefined) return Math.floor((date - now) / 1000)
   return typeof stored === 'number' && stored !== 0 ? stored : policy.cookieAge
 }
 
-/** The moment at which that age is over. */
+/** The date at which that age ends. */
 export function expiryDate(policy: ExpiryPolicy, stored: Json | undefined, now: number): Date {
-  return new Date(Math.min(fixedDate(stored) ?? now + expiryAge(policy, stored, now) * 1000, LAST_MOMENT))
+  return new Date(Math.min(fixedDate(stored) ?? now + expiryAge(policy, stored, now) * 1000, MAX_DATE_MS))
 }
 
 /** Whether the cookie lives only as long as the browser. */
@@ -56,7 +61,7 @@ export function closesWithBrowser(policy: ExpiryPolicy, stored: Json | undefined
   return stored === undefined || stored === null ? policy.atBrowserClose : stored === 0 || stored === false
 }
 
-/** When the record dies (ms) if it is written at `now`: the earliest of all four clocks. */
+/** When a record expires (ms) if it is written at `now`: the earliest of all limits. */
 export function deadline(policy: ExpiryPolicy, stored: Json | undefined, createdAt: number, now: number): number {
   return Math.floor(
     Math.min(
@@ -68,10 +73,9 @@ export function deadline(policy: ExpiryPolicy, stored: Json | undefined, created
 }
 
 /**
- * Whether a read at `now` is worth a touch: only after a share of the sliding window has passed, so
- * that sliding expiry does not cost a write per request. Tables without a last activity (0) go by how
- * far the expiry would move. What was written while a clock was ahead is corrected at once, or the idle age would not
- * count for as long.
+ * Whether a read at `now` (ms) should write the activity: only after a share of the sliding window, so that sliding expiry
+ * does not cost a write per request. Without a last activity (0) it depends on how far the expiry would move. A last
+ * activity in the future, from a wrong clock, is corrected at once.
  */
 export function touchDue(
   policy: ExpiryPolicy,
@@ -88,11 +92,11 @@ export function touchDue(
   return Math.max(moved, quiet) >= policy.touchAfter * window
 }
 
-/** The moment (ms) that a date expiry names; undefined for seconds, for none, and for text that is no date. */
+/** The time (ms) of an expiry that is a date; undefined for seconds, none, and invalid text. */
 export function fixedDate(stored: Json | undefined): number | undefined {
   if (typeof stored !== 'string' || stored === '') return undefined
   // Without an offset Python means UTC here, JavaScript would mean local time.
   const date = Date.parse(/(?:Z|[+-]\d\d:?\d\d)$/.test(stored) ? stored : `${stored}Z`)
-  // Text that is no date (Django raises) falls back to the cookie age: it must not end in a 500.
+  // Invalid text (Django raises) falls back to the cookie age, because stored data must not cause a 500.
   return Number.isNaN(date) ? undefined : date
 }

@@ -1,38 +1,39 @@
 import { hash, randomBytes } from 'node:crypto'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789'
-const LENGTH = 32
-// Bytes from here up are drawn again: folding them in would favour the first letters.
-const FAIR = 256 - (256 % ALPHABET.length)
+const KEY_LENGTH = 32
+// Bytes from here on are skipped: modulo would make the first letters more likely.
+const MAX_UNBIASED = 256 - (256 % ALPHABET.length)
 const KEY = /^[a-z0-9]{32}$/
 
-/** A new session key: 32 characters of a-z0-9 (165 bits) from the system's CSPRNG (ASVS 7.2.3). */
+/** Generates a session key: 32 characters of a-z0-9 (165 bits) from the system's CSPRNG (ASVS 7.2.3). */
 export function newSessionKey(): string {
   let key = ''
-  while (key.length < LENGTH) {
-    for (const byte of randomBytes(LENGTH * 2)) {
-      if (byte < FAIR && key.length < LENGTH) key += ALPHABET[byte % ALPHABET.length]
+  while (key.length < KEY_LENGTH) {
+    for (const byte of randomBytes(KEY_LENGTH * 2)) {
+      if (byte < MAX_UNBIASED && key.length < KEY_LENGTH) key += ALPHABET[byte % ALPHABET.length]
     }
   }
   return key
 }
 
-/** Whether text has the shape of a session key; nothing else ever reaches a store. */
+/** Whether text has the form of a session key; nothing else is looked up in a store. */
 export function isSessionKey(text: string): boolean {
   return KEY.test(text)
 }
 
 const ID_BYTES = 16
 
-/** A new public session id: 16 random bytes in base64url. It names a session and opens nothing. */
+/** Generates a public session id: 16 random bytes in base64url. It identifies a session but gives no access. */
 export function newSessionId(): string {
   return randomBytes(ID_BYTES).toString('base64url')
 }
 
 /**
- * The public id of a record that keeps none: one that an older version wrote, or one in Django's format.
+ * The public id of a record that stores none: one of an older version, or in Django's format. It is a hash, so that it
+ * does not reveal the key.
  *
- * @param storeKey the name of the record in its store, from which nobody can go back from the id
+ * @param storeKey the key of the record in its store
  */
 export function derivedSessionId(storeKey: string): string {
   return hash('sha256', `holdfast session id\0${storeKey}`, 'base64url').slice(0, 22)

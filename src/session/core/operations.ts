@@ -1,52 +1,51 @@
 import { emptyData, type Json, plainJson, type SessionData } from './data.ts'
 import { userIdOf } from './user.ts'
 
-/** Called where a result replaces what another request wrote at the same place. */
-export type Report = () => void
+/** Called when a result replaces what another request wrote at the same path. */
+export type OnOverwrite = () => void
 
-/** A pure function of what is stored under a key; undefined for nothing. */
-export type Apply = (current: Json | undefined, overwrote: Report) => Json | undefined
+/** A pure function of the stored value of a key; undefined if there is none. */
+export type ApplyChange = (current: Json | undefined, overwrote: OnOverwrite) => Json | undefined
 
 type Action =
-  /** `before` is the JSON text of what the request found there. */
+  /** `before` is the JSON of the value that the request read. */
   | { kind: 'set'; value: Json; before: string | undefined }
   | { kind: 'default'; value: Json }
   | { kind: 'delete' }
-  /** `replaces`: whatever the request did to this key before is part of it. */
-  | { kind: 'apply'; apply: Apply; replaces?: boolean }
+  /** `replaces`: includes what the request did to this key before. */
+  | { kind: 'apply'; apply: ApplyChange; replaces?: boolean }
 
 type Operation = (
   | ({ key: string } & Action)
   | { key: undefined; kind: 'clear' }
   | { key: undefined; kind: 'all'; apply: (data: SessionData) => void }
 ) &
-  Fate & {
+  SliceRules & {
     readonly bySignIn: boolean
-    /** The account has it already. */
+    /** The account has saved it already. */
     readonly adopted?: true
   }
 
-/** What becomes of an operation where somebody signs in meanwhile. */
-interface Fate {
-  /** The key is a slice's that a sign-in keeps. */
+/** Rules of the slice, for a replay after another request has signed in. */
+interface SliceRules {
+  /** The slice is kept at sign-in. */
   readonly survivesSignIn: boolean
-  /** The key is a slice's that accounts keep. */
+  /** The slice is kept by accounts. */
   readonly account: boolean
 }
 
-const NO_SLICE: Fate = { survivesSignIn: false, account: false }
+const PLAIN_KEY: SliceRules = { survivesSignIn: false, account: false }
 
-/** What replays came upon; those of a part of the operations tell the whole. */
-interface Findings {
+/** What replays found; shared with parts of these operations. */
+interface ReplayResult {
   overwritten: Set<string>
-  /** Whether the request knew nobody, in an application with accounts. */
+  /** Whether the request was anonymous, in an application with accounts. */
   anonymous: boolean
 }
 
 /**
- * A replay has met a session that somebody has signed in to since, and the request, which knew nobody, has changed what
- * accounts keep: that is to be done to the account first, so that nothing is stored of what the account refuses. Never
- * leaves the engine.
+ * An anonymous request changed slices that accounts keep, and another request has signed in meanwhile: the changes must
+ * go to the account first, so that nothing is stored if the account refuses them. Never leaves the engine.
  */
 export class SignedInMeanwhileError extends Error {
   override readonly name = 'SignedInMeanwhileError'
@@ -54,23 +53,23 @@ export class SignedInMeanwhileError extends Error {
   readonly session: SessionData
 
   constructor(session: SessionData) {
-    super('Somebody has signed in to this session meanwhile')
+    super('Another request has signed in to this session')
     this.session = session
   }
 }
 
 /**
- * What one request did to its session, as operations that mean something on any newer data. This is how overlapping
- * requests both survive: never the whole session is written, only what this request did to it.
+ * The changes of one request as operations that can be replayed on newer data. This is how overlapping requests keep
+ * each other's changes: what is written is the newest data with this request's operations.
  */
 export class Operations {
   readonly #list: Operation[]
-  readonly #found: Findings
+  readonly #replay: ReplayResult
   #bySignIn = false
 
-  constructor(list: readonly Operation[] = [], found: Findings = nothingFound()) {
+  constructor(list: readonly Operation[] = [], found: ReplayResult = emptyResult()) {
     this.#list = [...list]
-    this.#found = found
+    this.#replay = found
   }
 
   get empty(): boolean {
@@ -82,47 +81,47 @@ export class Operations {
     return [...new Set(this.#list.map(({ key }) => key ?? '*'))]
   }
 
-  /** Keys whose value another request had changed as well, and which the last replay replaced. */
+  /** Keys that another request had changed as well and that the last replay overwrote. */
   get overwritten(): string[] {
-    return [...this.#found.overwritten]
+    return [...this.#replay.overwritten]
   }
 
-  /** Whether all of them are on slices that a sign-in keeps, so that they may be applied after one. */
+  /** Whether all of them are on slices that a sign-in keeps, so that they may be replayed after one. */
   get survivesSignIn(): boolean {
     return this.#list.every((operation) => operation.survivesSignIn)
   }
 
-  /** Those that the request made beside its sign-in: all that is left to do where another request signed in first. */
+  /** The operations that are not part of a sign-in, for when another request has signed in first. */
   withoutSignIn(): Operations {
     return new Operations(
       this.#list.filter(({ bySignIn }) => !bySignIn),
-      this.#found,
+      this.#replay,
     )
   }
 
-  /** Those on slices that accounts keep, but for what a sign-in did to them, or the account has. */
+  /** The operations on slices that accounts keep, except those of a sign-in and those that the account has saved. */
   forAccount(): Operations {
-    return new Operations(this.#list.filter(isWaiting))
+    return new Operations(this.#list.filter(isPendingForAccount))
   }
 
-  /** The account has them: a replay on a session that is signed in leaves them out. */
-  adopted(): void {
+  /** Marks them as saved by the account: a replay on a signed-in session skips them. */
+  markAdopted(): void {
     for (const [at, operation] of this.#list.entries()) {
       if (isForAccount(operation)) this.#list[at] = { ...operation, adopted: true }
     }
   }
 
-  /** Says that the request knew nobody, in an application with accounts. */
-  beginAnonymous(): void {
-    this.#found.anonymous = true
+  /** Marks the request as anonymous, in an application with accounts. */
+  startedAnonymous(): void {
+    this.#replay.anonymous = true
   }
 
-  /** These, and then others. */
+  /** These operations followed by others. */
   followedBy(later: Operations): Operations {
     return new Operations([...this.#list, ...later.#list])
   }
 
-  /** What `work` records belongs to a sign-in. */
+  /** Marks the operations that `work` records as part of a sign-in. */
   signingIn(work: () => void): void {
     this.#bySignIn = true
     try {
@@ -132,34 +131,34 @@ export class Operations {
     }
   }
 
-  add(key: string, action: Action, fate: Partial<Fate> = {}): void {
-    const operation: Operation = { key, ...action, ...NO_SLICE, ...fate, bySignIn: this.#bySignIn }
+  add(key: string, action: Action, fate: Partial<SliceRules> = {}): void {
+    const operation: Operation = { key, ...action, ...PLAIN_KEY, ...fate, bySignIn: this.#bySignIn }
     if (action.kind === 'set' || action.kind === 'delete' || (action.kind === 'apply' && action.replaces))
-      this.#forget(key)
+      this.#removeEarlier(key)
     this.#list.push(operation)
   }
 
   clear(): void {
     this.#list.length = 0
-    this.#list.push({ key: undefined, kind: 'clear', ...NO_SLICE, bySignIn: this.#bySignIn })
+    this.#list.push({ key: undefined, kind: 'clear', ...PLAIN_KEY, bySignIn: this.#bySignIn })
   }
 
-  /** A function of all data, which changes them in place. */
+  /** Records a function that changes all data in place. */
   all(apply: (data: SessionData) => void): void {
-    this.#list.push({ key: undefined, kind: 'all', apply, ...NO_SLICE, bySignIn: this.#bySignIn })
+    this.#list.push({ key: undefined, kind: 'all', apply, ...PLAIN_KEY, bySignIn: this.#bySignIn })
   }
 
   /**
-   * The data with these operations applied; neither the argument nor a value of an operation is shared with them.
+   * Returns a copy of the data with these operations applied.
    *
-   * @throws SignedInMeanwhileError after {@link Operations.beginAnonymous}; whatever an operation throws
+   * @throws SignedInMeanwhileError after {@link Operations.startedAnonymous}; any error of an operation
    */
   replayOn(newer: SessionData): SessionData {
     let data = plainJson(newer) as SessionData
     const overwritten = new Set<string>()
-    this.#found.overwritten = overwritten
-    const isForeign = this.#found.anonymous && userIdOf(newer) !== null
-    if (isForeign && this.#list.some(isWaiting)) throw new SignedInMeanwhileError(newer)
+    this.#replay.overwritten = overwritten
+    const isForeign = this.#replay.anonymous && userIdOf(newer) !== null
+    if (isForeign && this.#list.some(isPendingForAccount)) throw new SignedInMeanwhileError(newer)
     for (const operation of this.#list) {
       if (isForeign && isForAccount(operation)) continue
       if (operation.kind === 'clear') data = emptyData()
@@ -174,21 +173,21 @@ export class Operations {
     return data
   }
 
-  /** A later set or delete makes earlier operations on its key needless, unless one on all data came between. */
-  #forget(key: string): void {
-    const border = this.#list.findLastIndex((operation) => operation.kind === 'all')
-    for (let at = this.#list.length - 1; at > border; at--) {
+  /** A later set or delete replaces earlier operations on its key, back to the last one on all data. */
+  #removeEarlier(key: string): void {
+    const start = this.#list.findLastIndex((operation) => operation.kind === 'all')
+    for (let at = this.#list.length - 1; at > start; at--) {
       if (this.#list[at]?.key === key) this.#list.splice(at, 1)
     }
     if (!this.#bySignIn) return
-    // What is left of them is part of the sign-in as well: the account takes over what they have led to.
+    // The remaining ones become part of the sign-in, because the account merges their result.
     for (const [at, operation] of this.#list.entries()) {
       if (operation.key === key) this.#list[at] = { ...operation, bySignIn: true }
     }
   }
 }
 
-function nothingFound(): Findings {
+function emptyResult(): ReplayResult {
   return { overwritten: new Set(), anonymous: false }
 }
 
@@ -196,7 +195,7 @@ function isForAccount({ account, bySignIn }: Operation): boolean {
   return account && !bySignIn
 }
 
-function isWaiting(operation: Operation): boolean {
+function isPendingForAccount(operation: Operation): boolean {
   return isForAccount(operation) && operation.adopted !== true
 }
 
@@ -206,7 +205,7 @@ export function put(data: SessionData, key: string, value: Json | undefined): vo
   else data[key] = value
 }
 
-function result(action: Action, current: Json | undefined, overwrote: Report): Json | undefined {
+function result(action: Action, current: Json | undefined, overwrote: OnOverwrite): Json | undefined {
   if (action.kind === 'delete') return undefined
   if (action.kind === 'default') return current === undefined ? plainJson(action.value) : current
   if (action.kind === 'apply') return action.apply(current, overwrote)

@@ -1,6 +1,6 @@
 import { StoreUnavailableError } from './errors.ts'
 
-interface Lane<T> {
+interface KeyQueue<T> {
   tail: Promise<unknown>
   latest: T | undefined
   waiting: number
@@ -8,44 +8,44 @@ interface Lane<T> {
 }
 
 /**
- * Lets work on one key run one after the other, and hands each the result of the one before, so that
- * requests of this process queue instead of colliding in the store.
+ * Runs work on one key sequentially and passes each the result of the one before, so that requests of this process
+ * queue instead of conflicting in the store.
  */
 export class KeyedQueue<T> {
-  readonly #lanes = new Map<string, Lane<T>>()
+  readonly #queues = new Map<string, KeyQueue<T>>()
 
   /**
-   * Runs `work` with the newest result since the lane was last idle; its own result is for the next in line.
+   * Runs `work` with the newest result since the queue was last empty, and passes its result on.
    *
-   * @throws what `work` throws; StoreUnavailableError where work before it has found the store out: those who wait for it
-   *   would wait for one timeout after the other
+   * @throws any error of `work`; StoreUnavailableError if earlier work failed with it, so that those who wait do not wait
+   *   for one timeout after the other
    */
   async run<R extends T | undefined>(key: string, work: (latest: T | undefined) => Promise<R>): Promise<R> {
-    const lane = this.#lanes.get(key) ?? { tail: Promise.resolve(), latest: undefined, waiting: 0, outage: undefined }
-    this.#lanes.set(key, lane)
-    lane.waiting++
-    const turn = lane.tail.then(() => {
-      if (lane.outage !== undefined) throw lane.outage
-      return work(lane.latest)
+    const queue = this.#queues.get(key) ?? { tail: Promise.resolve(), latest: undefined, waiting: 0, outage: undefined }
+    this.#queues.set(key, queue)
+    queue.waiting++
+    const turn = queue.tail.then(() => {
+      if (queue.outage !== undefined) throw queue.outage
+      return work(queue.latest)
     })
-    // A failure says nothing about the stored state, so the next in line starts from its own copy.
-    lane.tail = turn.then(
+    // After a failure the stored state is unknown, so the next starts from its own copy.
+    queue.tail = turn.then(
       (result) => {
-        lane.latest = result
+        queue.latest = result
       },
       (error: unknown) => {
-        lane.latest = undefined
+        queue.latest = undefined
         if (!(error instanceof StoreUnavailableError)) return
-        lane.outage = error
-        // Whoever comes from now on tries again.
-        if (this.#lanes.get(key) === lane) this.#lanes.delete(key)
+        queue.outage = error
+        // Later work tries again.
+        if (this.#queues.get(key) === queue) this.#queues.delete(key)
       },
     )
     try {
       return await turn
     } finally {
-      lane.waiting--
-      if (lane.waiting === 0 && this.#lanes.get(key) === lane) this.#lanes.delete(key)
+      queue.waiting--
+      if (queue.waiting === 0 && this.#queues.get(key) === queue) this.#queues.delete(key)
     }
   }
 }

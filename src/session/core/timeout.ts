@@ -1,23 +1,23 @@
-/** Nobody answered in time. */
+/** There was no answer in time. */
 export class TimeoutError extends Error {
   override readonly name = 'TimeoutError'
 
-  /** @param milliseconds how long was waited */
+  /** @param milliseconds the timeout */
   constructor(milliseconds: number) {
     super(`There was no answer within ${milliseconds} ms`)
   }
 }
 
 /**
- * Waits for work no longer than so many milliseconds; the work itself goes on.
+ * Waits for a promise for at most so many milliseconds; its work is not cancelled.
  *
- * @throws TimeoutError; whatever the work throws in time
+ * @throws TimeoutError; any error of the work
  */
-export function within<T>(work: PromiseLike<T>, milliseconds: number): Promise<T> {
+export function withTimeout<T>(work: PromiseLike<T>, milliseconds: number): Promise<T> {
   return new Promise((resolve, reject) => {
-    // After a busy spell of this process the answer may be here already, unread: it gets its turn before the verdict.
-    const late = () => setImmediate(() => reject(new TimeoutError(milliseconds)))
-    const timer = setTimeout(late, milliseconds)
+    // If this process was busy, the answer may have arrived but not been read, so it is read first.
+    const onTimeout = () => setImmediate(() => reject(new TimeoutError(milliseconds)))
+    const timer = setTimeout(onTimeout, milliseconds)
     const settled =
       <A>(settle: (outcome: A) => void) =>
       (outcome: A) => {

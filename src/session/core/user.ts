@@ -1,9 +1,19 @@
 import type { SessionData } from './data.ts'
 
-/** Where a session keeps its user's id, as Django does; stores copy it to a column. */
+/**
+ * The session key of the signed-in user's id, as in Django; stores copy it to a column.
+ *
+ * @example
+ * const id = session.get(USER_KEY)
+ */
 export const USER_KEY = '_auth_user_id'
 
-/** The signed-in user's id, or null for an anonymous session. */
+/**
+ * The id of the signed-in user, or null for an anonymous session.
+ *
+ * @example
+ * const userId = userIdOf(asData({ [USER_KEY]: '42' }))
+ */
 export function userIdOf(data: SessionData): string | null {
   const id = data[USER_KEY]
   return typeof id === 'string' && id !== '' ? id : null

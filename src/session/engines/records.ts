@@ -11,53 +11,54 @@ import { type SessionRecord, type SessionStore, type StoredRecord, sessionIdOf }
 import type { Client, Loaded, Opened } from './engine.ts'
 
 /** A session that has a record. */
-export type Live = Loaded & { readonly id: string; readonly key: string }
+export type LiveRecord = Loaded & { readonly id: string; readonly key: string }
 
-/** Whether a session has a record, as far as is known here. */
-export function hasRecord(loaded: Loaded | undefined): loaded is Live {
+/** Whether a session has a record. */
+export function hasRecord(loaded: Loaded | undefined): loaded is LiveRecord {
   return loaded !== undefined && loaded.key !== null
 }
 
-/** What a record tells of a session beside its data. */
-export interface About {
+/** The metadata of a record. */
+export interface RecordMetadata {
   readonly id: string
   readonly createdAt: number
   readonly client: Client
 }
 
-/** What a key leads to; with a successor it is a forward, and the data are those from before the key changed. */
-export type Found = (Opened & { live: false }) | { live: true; loaded: Live; successor?: string }
+/** The result of loading a key. With a `successor` it is a forward, and the data are from before the change of key. */
+export type Found = (Opened & { live: false }) | { live: true; loaded: LiveRecord; successor?: string }
 
-/** Where an old key leads in the end. */
-export interface Trail {
-  /** The session as it was under the old key. */
-  readonly frozen: Live
-  /** As it is now; undefined when it has ended. */
-  readonly end: Live | undefined
+/** The session that an old key leads to. */
+export interface ForwardTarget {
+  /** The session as it was before the change of key. */
+  readonly before: LiveRecord
+  /** The session as it is now; undefined if it has ended. */
+  readonly current: LiveRecord | undefined
 }
 
-/** What {@link Records} needs. */
+/** Options for {@link Records}. */
 export interface RecordsOptions {
   readonly store: SessionStore
   readonly codec: Codec
   readonly expiry: ExpiryPolicy
-  /** Seconds for which an old key leads to the session after a change of key: as long as a request may take. */
-  readonly forwardFor: number
+  /** Seconds for which an old key leads to the session after a change of key. */
+  readonly forwardSeconds: number
+  /** Custom columns, computed from the data at each save. */
   readonly columns?: ((data: SessionData) => Readonly<Record<string, string | number | null>>) | undefined
   readonly observe: Observer
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   readonly now: () => number
 }
 
-const KEY_DRAWS = 10
+const MAX_KEY_ATTEMPTS = 10
 const MAX_HOPS = 4
-// The life of a successor until the old key leads to it: after a crash in between nobody knows its key.
-const UNCONFIRMED = 60_000
-// Django's table has no column for it, so there a session remembers its birth among its own data.
+// The lifetime of a successor until the old key leads to it: after a crash in between its key is unknown.
+const UNCONFIRMED_MS = 60_000
+// Django's table has no column for the creation time, so it is kept in the data.
 const CREATED_KEY = '_session_created'
-const NOBODY = { userId: null, ipAddress: null, userAgent: null }
+const NO_METADATA = { userId: null, ipAddress: null, userAgent: null }
 
-/** Sessions as records of a store: each method is one step on one record, or follows forwards. */
+/** Sessions as records of a store: each method is one operation on one record, or follows forwards. */
 export class Records {
   readonly #options: RecordsOptions
 
@@ -65,7 +66,7 @@ export class Records {
     this.#options = options
   }
 
-  /** The record as it is stored, whatever it holds. */
+  /** The stored record, not decoded. */
   async read(storeKey: string): Promise<StoredRecord | undefined> {
     return await this.#timed('load', () => this.#options.store.load(storeKey))
   }
@@ -79,27 +80,27 @@ export class Records {
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
     const { data, successor } = decoded
     const { version, expires, lastActivity } = stored
-    const createdAt = stored.createdAt || createdAmongData(data, now())
+    const createdAt = stored.createdAt || createdAtIn(data, now())
     const loaded = { id: sessionIdOf(storeKey, stored), key, data, version, expires, lastActivity, createdAt }
     return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
   }
 
   /**
-   * The session that a forward leads to, over other forwards if need be; undefined when it has ended, or has become
-   * another user's: then nothing of the former one may be seen or changed under the old key.
+   * The session that a forward leads to, through further forwards; undefined if it has ended or is another user's by now,
+   * so that the old key gives no access to it.
    */
-  async endOf({ data }: Live, successor: string): Promise<Live | undefined> {
+  async resolveForward({ data }: LiveRecord, successor: string): Promise<LiveRecord | undefined> {
     const user = userIdOf(data)
-    const end = await this.lastOf(successor, MAX_HOPS)
+    const end = await this.followForwards(successor, MAX_HOPS)
     return end !== undefined && (user === null || user === userIdOf(end.data)) ? end : undefined
   }
 
   /**
-   * The same, whoever's it has become.
+   * The same for any user.
    *
-   * @param maxHops for an ending there is no limit: every hop is a key that was changed while forwards live
+   * @param maxHops maximum number of forwards to follow; unlimited by default
    */
-  async lastOf(successor: string, maxHops = Number.POSITIVE_INFINITY): Promise<Live | undefined> {
+  async followForwards(successor: string, maxHops = Number.POSITIVE_INFINITY): Promise<LiveRecord | undefined> {
     let key = successor
     for (let hop = 1; hop <= maxHops; hop++) {
       const found = await this.load(key)
@@ -110,19 +111,19 @@ export class Records {
     return undefined
   }
 
-  /** Where an old key leads now; undefined when it leads nowhere any more, or is no old key. */
-  async follow(key: string): Promise<Trail | undefined> {
+  /** The session that an old key leads to; undefined if it has no forward. */
+  async follow(key: string): Promise<ForwardTarget | undefined> {
     const found = await this.load(key)
     if (!found.live || found.successor === undefined) return undefined
-    return { frozen: found.loaded, end: await this.endOf(found.loaded, found.successor) }
+    return { before: found.loaded, current: await this.resolveForward(found.loaded, found.successor) }
   }
 
   /**
-   * Creates a record under a key that nobody has.
+   * Creates a record under a new key.
    *
-   * @param unconfirmed whether it lives a minute at most until {@link touch} gives it its full life
+   * @param unconfirmed whether it expires after a minute unless {@link touch} extends it; false by default
    */
-  async create(data: SessionData, about: About, unconfirmed = false): Promise<Live> {
+  async create(data: SessionData, about: RecordMetadata, unconfirmed = false): Promise<LiveRecord> {
     return await retry(async () => {
       try {
         return await this.createAs(newSessionKey(), data, about, unconfirmed)
@@ -130,48 +131,48 @@ export class Records {
         if (error instanceof KeyTakenError) return undefined
         throw error
       }
-    }, KEY_DRAWS)
+    }, MAX_KEY_ATTEMPTS)
   }
 
-  /** @throws KeyTakenError */
-  async createAs(key: string, data: SessionData, about: About, unconfirmed = false): Promise<Live> {
+  /** Creates a record under this key. @throws KeyTakenError if a record has it */
+  async createAs(key: string, data: SessionData, about: RecordMetadata, unconfirmed = false): Promise<LiveRecord> {
     const { store, codec, now } = this.#options
     const record = this.#record(key, data, about)
-    if (unconfirmed) record.expires = Math.min(record.expires, now() + UNCONFIRMED)
-    // Wrapped, because a version may be the stored text, which is nobody's outcome.
+    if (unconfirmed) record.expires = Math.min(record.expires, now() + UNCONFIRMED_MS)
+    // Wrapped, because a version may be text, which would be counted as an outcome.
     const create = async () => ({ version: await store.create(codec.storeKey(key), record) })
     const { version } = await this.#timed('create', create)
     return this.#live(key, data, { ...record, version })
   }
 
-  /** Saves over the version that was read. */
-  async save(current: Live, data: SessionData, client: Client): Promise<Live | 'conflict' | 'missing'> {
+  /** Saves if the record still has the version that was read. */
+  async save(current: LiveRecord, data: SessionData, client: Client): Promise<LiveRecord | 'conflict' | 'missing'> {
     const { store, codec } = this.#options
     const record = this.#record(current.key, data, { ...current, client })
     const result = await this.#timed('save', () => store.save(codec.storeKey(current.key), current.version, record))
     return result.outcome === 'saved' ? this.#live(current.key, data, { ...record, ...result }) : result.outcome
   }
 
-  /** Gives up a key that was changed: a forward takes its record's place where the format has forwards, nothing otherwise. */
-  async giveUp(current: Live, successor: string): Promise<Outcome> {
-    const { codec, now, forwardFor } = this.#options
+  /** Replaces the record of an old key by a forward, or deletes it if the format has no forwards. */
+  async replaceByForward(current: LiveRecord, successor: string): Promise<Outcome> {
+    const { codec, now, forwardSeconds } = this.#options
     if (!codec.forwards) return await this.delete(current, 'cycle')
     const data = codec.encode(current.key, current.data, successor)
-    return await this.replace(current, data, now() + forwardFor * 1000, 'cycle')
+    return await this.replace(current, data, now() + forwardSeconds * 1000, 'cycle')
   }
 
-  /** Puts text that is nobody's session in the place of what is as it was read. */
-  async replace(current: Live, data: string, expires: number, operation: Operation = 'save'): Promise<Outcome> {
+  /** Replaces a record by text that is not a session, if it still has the version that was read. */
+  async replace(current: LiveRecord, data: string, expires: number, operation: Operation = 'save'): Promise<Outcome> {
     const { store, codec, columns } = this.#options
     const { key, version, createdAt, lastActivity } = current
     const extra = columns === undefined ? {} : { extra: columns(emptyData()) }
-    const record = { data, expires, createdAt, lastActivity, sessionId: '', ...NOBODY, ...extra }
+    const record = { data, expires, createdAt, lastActivity, sessionId: '', ...NO_METADATA, ...extra }
     const { outcome } = await this.#timed(operation, () => store.save(codec.storeKey(key), version, record))
     return outcome === 'saved' ? 'done' : outcome
   }
 
-  /** Moves the expiry of what is as it was read. */
-  async touch(current: Live): Promise<Live | 'conflict' | 'missing'> {
+  /** Moves the expiry, if the record still has the version that was read. */
+  async touch(current: LiveRecord): Promise<LiveRecord | 'conflict' | 'missing'> {
     const { expiry, now } = this.#options
     const lastActivity = now()
     const expires = deadline(expiry, current.data[EXPIRY_KEY], current.createdAt, lastActivity)
@@ -179,30 +180,33 @@ export class Records {
     return outcome === 'done' ? { ...current, expires, lastActivity } : outcome
   }
 
-  /** Sets the times, in milliseconds since 1970, of what is as it was read. */
-  async setTimes({ key, version }: Live, times: Pick<SessionRecord, 'expires' | 'lastActivity'>): Promise<Outcome> {
+  /** Sets the times (ms), if the record still has the version that was read. */
+  async setTimes(
+    { key, version }: LiveRecord,
+    times: Pick<SessionRecord, 'expires' | 'lastActivity'>,
+  ): Promise<Outcome> {
     const { store, codec } = this.#options
     return await this.#timed('touch', () => store.touch(codec.storeKey(key), version, times))
   }
 
-  /** Deletes what is as it was read. */
-  async delete({ key, version }: Live, operation: Operation = 'delete'): Promise<Outcome> {
+  /** Deletes the record, if it still has the version that was read. */
+  async delete({ key, version }: LiveRecord, operation: Operation = 'delete'): Promise<Outcome> {
     const { store, codec } = this.#options
     return await this.#timed(operation, () => store.delete(codec.storeKey(key), version))
   }
 
-  /** Deletes whatever is there. */
+  /** Deletes the record, whatever its version. */
   async deleteAny(storeKey: string): Promise<Outcome> {
     return await this.#timed('delete', () => this.#options.store.delete(storeKey))
   }
 
-  #live(key: string, data: SessionData, record: SessionRecord & Pick<Loaded, 'version'>): Live {
+  #live(key: string, data: SessionData, record: SessionRecord & Pick<Loaded, 'version'>): LiveRecord {
     const { version, createdAt, lastActivity, expires } = record
     const id = sessionIdOf(this.#options.codec.storeKey(key), record)
     return { id, key, data, version, createdAt, lastActivity, expires }
   }
 
-  #record(key: string, data: SessionData, { id, createdAt, client }: About): SessionRecord {
+  #record(key: string, data: SessionData, { id, createdAt, client }: RecordMetadata): SessionRecord {
     const { codec, expiry, columns, observe, now } = this.#options
     const lastActivity = now()
     if (codec.name === 'django' && expiry.absoluteAge !== undefined) data[CREATED_KEY] = createdAt
@@ -234,9 +238,9 @@ export class Records {
   }
 }
 
-function createdAmongData(data: SessionData, now: number): number {
+function createdAtIn(data: SessionData, now: number): number {
   const created = data[CREATED_KEY]
-  // Written by Django, or before there was an absolute age: the clock starts now.
+  // Written by Django, or without an absolute age: it counts from now.
   return typeof created === 'number' ? created : now
 }
 

@@ -3,14 +3,15 @@ import { knowsUsers, NotSupportedError, type SessionStore } from '../stores/stor
 import type { UserSessions } from './engine.ts'
 
 /**
- * Ends all sessions of a user but the one with this public id, and returns how many records that were.
+ * Ends all sessions of a user except the one with this public id; returns the number of deleted records.
  *
  * @throws NotSupportedError, SessionContendedError
  */
 export async function endSessionsOf(store: SessionStore, userId: string, exceptId: string | null): Promise<number> {
-  if (!knowsUsers(store)) throw new NotSupportedError(`The store "${store.name}" cannot tell whose sessions it keeps.`)
+  if (!knowsUsers(store))
+    throw new NotSupportedError(`The store "${store.name}" does not know the users of its sessions.`)
   let ended = 0
-  // A session that changes its key at that moment has another record afterwards.
+  // A session whose key changes meanwhile has another record afterwards.
   return await retry(async () => {
     ended += await store.endByUser(userId, exceptId ?? undefined)
     if ((await store.listByUser(userId)).every(({ id }) => id === exceptId)) return ended
@@ -19,7 +20,7 @@ export async function endSessionsOf(store: SessionStore, userId: string, exceptI
 }
 
 /**
- * Ends the session of this user with this public id; false when there is none.
+ * Ends the session of this user with this public id; false if there is none.
  *
  * @throws SessionContendedError
  */
@@ -30,17 +31,17 @@ export async function endSessionOf(store: SessionStore, userId: string, id: stri
     const records = (await store.listByUser(userId)).filter((session) => session.id === id)
     if (records.length === 0) return ended
     for (const { key } of records) ended = (await store.delete(key)) === 'done' || ended
-    // It may have changed its key at that moment.
+    // Its key may have changed meanwhile.
     return undefined
   })
 }
 
-/** The sessions of a user, the latest activity first; none where the store cannot tell whose they are. */
+/** The sessions of a user, latest activity first; none if the store does not know its users. */
 export async function sessionsOf(store: SessionStore, userId: string, currentId: string | null): Promise<UserSessions> {
   try {
     if (!knowsUsers(store)) return UNKNOWN
     const sessions = await store.listByUser(userId)
-    // While it changes its key a session has two records; the later one is set last and stays.
+    // During a change of key a session has two records; the later one is kept.
     const byId = new Map(sessions.reverse().map(({ key: _key, ...session }) => [session.id, session]))
     const listed = [...byId.values()].reverse().map((session) => ({ ...session, current: session.id === currentId }))
     return { listed, complete: true, endable: true }

@@ -1,16 +1,29 @@
 import { SessionTooLargeError } from '../core/errors.ts'
 import { MAX_COOKIE_AGE } from '../core/expiry.ts'
 
-/** Attributes of the session cookie; the names are those of RFC 6265bis. */
+/**
+ * Name and attributes of the session cookie (RFC 6265bis).
+ *
+ * @example
+ * const cookie: CookieSettings = {
+ *   name: '__Host-sessionid',
+ *   path: '/',
+ *   secure: true,
+ *   httpOnly: true,
+ *   sameSite: 'Lax',
+ *   maxSize: 4096,
+ * }
+ */
 export interface CookieSettings {
   readonly name: string
   readonly path: string
+  /** Only this host by default. */
   readonly domain?: string | undefined
   readonly secure: boolean
   readonly httpOnly: boolean
-  /** `false` leaves the attribute out. */
+  /** `false` omits the attribute. */
   readonly sameSite: 'Lax' | 'Strict' | 'None' | false
-  /** Most bytes of name and value together; browsers silently drop larger cookies. */
+  /** Maximum bytes of name and value, at most 4096: browsers silently drop larger cookies. */
   readonly maxSize: number
 }
 
@@ -23,10 +36,10 @@ const MAX_ATTRIBUTE = 1024
 const MAX_SIZE = 4096
 
 /**
- * Checks the settings once, at start: those of which no browser would make a cookie are refused.
+ * Checks the settings at startup: those with which browsers would refuse the cookie.
  *
- * @throws TypeError that names the setting: a name, path or domain that a header cannot carry, a prefix whose promise is
- *   not kept, SameSite=None without Secure
+ * @throws TypeError that names the setting: an invalid name, path or domain, a prefix whose rules are not met,
+ *   SameSite=None without Secure
  */
 export function checkCookieSettings(settings: CookieSettings): void {
   const { name, path, domain, secure, httpOnly, sameSite, maxSize } = settings
@@ -50,7 +63,7 @@ export function checkCookieSettings(settings: CookieSettings): void {
   if (sameSite === 'None' && !secure) {
     refuse('secure', 'must be true with sameSite "None": browsers drop such a cookie otherwise')
   }
-  // Browsers take a prefix in any case.
+  // Browsers ignore the case of a prefix.
   const prefix = /^__(host|secure)-/i.exec(name)?.[0]
   if (prefix !== undefined && !secure) refuse('secure', `must be true for a name that starts with "${prefix}"`)
   if (prefix?.toLowerCase() !== '__host-') return
@@ -62,78 +75,80 @@ function refuse(setting: keyof CookieSettings, sentence: string): never {
   throw new TypeError(`cookie.${setting} ${sentence}.`)
 }
 
-// Plain JavaScript may give anything.
+// Callers in JavaScript may pass anything.
 function isAttribute(value: unknown): boolean {
   return typeof value === 'string' && ATTRIBUTE.test(value) && value.length <= MAX_ATTRIBUTE
 }
 
 /**
- * Every value the Cookie header gives under exactly this name. More than one means that somebody else set a
- * cookie beside ours (cookie tossing), and none of them is to be trusted.
+ * Returns all values of a name in a Cookie header. More than one means that another site below the domain may have set one
+ * (cookie tossing), so none of them can be trusted.
+ *
+ * @example
+ * const [value] = cookieValues(ctx.headers.cookie, 'sessionid')
  */
 export function cookieValues(header: string | undefined, name: string): string[] {
   if (header === undefined) return []
   const values: string[] = []
   for (const pair of header.split(';')) {
-    const start = spacesBefore(pair)
+    const start = leadingSpaces(pair)
     const end = start + name.length
-    if (pair.startsWith(name, start) && pair[end] === '=') values.push(withoutSpacesAfter(pair.slice(end + 1)))
+    if (pair.startsWith(name, start) && pair[end] === '=') values.push(trimSpacesEnd(pair.slice(end + 1)))
   }
   return values
 }
 
-// Only spaces are trimmed: a tab before the name must not make it ours (CVE-2022-31629). And not by an expression such
-// as / +$/, which takes time quadratic in the spaces of a value.
-function spacesBefore(text: string): number {
+// Only spaces are trimmed: a name after a tab is another name (CVE-2022-31629). Not by a regular expression such as
+// / +$/, which takes quadratic time.
+function leadingSpaces(text: string): number {
   let start = 0
   while (text[start] === ' ') start++
   return start
 }
 
-function withoutSpacesAfter(text: string): string {
+function trimSpacesEnd(text: string): string {
   let end = text.length
   while (text[end - 1] === ' ') end--
   return text.slice(0, end)
 }
 
 /**
- * The Set-Cookie header that hands out a session.
+ * The Set-Cookie header that sends a session.
  *
- * @param maxAge seconds, of which more than 400 days are cut; undefined for a cookie that ends with the browser
+ * @param maxAge seconds, at most 400 days; undefined for a cookie that ends with the browser
  * @param now milliseconds since 1970
- * @throws RangeError when the value cannot stand in a cookie; SessionTooLargeError when browsers would drop it
+ * @throws RangeError for characters that a cookie cannot have; SessionTooLargeError above `maxSize`
  */
 export function setCookie(settings: CookieSettings, value: string, maxAge: number | undefined, now: number): string {
-  if (!VALUE.test(value)) throw new RangeError('The cookie value has characters it cannot have')
+  if (!VALUE.test(value)) throw new RangeError('The cookie value has invalid characters')
   const bytes = settings.name.length + value.length
   if (bytes > settings.maxSize) throw new SessionTooLargeError(bytes, settings.maxSize)
   const age = maxAge === undefined ? undefined : Math.min(maxAge, MAX_COOKIE_AGE)
   const lifetime = age === undefined ? '' : `; Max-Age=${age}; Expires=${new Date(now + age * 1000).toUTCString()}`
   const { httpOnly, secure } = settings
-  return `${settings.name}=${value}${lifetime}${place(settings, secure)}${httpOnly ? '; HttpOnly' : ''}`
+  return `${settings.name}=${value}${lifetime}${attributes(settings, secure)}${httpOnly ? '; HttpOnly' : ''}`
 }
 
-/** The Set-Cookie header that takes it back. A browser ignores it unless it could have set the cookie itself. */
+/** The Set-Cookie header that removes the cookie. Browsers ignore it unless its attributes would be accepted. */
 export function clearCookie(settings: CookieSettings): string {
   const secure = settings.secure || settings.sameSite === 'None'
-  return `${settings.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${place(settings, secure)}`
+  return `${settings.name}=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT${attributes(settings, secure)}`
 }
 
-// A proxy in front takes a few kilobytes of headers, and the client names host and path.
+// Limits, because proxies accept only a few kilobytes of headers, and the client controls host and path.
 const MAX_LEFTOVER_PATHS = 4
 const MAX_LEFTOVER_DOMAINS = 4
 const MAX_LEFTOVER_LENGTH = 253
 
 /**
- * Set-Cookie headers that remove cookies of our name from where we do not set them: other paths that this request's path
- * is under, and domains above this host. Such a leftover is sent beside ours, and hides it from a server that must not
- * guess which of the two counts.
+ * Set-Cookie headers that remove cookies of this name with other attributes: parent paths of the request's path and parent
+ * domains of the host. Browsers send such leftovers with the session cookie, and with two values neither can be trusted.
  *
  * @param path the request's path
  * @param host the request's host name, without a port
  */
 export function leftoverCookies(settings: CookieSettings, path: string, host: string): string[] {
-  // A browser keeps no cookie of such a name anywhere else.
+  // Browsers keep no cookie with this prefix on another path or domain.
   if (settings.name.startsWith('__Host-')) return []
   const steps = path.split('/').slice(1, 1 + MAX_LEFTOVER_PATHS)
   const above = steps.map((_step, index) => `/${steps.slice(0, index + 1).join('/')}`)
@@ -150,7 +165,7 @@ export function leftoverCookies(settings: CookieSettings, path: string, host: st
   )
 }
 
-function place({ path, domain, sameSite }: CookieSettings, secure: boolean): string {
+function attributes({ path, domain, sameSite }: CookieSettings, secure: boolean): string {
   return `; Path=${path}${domain === undefined ? '' : `; Domain=${domain}`}${
     sameSite === false ? '' : `; SameSite=${sameSite}`
   }${secure ? '; Secure' : ''}`

@@ -4,38 +4,43 @@ import type { Loaded, Opened } from '../engines/engine.ts'
 import type { SessionState } from '../session-state.ts'
 import { type Decision, settle } from './settle.ts'
 
-/** What happened to the session of one request so far, and why. Holds no key, no cookie and no value. */
+/**
+ * What happened to the session of a request so far, and why. Contains no key, cookie or value.
+ *
+ * @example
+ * const summary = ({ engine, bytes, decision }: Explanation) => `${engine}, ${bytes} bytes: ${decision?.why ?? 'failed'}`
+ */
 export interface Explanation {
   readonly engine: string
-  /** Whether the answer is on its way; until then, `decision` is what it would be if the handler ended now. */
+  /** Whether the response has started; before that, `decision` is what it would be if the handler ended now. */
   readonly settled: boolean
   /** Undefined until the handler asks for the session. */
   readonly opening: Opening | undefined
   /** The session as it was loaded or last saved; undefined while there is none. */
   readonly live: Clocks | undefined
-  /** What it holds now, with what the account keeps, as JSON. */
+  /** Its keys, with those of the account, and the bytes of their values as JSON. */
   readonly content: readonly { readonly key: string; readonly bytes: number }[]
   readonly bytes: number
   /** Whether the request changed it, and under which keys: `*` when all of them were cleared. */
   readonly changed: boolean
   readonly changedKeys: readonly string[]
   readonly flushed: boolean
-  /** Undefined where the storage did not answer, so that there was nothing to decide. */
+  /** Undefined if the storage did not answer. */
   readonly decision: Decision | undefined
-  /** How carrying it out went; undefined before. */
+  /** The result of the write; undefined before. */
   readonly writing: Attempt | undefined
 }
 
-/** Something that was asked of the engine. */
+/** A call of the engine. */
 export interface Attempt {
   readonly milliseconds: number
-  /** The name of the error that it ended in. */
+  /** The name of the error, if it failed. */
   readonly failed: string | undefined
 }
 
-/** How the session was looked for. */
+/** The result of opening the session. */
 export interface Opening extends Attempt {
-  /** How many cookies of that name the browser sent. */
+  /** Number of cookies with the session's name. */
   readonly cookies: number
   readonly live: boolean
   readonly suspicion: SecurityKind | undefined
@@ -47,26 +52,26 @@ export interface Clocks {
   /** Whether the cookie holds the session itself. */
   readonly inCookie: boolean
   readonly createdAt: number
-  /** 0 where nothing is known of it. */
+  /** 0 if unknown. */
   readonly lastActivity: number
   readonly expires: number
-  /** When its age, the session's own expiry if it has one, is over. */
+  /** When its cookie age or custom expiry ends. */
   readonly ageEnds: number
-  readonly ownExpiry: boolean
+  readonly customExpiry: boolean
   readonly idleEnds: number | undefined
   readonly absoluteEnds: number | undefined
-  /** From when on a mere read is written down as activity. */
+  /** From when on a read is written as activity. */
   readonly touchFrom: number | undefined
 }
 
-/** What a trace has to know of the request around it. */
-export interface Surroundings {
+/** The request's context of an explanation. */
+export interface ExplainContext {
   readonly engine: string
   readonly expiry: ExpiryPolicy
   readonly settled: boolean
 }
 
-const UNASKED = settle({
+const NOT_ASKED = settle({
   status: 200,
   asked: false,
   hadCookie: false,
@@ -79,13 +84,13 @@ const UNASKED = settle({
   touchDue: false,
 })
 
-/** Follows one request, where somebody wants it explained. */
+/** Records what happens to the session of one request, for {@link Explanation}. */
 export class Trace {
   #opening: Opening | undefined
   #state: SessionState | undefined
   #decide: (() => Decision) | undefined
   #decision: Decision | undefined
-  /** As it was before it was stored. */
+  /** The changes before they were stored. */
   #changes: { changed: boolean; changedKeys: readonly string[] } | undefined
   #writing: Attempt | undefined
 
@@ -97,7 +102,7 @@ export class Trace {
     return await result
   }
 
-  /** @param decide what the answer would do about the session as it is */
+  /** @param decide returns what the response would do now */
   hold(state: SessionState, decide: () => Decision): void {
     this.#state = state
     this.#decide = decide
@@ -111,12 +116,12 @@ export class Trace {
     await result
   }
 
-  explain({ engine, expiry, settled }: Surroundings): Explanation {
+  explain({ engine, expiry, settled }: ExplainContext): Explanation {
     const opening = this.#opening
     const state = this.#state
     const summary = state?.summary()
     const content = Object.entries(summary?.content ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
-    const unasked = opening === undefined ? UNASKED : undefined
+    const unasked = opening === undefined ? NOT_ASKED : undefined
     return {
       engine,
       settled,
@@ -137,7 +142,7 @@ function changesOf(state: SessionState) {
   return { changed: changed || accountChanged, changedKeys }
 }
 
-/** Waits for the end of it, whichever it is; `result` says which. */
+/** Waits until the work succeeds or fails; `result` is its promise. */
 async function attempted<T>(work: () => Promise<T>): Promise<Attempt & { result: Promise<T> }> {
   const start = performance.now()
   const result = work()
@@ -160,7 +165,7 @@ function clocks(policy: ExpiryPolicy, { key, data, createdAt, lastActivity, expi
     lastActivity,
     expires,
     ageEnds: known ? expiryDate(policy, own, lastActivity).getTime() : expires,
-    ownExpiry: own !== undefined && own !== null,
+    customExpiry: own !== undefined && own !== null,
     idleEnds: known && idleAge !== undefined ? lastActivity + idleAge * 1000 : undefined,
     absoluteEnds: absoluteAge === undefined ? undefined : createdAt + absoluteAge * 1000,
     touchFrom: known ? lastActivity + touchAfter * window : undefined,

@@ -8,29 +8,39 @@ import { type Found, openCookies } from './open-cookies.ts'
 import { OpenedSession, type SessionSettings } from './opened-session.ts'
 import type { Decision } from './settle.ts'
 
-/** How `ctx.session()` opens the session. */
+/**
+ * Options for `ctx.session()`.
+ *
+ * @example
+ * const polling: OpenOptions = { activity: false }
+ */
 export interface OpenOptions {
-  /** `false` for polling and the like: reading then does not prolong the session. */
+  /** Whether reading extends the session; true by default. Use false for polling. */
   readonly activity?: boolean
 }
 
 declare module 'koa' {
   interface DefaultContext {
-    /** The visitor's session, loaded on the first call and once per request. */
+    /** Returns the visitor's session, loaded on the first call. */
     session: (options?: OpenOptions) => Promise<Session>
   }
 }
 
-/** Options for {@link sessions}. */
+/**
+ * Options for {@link sessions}.
+ *
+ * @example
+ * const options: SessionsOptions = { ...settings, saveEveryRequest: true }
+ */
 export interface SessionsOptions extends SessionSettings {
   /**
-   * Treat every request that carries the cookie as activity, even if the handler never asks (Django's setting). What is
-   * marked as none, by a handler or a prefetching browser, stays none.
+   * Whether every request with the cookie counts as activity, even if the handler does not use the session, as in Django;
+   * false by default. Requests with `activity: false` and prefetches never count.
    */
   readonly saveEveryRequest?: boolean
   /**
-   * Handed, as each request begins, what explains its session whenever it is called, and throws where saving would.
-   * For development; without it nothing is recorded.
+   * Called at the beginning of each request with a function that explains its session; that function throws where saving
+   * would. For development; without it nothing is recorded.
    */
   readonly explain?: ((ctx: Context, explanation: () => Explanation) => void) | undefined
 }
@@ -38,10 +48,17 @@ export interface SessionsOptions extends SessionSettings {
 const USER_AGENT_LENGTH = 256
 
 /**
- * Koa middleware that gives every handler `ctx.session()` and saves the session before the first byte of the
- * answer. Requests that never ask for it cost nothing.
+ * Koa middleware that adds `ctx.session()` and saves the session before the first byte of the response. Requests that do
+ * not use it cost nothing.
  *
- * @throws TypeError at once, naming the setting, for a cookie that no browser would accept
+ * @throws TypeError for cookie settings that browsers would refuse
+ * @example
+ * app.use(sessions(settings))
+ * app.use(async (ctx) => {
+ *   const session = await ctx.session()
+ *   session.update('visits', (n) => Number(n ?? 0) + 1)
+ *   ctx.body = session.get('visits')
+ * })
  */
 export function sessions(options: SessionsOptions): Middleware {
   checkCookieSettings(options.cookie)
@@ -82,7 +99,7 @@ class RequestSession {
   }
 
   session(options: OpenOptions = {}): Promise<Session> {
-    // A browser that fetches ahead is not its user (Sec-Purpose, from the Fetch standard).
+    // A prefetch is not activity of the user (Sec-Purpose, Fetch standard).
     if (options.activity !== false && !this.#ctx.get('Sec-Purpose').startsWith('prefetch')) this.#active = true
     this.#opening ??= this.#open()
     return this.#opening
@@ -91,11 +108,11 @@ class RequestSession {
   async settle(): Promise<void> {
     const ctx = this.#ctx
     const unasked = this.#opening === undefined && ctx.status < 500 && this.#values().length > 0
-    // A page that did not ask for the session must not fail because its store is down.
+    // A page that does not use the session must not fail because its store is down.
     if (this.#options.saveEveryRequest && unasked) await this.session().catch(() => {})
     await this.#opening?.catch(() => {})
     const opened = this.#opened
-    // Nobody asked, or the handler has answered without it (the store was down): there is nothing to save.
+    // It was not used, or the handler has answered without it because the store is down.
     if (opened === undefined) return
     await opened.state.idle()
     const decision = opened.decide(ctx.status, this.#active)
@@ -106,7 +123,7 @@ class RequestSession {
     else await this.#trace.carryOut(decision, () => this.#carryOut(decision, opened))
   }
 
-  /** However it ended: an error page, too, depends on the cookie, and a change that comes even later is an error. */
+  /** Runs after errors too: an error page also depends on the cookie, and later changes must throw. */
   close(): void {
     this.#closed = true
     if (this.#opening === undefined) return
@@ -117,13 +134,13 @@ class RequestSession {
     )
   }
 
-  /** What turns an error into a page within this middleware drops the headers that were set before it, too. */
+  /** An error page inside this middleware may have dropped the headers that were set before. */
   restoreCookies(): void {
     const sent = new Set([this.#ctx.response.get('Set-Cookie')].flat())
     for (const header of this.#cookies) if (!sent.has(header)) this.#ctx.append('Set-Cookie', header)
   }
 
-  /** Koa answers an error without the headers that were set before; the cookie of an early save must not be lost. */
+  /** Koa drops headers that were set before an error; the cookie of an early save must not be lost. */
   keepCookies(error: unknown): void {
     if (this.#cookies.length === 0 || !(error instanceof Error)) return
     const headers = 'headers' in error && typeof error.headers === 'object' ? error.headers : {}
@@ -154,7 +171,7 @@ class RequestSession {
 
   async #carryOut(decision: Decision, opened: OpenedSession): Promise<void> {
     const done = opened.carryOut(decision)
-    // What the handler left running may go on reading; a change from now on would be in no save.
+    // Work that the handler left running may still read; later changes would not be saved.
     opened.state.close()
     await done
   }
@@ -176,7 +193,7 @@ class RequestSession {
 
 function client(ctx: Context): Client {
   const text = ctx.get('User-Agent').replace(/\p{Cc}/gu, '')
-  // Between characters, not within one; almost no browser's name is so long.
+  // Cut between characters, not inside a surrogate pair.
   const userAgent = text.length > USER_AGENT_LENGTH ? [...text].slice(0, USER_AGENT_LENGTH).join('') : text
   return { ipAddress: isIP(ctx.ip) ? ctx.ip : null, userAgent: userAgent || null }
 }

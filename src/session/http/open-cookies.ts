@@ -2,24 +2,31 @@ import type { Account, AccountStore, NoAccount } from '../account.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Engine, Opened } from '../engines/engine.ts'
 
-// More than one is a leftover of another path or an attack; so many are no leftover.
+// A second one is a leftover of another path or an attack; more than this are an attack.
 const MAX_COOKIES = 4
 
-/** A session with the cookie that led to it, and the account of its user. */
+/**
+ * The result of {@link openCookies}: the session, its cookie value and its user's account.
+ *
+ * @example
+ * const userId = (found: Found) => (found.live ? userIdOf(found.loaded.data) : null)
+ */
 export type Found = Opened & { readonly value?: string; readonly account?: Account | NoAccount }
 
-/** Where cookies may lead. */
+/** Where sessions and accounts are. */
 interface Cookies {
   readonly engine: Engine
   readonly accounts?: AccountStore | undefined
 }
 
 /**
- * Finds where the cookies of one name lead, and the account of whoever is signed in there.
+ * Opens the session of the given cookie values, and the account of its user.
  *
- * @param settings those of the sessions
- * @param values what the Cookie header gives under the name of the settings' cookie
- * @throws StoreUnavailableError; SessionContendedError where the session of an account that is gone could not be ended
+ * @param values all values of the session cookie in the Cookie header
+ * @throws StoreUnavailableError when the storage does not answer; SessionContendedError if the session of a deleted account
+ *   could not be ended
+ * @example
+ * const found = await openCookies(settings, cookieValues(ctx.headers.cookie, settings.cookie.name))
  */
 export async function openCookies(settings: Cookies, values: readonly string[]): Promise<Found> {
   const { engine, accounts } = settings
@@ -28,12 +35,12 @@ export async function openCookies(settings: Cookies, values: readonly string[]):
   if (!found.live || userId === null || accounts === undefined) return found
   const account = await accounts.load(userId, found.loaded.data)
   if (account !== 'gone') return { ...found, account }
-  // Or it would come back with the account.
+  // Otherwise it would come back if the account is enabled again.
   await engine.end(found.loaded)
   return { live: false }
 }
 
-/** Of several cookies only one may be alive, because their order is anybody's choice. */
+/** Of several cookies only one may be live, because an attacker can choose their order. */
 async function openLive(engine: Engine, values: readonly string[]): Promise<Found> {
   const [value] = values
   if (value === undefined) return { live: false }

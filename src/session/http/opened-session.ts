@@ -1,6 +1,6 @@
 import type { AccountStore } from '../account.ts'
 import type { SessionData } from '../core/data.ts'
-import { SessionEndedError, StoreUnavailableError, tellAccountStored } from '../core/errors.ts'
+import { noteAccountSaved, SessionEndedError, StoreUnavailableError } from '../core/errors.ts'
 import type { Observer } from '../core/events.ts'
 import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, MAX_COOKIE_AGE, touchDue } from '../core/expiry.ts'
 import { type Operations, SignedInMeanwhileError } from '../core/operations.ts'
@@ -13,57 +13,90 @@ import { type CookieSettings, clearCookie, setCookie } from './cookie.ts'
 import type { Found } from './open-cookies.ts'
 import { type Decision, settle } from './settle.ts'
 
-/** What every way into a session shares: requests, sockets, jobs and tests. */
+/**
+ * Settings of sessions, for requests, sockets, jobs and tests.
+ *
+ * @example
+ * const expiry = { cookieAge: 1_209_600, atBrowserClose: false, touchAfter: 0.1 }
+ * const codec = sealedCodec({ secrets: [process.env['SECRET_KEY'] ?? ''], namespace: 'sessionid' })
+ * const settings: SessionSettings = {
+ *   engine: new StoredEngine({ store: new MemoryStore(), codec, expiry }),
+ *   cookie: { name: 'sessionid', path: '/', secure: true, httpOnly: true, sameSite: 'Lax', maxSize: 4096 },
+ *   expiry,
+ * }
+ */
 export interface SessionSettings {
   readonly engine: Engine
   readonly cookie: CookieSettings
   readonly expiry: ExpiryPolicy
-  /** Where accounts keep their slices; without it every session keeps its own. */
+  /** Storage of slices with `account`; without it such slices are kept in the session. */
   readonly accounts?: AccountStore | undefined
+  /** Whether every save or read extends the session, regardless of `touchAfter`; false by default. */
   readonly saveEveryRequest?: boolean
   readonly observe?: Observer
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
-/** Where a session was opened from. */
-export interface Surroundings {
+/**
+ * The request or connection of an {@link OpenedSession}.
+ *
+ * @example
+ * const transport: SessionTransport = {
+ *   client: { ipAddress: ctx.ip, userAgent: null },
+ *   cookies: 1,
+ *   canSendCookie: () => !ctx.headerSent,
+ *   sendCookie: (header) => ctx.append('Set-Cookie', header),
+ * }
+ */
+export interface SessionTransport {
   readonly client: Client
-  /** How many values the cookie header gives under the cookie's name. */
+  /** Number of values of the session cookie in the Cookie header. */
   readonly cookies: number
   readonly canSendCookie: () => boolean
   /** Sends a Set-Cookie header. */
   readonly sendCookie: (header: string) => void
-  /** Told keys that had to be dropped, where the settings allow it. */
+  /** Called with keys that were dropped because the cookie was full. */
   readonly dropped?: (keys: readonly string[]) => void
 }
 
-const MAX_TAKEOVERS = 20
+const MAX_ACCOUNT_MERGES = 20
 
-/** A session, and what became of it in the storage and in the browser. */
+/**
+ * An open session with its state in the storage and in the browser. `sessions` and `openSession` use it; other frameworks
+ * can do so too.
+ *
+ * @example
+ * const found = await openCookies(settings, cookieValues(ctx.headers.cookie, settings.cookie.name))
+ * const client = { ipAddress: ctx.ip, userAgent: null }
+ * const sendCookie = (header: string) => ctx.append('Set-Cookie', header)
+ * const opened = new OpenedSession(found, settings, { client, cookies: 1, canSendCookie: () => !ctx.headerSent, sendCookie })
+ * opened.session.set('theme', 'dark')
+ * await opened.carryOut(opened.decide(200, true))
+ */
 export class OpenedSession {
   /** For handlers. */
   readonly session: Session
-  /** The same session, for whoever drives it. */
+  /** The state behind the session, for the engine. */
   readonly state: SessionState
   readonly #settings: SessionSettings
-  readonly #surroundings: Surroundings
+  readonly #transport: SessionTransport
   readonly #expiry: ExpiryPolicy
   readonly #now: () => number
   readonly #observe: Observer
-  /** Whether this request was sent a cookie, or is sending one, that an end of the session has to take back. */
+  /** Whether the browser has or is being sent a cookie that must be removed when the session ends. */
   #hadCookie: boolean
-  #tookBack = false
-  /** The cookie that the browser has or is being sent, and whether it ends with the browser. */
+  #cleared = false
+  /** The cookie that the browser has or is being sent; `withBrowser`: it ends with the browser. */
   #sent: { value: string; withBrowser: boolean } | undefined
 
   /**
-   * @param opened what `openCookies` has found
-   * @param surroundings where a cookie can be sent, and who is asking
+   * @param opened the result of `openCookies`
+   * @param transport sends cookies and describes the client
    */
-  constructor(opened: Found, settings: SessionSettings, surroundings: Surroundings) {
+  constructor(opened: Found, settings: SessionSettings, transport: SessionTransport) {
     this.#settings = settings
-    this.#surroundings = surroundings
+    this.#transport = transport
     this.#expiry = settings.engine.expiry ?? settings.expiry
     this.#now = settings.now ?? Date.now
     this.#observe = settings.observe ?? (() => {})
@@ -71,9 +104,9 @@ export class OpenedSession {
       const { suspicion: kind, detail } = opened
       this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
     }
-    // By a key from before a change of key: the browser has or is being sent a newer cookie.
+    // With an old key the browser has or is being sent a newer cookie.
     const late = opened.live && opened.loaded.forwarded === true
-    this.#hadCookie = surroundings.cookies > 0 && !late
+    this.#hadCookie = transport.cookies > 0 && !late
     if (opened.live && opened.value !== undefined) {
       this.#sent = { value: opened.value, withBrowser: this.#withBrowser(opened.loaded) }
     }
@@ -82,7 +115,7 @@ export class OpenedSession {
       now: this.#now,
       observe: this.#observe,
       cookieHoldsData: settings.engine.cookieHoldsData === true,
-      canSendCookie: surroundings.canSendCookie,
+      canSendCookie: transport.canSendCookie,
       save: async () => void (await this.carryOut(this.decide(200, false))),
       end: (loaded: Loaded) => this.#end(loaded),
       accounts: settings.accounts,
@@ -92,9 +125,9 @@ export class OpenedSession {
   }
 
   /**
-   * What to do about the session as it is.
+   * Decides what to do with the session in its current state.
    *
-   * @param status the HTTP status of the answer
+   * @param status the HTTP status of the response
    * @param active whether reading it counts as activity
    */
   decide(status: number, active: boolean): Decision {
@@ -114,35 +147,35 @@ export class OpenedSession {
   }
 
   /**
-   * The account comes first: where it refuses, nothing of the session is stored either, and what it takes over from the
-   * session is in one of them at every moment.
+   * Saves as decided. The account is saved first: if it refuses, nothing of the session is stored, and a slice that moves
+   * to the account is always in one of them.
    *
    * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError; Error, with nothing
-   *   stored, where it needs a cookie and the headers were sent
+   *   stored, if a cookie is needed and the headers were sent
    */
   async carryOut(decision: Decision): Promise<void> {
     const { write, account } = decision
-    if (!this.#surroundings.canSendCookie() && this.#needsCookie(decision)) throw new Error(HEADERS_SENT)
-    if (decision.cookie === 'clear') this.#takeBack()
+    if (!this.#transport.canSendCookie() && this.#needsCookie(decision)) throw new Error(HEADERS_SENT)
+    if (decision.cookie === 'clear') this.#clearCookie()
     if (account) await this.#commitAccount(write)
     try {
       await retry(async (attempt) => {
-        // Another request has changed meanwhile what the account was taking over.
+        // Another request has changed slices meanwhile that were merged into the account.
         if (attempt > 1) await this.state.account.commit()
         await this.#write(attempt > 1 ? this.decide(200, false).write : write)
-        return write === 'none' || !this.state.account.first || undefined
-      }, MAX_TAKEOVERS)
+        return write === 'none' || !this.state.account.isMerging || undefined
+      }, MAX_ACCOUNT_MERGES)
     } catch (error) {
-      if (this.state.account.wasStored) tellAccountStored(error)
+      if (this.state.account.wasSaved) noteAccountSaved(error)
       throw error
     }
   }
 
-  /** Not where the session has ended meanwhile, but for a sign-in, which stands on its own. */
+  /** Saves the account, unless the session has ended meanwhile; a sign-in is independent of that. */
   async #commitAccount(write: Decision['write']): Promise<void> {
     const { account } = this.state
     const endsWithSession = write === 'save' || (write === 'cycle' && !this.state.summary().restartClock)
-    if (endsWithSession && !account.first && this.#sent !== undefined) {
+    if (endsWithSession && !account.isMerging && this.#sent !== undefined) {
       const { live } = await this.#settings.engine.open(this.#sent.value)
       if (!live) this.#refuse()
     }
@@ -156,22 +189,22 @@ export class OpenedSession {
 
   async #end(loaded: Loaded): Promise<Ended> {
     const ended = await this.#settings.engine.end(loaded)
-    // The browser has, or is being sent, the cookie of whoever goes on with it.
+    // The browser has or is being sent the cookie of the session that was not ended.
     if (ended.outcome === 'foreign') this.#hadCookie = false
     return ended
   }
 
-  /** A cookie that leads to no record any more may stay; one that holds the session would go on being the session. */
+  /** A cookie without a record may stay; one that holds the session would still be valid. */
   #needsCookie({ write, cookie }: Decision): boolean {
     const inCookie = this.#settings.engine.cookieHoldsData === true
-    if (cookie === 'clear') return inCookie && !this.#tookBack
+    if (cookie === 'clear') return inCookie && !this.#cleared
     return write === 'create' || write === 'cycle' || (write === 'save' && inCookie)
   }
 
-  #takeBack(): void {
-    if (this.#tookBack) return
-    this.#surroundings.sendCookie(clearCookie(this.#settings.cookie))
-    this.#tookBack = true
+  #clearCookie(): void {
+    if (this.#cleared) return
+    this.#transport.sendCookie(clearCookie(this.#settings.cookie))
+    this.#cleared = true
     this.#sent = undefined
   }
 
@@ -181,7 +214,7 @@ export class OpenedSession {
       const { loaded } = this.state.summary()
       const touched = loaded && (await this.#settings.engine.touch(loaded))
       const header = touched && this.#header(touched.cookie, touched.loaded)
-      if (header !== undefined) this.#surroundings.sendCookie(header)
+      if (header !== undefined) this.#transport.sendCookie(header)
       return
     }
     const batch = this.state.take()
@@ -190,21 +223,21 @@ export class OpenedSession {
     try {
       this.state.stored(loaded, replayed)
     } finally {
-      // Going on from newer data can fail, and the browser needs the new key all the same.
-      if (header !== undefined) this.#surroundings.sendCookie(header)
+      // Replaying on newer data can fail, and the browser needs the new key even then.
+      if (header !== undefined) this.#transport.sendCookie(header)
     }
     if (replayed) this.#observe({ type: 'replayed' })
     if (replayed && changes.overwritten.length > 0) this.#observe({ type: 'overwritten', keys: changes.overwritten })
-    // A store tells of what it keeps by itself.
+    // Stores report the size themselves.
     if (loaded.key === null && cookie !== undefined) this.#observe({ type: 'size', bytes: cookie.length })
-    if (dropped !== undefined) this.#surroundings.dropped?.(dropped)
+    if (dropped !== undefined) this.#transport.dropped?.(dropped)
   }
 
-  /** Stores a batch. What may have been stored must not be stored again; where it was refused, the session has it back. */
+  /** Saves a batch. After a refusal the changes are put back; after an outage they may be stored, so nothing is retried. */
   async #commit(write: 'create' | 'save' | 'cycle', batch: Batch) {
     const { operations: changes, ...rest } = batch
-    const { client } = this.#surroundings
-    if (this.#settings.accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.beginAnonymous()
+    const { client } = this.#transport
+    if (this.#settings.accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.startedAnonymous()
     try {
       const committed = await this.#commitOrAdopt({ write, changes, client, ...rest })
       if (committed.outcome === 'ended') return this.#refuse()
@@ -216,7 +249,7 @@ export class OpenedSession {
     }
   }
 
-  /** Where somebody has signed in meanwhile, what this request changed of the account's slices belongs to the account. */
+  /** If another request has signed in meanwhile, changes of account slices go to the account first. */
   async #commitOrAdopt(commit: Commit): Promise<Committed> {
     const { engine } = this.#settings
     try {
@@ -233,10 +266,10 @@ export class OpenedSession {
     const account = userId === null ? undefined : await this.#settings.accounts?.load(userId, theirs)
     if (userId === null || account === undefined || typeof account === 'string') return this.#refuse()
     await this.state.account.adoptInto(account, theirs, changes)
-    changes.adopted()
+    changes.markAdopted()
   }
 
-  /** Only a new value or a new kind of expiry is sent: a late answer must not replace what a newer one has set. */
+  /** Only a new value or a new kind of expiry is sent: a late response must not replace a newer cookie. */
   #header(value: string | undefined, loaded: Loaded): string | undefined {
     const { cookie, engine } = this.#settings
     const withBrowser = this.#withBrowser(loaded)
@@ -247,11 +280,11 @@ export class OpenedSession {
     const header = setCookie(cookie, value, maxAge, this.#now())
     this.#sent = { value, withBrowser }
     this.#hadCookie = true
-    this.#tookBack = false
+    this.#cleared = false
     return header
   }
 
-  /** The server's clocks decide; the browser keeps the cookie for as long as any of them may allow. */
+  /** The server decides when a session expires; the browser keeps the cookie for the maximum time. */
   #maxAge(loaded: Loaded): number {
     if (this.#settings.engine.refreshesCookie !== true) return this.#expiry.absoluteAge ?? MAX_COOKIE_AGE
     const left = deadline(this.#expiry, loaded.data[EXPIRY_KEY], loaded.createdAt, this.#now()) - this.#now()

@@ -16,26 +16,27 @@ import {
   type Version,
 } from './store.ts'
 
-/** What a {@link CacheStore} is made of. */
+/** Options for {@link CacheStore}. */
 export interface CacheStoreOptions {
   readonly cache: Cache
-  /** Stands before every key, so that one server can serve several applications; `session` by default. */
+  /** Prefix of all keys, so that applications can share a server; `session` by default. */
   readonly prefix?: string
-  /** Raise it to leave every session behind at once; 1 by default. */
+  /** Part of every key: a new number discards all sessions; 1 by default. */
   readonly generation?: number
+  /** None by default. */
   readonly compression?: Compression
 }
 
-const POSSIBLE_KEY = /^[\w-]{1,128}$/
+const VALID_KEY = /^[\w-]{1,128}$/
 
-/** Sessions in a cache alone: quick, and as lasting as the cache. The server forgets what has expired by itself. */
+/** Keeps sessions in a cache only: fast, but lost when the cache loses them. Expired ones are removed by the server. */
 export class CacheStore implements SessionStore, UserSessionStore {
   readonly name = 'cache'
   readonly #cache: Cache
   readonly #prefix: string
   readonly #compression: Compression | undefined
 
-  /** @throws RangeError for a prefix that cannot stand in a key */
+  /** @throws RangeError for an invalid prefix */
   constructor({ cache, prefix = 'session', generation = 1, compression }: CacheStoreOptions) {
     this.#cache = cache
     this.#prefix = cachePrefix(prefix, generation)
@@ -43,13 +44,13 @@ export class CacheStore implements SessionStore, UserSessionStore {
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
-    if (!isPossible(key)) return undefined
+    if (!isValidKey(key)) return undefined
     const entry = await this.#cache.get(this.#prefix + key)
     return entry && this.#read(entry)
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
-    if (!isPossible(key)) throw new RangeError('This is not a key that a codec makes')
+    if (!isValidKey(key)) throw new RangeError('This is not a key of a codec')
     const entry = this.#entry(record)
     const [added] = await Promise.all([this.#cache.add(this.#prefix + key, entry), this.#index(key, record)])
     if (!added) throw new KeyTakenError()
@@ -57,7 +58,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
   }
 
   async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
-    if (!isPossible(key)) return { outcome: 'missing' }
+    if (!isValidKey(key)) return { outcome: 'missing' }
     const entry = this.#entry(record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
     const [outcome] = await Promise.all([swap, this.#index(key, record)])
@@ -77,8 +78,8 @@ export class CacheStore implements SessionStore, UserSessionStore {
   }
 
   async delete(key: string, version?: Version): Promise<Outcome> {
-    if (!isPossible(key)) return 'missing'
-    // Whose it is stands in the record alone, and the index should not name what is gone.
+    if (!isValidKey(key)) return 'missing'
+    // Only the record has the user id, which is needed to remove the key from the index.
     const userId = this.#cache.users === undefined ? null : ((await this.load(key))?.userId ?? null)
     const outcome = await this.#cache.delete(this.#prefix + key, version === undefined ? undefined : String(version))
     if (outcome === 'done' && userId !== null) await this.#cache.users?.remove(userId, key)
@@ -86,15 +87,15 @@ export class CacheStore implements SessionStore, UserSessionStore {
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {
-    const users = this.#usersOf()
+    const users = this.#userIndex()
     const found = new Map<string, StoredRecord | undefined>()
-    // Again until there is nothing new: a session that changes its key has a second record before the first one goes.
+    // Repeated until there is nothing new: during a change of key a session has two records.
     for (let keys = await users.keys(userId); keys.length > 0; ) {
       await Promise.all(keys.map(async (key) => found.set(key, await this.load(key))))
       keys = (await users.keys(userId)).filter((key) => !found.has(key))
     }
     return [...found]
-      .flatMap(([key, record]) => (record?.userId === userId ? [visible(key, record)] : []))
+      .flatMap(([key, record]) => (record?.userId === userId ? [toUserSession(key, record)] : []))
       .sort((one, other) => other.lastActivity - one.lastActivity)
   }
 
@@ -109,7 +110,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
   }
 
   #entry(record: SessionRecord): CacheEntry {
-    // Drawn, not counted: an entry that was evicted and begun anew must not come to an old version again.
+    // Random, not a counter: an entry that was evicted and created again must not repeat an old version.
     const version = randomBytes(9).toString('base64url')
     const body = encodeBody({ record, version: null, expires: record.expires }, this.#compression)
     return { version, expires: record.expires, body }
@@ -117,23 +118,23 @@ export class CacheStore implements SessionStore, UserSessionStore {
 
   #read({ version, expires, body }: CacheEntry): StoredRecord {
     const decoded = decodeBody(body, this.#compression)
-    // The codec refuses empty data, and so says why there is no session.
+    // The codec refuses empty data.
     return decoded === undefined ? { ...UNREADABLE, version, expires } : { ...decoded.record, version, expires }
   }
 
-  // Before the entry or beside it: a session that no list names could not be ended from afar.
+  // Before or while the entry is written: a session that is not in the index could not be ended by its user.
   async #index(key: string, { userId, expires }: SessionRecord): Promise<void> {
     if (userId !== null) await this.#cache.users?.add(userId, key, expires)
   }
 
-  #usersOf() {
+  #userIndex() {
     const { users, name } = this.#cache
-    if (users === undefined) throw new NotSupportedError(`A cache on ${name} cannot tell whose sessions it keeps.`)
+    if (users === undefined) throw new NotSupportedError(`A cache on ${name} does not know the users of its sessions.`)
     return users
   }
 }
 
-/** The part of every cache key that is the application's. @throws RangeError for a prefix that cannot stand in a key */
+/** The prefix of all cache keys. @throws RangeError for an invalid prefix */
 export function cachePrefix(prefix: string, generation: number): string {
   if (!/^[\w.-]{1,32}$/.test(prefix) || !Number.isSafeInteger(generation)) {
     throw new RangeError('A cache prefix is 1 to 32 letters, digits, dots, dashes and underscores')
@@ -141,9 +142,9 @@ export function cachePrefix(prefix: string, generation: number): string {
   return `${prefix}:${generation}:`
 }
 
-/** Whether a codec could have made this key; what else clients send never reaches the wire. */
-export function isPossible(key: string): boolean {
-  return POSSIBLE_KEY.test(key)
+/** Whether a codec could have made this key; other keys are never sent to the server. */
+export function isValidKey(key: string): boolean {
+  return VALID_KEY.test(key)
 }
 
 const UNREADABLE = {
@@ -157,7 +158,7 @@ const UNREADABLE = {
   userAgent: null,
 }
 
-function visible(key: string, record: StoredRecord): UserSession {
+function toUserSession(key: string, record: StoredRecord): UserSession {
   const { createdAt, lastActivity, expires, ipAddress, userAgent } = record
   return { key, id: sessionIdOf(key, record), createdAt, lastActivity, expires, ipAddress, userAgent }
 }

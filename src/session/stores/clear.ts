@@ -1,29 +1,30 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { ClearableStore, ClearWhich } from './store.ts'
 
-/** How {@link clearSessions} goes about it. */
+/** Options for {@link clearSessions}. */
 export interface ClearOptions {
-  /** Most records of one batch. */
+  /** Maximum number of records per batch; 1000 by default. */
   readonly batch?: number
-  /** Milliseconds between batches, in which requests have the storage to themselves. */
+  /** Milliseconds between batches, so that requests are not slowed down; 20 by default. */
   readonly pause?: number
   /** Called after each batch with the number deleted so far. */
   readonly onProgress?: (deleted: number) => void
-  /** Asked between batches whether to go on: the place to renew a lease. */
-  readonly mayGoOn?: () => Promise<boolean>
+  /** Called between batches to decide whether to continue, for example to renew a lease. */
+  readonly shouldContinue?: () => Promise<boolean>
+  /** Stops after the current batch. */
   readonly signal?: AbortSignal
 }
 
 /**
- * Deletes records batch by batch, and answers how many. Safe beside running applications and beside another clear:
- * each delete checks its condition again.
+ * Deletes records in batches; returns how many. Safe while applications or another clear are running, because each delete
+ * checks its condition again.
  *
- * @throws StoreUnavailableError; what was deleted until then stays deleted
+ * @throws StoreUnavailableError when the storage does not answer; earlier batches stay deleted
  */
 export async function clearSessions(
   store: ClearableStore,
   which: ClearWhich,
-  { batch = 1000, pause = 20, onProgress, mayGoOn, signal }: ClearOptions = {},
+  { batch = 1000, pause = 20, onProgress, shouldContinue, signal }: ClearOptions = {},
 ): Promise<number> {
   let deleted = 0
   while (!signal?.aborted) {
@@ -32,7 +33,7 @@ export async function clearSessions(
     if (count > 0) onProgress?.(deleted)
     if (count < batch) break
     await sleep(pause, undefined, signal === undefined ? {} : { signal }).catch(() => {})
-    if (signal?.aborted || !((await mayGoOn?.()) ?? true)) break
+    if (signal?.aborted || !((await shouldContinue?.()) ?? true)) break
   }
   return deleted
 }

@@ -17,10 +17,15 @@ import {
   type Version,
 } from './store.ts'
 
-const DAY = 86_400_000
-const LARGEST = 10
+const DAY_MS = 86_400_000
+const MAX_LARGEST = 10
 
-/** Sessions in this process's memory: for tests, for trying things out, and for applications of one process that may forget. */
+/**
+ * Keeps sessions in the memory of this process: for tests, and for applications of one process that may lose them.
+ *
+ * @example
+ * const store = new MemoryStore({ maxBytes: 64 * 1024 * 1024 })
+ */
 export class MemoryStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
   readonly name = 'memory'
   readonly #records = new Map<string, StoredRecord & { version: number }>()
@@ -30,9 +35,9 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
   #closed = false
 
   /**
-   * @param options.now milliseconds since 1970
-   * @param options.maxBytes most bytes of session data together, without limit by default; a write beyond them finds
-   *   the store unavailable, because making room would sign somebody out
+   * @param options.now returns milliseconds since 1970; Date.now by default
+   * @param options.maxBytes maximum bytes of all session data, unlimited by default; above it writes throw
+   *   StoreUnavailableError, because evicting would sign users out
    */
   constructor(options: { now?: () => number; maxBytes?: number } = {}) {
     this.#now = options.now ?? Date.now
@@ -64,7 +69,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
     const current = this.#live(key)
     if (current === undefined) return 'missing'
     if (current.version !== version) return 'conflict'
-    // Each by name: a caller's object may hold more than these two.
+    // Separately, because the caller's object may have more properties.
     current.expires = times.expires
     current.lastActivity = times.lastActivity
     return 'done'
@@ -120,9 +125,9 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
       expired: all.length - live.length,
       authenticated: live.filter((record) => record.userId !== null).length,
       ages: {
-        underDay: youngerThan(DAY),
-        underWeek: youngerThan(7 * DAY) - youngerThan(DAY),
-        overWeek: live.length - youngerThan(7 * DAY),
+        underDay: youngerThan(DAY_MS),
+        underWeek: youngerThan(7 * DAY_MS) - youngerThan(DAY_MS),
+        overWeek: live.length - youngerThan(7 * DAY_MS),
       },
       largest: live
         .map(({ data, userId, createdAt, lastActivity }) => ({
@@ -132,11 +137,11 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
           lastActivity,
         }))
         .sort((one, other) => other.bytes - one.bytes)
-        .slice(0, LARGEST),
+        .slice(0, MAX_LARGEST),
     }
   }
 
-  /** Afterwards every call fails, as with any storage that is gone. */
+  /** Drops all sessions; afterwards every call throws StoreUnavailableError. */
   async close(): Promise<void> {
     this.#closed = true
     this.#records.clear()
@@ -149,7 +154,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
       for (const expired of this.#clearable({ kind: 'expired', before: this.#now() })) this.#remove(expired)
     }
     if (this.#bytes + grown > this.#maxBytes) {
-      throw new StoreUnavailableError(new RangeError(`The memory store is full: it may hold ${this.#maxBytes} bytes`))
+      throw new StoreUnavailableError(new RangeError(`The memory store is full: its limit is ${this.#maxBytes} bytes`))
     }
     this.#records.set(key, record)
     this.#bytes += grown
@@ -166,7 +171,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
 
   #clearable(which: ClearWhich): string[] {
     if (which.kind === 'orphaned')
-      throw new NotSupportedError('The memory store knows no users, so orphans cannot be told.')
+      throw new NotSupportedError('The memory store has no table of users, so orphaned sessions cannot be found.')
     return this.#entries()
       .filter(([, record]) => {
         if (which.kind === 'expired') return record.expires <= which.before

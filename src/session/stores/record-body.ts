@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import type { Compression } from '../caches/compression.ts'
 import type { SessionRecord, Version } from './store.ts'
 
-/** A record, and the version that the database gave it, if one did: in a copy the entry's own expiry may be an earlier one. */
+/** A record in a cache or file, with its version, if it has one, and its expiry, which may be later than the entry's. */
 export interface RecordBody {
   readonly record: Omit<SessionRecord, 'expires'>
   readonly version: Version | null
@@ -11,16 +11,16 @@ export interface RecordBody {
 }
 
 const PLAIN = 'p'
-const COMPRESS_ABOVE = 1024
-const HEADER = 5
+const COMPRESS_ABOVE_BYTES = 1024
+const HEADER_BYTES = 5
 
 /**
- * A record as bytes for a cache: a mark, a checksum of the rest (4 bytes), one line of JSON metadata, then the data as
- * they are. The checksum is for memory and disks that err; the codec is what stands against people.
+ * Encodes a record: a mark, a checksum of the rest (4 bytes), one line of JSON metadata, then the data. The checksum
+ * detects damage by hardware; the codec detects manipulation.
  */
 export function encodeBody({ record, version, expires }: RecordBody, compression?: Compression): Buffer {
   const { data, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, extra } = record
-  // Where the text itself is the version it need not be kept twice.
+  // Where the text is the version it is not stored twice.
   const ownVersion = version === data ? true : version
   const metadata = JSON.stringify([
     ownVersion,
@@ -31,24 +31,24 @@ export function encodeBody({ record, version, expires }: RecordBody, compression
     ipAddress,
     userAgent,
     extra ?? null,
-    // Last, so that older processes read what comes before it.
+    // Last, so that older processes can read the values before it.
     sessionId,
   ])
-  if (compression !== undefined && data.length > COMPRESS_ABOVE) {
+  if (compression !== undefined && data.length > COMPRESS_ABOVE_BYTES) {
     const compressed = compression.compress(Buffer.from(`${metadata}\n${data}`))
     if (compressed.length < data.length) return checked(compression.mark, compressed)
   }
   return checked(PLAIN, Buffer.from(`${metadata}\n${data}`))
 }
 
-/** The record in these bytes; undefined when they make no sense. Never throws. */
+/** Decodes a record; undefined for invalid bytes. Never throws. */
 export function decodeBody(bytes: Buffer, compression?: Compression): RecordBody | undefined {
-  if (bytes.length < HEADER || bytes.readUInt32BE(1) !== crc32(bytes.subarray(HEADER))) return undefined
+  if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(1) !== crc32(bytes.subarray(HEADER_BYTES))) return undefined
   const mark = bytes.toString('latin1', 0, 1)
   try {
-    if (mark === PLAIN) return parse(bytes.toString('utf8', HEADER))
+    if (mark === PLAIN) return parse(bytes.toString('utf8', HEADER_BYTES))
     return mark === compression?.mark
-      ? parse(compression.decompress(bytes.subarray(HEADER)).toString('utf8'))
+      ? parse(compression.decompress(bytes.subarray(HEADER_BYTES)).toString('utf8'))
       : undefined
   } catch {
     return undefined
@@ -56,10 +56,10 @@ export function decodeBody(bytes: Buffer, compression?: Compression): RecordBody
 }
 
 function checked(mark: string, rest: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER + rest.length)
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + rest.length)
   bytes.write(mark, 0, 'latin1')
   bytes.writeUInt32BE(crc32(rest), 1)
-  rest.copy(bytes, HEADER)
+  rest.copy(bytes, HEADER_BYTES)
   return bytes
 }
 

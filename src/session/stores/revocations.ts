@@ -1,69 +1,74 @@
 import { hash } from 'node:crypto'
 
-/** Who a cookie says is signed in, and by what it can be refused. */
+/** The sign-in of a cookie, by which it can be revoked. */
 export interface SignIn {
   readonly userId: string
-  /** The session's public id, a dot, and random text that is new at every sign-in and change of key. */
+  /** The session's public id, a dot, and random text, new at every sign-in and change of key. */
   readonly id: string
   /** The user's epoch at sign-in. */
   readonly epoch: number
 }
 
-/** What a signed-in cookie is judged by. */
-export interface Standing {
-  /** The user's epoch: when all sessions were last ended (ms, or a little more where that happened often); 0 if never. */
+/** The state of revocation of a user and a sign-in. */
+export interface RevocationState {
+  /** The user's epoch: about when all sessions were last ended (ms since 1970); 0 if never. */
   readonly epoch: number
-  /** The {@link sessionSubject} of the session that was spared when they were; undefined for none. */
+  /** The {@link sessionSubject} of the session that was kept then; undefined for none. */
   readonly kept: string | undefined
-  /** Whether this very sign-in was ended. */
+  /** Whether this sign-in was ended. */
   readonly ended: boolean
-  /** What the session went on under when its key changed: a name that every method takes in place of a sign-in's id. */
+  /** The {@link sessionSubject} of the next sign-in after a change of key; methods accept it as a sign-in's id. */
   readonly successor: string | undefined
 }
 
 /**
- * What a server remembers of sessions that it does not keep: which ones were ended, and since when a user's count.
+ * Revocations of sessions that are not stored on the server: ended sign-ins, and an epoch per user.
  *
- * A cookie carries a random id of its sign-in, and the epoch its user had then. It is refused when the id is
- * ended, or the epoch lower than the user's and the session not the one that was spared. An entry may go once the last cookie that it refuses is dead; a user who
- * has none is at epoch 0 again, and the next entry starts above all earlier ones, because it starts at the clock.
+ * A cookie contains the random id of its sign-in and the user's epoch at that time. It is refused if the id was ended, or
+ * if its epoch is lower than the user's and the session is not the one that was kept. An entry can be deleted when the
+ * last cookie that it refuses has expired; a user without an entry has epoch 0, and a new entry starts at the current
+ * time, above all earlier ones.
  *
- * Every method throws StoreUnavailableError when there is no answer: an outage is never a logout, and never a pass.
+ * Every method throws StoreUnavailableError when the storage does not answer: an outage never signs a user out, and never
+ * accepts an ended cookie.
  */
 export interface Revocations {
-  /** One statement, whatever the answer. */
-  check(userId: string, signInId: string): Promise<Standing>
+  /** Reads the state of a user and a sign-in; always one statement. */
+  check(userId: string, signInId: string): Promise<RevocationState>
   /**
-   * @param expires when the last cookie with this id dies, in milliseconds since 1970
-   * @param from when it ends (ms), where requests under way may go on for a moment; at once, by any clock, without it
-   * @param successorId the sign-in that the session goes on under; the first one to be recorded stays
+   * Ends a sign-in or a session.
+   *
+   * @param expires when the last cookie with this id expires, in milliseconds since 1970
+   * @param from when it ends (ms since 1970), for requests under way; immediately by default
+   * @param successorId the next sign-in of the session; the first one recorded is kept
    */
   endSession(signInId: string, expires: number, from?: number, successorId?: string): Promise<void>
   /**
-   * Ends every session that the user has now, by raising the epoch.
+   * Ends all current sessions of a user by raising the epoch.
    *
-   * @param expires when the last cookie with an older epoch dies, in milliseconds since 1970
-   * @param exceptId the public id of the session to spare
+   * @param expires when the last cookie with an older epoch expires, in milliseconds since 1970
+   * @param exceptId the public id of a session to keep; none by default
    */
   endUser(userId: string, expires: number, exceptId?: string): Promise<void>
   /**
-   * Deletes entries that expired before this moment (ms), and answers how many.
+   * Deletes entries that have expired; returns how many.
    *
-   * @param signal ends it early
+   * @param before milliseconds since 1970
+   * @param signal stops after the current batch
    */
   clear(before: number, signal?: AbortSignal): Promise<number>
 }
 
-/** The name of a user's entry: hashed, so that ids of any length fit and the table names nobody. */
+/** The key of a user's entry: a hash, so that ids of any length fit and the table shows no user ids. */
 export function userSubject(userId: string): string {
   return `u:${hash('sha256', `holdfast revoked user\0${userId}`, 'base64url')}`
 }
 
 const SESSION = 's:'
 
-/** The name of a session's entry: hashed, so that no copy of the table tells an id (CVE-2019-16782). */
+/** The key of a session's entry: a hash, so that the table reveals no id (CVE-2019-16782). */
 export function sessionSubject(id: string): string {
-  // No id has a colon, so it is such a name already.
+  // No id has a colon, so this is such a key already.
   if (id.startsWith(SESSION)) return id
   return SESSION + hash('sha256', `holdfast revoked session\0${id}`, 'base64url')
 }
@@ -74,17 +79,17 @@ interface Entry {
   readonly successor: string | undefined
 }
 
-/** Revocations in the memory of one process: for tests, and where there is one process and restarts end nothing. */
+/** Revocations in the memory of one process: for tests. A restart forgets them. */
 export class MemoryRevocations implements Revocations {
   readonly #entries = new Map<string, Entry>()
   readonly #now: () => number
 
-  /** @param now milliseconds since 1970 */
+  /** @param options.now returns milliseconds since 1970; Date.now by default */
   constructor({ now = Date.now }: { now?: () => number } = {}) {
     this.#now = now
   }
 
-  async check(userId: string, signInId: string): Promise<Standing> {
+  async check(userId: string, signInId: string): Promise<RevocationState> {
     const user = this.#entries.get(userSubject(userId))
     const session = this.#entries.get(sessionSubject(signInId))
     const ended = session !== undefined && session.epoch <= this.#now()

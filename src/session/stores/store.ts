@@ -2,90 +2,97 @@ import { derivedSessionId } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 
 /**
- * Which state of a record somebody read. Opaque: a counter where the store keeps one, the stored
- * text itself where it can not (Django's table has no such column).
+ * The version of a record that was read. Opaque: a counter, random text, or the stored text itself (Django's table has no
+ * column for a version).
  */
 export type Version = string | number
 
-/** What a store keeps of one session. Times are milliseconds since 1970. */
+/** The record of a session in a store. Times are milliseconds since 1970. */
 export interface SessionRecord {
-  /** The encoded session data; a store never looks inside. */
+  /** The encoded session data, opaque to the store. */
   data: string
-  /** The record is live while `expires` lies after now: at this very instant it is gone. */
+  /** The record is live while `expires` is later than now. */
   expires: number
   createdAt: number
   lastActivity: number
   userId: string | null
   /**
-   * The public id of the session, which stays when the key changes. Null where an older version wrote the record, or the
-   * layout has no place for it: see {@link sessionIdOf}. Empty for a forward, which is no session and counts nowhere.
+   * The public id of the session, which stays the same when the key changes. Null if an older version wrote the record or
+   * the format cannot store it: see {@link sessionIdOf}. Empty for a forward, which is not a session.
    */
   sessionId: string | null
   ipAddress: string | null
   userAgent: string | null
-  /** Columns of the application's own, taken from the data at each save. */
+  /** Custom columns, computed from the data at each save. */
   extra?: Readonly<Record<string, string | number | null>>
 }
 
-/** A record as it was loaded, with the version to save over. */
+/** A loaded record with its version. */
 export interface StoredRecord extends SessionRecord {
   version: Version
 }
 
-/** `missing`: the record was ended or has expired. `conflict`: somebody saved first. Neither wrote anything. */
+/** The result of a save. `missing`: the record was ended or has expired; `conflict`: another request saved first. */
 export type SaveOutcome = { outcome: 'saved'; version: Version } | { outcome: 'conflict' } | { outcome: 'missing' }
 
-/** What a store cannot do; the message says why in one sentence. */
+/**
+ * An operation that the storage does not support; the message says why.
+ *
+ * @example
+ * const isUnsupported = (error: unknown) => error instanceof NotSupportedError
+ */
 export class NotSupportedError extends Error {
   override readonly name = 'NotSupportedError'
 }
 
 /**
- * Keyed storage of session records. It knows no HTTP and no Koa; keys are whatever the codec's
- * `storeKey` made, and the data are text.
+ * Storage of session records under keys made by the codec's `storeKey`.
  *
- * Every method throws StoreUnavailableError when the storage cannot answer, and never reports that as
- * missing: an outage must not log anybody out. In every method the comparison and the write are one
- * atomic step.
+ * Every method throws StoreUnavailableError when the storage does not answer, and never reports that as missing: an
+ * outage must not sign users out. Comparison and write are one atomic step.
+ *
+ * @example
+ * const store: SessionStore = new MemoryStore()
+ * const record = await store.load('key')
  */
 export interface SessionStore {
   readonly name: string
-  /** The live record, or undefined: absent and expired look the same. */
+  /** Returns the live record; undefined if it is missing or expired. */
   load(key: string): Promise<StoredRecord | undefined>
-  /** @throws KeyTakenError when a record has this key, live or expired. */
+  /** Creates a record. @throws KeyTakenError if a record has this key, live or expired */
   create(key: string, record: SessionRecord): Promise<Version>
-  /** Writes over exactly the version that was read. Never an upsert. */
+  /** Saves over the version that was read. Never an upsert. */
   save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome>
-  /** Moves the expiry of a live record whose data are still as read; the version stays. */
+  /** Moves the expiry of a live record with this version; the version stays the same. Times are ms since 1970. */
   touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome>
-  /** Deletes, whatever is there. With a version: only if the live record is still as read. */
+  /** Deletes the record; with a version, only a live record with that version. */
   delete(key: string, version?: Version): Promise<Outcome>
   close?(): Promise<void>
 }
 
-/** Which records `clear` deletes. Times are milliseconds since 1970. */
+/** The records that a clear deletes. Times are milliseconds since 1970. */
 export type ClearWhich =
   | { kind: 'expired'; before: number }
   | { kind: 'created'; before: number }
   | { kind: 'inactive'; before: number }
   | { kind: 'user'; userId: string }
-  /** The user of the record is in the table no more. */
+  /** Records whose user is no longer in the users table. */
   | { kind: 'orphaned' }
 
-/** A store that can find and delete records by their state. Throws NotSupportedError for a kind it cannot tell. */
+/** A store that can find and delete records by their state. Throws NotSupportedError for an unsupported kind. */
 export interface ClearableStore {
   countClearable(which: ClearWhich): Promise<number>
   /**
-   * Deletes at most `limit` records and answers how many; 0 means there are none left.
+   * Deletes at most `limit` records; returns how many, 0 if none are left.
    *
-   * @param onCleared told the keys, for whoever keeps copies of the records
+   * @param onCleared called with the keys, for caches with copies
    */
   clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number>
 }
 
 /** One live session of a user. */
 export interface UserSession {
-  /** The name of its record. */
+  /** The key of its record. */
   key: string
   /** Its public id. */
   id: string
@@ -96,19 +103,19 @@ export interface UserSession {
   userAgent: string | null
 }
 
-/** A store that knows whose sessions it keeps. */
+/** A store that knows the users of its sessions. */
 export interface UserSessionStore {
   listByUser(userId: string): Promise<UserSession[]>
   /**
-   * Deletes the records of the user's sessions, and returns how many. A session that changes its key meanwhile may have
-   * another record afterwards: repeat until {@link listByUser} finds none.
+   * Deletes the records of the user's sessions; returns how many. A session whose key changes meanwhile may have another
+   * record afterwards: repeat until {@link listByUser} finds none.
    *
-   * @param exceptId the public id of the session to spare
+   * @param exceptId the public id of a session to keep; none by default
    */
   endByUser(userId: string, exceptId?: string): Promise<number>
 }
 
-/** A store's content in figures; bytes are those of the encoded data. */
+/** Statistics of a store; bytes are of the encoded data. */
 export interface StoreStatistics {
   total: number
   live: number
@@ -119,20 +126,20 @@ export interface StoreStatistics {
   largest: { bytes: number; userId: string | null; createdAt: number; lastActivity: number }[]
 }
 
-/** A store that can describe its whole content. */
+/** A store with statistics. */
 export interface StatisticsStore {
   statistics(): Promise<StoreStatistics>
 }
 
-/** Which sessions are worth having at hand. */
+/** The recently active sessions to load into a cache. */
 export interface RecentWhich {
   /** Milliseconds since 1970. */
   readonly activeSince: number
-  /** Only those of a signed-in user. */
+  /** Only sessions of signed-in users; false by default. */
   readonly authenticated?: boolean
 }
 
-/** A store that can name the sessions that were active lately, the latest first. */
+/** A store that can list the keys of recently active sessions, latest first. */
 export interface RecentStore {
   recentKeys(which: RecentWhich, limit: number): Promise<string[]>
 }
@@ -142,17 +149,17 @@ export function canClear(store: SessionStore): store is SessionStore & Clearable
   return 'clearBatch' in store
 }
 
-/** Whether the store may know whose sessions it keeps; a table without that column still throws NotSupportedError. */
+/** Whether the store may know its users; a table without that column still throws NotSupportedError. */
 export function knowsUsers(store: SessionStore): store is SessionStore & UserSessionStore {
   return 'endByUser' in store
 }
 
-/** Whether the store can describe its content. */
+/** Whether the store has statistics. */
 export function hasStatistics(store: SessionStore): store is SessionStore & StatisticsStore {
   return 'statistics' in store
 }
 
-/** Whether the store can name what was active lately. */
+/** Whether the store can list recently active sessions. */
 export function knowsRecent(store: SessionStore): store is SessionStore & RecentStore {
   return 'recentKeys' in store
 }
@@ -162,7 +169,7 @@ export function sessionIdOf(key: string, record: Pick<SessionRecord, 'sessionId'
   return record.sessionId ?? derivedSessionId(key)
 }
 
-/** Whether the record only leads to the session's next key: it is in no list, statistic or warming. */
+/** Whether the record is a forward to the session's next key, which is left out of lists and statistics. */
 export function isForward(record: Pick<SessionRecord, 'sessionId'>): boolean {
   return record.sessionId === ''
 }

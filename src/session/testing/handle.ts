@@ -10,58 +10,60 @@ import type { Session } from '../session.ts'
 import { signIn } from '../sign-in.ts'
 import { MemoryStore } from '../stores/memory.ts'
 
-/** A middleware of Koa; as a method, so that those of routers, which expect more of the context, are some, too. */
+/** A Koa middleware. Typed as a method, so that handlers of routers, with a richer context, are accepted. */
 export type Handler = { call(ctx: Context, next: Next): unknown }['call']
 
-/** One request to a handler. */
+/** A request to a handler. */
 export interface TestRequest {
-  /** GET by default, POST with a body. */
+  /** GET by default, or POST with a body. */
   readonly method?: string
-  /** With the query; `/` by default. */
+  /** Path with query; `/` by default. */
   readonly path?: string
-  /** A Cookie header is sent beside the visitor's own cookies. */
+  /** A Cookie header is added to the visitor's cookies. */
   readonly headers?: Readonly<Record<string, string>>
-  /** URLSearchParams are sent as a form, other objects as JSON; what reads them must be among the middlewares. */
+  /** URLSearchParams are sent as a form, other objects as JSON; a body parser must be among the middlewares. */
   readonly body?: string | Buffer | URLSearchParams | object
 }
 
-/** A first request, and what was there before it. */
+/** The first request of a visitor, and the session before it. */
 export interface TestVisit extends TestRequest {
-  /** The id of the user who is signed in; nobody by default. */
+  /** The id of the signed-in user; anonymous by default. */
   readonly user?: string
-  /** What the session holds; a function for slices: `(session) => session.set(cart, items)`. */
+  /** The session's data; a function for slices: `(session) => session.set(cart, items)`. */
   readonly session?: Readonly<Record<string, unknown>> | ((session: Session) => void)
-  /** Settings that differ from those of the helper: an engine over memory, and a cookie named `sessionid`. */
+  /** Settings; by default an engine with a MemoryStore and a cookie named `sessionid`. */
   readonly settings?: Partial<SessionsOptions>
 }
 
-/** What became of a request. */
-export interface Handled {
-  /** As the handler left it. */
+/** The response of a handler, with its context and session. */
+export interface TestResponse {
+  /** The context after the handler. */
   readonly ctx: Context
-  /** As it is stored now, to be read; without data where it has ended. */
+  /** The stored session, read-only; empty if it has ended. */
   readonly session: Session
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** The body of the answer. */
+  /** The body. */
   readonly text: string
-  /** The Cookie header of the visitor's next request; empty where there is none. */
+  /** The Cookie header of the visitor's next request; may be empty. */
   readonly cookie: string
-  /** Sends the same visitor's next request, to this handler or another one. */
-  again(handler: Handler | readonly Handler[], request?: TestRequest): Promise<Handled>
+  /** Sends the visitor's next request, to this or another handler. */
+  again(handler: Handler | readonly Handler[], request?: TestRequest): Promise<TestResponse>
 }
 
 /**
- * Calls a handler as Koa would, behind the real session middleware: for tests, without a server and a browser.
+ * Calls a handler like Koa, behind the real session middleware, for tests without a server and a browser.
  *
- *     const { ctx, session } = await handle(addToCart, { user: 'ada', session: { cart: [1] }, path: '/cart?id=2' })
- *     t.deepEqual(session.get('cart'), [1, 2])
- *
- * @param handler the handler, or several middlewares in their order
- * @param visit who is asking for what; a stranger for `/` by default
- * @throws what the handler throws, where it has no HTTP status; where it has one, it is the answer's
+ * @param handler the handler, or several middlewares in order
+ * @param visit the request, user and session; an anonymous GET of `/` by default
+ * @throws an error of the handler without an HTTP status; one with a status becomes the response
+ * @example
+ * const greet = async (ctx: Context) => {
+ *   ctx.body = (await ctx.session()).get('name')
+ * }
+ * const { text } = await handle(greet, { session: { name: 'Ada' } })
  */
-export async function handle(handler: Handler | readonly Handler[], visit: TestVisit = {}): Promise<Handled> {
+export async function handle(handler: Handler | readonly Handler[], visit: TestVisit = {}): Promise<TestResponse> {
   const { user, session: content, settings, ...first } = visit
   const visitor = new Visitor(withDefaults(settings))
   if (user !== undefined || content !== undefined) {
@@ -89,11 +91,11 @@ function withDefaults(settings: Partial<SessionsOptions> = {}): SessionsOptions 
   const { now, observe } = settings
   const codec = sealedCodec({ secrets: [randomBytes(32).toString('hex')], namespace: cookie.name })
   const store = new MemoryStore(now === undefined ? {} : { now })
-  const own = { store, codec, expiry, ...(now && { now }), ...(observe && { observe }) }
-  return { cookie, expiry, ...settings, engine: settings.engine ?? new StoredEngine(own) }
+  const options = { store, codec, expiry, ...(now && { now }), ...(observe && { observe }) }
+  return { cookie, expiry, ...settings, engine: settings.engine ?? new StoredEngine(options) }
 }
 
-/** Somebody with cookies, whose requests come one after the other. */
+/** A visitor with cookies, who sends one request after the other. */
 class Visitor {
   readonly #settings: SessionsOptions
   readonly #cookies = new Map<string, string>()
@@ -102,11 +104,11 @@ class Visitor {
     this.#settings = settings
   }
 
-  async send(handler: Handler | readonly Handler[], request: TestRequest = {}): Promise<Handled> {
+  async send(handler: Handler | readonly Handler[], request: TestRequest = {}): Promise<TestResponse> {
     const app = new Koa()
     let seen: Context | undefined
     let failure: unknown
-    // Now, because Koa gives every error a status once it has told of it.
+    // Checked here, because Koa sets a status on every error after this event.
     app.on('error', (error: unknown) => {
       if (!hasStatus(error)) failure = error
     })
@@ -145,7 +147,7 @@ class Visitor {
   }
 }
 
-/** Node's own client and server, over a pair of streams instead of a socket. */
+/** A request with Node's client and server over a pair of streams instead of a socket. */
 async function exchange(app: Koa, sent: TestRequest, cookie: string) {
   const [near, far] = duplexPair()
   const server = createServer(app.callback())

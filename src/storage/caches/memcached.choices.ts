@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { EVICTED_FORWARD } from '../exceptions.ts'
+import { EVICTED_FORWARD } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -8,7 +8,7 @@ const choices: readonly Choice[] = [
     needs: ['cache'],
     machines: 'many machines',
     durable: false,
-    bothPromises: true,
+    bothGuarantees: true,
     lists: 'with CACHE_FALLBACK=db',
     keptIn: 'Memory of the cache server',
     complexity: 'Medium',
@@ -18,15 +18,15 @@ const choices: readonly Choice[] = [
     statistics: 'With CACHE_FALLBACK=db',
     clearing: 'Expires by itself',
     warming: 'With CACHE_FALLBACK=db',
-    down: 'Pages that need a session on it answer 503, and the cookie stays; with CACHE_FALLBACK=db, the database serves.',
+    down: 'Pages that use a session on it respond with 503, and the cookie stays; with CACHE_FALLBACK=db, the database is used.',
     restarted: 'Everyone is signed out; with CACHE_FALLBACK=db, nobody is.',
     emptied: 'Everyone is signed out; with CACHE_FALLBACK=db, nobody is.',
-    bestFor: 'Sessions that may be lost, or CACHE_FALLBACK=db, where Memcached is there already.',
-    avoidWhen: 'Users must see and end their devices, or a sign-out by eviction would be a nuisance.',
-    exceptions: [
-      'A full server forgets in silence what was longest without use, and a restarted one everything. Those sessions end.',
+    bestFor: 'Sessions that may be lost, or CACHE_FALLBACK=db, if Memcached is in use already.',
+    avoidWhen: 'Users must see and end their sessions, or must not be signed out by an eviction.',
+    limits: [
+      'A full server silently evicts the least recently used sessions, and a restarted one loses all. Those sessions end.',
       EVICTED_FORWARD,
-      'A change of the list of servers ends the sessions whose place moves. A server must be empty when it returns to the list, or what was ended meanwhile lives again.',
+      'When the list of servers changes, sessions that map to another server end. A server that returns to the list must be empty, or sessions that were ended meanwhile are valid again.',
     ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=memcached://localhost:11211',
   },

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { StoreUnavailableError } from '../../session/core/errors.ts'
 import { cacheSettings } from '../cached.ts'
-import { type Finding, ok, warn, wrong } from '../finding.ts'
+import { type Finding, fail, ok, warn } from '../finding.ts'
 import { defineCache } from '../part.ts'
 import { messageOf } from '../records.ts'
 
@@ -15,7 +15,7 @@ export default defineCache({
   address: /^memcached:\/\//,
   schemes: 'memcached://',
   place: 'on Memcached',
-  own: false,
+  inProcess: false,
   choices: () => import('./memcached.choices.ts'),
   async open(url, config) {
     const { CACHE_CONNECT_TIMEOUT: connectTimeout, CACHE_COMMAND_TIMEOUT: commandTimeout } = cacheSettings.of(config)
@@ -41,9 +41,9 @@ function finding({ server, up, evictions }: z.infer<typeof figures>, onlyRecords
   if (!up) return warn('cache', `${where} does not answer.`, 'Start it, or take it out of CACHE_URL')
   if (!onlyRecords) return ok('eviction', `${where} may evict copies: the database has every session.`)
   if (evictions > 0) {
-    const says = `${where} has evicted ${evictions} entries since its start: sessions among them are lost.`
-    return wrong('eviction', says, 'Start it with more memory (-m), or SESSION_ENGINE=cached_db')
+    const message = `${where} has evicted ${evictions} entries since its start: sessions among them are lost.`
+    return fail('eviction', message, 'Start it with more memory (-m), or SESSION_ENGINE=cached_db')
   }
-  const says = `${where} has evicted nothing yet, and will, when it is full.`
-  return warn('eviction', says, 'SESSION_ENGINE=cached_db, or CACHE_FALLBACK=db')
+  const message = `${where} has evicted nothing yet, and will, when it is full.`
+  return warn('eviction', message, 'SESSION_ENGINE=cached_db, or CACHE_FALLBACK=db')
 }

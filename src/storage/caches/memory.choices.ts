@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { EVICTED_FORWARD } from '../exceptions.ts'
+import { EVICTED_FORWARD } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -8,7 +8,7 @@ const choices: readonly Choice[] = [
     needs: [],
     machines: 'one process',
     durable: false,
-    bothPromises: true,
+    bothGuarantees: true,
     lists: 'yes',
     keptIn: 'Memory of the process',
     complexity: 'Low',
@@ -21,12 +21,9 @@ const choices: readonly Choice[] = [
     down: 'There is no server.',
     restarted: 'Everyone is signed out whenever the application restarts; with CACHE_FALLBACK=db, nobody is.',
     emptied: 'Everyone is signed out; with CACHE_FALLBACK=db, nobody is.',
-    bestFor: 'Tests, demonstrations, and a single process whose sessions are worth little.',
-    avoidWhen: 'There is a second process, or a deployment must not sign anybody out.',
-    exceptions: [
-      'A restart ends every session, and beyond 64 MiB the one that was longest without use ends.',
-      EVICTED_FORWARD,
-    ],
+    bestFor: 'Tests, demos, and a single process whose sessions may be lost.',
+    avoidWhen: 'There is more than one process, or a deployment must not sign anybody out.',
+    limits: ['A restart ends every session, and above 64 MiB the least recently used sessions end.', EVICTED_FORWARD],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=memory:',
   },
 ]

@@ -9,7 +9,7 @@ export default defineCache({
   address: /^memory:$/,
   place: 'in memory',
   defaultAddress: 'memory:',
-  own: true,
+  inProcess: true,
   choices: () => import('./memory.choices.ts'),
   open() {
     const cache = new MemoryCache()

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { EVICTED_FORWARD, RESTORED } from '../exceptions.ts'
+import { EVICTED_FORWARD, RESTORED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -8,9 +8,9 @@ const choices: readonly Choice[] = [
     needs: ['cache'],
     machines: 'many machines',
     durable: false,
-    bothPromises: true,
+    bothGuarantees: true,
     lists: 'yes',
-    keptIn: 'As Redis is set up',
+    keptIn: 'Depends on Redis persistence',
     complexity: 'Medium',
     memory: 'All sessions, in Redis',
     setup: 'A Redis server',
@@ -18,18 +18,17 @@ const choices: readonly Choice[] = [
     statistics: 'With CACHE_FALLBACK=db',
     clearing: 'Expires by itself',
     warming: 'With CACHE_FALLBACK=db',
-    down: 'Pages that need the session answer 503, and the cookie stays; with CACHE_FALLBACK=db, the database serves.',
-    restarted: 'What Redis had written to its disk is there again; with CACHE_FALLBACK=db, all of it.',
+    down: 'Pages that use the session respond with 503, and the cookie stays; with CACHE_FALLBACK=db, the database is used.',
+    restarted: 'Sessions that Redis had written to disk are restored; with CACHE_FALLBACK=db, all of them.',
     emptied: 'Everyone is signed out; with CACHE_FALLBACK=db, nobody is.',
-    bestFor:
-      'Many machines and many changes, where a Redis is looked after anyway. Cluster and Sentinel are for the largest.',
-    avoidWhen: 'Losing a session costs more than a new sign-in, and Redis keeps no log on disk.',
-    exceptions: [
-      'After a crash, Redis is as its last snapshot or log was. With snapshots alone, later changes are lost, and sessions ended since then live again: set appendonly yes.',
+    bestFor: 'Many machines and many changes, if Redis is in use anyway. Redis Cluster and Sentinel are supported.',
+    avoidWhen: 'Losing a session costs more than a new sign-in, and Redis has no append-only file.',
+    limits: [
+      'After a crash, Redis has the state of its last snapshot or append-only file. With snapshots only, later changes are lost, and sessions ended since are valid again: set appendonly yes.',
       'A failover by Sentinel or Cluster may lose the last writes, the end of a session among them.',
-      'A full Redis that may evict forgets sessions: set maxmemory-policy noeviction.',
+      'When memory is full, Redis may evict sessions: set maxmemory-policy noeviction.',
       EVICTED_FORWARD,
-      'With CACHE_LOCAL_ENTRIES, a process may read a copy that is up to 5 seconds old. It never saves over a newer one.',
+      'With CACHE_LOCAL_ENTRIES, a process may read a copy that is up to 5 seconds old. It never overwrites a newer version.',
       RESTORED,
     ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=redis://localhost:6379\nCACHE_FALLBACK=none',

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { defineSettings, setting } from '../../settings.ts'
 import { cacheSettings } from '../cached.ts'
-import { clockFinding, type Finding, ok, warn, wrong } from '../finding.ts'
+import { clockFinding, type Finding, fail, ok, warn } from '../finding.ts'
 import { defineCache } from '../part.ts'
 
 const settings = defineSettings({
   CACHE_LOCAL_ENTRIES: setting(
     z.coerce.number().int().min(0).max(1_000_000).default(0),
-    'Entries kept in this process and told of changes by Redis; 0 for none',
+    'Max entries cached in this process, which Redis invalidates when they change; 0: none',
   ),
 })
 
@@ -19,7 +19,7 @@ const figures = z.object({
   time: z.number(),
 })
 
-/** One Redis server, a cluster, or servers that Sentinel looks after. */
+/** One Redis server, a cluster, or servers with Sentinel. */
 export default defineCache({
   name: 'redis',
   help: 'redis://[user:password@]host:port[/db], redis-cluster://h1:p,h2:p or redis-sentinel://h1:p,h2:p/name (rediss… for TLS)',
@@ -27,11 +27,11 @@ export default defineCache({
   address: /^rediss?(-cluster|-sentinel)?:\/\//,
   schemes: 'redis://, redis-cluster://, redis-sentinel:// (rediss… for TLS)',
   place: 'on Redis',
-  own: false,
+  inProcess: false,
   choices: () => import('./redis.choices.ts'),
   async open(url, config) {
     const values = cacheSettings.of(config)
-    // The package is loaded where it is used only.
+    // Imported here, so that other caches do not load the package.
     const { RedisCache } = await import('../../session/caches/redis/redis.ts')
     const cache = new RedisCache({
       url,
@@ -57,16 +57,16 @@ function evictionFinding(server: z.infer<typeof figures>, onlyRecords: boolean):
   if (!onlyRecords) {
     return ok('eviction', `${where} may evict copies (${evictionPolicy}): the database has every session.`)
   }
-  const mend = 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf'
+  const fix = 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf'
   if (evicted > 0) {
-    const says = `${where} has evicted ${evicted} keys since its start: sessions among them are lost.`
-    return wrong('eviction', says, mend)
+    const message = `${where} has evicted ${evicted} keys since its start: sessions among them are lost.`
+    return fail('eviction', message, fix)
   }
   if (evictionPolicy === 'noeviction') return ok('eviction', `${where} evicts nothing (noeviction).`)
-  const says = `${where} has maxmemory-policy ${evictionPolicy}`
+  const message = `${where} has maxmemory-policy ${evictionPolicy}`
   if (evictionPolicy === 'volatile-ttl') {
-    return warn('eviction', `${says}: when memory is full, the sessions that expire first end early.`, mend)
+    return warn('eviction', `${message}: when memory is full, the sessions that expire first end early.`, fix)
   }
-  if (maxMemory === 0) return warn('eviction', `${says}, which does nothing until maxmemory is set.`, mend)
-  return wrong('eviction', `${says}: when memory is full, it signs people out.`, mend)
+  if (maxMemory === 0) return warn('eviction', `${message}, which does nothing until maxmemory is set.`, fix)
+  return fail('eviction', `${message}: when memory is full, it signs people out.`, fix)
 }

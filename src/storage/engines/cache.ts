@@ -10,40 +10,40 @@ import { messageOf, openRecords } from '../records.ts'
 const settings = defineSettings({
   CACHE_FALLBACK: setting(
     z.enum(['none', 'db']).default('none'),
-    'none, or db: the engine `cache` keeps a copy in the database, and goes on there while the cache is down',
+    'none, or db: the engine cache stores a copy in the database, and uses it while the cache is down',
   ),
 })
 
-/** Every session is in the cache, and in the database as well where CACHE_FALLBACK says so. */
+/** Every session is in the cache, and with CACHE_FALLBACK=db in the database as well. */
 export default defineEngine({
   name: 'cache',
   help: 'a cache server',
   settings: [cacheSettings, settings, copySettings],
   requires: ['cache'],
   shareable: false,
-  refusal: ({ production, cacheUrl }) =>
+  validate: ({ production, cacheUrl }) =>
     production && cacheUrl === undefined
-      ? 'needs CACHE_URL in production: a cache server, or memory: for one process that signs everybody out at its end'
+      ? 'needs CACHE_URL in production: a cache server, or memory: for a single process that loses all sessions when it ends'
       : undefined,
   facts: (config) =>
     hasFallback(config) ? { table: true, cached: 'copies', writesBehind: true } : { cached: 'only records' },
   choice: (_config, cache) => (cache === undefined ? 'cache' : `cache ${cache.place}`),
-  async open(place, context) {
+  async open(storage, context) {
     const cache = await openEngineCache(context)
     if (hasFallback(context.config)) {
-      // It works on its cache alone as long as it can; so what it keeps in the database follows behind.
-      return openCopies(place, context, cache, (truth, timeout) => {
-        return new WriteBehindStore({ ...cache.options, truth, timeout })
+      // Requests use only the cache while it is up; the database is written later.
+      return openCopies(storage, context, cache, (database, timeout) => {
+        return new WriteBehindStore({ ...cache.options, database, timeout })
       })
     }
     const store = new CacheStore(cache.options)
     return {
-      engine: openRecords(place, store, context),
-      facts: place.facts,
-      keepsMetadata: place.format.keepsMetadata,
+      engine: openRecords(storage, store, context),
+      facts: storage.facts,
+      keepsMetadata: storage.format.keepsMetadata,
       store,
       cache: cache.cache,
-      cacheIsOwn: cache.part.own,
+      cacheInProcess: cache.part.inProcess,
       ready: () =>
         cache.connect().catch((error: unknown) => {
           throw new ConfigError(`The cache cannot be used: ${messageOf(error)}`)

@@ -8,7 +8,7 @@ import { defineEngine } from '../part.ts'
 const settings = defineSettings({
   SESSION_CACHE_STRATEGY: setting(
     z.enum(['write_through', 'write_behind', 'cache_aside']).default('write_through'),
-    'write_through, write_behind (the database follows a moment later) or cache_aside (a save removes the copy)',
+    'write_through, write_behind (the database is written about 100 ms later) or cache_aside (a save removes the copy)',
   ),
 })
 
@@ -26,11 +26,11 @@ export default defineEngine({
   }),
   choice: () => 'cached_db',
   choices: () => import('./cached-db.choices.ts'),
-  async open(place, context) {
+  async open(storage, context) {
     const { SESSION_CACHE_STRATEGY: strategy } = settings.of(context.config)
     const cache = await openEngineCache(context)
-    return openCopies(place, context, cache, (truth, timeout) => {
-      const options = { ...cache.options, truth, timeout }
+    return openCopies(storage, context, cache, (database, timeout) => {
+      const options = { ...cache.options, database, timeout }
       return strategy === 'write_behind' ? new WriteBehindStore(options) : new CachedStore({ ...options, strategy })
     })
   },

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { RESTORED } from '../exceptions.ts'
+import { RESTORED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -8,7 +8,7 @@ const choices: readonly Choice[] = [
     needs: [],
     machines: 'one machine',
     durable: true,
-    bothPromises: true,
+    bothGuarantees: true,
     lists: 'yes',
     keptIn: 'Disk',
     complexity: 'Low',
@@ -18,13 +18,13 @@ const choices: readonly Choice[] = [
     statistics: 'Yes',
     clearing: 'Yes',
     warming: 'Not needed',
-    down: 'There is no server. A full disk, or a database locked for 5 seconds, is a 503; the cookie stays.',
+    down: 'There is no server. A full disk, or a database that is locked for 5 seconds, causes a 503; the cookie stays.',
     restarted: 'Nothing is lost.',
     emptied: 'Everyone is signed out, cleanly.',
-    bestFor: 'Development, and every application that one machine is enough for.',
-    avoidWhen: 'There are several machines, or a change of the session in nearly every request of a busy site.',
-    exceptions: [
-      'A power cut may cost the commits of the last moment (synchronous=NORMAL); a crash costs none.',
+    bestFor: 'Development, and every application for which one machine is enough.',
+    avoidWhen: 'There are several machines, or nearly every request of a busy site changes the session.',
+    limits: [
+      'A power failure may lose the last commits (synchronous=NORMAL); a crash of the process loses none.',
       RESTORED,
     ],
     settings: 'SESSION_ENGINE=db\nDATABASE_URL=sqlite:./data/app.sqlite3',
@@ -35,25 +35,22 @@ const choices: readonly Choice[] = [
     needs: ['database'],
     machines: 'many machines',
     durable: true,
-    bothPromises: true,
+    bothGuarantees: true,
     lists: 'yes',
     keptIn: 'Disk',
     complexity: 'Low',
     memory: 'Little',
     setup: 'A database server',
-    upkeep: 'That of the database',
+    upkeep: 'Same as the database',
     statistics: 'Yes',
     clearing: 'Yes',
     warming: 'Not needed',
-    down: 'Pages that need the session answer 503 after a second at most; the cookie stays.',
+    down: 'Pages that use the session respond with 503 after at most a second; the cookie stays.',
     restarted: 'Nothing is lost.',
     emptied: 'Everyone is signed out, cleanly.',
-    bestFor: 'Several machines that share a database anyway, and sessions that must outlast everything.',
-    avoidWhen: 'The database is the bottleneck already: put a cache in front of it with cached_db.',
-    exceptions: [
-      'A failover to a replica that lags behind takes the sessions back in time, as it does all other data.',
-      RESTORED,
-    ],
+    bestFor: 'Several machines that share a database anyway, and sessions that must not be lost.',
+    avoidWhen: 'The database is the bottleneck already: use cached_db to put a cache in front of it.',
+    limits: ['A failover to a replica that lags behind loses the latest changes, as with all other data.', RESTORED],
     settings: 'SESSION_ENGINE=db\nDATABASE_URL=postgres://app:password@localhost/app',
   },
 ]

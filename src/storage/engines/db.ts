@@ -10,12 +10,12 @@ export default defineEngine({
   facts: () => ({ table: true }),
   choice: ({ session }) => (session.databaseUrl.startsWith('sqlite:') ? 'db on SQLite' : 'db on PostgreSQL or MySQL'),
   choices: () => import('./db.choices.ts'),
-  open(place, context) {
-    const store = openTable(place, context)
+  open(storage, context) {
+    const store = openTable(storage, context)
     return {
-      engine: openRecords(place, store, context),
-      facts: place.facts,
-      keepsMetadata: place.format.keepsMetadata,
+      engine: openRecords(storage, store, context),
+      facts: storage.facts,
+      keepsMetadata: storage.format.keepsMetadata,
       store,
       ready: () => databaseReady(store),
       close: async () => {},

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { RESTORED } from '../exceptions.ts'
+import { RESTORED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -8,7 +8,7 @@ const choices: readonly Choice[] = [
     needs: [],
     machines: 'one machine',
     durable: true,
-    bothPromises: true,
+    bothGuarantees: true,
     lists: 'no',
     keptIn: 'Disk',
     complexity: 'Low',
@@ -18,12 +18,15 @@ const choices: readonly Choice[] = [
     statistics: 'Yes',
     clearing: 'Yes',
     warming: 'Not needed',
-    down: 'There is no server. A full or read-only disk is a 503, and the old record stays whole.',
+    down: 'There is no server. A full or read-only disk causes a 503, and the old record stays intact.',
     restarted: 'Nothing is lost: a record is on the disk before the answer.',
     emptied: 'Everyone is signed out, cleanly.',
-    bestFor: 'One machine, few changes, and sessions that can be looked at, copied and restored with any tool.',
-    avoidWhen: 'Sessions change often, there are millions of them, or users must see their devices.',
-    exceptions: ['It is for one machine. Several may share a folder if their clocks agree to a second.', RESTORED],
+    bestFor: 'One machine, few changes, and sessions that can be inspected, copied and restored with any tool.',
+    avoidWhen: 'Sessions change often, there are millions of them, or users must see their sessions.',
+    limits: [
+      'It is for one machine. Several machines may share a folder if their clocks differ by less than a second.',
+      RESTORED,
+    ],
     settings: 'SESSION_ENGINE=file\nSESSION_FILE_PATH=./data/sessions\nSESSION_FILE_LAYOUT=hashed',
   },
 ]

@@ -11,7 +11,7 @@ const settings = defineSettings({
   SESSION_FILE_PATH: setting(z.string().min(1).default('./data/sessions'), 'The folder of the file engine'),
   SESSION_FILE_LAYOUT: setting(
     z.enum(['flat', 'hashed', 'dated']).default('hashed'),
-    'How the folder is laid out: flat, hashed or dated',
+    'The layout of the folder: flat, hashed or dated',
   ),
 })
 
@@ -24,22 +24,22 @@ export default defineEngine({
   facts: (config) => ({ folder: folderOf(config) }),
   choice: () => 'file',
   choices: () => import('./file.choices.ts'),
-  async open(place, context) {
+  async open(storage, context) {
     const { config } = context
     const folder = folderOf(config)
-    const codec = openCodec(place, context)
+    const codec = openCodec(storage, context)
     const { cookie, expiry } = config.session
     const { SESSION_FILE_LAYOUT: layout } = settings.of(config)
     const options = { folder, cookieName: cookie.name, cookieAge: expiry.cookieAge, codec }
-    const store = (await place.format.openFiles?.(options)) ?? new FileStore({ folder, layout })
+    const store = (await storage.format.openFiles?.(options)) ?? new FileStore({ folder, layout })
     return {
-      engine: openRecords(place, store, context, codec),
-      facts: place.facts,
-      keepsMetadata: place.format.keepsMetadata,
+      engine: openRecords(storage, store, context, codec),
+      facts: storage.facts,
+      keepsMetadata: storage.format.keepsMetadata,
       store,
       ready: () =>
         store.prepare().catch((error: unknown) => {
-          throw new ConfigError(`${messageOf(error)} SESSION_FILE_PATH names it.`)
+          throw new ConfigError(`${messageOf(error)} SESSION_FILE_PATH is its setting.`)
         }),
       close: async () => {},
     }

@@ -1,6 +1,6 @@
 import type { Choice } from '../choice.ts'
-import { COOKIE_EXCEPTIONS } from '../cookie-exceptions.ts'
-import { RESTORED } from '../exceptions.ts'
+import { COOKIE_LIMITS } from '../cookie-limits.ts'
+import { RESTORED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -9,25 +9,26 @@ const choices: readonly Choice[] = [
     needs: [],
     machines: 'many machines',
     durable: true,
-    bothPromises: false,
+    bothGuarantees: false,
     lists: 'large sessions',
     keptIn: 'Browser and disk',
     complexity: 'High',
     memory: 'Little',
     setup: 'A secret and a database',
-    upkeep: 'That of the database',
+    upkeep: 'Same as the database',
     statistics: 'Large sessions',
     clearing: 'Yes',
     warming: 'Not needed',
-    down: 'Without the database, signed-in visitors and those with a large session get a 503; others notice nothing.',
+    down: 'Without the database, signed-in visitors and those with a large session get a 503; others are not affected.',
     restarted: 'Nothing is lost.',
-    emptied: 'Large sessions end. Small ones go on, and those that were ended count again until their age is over.',
+    emptied: 'Large sessions end. Small ones stay valid, and ended ones are valid again until their age is over.',
     bestFor: 'Sessions that are small for most visitors and large for a few.',
-    avoidWhen: 'Every session must keep both promises, or one size fits all: then take db or signed_cookies.',
-    exceptions: [
+    avoidWhen:
+      'Both guarantees are needed for every session, or all sessions are of similar size: use db or signed_cookies.',
+    limits: [
       RESTORED,
-      'Above SESSION_HYBRID_LIMIT a session is in the database, and both promises hold. In the cookie they do not:',
-      ...COOKIE_EXCEPTIONS,
+      'Above SESSION_HYBRID_LIMIT a session is in the database, and both guarantees hold. In the cookie these limits apply:',
+      ...COOKIE_LIMITS,
     ],
     settings: 'SESSION_ENGINE=hybrid\nSESSION_HYBRID_LIMIT=3000\nDATABASE_URL=postgres://app:password@localhost/app',
   },

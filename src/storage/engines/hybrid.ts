@@ -8,7 +8,7 @@ import { replaySettings } from '../replay.ts'
 const settings = defineSettings({
   SESSION_HYBRID_LIMIT: setting(
     z.coerce.number().int().min(256).max(4000).default(3000),
-    'Largest cookie value of the hybrid engine; what is larger goes to the database',
+    'Max bytes of the cookie value in the hybrid engine; larger sessions are stored in the database',
   ),
 })
 
@@ -25,25 +25,25 @@ export default defineEngine({
   }),
   choice: () => 'hybrid',
   choices: () => import('./hybrid.choices.ts'),
-  open(place, context) {
+  open(storage, context) {
     const { config } = context
     const { SESSION_HYBRID_LIMIT: limit } = settings.of(config)
-    const store = openTable(place, context)
+    const store = openTable(storage, context)
     const revocations = openRevocations(context)
     return {
       engine: new HybridEngine({
-        // What is far too large for the cookie is not deflated and sealed in vain. And not the key of other cookies, or
-        // one engine would take the other's cookie for its own and never look at the record.
-        codec: openCookieCodec(place, context, { maxBytes: limit * 4, tier: 'hybrid' }),
-        stored: openRecords(place, store, context),
+        // maxBytes: a session that is far too large is not compressed and sealed in vain. tier: with the key of other
+        // cookies, this engine would accept their cookies and never look at the record.
+        codec: openCookieCodec(storage, context, { maxBytes: limit * 4, tier: 'hybrid' }),
+        stored: openRecords(storage, store, context),
         revocations,
         expiry: config.session.expiry,
         limit,
         maxReplay: replaySettings.of(config).SESSION_COOKIE_REPLAY,
-        forwardFor: config.requestTimeout,
+        forwardSeconds: config.requestTimeout,
       }),
-      facts: place.facts,
-      keepsMetadata: place.format.keepsMetadata,
+      facts: storage.facts,
+      keepsMetadata: storage.format.keepsMetadata,
       store,
       revocations,
       ready: async () => void (await Promise.all([databaseReady(store), databaseReady(revocations)])),

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { COOKIE_EXCEPTIONS } from '../cookie-exceptions.ts'
+import { COOKIE_LIMITS } from '../cookie-limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -11,7 +11,7 @@ const choices: readonly Choice[] = [
     needs: [],
     machines: 'many machines',
     durable: true,
-    bothPromises: false,
+    bothGuarantees: false,
     lists: 'no',
     keptIn: 'Browser',
     complexity: 'Medium',
@@ -19,14 +19,14 @@ const choices: readonly Choice[] = [
     setup: 'A secret, and the database for logouts',
     upkeep: 'Keep sessions small',
     statistics: 'No',
-    clearing: 'Of ended sign-ins',
+    clearing: 'Revocations',
     warming: 'Not needed',
-    down: 'Without the database, signed-in visitors get a 503; anonymous ones notice nothing.',
+    down: 'Without the database, signed-in visitors get a 503; anonymous ones are not affected.',
     restarted: 'Nothing is lost.',
-    emptied: 'Nobody is signed out; but sessions that were ended count again until their age is over.',
-    bestFor: 'Small sessions of mostly anonymous visitors, and nothing of theirs kept on the server.',
-    avoidWhen: 'Changes overlap (carts, counters), sessions grow beyond 4096 bytes, or a replay would do harm.',
-    exceptions: [...COOKIE_EXCEPTIONS],
+    emptied: 'Nobody is signed out, but ended sessions are valid again until their age is over.',
+    bestFor: 'Small sessions of mostly anonymous visitors, without storage on the server.',
+    avoidWhen: 'Changes overlap (carts, counters), sessions grow beyond 4096 bytes, or replayed cookies would do harm.',
+    limits: [...COOKIE_LIMITS],
     settings:
       'SESSION_ENGINE=signed_cookies\nSESSION_FORMAT=sealed\nSESSION_COOKIE_OVERFLOW=error\nSESSION_COOKIE_REPLAY=86400',
   },

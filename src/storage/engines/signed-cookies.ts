@@ -8,11 +8,11 @@ import { replaySettings } from '../replay.ts'
 const settings = defineSettings({
   SESSION_COOKIE_OVERFLOW: setting(
     z.enum(['error', 'degrade']).default('error'),
-    'What signed_cookies does with a session that is too large: error, or degrade',
+    'What signed_cookies does with a session that is too large: error, or degrade (drops the keys of SESSION_COOKIE_DROP)',
   ),
   SESSION_COOKIE_DROP: setting(
     list.default([]),
-    'What degrade may drop, the least important first: session keys, comma separated',
+    'Session keys that degrade may drop, comma separated, the least important first',
   ),
 })
 
@@ -25,25 +25,25 @@ export default defineEngine({
   facts: () => ({ inCookies: 'all' }),
   choice: () => 'signed_cookies',
   choices: () => import('./signed-cookies.choices.ts'),
-  open(place, context) {
+  open(storage, context) {
     const { config, observe } = context
     const { cookie, expiry } = config.session
     const { SESSION_COOKIE_OVERFLOW: overflow, SESSION_COOKIE_DROP: dropOrder } = settings.of(config)
     const revocations = openRevocations(context)
     return {
       engine: new CookieEngine({
-        codec: openCookieCodec(place, context),
+        codec: openCookieCodec(storage, context),
         expiry,
-        // The limit counts the name and the sign between as well.
+        // The limit includes the name and the equals sign.
         maxSize: cookie.maxSize - cookie.name.length - 1,
         revocations,
         overflow,
         dropOrder,
         maxReplay: replaySettings.of(config).SESSION_COOKIE_REPLAY,
-        forwardFor: config.requestTimeout,
+        forwardSeconds: config.requestTimeout,
         observe,
       }),
-      facts: place.facts,
+      facts: storage.facts,
       keepsMetadata: false,
       revocations,
       ready: () => databaseReady(revocations),

@@ -1,12 +1,12 @@
-import { djangoCodec, djangoCookieCodec, djangoOwnExpiry } from '../../session/codec/django/django.ts'
+import { djangoCodec, djangoCookieCodec, djangoCustomExpiry } from '../../session/codec/django/django.ts'
 import { jsonSerializer } from '../../session/codec/serializer.ts'
 import { djangoLayout } from '../../session/stores/database/django-layout.ts'
 import { defineFormat } from '../part.ts'
 
-// What Django reads and writes is JSON, also where sessions migrate from there into MessagePack.
+// Django uses JSON, also if sessions migrate from there to MessagePack.
 const json = { serializer: jsonSerializer }
 
-/** As Django has them, which may use them at the same time. */
+/** Django's format; a Django application may use the same sessions at the same time. */
 export default defineFormat({
   name: 'django',
   help: "byte for byte Django's, table django_session",
@@ -16,14 +16,14 @@ export default defineFormat({
   indexes: [['expire_date']],
   keepsMetadata: false,
   shared: true,
-  refusal: (serializer) =>
+  validate: (serializer) =>
     serializer === 'json'
       ? undefined
-      : `SESSION_SERIALIZER=${serializer} is nothing that Django reads: use json with SESSION_FORMAT=django.`,
+      : `SESSION_SERIALIZER=${serializer} cannot be read by Django: use json with SESSION_FORMAT=django.`,
   codec: (options) => djangoCodec({ ...options, ...json }),
   cookieCodec: (options) => djangoCookieCodec({ ...options, ...json }),
   async openFiles({ codec, ...options }) {
     const { DjangoFileStore } = await import('../../session/stores/file/django-file.ts')
-    return new DjangoFileStore({ ...options, ownExpiry: djangoOwnExpiry(codec) })
+    return new DjangoFileStore({ ...options, customExpiry: djangoCustomExpiry(codec) })
   },
 })

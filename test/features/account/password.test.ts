@@ -48,7 +48,7 @@ test.serial('it takes the current one, and one that is worth changing to', async
   t.true(await signsIn('ä'.repeat(512)))
 })
 
-test.serial('it ends every other session, and goes on here under a new key (7.2.4, 7.4.3)', async (t) => {
+test.serial('it ends every other session, and goes on here under a new key (ASVS 7.2.4, 7.4.3)', async (t) => {
   const there = app.browser()
   await signIn(there, 'ada')
   const grace = app.browser()

@@ -69,7 +69,7 @@ test.serial('a price that changed since the cart was shown is not charged silent
   t.is((await browser.post('/cart/checkout', { total: String(total + 50) })).status, 303)
 })
 
-test('what was in the cart at sign-out is there at the next sign-in; the larger quantity counts (A-20)', async (t) => {
+test('what was in the cart at sign-out is there at the next sign-in; the larger quantity counts', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const first = own.browser()
@@ -87,7 +87,7 @@ test('what was in the cart at sign-out is there at the next sign-in; the larger 
   t.deepEqual(await quantities(second), { 1: 3, 2: 4, 3: 1 }, 'signing in again doubles nothing')
 })
 
-test('the key changes at every sign-in, and the one before tells nothing of what came after (7.2.4, A-21)', async (t) => {
+test('the key changes at every sign-in, and the one before tells nothing of what came after (ASVS 7.2.4)', async (t) => {
   const browser = app.browser()
   await browser.json('POST', '/cart/items', { productId: 1 })
   const anonymous = await browser.cookie()
@@ -165,7 +165,7 @@ test('while a sign-in moves the session, requests with the old key see no 5xx an
   t.is((await browser.json('GET', '/account')).status, 200)
 })
 
-test('60 races of a change with a sign-out: the change counts or is refused with 409, and the cookie stays dead (A-11)', async (t) => {
+test('60 races of a change with a sign-out: the change counts or is refused with 409, and the cookie stays dead', async (t) => {
   const outcomes = new Set<number>()
   for (let race = 0; race < 60; race++) {
     const browser = app.browser()

@@ -21,7 +21,7 @@ test('add, set, remove, clear; the same product as number and as text is one lin
   t.deepEqual((await browser.json('POST', '/cart/clear')).json(), { lines: [], total: 0 })
 })
 
-test('totals are integers from the database, whatever the client says (A-18)', async (t) => {
+test('totals are integers from the database, whatever the client says', async (t) => {
   const browser = app.browser()
   const product = await app.services.knex('products').where({ id: 5 }).first()
   const answer = await browser.json('POST', '/cart/items', {
@@ -39,7 +39,7 @@ test('totals are integers from the database, whatever the client says (A-18)', a
   })
 })
 
-test('a quantity is a whole number from 1 to 99, and nothing else (A-17)', async (t) => {
+test('a quantity is a whole number from 1 to 99, and nothing else', async (t) => {
   const browser = app.browser()
   await add(browser, 1, 2)
   const before = (await browser.json('GET', '/cart')).text

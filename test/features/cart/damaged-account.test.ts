@@ -10,7 +10,7 @@ let app: TestApp
 const events: SessionEvent[] = []
 test.before(async () => {
   app = await startApp()
-  app.services.watch((event) => void events.push(event))
+  app.services.addObserver((event) => void events.push(event))
 })
 test.after.always(() => app?.close())
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { type DeviceKind, deviceKind, truncated } from '../../../src/features/devices/recognise.ts'
+import { type DeviceKind, deviceKind, truncateAddress } from '../../../src/features/devices/recognise.ts'
 import { translations } from '../../support/translations.ts'
 
 test('an address loses what names one line: IPv4 keeps 24 bits, IPv6 keeps 48', (t) => {
@@ -18,13 +18,13 @@ test('an address loses what names one line: IPv4 keeps 24 bits, IPv6 keeps 48', 
     ['', null],
     [null, null],
   ]
-  for (const [whole, cut] of addresses) t.is(truncated(whole), cut, String(whole))
+  for (const [whole, cut] of addresses) t.is(truncateAddress(whole), cut, String(whole))
 })
 
 test('an address that another has written takes no quadratic time', (t) => {
   const took = (address: string) => {
     const start = performance.now()
-    truncated(address)
+    truncateAddress(address)
     return performance.now() - start
   }
   const long = 100_000

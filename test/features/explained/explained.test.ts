@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import { emptyData } from '../../../src/session/core/data.ts'
 import { Operations } from '../../../src/session/core/operations.ts'
+import { SITE_NAME } from '../../../src/web/site.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
 
 const PRODUCTION = { NODE_ENV: 'production', SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough' }
@@ -69,7 +70,7 @@ test('every page has a closed panel that needs no script, error pages too; JSON 
   const none = await browser.get('/nothing-here')
   t.is(none.status, 404)
   t.regex(panelOf(none), /the handler never asked for the session/)
-  t.deepEqual((await browser.json('GET', '/')).json(), { name: 'Holdfast', engine: 'db', format: 'sealed' })
+  t.deepEqual((await browser.json('GET', '/')).json(), { name: SITE_NAME, engine: 'db', format: 'sealed' })
   t.is((await app.services.knex('sessions').select()).length, 0, 'the panel stores nothing')
 })
 

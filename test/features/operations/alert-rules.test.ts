@@ -82,7 +82,7 @@ test('the thresholds are those of the dashboard, and of as many events', async (
     const said = unit === 'milliseconds' ? `target ${target}ms` : `${Math.round(target * 100)}%`
     t.true(rule?.summary.includes(said), `${id}: ${rule?.summary}`)
   }
-  // What the operators agreed on (E6).
+  // What the operators agreed on.
   const agreed = Object.fromEntries(FIGURES.map(({ id, target, alert }) => [id, [target, alert]]))
   t.like(agreed, { hits: [0.8, 0.7], writes: [0.95, 0.9], fallbacks: [0.2, 0.3], response: [100, 200] })
 })

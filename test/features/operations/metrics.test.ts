@@ -230,7 +230,7 @@ test('write_behind: what waits for the database is shown, and goes when it is wr
   const done = new Promise<void>((resolve) => {
     written = resolve
   })
-  app.services.watch((event) => {
+  app.services.addObserver((event) => {
     if (event.type !== 'write-behind') return
     waiting.push(event.waiting)
     if (event.waiting === 0) written()

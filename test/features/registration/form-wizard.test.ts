@@ -66,7 +66,7 @@ test('looking changes nothing; clearing leaves nothing', (t) => {
   t.deepEqual(session.keys(), [])
 })
 
-test('what is abandoned is forgotten on its own clock, counted from the last change (A-10)', (t) => {
+test('what is abandoned is forgotten on its own clock, counted from the last change', (t) => {
   const clock = { now: START }
   const first = visit(clock)
   wizard.set(first, shape, { sides: 4 })

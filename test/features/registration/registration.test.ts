@@ -1,4 +1,5 @@
 import test from 'ava'
+import { LANGUAGES } from '../../../src/web/languages.ts'
 import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
 
 let app: TestApp
@@ -20,7 +21,7 @@ const PLACE = {
   postcode: '12345',
   city: 'Town',
   country: 'DE',
-  language: 'de',
+  language: LANGUAGES.at(-1) ?? 'en',
   newsletter: 'true',
 }
 
@@ -49,7 +50,7 @@ test('JSON tells how far it is, and never the password', async (t) => {
   t.notRegex(JSON.stringify(after), /argon2|correct horse/)
 })
 
-test('steps cannot be skipped, repeated wrongly or invented (A-06)', async (t) => {
+test('steps cannot be skipped, repeated wrongly or invented', async (t) => {
   const browser = app.browser()
   for (const step of [2, 3]) {
     t.is((await browser.get(`/register/${step}`)).headers.get('location'), '/register/1')
@@ -63,7 +64,7 @@ test('steps cannot be skipped, repeated wrongly or invented (A-06)', async (t) =
   t.is((await users('newcomer')).length, 0)
 })
 
-test('fields of other steps and extra fields are ignored (A-07, 15.3.3)', async (t) => {
+test('fields of other steps and extra fields are ignored', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', {
     ...person('plain'),
@@ -191,7 +192,7 @@ test('text of visitors stays text on the review page', async (t) => {
   }
 })
 
-test('one address cannot ask for thousands of names (A-26)', async (t) => {
+test('one address cannot ask for thousands of names', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const ask = async () => await own.browser().json('POST', '/register/1', person('ada'))

@@ -1,7 +1,7 @@
 import type { Patch } from './implementation.ts'
 import type { Op } from './programs.ts'
 
-/** A guard of the engine, and how it looks without it. */
+/** A check of the engine, and the patch that removes it. */
 export interface Mutant {
   readonly guard: string
   readonly patch: Patch
@@ -9,7 +9,7 @@ export interface Mutant {
   readonly ops: readonly Op[]
   /** How many calls must be lost for that; none by default. */
   readonly faults?: number
-  /** Which property breaks: the beginning of what the explorer says. */
+  /** Which property breaks: the beginning of the explorer's message. */
   readonly breaks: string
 }
 
@@ -40,11 +40,11 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'a save of what was ended is refused',
+    guard: 'a save of an ended session is refused',
     patch: {
       file: ENGINE,
       from: "if (result === 'missing') return GONE",
-      to: "if (result === 'missing') return await this.#begin({ ...commit, id: newSessionId() }, commit.changes.replayOn(current.data)).then((committed) => ({ committed }))",
+      to: "if (result === 'missing') return await this.#create({ ...commit, id: newSessionId() }, commit.changes.replayOn(current.data)).then((committed) => ({ committed }))",
     },
     ops: ['update', 'logout'],
     breaks: SERIAL,
@@ -60,11 +60,11 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'a key change of what was ended is refused',
+    guard: 'a change of key of an ended session is refused',
     patch: {
       file: ENGINE,
-      from: 'await this.records.delete(next)\n      return given',
-      to: "if (given === 'missing') return await this.#confirm(next, false)\n      return given",
+      from: 'await this.records.delete(next)\n      return replaced',
+      to: "if (replaced === 'missing') return await this.#confirm(next, false)\n      return replaced",
     },
     ops: ['change key', 'logout'],
     breaks: SERIAL,
@@ -80,7 +80,7 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'a key change that meets a forward follows it',
+    guard: 'a change of key that meets a forward follows it',
     patch: {
       file: ENGINE,
       from: 'if (found.successor !== undefined) return await this.#commitLate(commit, key, max - attempt)',
@@ -93,8 +93,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a replay on a successor compares the version',
     patch: {
       file: ENGINE,
-      from: 'const result = await this.records.save(end, data, commit.client)',
-      to: 'const again = await this.records.load(end.key)\n      const result = await this.records.save(again.live ? again.loaded : end, data, commit.client)',
+      from: 'const result = await this.records.save(current, data, commit.client)',
+      to: 'const again = await this.records.load(current.key)\n      const result = await this.records.save(again.live ? again.loaded : current, data, commit.client)',
     },
     ops: ['update', 'update', 'change key'],
     breaks: SERIAL,
@@ -123,7 +123,7 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'an ending follows forwards',
     patch: {
       file: ENGINE,
-      from: 'await this.records.lastOf(successor)',
+      from: 'await this.records.followForwards(successor)',
       to: 'undefined',
     },
     ops: ['logout', 'change key'],
@@ -140,7 +140,7 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'an ending by an old key spares another user',
+    guard: 'ending with an old key does not end another user’s session',
     patch: {
       file: ENGINE,
       from: 'const mayEnd = end !== undefined && userIdOf(end.data) === userIdOf(loaded.data)',
@@ -150,7 +150,7 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'a forward whose session has ended opens nothing',
+    guard: 'a forward to an ended session is anonymous',
     patch: {
       file: ENGINE,
       from: "if (end === undefined) return { live: false, suspicion: 'unknown-key' }",
@@ -190,7 +190,7 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: '',
   },
   {
-    guard: 'who joins does not drop again what the first sign-in has dropped',
+    guard: 'a joining sign-in does not drop slices again',
     patch: { file: ENGINE, from: 'commit.changes.withoutSignIn().replayOn(', to: 'commit.changes.replayOn(' },
     ops: ['sign in', 'sign in', 'gone'],
     breaks: SERIAL,
@@ -199,33 +199,33 @@ export const MUTANTS: readonly Mutant[] = [
     guard: "another user's late sign-in does not take the session",
     patch: {
       file: ENGINE,
-      from: 'if (user === null) return forgetting(',
-      to: 'if (user !== undefined) return forgetting(',
+      from: 'if (user === null) return withoutNewest(',
+      to: 'if (user !== undefined) return withoutNewest(',
     },
     ops: ['sign in', 'sign in as another'],
     breaks: SERIAL,
   },
   {
-    guard: 'a late change is answered without a cookie',
+    guard: 'the response to a late change has no cookie',
     patch: { file: ENGINE, from: 'loaded: view, cookie: undefined,', to: 'loaded: view, cookie: joined.key,' },
     ops: ['kept', 'sign in'],
     breaks: '4',
   },
   {
-    guard: 'a successor gets its full life',
+    guard: 'a successor gets its full lifetime',
     patch: { file: ENGINE, from: 'const touched = await this.records.touch(next)', to: 'const touched = next' },
     ops: ['change key', 'read'],
     breaks: '3',
   },
   {
-    guard: 'a successor has a short life at first',
+    guard: 'a successor has a short lifetime at first',
     patch: { file: RECORDS, from: 'if (unconfirmed) record.expires =', to: 'if (unconfirmed) record.lastActivity =' },
     ops: ['change key', 'read'],
     faults: 1,
     breaks: '5',
   },
   {
-    guard: 'the end of the others is repeated until none is left',
+    guard: 'ending the others is repeated until none is left',
     patch: {
       file: 'engines/user-sessions.ts',
       from: 'if ((await store.listByUser(userId)).every(({ id }) => id === exceptId)) return ended',
@@ -235,7 +235,7 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'the end of one is repeated until none is left',
+    guard: 'ending one session is repeated until none is left',
     patch: {
       file: 'engines/user-sessions.ts',
       from: "ended = (await store.delete(key)) === 'done' || ended",
@@ -262,13 +262,13 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'a session that was saved with the answer takes no change',
+    guard: 'a session that was saved with the response cannot be changed',
     patch: { file: 'session-state.ts', from: "if (this.#state === 'open') this.#state = 'closed'", to: '' },
     ops: ['too late', 'read'],
     breaks: SERIAL,
   },
   {
-    guard: 'changes that come during a save are the next batch',
+    guard: 'changes during a save are the next batch',
     patch: {
       file: 'core/document.ts',
       from: 'this.#operations = new Operations()\n    this.#originals.clear()',
@@ -278,7 +278,7 @@ export const MUTANTS: readonly Mutant[] = [
     breaks: SERIAL,
   },
   {
-    guard: 'a new key that was changed in its turn is not handed out',
+    guard: 'a new key that was changed again is not sent',
     patch: { file: ENGINE, from: 'if (found?.successor !== undefined) {', to: 'if (false) {' },
     ops: ['change key', 'sign in'],
     breaks: '0',

@@ -140,7 +140,7 @@ export class World {
 /** An engine that is not held up by a schedule. */
 export function engineOn(engine: Implementation, store: ModelStore, records: Records): StoredEngine {
   const now = () => records.now
-  return new engine.StoredEngine({ store, codec: CLEAR, expiry: EXPIRY, forwardFor: FORWARD_FOR, now })
+  return new engine.StoredEngine({ store, codec: CLEAR, expiry: EXPIRY, forwardSeconds: FORWARD_FOR, now })
 }
 
 function settingsOf(engine: StoredEngine, records: Records, touching: boolean): SessionSettings {

@@ -25,8 +25,8 @@ if (url !== undefined) {
 
   fuzz('cached_db on Memcached', { keepsMetadata: true, knowsUsers: true, keepsCopies: true }, async (now) => {
     const { prefix, both, close } = caches(now)
-    const truth = new MemoryStore({ now })
-    const [one, other] = both.map((cache) => new CachedStore({ truth, cache, prefix, now }))
+    const database = new MemoryStore({ now })
+    const [one, other] = both.map((cache) => new CachedStore({ database, cache, prefix, now }))
     if (one === undefined || other === undefined) throw new Error('two caches')
     return { stores: [one, other], close }
   })

@@ -30,8 +30,8 @@ if (url !== undefined) {
   for (const strategy of ['write_through', 'cache_aside'] as const) {
     fuzz(`cached_db on Redis, ${strategy}`, { ...EVERYTHING, keepsCopies: true }, async (now) => {
       const { prefix, both, close } = await caches(now)
-      const truth = new MemoryStore({ now })
-      const on = (cache: RedisCache) => new CachedStore({ truth, cache, prefix, strategy, now })
+      const database = new MemoryStore({ now })
+      const on = (cache: RedisCache) => new CachedStore({ database, cache, prefix, strategy, now })
       return { stores: [on(both[0]), on(both[1])], close }
     })
   }

@@ -37,9 +37,9 @@ fuzz('file', { keepsMetadata: true, knowsUsers: false }, async (now) => {
 
 for (const strategy of ['write_through', 'cache_aside'] as const) {
   fuzz(`cached_db in memory, ${strategy}`, { ...EVERYTHING, keepsCopies: true }, async (now) => {
-    const truth = new MemoryStore({ now })
+    const database = new MemoryStore({ now })
     const cache = new MemoryCache({ now })
-    const open = () => new CachedStore({ truth, cache, strategy, now })
+    const open = () => new CachedStore({ database, cache, strategy, now })
     return { stores: [open(), open()], close: () => cache.close() }
   })
 }

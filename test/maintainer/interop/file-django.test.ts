@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { djangoCodec, djangoOwnExpiry } from '../../../src/session/codec/django/django.ts'
+import { djangoCodec, djangoCustomExpiry } from '../../../src/session/codec/django/django.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { DjangoFileStore } from '../../../src/session/stores/file/django-file.ts'
 import { serviceUrl } from '../../support/services.ts'
@@ -23,7 +23,7 @@ if (python !== undefined) {
         folder: join(folder, 'sessions'),
         cookieName: 'sessionid',
         cookieAge: expiry.cookieAge,
-        ownExpiry: djangoOwnExpiry(codec),
+        customExpiry: djangoCustomExpiry(codec),
         now,
       })
       await store.prepare()

@@ -1,8 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { loadFeatures } from '../../../src/features/index.ts'
-import { removeFeatures, withDependents } from '../../support/features.ts'
 import { startProcess } from '../../support/processes.ts'
 import { cloneProject } from '../../support/project.ts'
 
@@ -14,19 +12,10 @@ async function isWhole(t: ExecutionContext, folder: string): Promise<void> {
   t.is(await lint.ended(), 0, lint.output())
 }
 
-for (const { name } of await loadFeatures()) {
-  test.serial(`without ${name}, the rest type-checks and lints`, async (t) => {
-    t.timeout(240_000)
-    const folder = await cloneProject(t)
-    await removeFeatures(folder, await withDependents(name))
-    await isWhole(t, folder)
-  })
-}
-
 const LINE = `  () => import('./tiny/index.ts'),
 `
 const TINY = `import Router from '@koa/router'
-import { defineFeature } from '../../../web/feature.ts'
+import { defineFeature } from '../../web/feature.ts'
 
 export default defineFeature({
   name: 'tiny',

@@ -69,8 +69,8 @@ function suite(server: MemcachedAddress): void {
     proxy.cut()
     await t.throwsAsync(cache.ping(), unavailable)
     t.is(told, 1, 'a connection that brings no answer is none')
-    proxy.mend()
-    while ((await cache.serverFigures()).some(({ up }) => !up)) await new Promise((resolve) => setTimeout(resolve, 5))
+    proxy.repair()
+    while ((await cache.serverStats()).some(({ up }) => !up)) await new Promise((resolve) => setTimeout(resolve, 5))
     t.is(told, 2)
   })
 
@@ -130,7 +130,7 @@ function suite(server: MemcachedAddress): void {
     await cache.ping()
     proxy.cut()
     for (let n = 0; n < 3; n++) await t.throwsAsync(cache.ping(), unavailable)
-    proxy.mend()
+    proxy.repair()
     // Nothing tells when the pause is over but an attempt.
     for (;;) {
       const answered = await cache.ping().then(
@@ -168,7 +168,7 @@ function suite(server: MemcachedAddress): void {
       await cache.add(key, entry())
       tap.answer = () => [Buffer.from(answer)]
       const error = await t.throwsAsync<StoreUnavailableError>(cache.get(key), unavailable, answer)
-      t.true(problemOf(error).startsWith(`memcached 127.0.0.1:${tap.address.port}: not understood`), problemOf(error))
+      t.true(problemOf(error).startsWith(`memcached 127.0.0.1:${tap.address.port}: invalid reply`), problemOf(error))
       tap.answer = (bytes) => [bytes]
       t.deepEqual(await cache.get(key), entry())
     }
@@ -210,7 +210,10 @@ function suite(server: MemcachedAddress): void {
     const waiting = Array.from({ length: 4 }, () => cache.get(freshKey()))
     const errors = await Promise.all(waiting.map((each) => t.throwsAsync<StoreUnavailableError>(each, unavailable)))
     const problems = errors.map((error) => problemOf(error).replace(/^.*: /, ''))
-    t.deepEqual(problems, [...Array<string>(3).fill('no answer within 100 ms'), 'too many commands await their answer'])
+    t.deepEqual(problems, [
+      ...Array<string>(3).fill('no answer within 100 ms'),
+      'too many commands are waiting for an answer',
+    ])
     await t.notThrowsAsync(cache.ping())
   })
 
@@ -266,7 +269,7 @@ function suite(server: MemcachedAddress): void {
     await alone.add('large', entry({ body: Buffer.alloc(10_000) }))
     await alone.get('small0')
     await alone.get('never')
-    const [up, down] = await cache.serverFigures()
+    const [up, down] = await cache.serverStats()
     if (up?.up !== true) return t.fail()
     t.like(up, { server: `127.0.0.1:${own.port}`, items: 11, hits: 1, misses: 1, evictions: 0, outOfMemory: 0 })
     t.like(up, { maxBytes: 64 * 1024 * 1024, connections: 2 })
@@ -281,7 +284,7 @@ function suite(server: MemcachedAddress): void {
     t.true(up.slabs.every(({ itemBytes, free }) => itemBytes > 100 && free > 0))
     const guarded = new CheckedCache(cache, { maxFailures: 1 })
     await t.throwsAsync(guarded.ping(), unavailable)
-    t.is((await guarded.serverFigures?.())?.length, 2, 'also while the cache is down')
+    t.is((await guarded.serverStats?.())?.length, 2, 'also while the cache is down')
     if (down?.up !== false) return t.fail()
     t.regex(down.problem, new RegExp(`127\\.0\\.0\\.1:${proxy.port}.*ECONNREFUSED`))
   })

@@ -78,10 +78,10 @@ function suite(url: string): void {
     t.is(await cache.swap(kept, 'v1', entry({ version: 'v2' })), 'done')
     const error = await t.throwsAsync<StoreUnavailableError>(cache.ping(), unavailable)
     t.regex(String(error?.cause), new RegExp(`memcached 127\\.0\\.0\\.1:${proxies[0]?.port}: `))
-    proxies[0]?.mend()
+    proxies[0]?.repair()
     for (;;) {
       // Nothing tells when the pause between two attempts is over but an attempt.
-      if ((await cache.serverFigures()).every(({ up }) => up)) break
+      if ((await cache.serverStats()).every(({ up }) => up)) break
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
     t.is(text(await cache.get(lost)), 'body', 'it was never moved')

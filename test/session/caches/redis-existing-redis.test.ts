@@ -20,7 +20,7 @@ import { cacheContract } from './contract.ts'
 const url = serviceUrl('redis')
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, longestPause: 100 }
+const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 const unique = () => `existing:${randomBytes(6).toString('hex')}`
 const live = (body: string) => entry({ expires: Date.now() + HOUR, body: Buffer.from(body) })
@@ -104,7 +104,7 @@ if (url !== undefined) {
     await lost
     await t.throwsAsync(cache.add(key, live('late')), UNAVAILABLE)
     const connected = new Promise<void>((resolve) => cache.onConnect(resolve))
-    proxy.mend()
+    proxy.repair()
     await connected
     t.is(await cache.get(key), undefined, 'what failed is not sent later')
     t.true(await cache.add(key, live('body')))
@@ -146,7 +146,7 @@ if (url !== undefined) {
     const cache = new RedisCache({ client, ...PATIENT, indexPrefix: `${unique()}:` })
     await cache.connect()
     const database = new DatabaseStore({ knex, table: 'sessions' })
-    const store = new CachedStore({ truth: database, cache })
+    const store = new CachedStore({ database, cache })
     const codec = sealedCodec({ secrets: [randomBytes(32).toString('hex')], namespace: 'sessionid' })
     const engine = new StoredEngine({ store, codec, expiry: EXPIRY })
     const { session } = await handle(async (ctx) => void (await ctx.session()), {

@@ -12,7 +12,7 @@ import { entry } from './bench.ts'
 
 const program = serviceUrl('redisServer')
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, longestPause: 100 }
+const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 if (program !== undefined) {
   /** A cache with local copies on a server of its own, through a proxy, and a way to swap from another process. */
@@ -118,7 +118,7 @@ if (program !== undefined) {
         ),
       (outcome) => outcome === true,
     )
-    proxy.mend()
+    proxy.repair()
     t.is((await eventually(() => cache.get('a')))?.version, 'v1')
   })
 

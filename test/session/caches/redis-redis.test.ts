@@ -17,7 +17,7 @@ import { cacheContract } from './contract.ts'
 const url = serviceUrl('redis')
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, longestPause: 100 }
+const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 if (url !== undefined) {
   const { hostname, port } = new URL(url)
@@ -166,7 +166,7 @@ if (url !== undefined) {
     proxy.cut()
     await t.throwsAsync(cache.get(key), UNAVAILABLE)
     await t.throwsAsync(cache.get(key), UNAVAILABLE)
-    proxy.mend()
+    proxy.repair()
     t.is(text(await eventually(() => cache.get(key))), 'body')
   })
 
@@ -215,13 +215,13 @@ if (url !== undefined) {
       message: /cannot be reached \(.*Start it, or correct the URL/,
     })
     t.notRegex(JSON.stringify([error?.message, error?.stack, String(error?.cause)]), /s3cret-word|somebody/)
-    proxy.mend()
+    proxy.repair()
     const healing = cacheAt(t, `redis://127.0.0.1:${proxy.port}`)
     proxy.cut()
     await t.throwsAsync(healing.connect())
     const unavailable = await t.throwsAsync(healing.ping(), UNAVAILABLE)
     t.regex(String(unavailable?.cause), /Redis at 127\.0\.0\.1:\d+ cannot be reached/)
-    proxy.mend()
+    proxy.repair()
     await t.notThrowsAsync(eventually(() => healing.ping()))
   })
 
@@ -278,7 +278,7 @@ if (url !== undefined) {
     proxy.cut()
     await t.throwsAsync(cache.ping(), UNAVAILABLE)
     const connected = new Promise<void>((resolve) => cache.onConnect(resolve))
-    proxy.mend()
+    proxy.repair()
     await connected
     await t.notThrowsAsync(cache.ping())
   })
@@ -292,7 +292,7 @@ if (url !== undefined) {
   test.serial('redis: the server tells its figures', async (t) => {
     const { cache, proxy } = await through(t)
     await cache.add(unique(), live())
-    const [figures, ...others] = await cache.serverFigures()
+    const [figures, ...others] = await cache.serverStats()
     t.deepEqual(others, [])
     t.like(figures, { address: `127.0.0.1:${proxy.port}`, maxMemory: 0, evictionPolicy: 'noeviction' })
     t.regex(figures?.version ?? '', /^\d+\.\d+/)
@@ -301,7 +301,7 @@ if (url !== undefined) {
     const zeros = [figures?.slowLog, figures?.evicted, figures?.hits, figures?.misses, figures?.expired]
     for (const count of zeros) t.true(Number.isInteger(count))
     await cache.close()
-    await t.throwsAsync(cache.serverFigures(), UNAVAILABLE)
+    await t.throwsAsync(cache.serverStats(), UNAVAILABLE)
   })
 }
 

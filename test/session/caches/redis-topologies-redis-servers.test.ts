@@ -11,7 +11,7 @@ import { entry, text } from './bench.ts'
 const program = serviceUrl('redisServer')
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, longestPause: 100 }
+const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 if (program !== undefined) {
   test.serial('a single Redis: wrong and missing passwords are sentences without the password', async (t) => {
@@ -65,7 +65,7 @@ if (program !== undefined) {
     await t.throwsAsync(cache.swap('a', 'v1', live({ version: 'v2' })), UNAVAILABLE)
     t.is((await cache.get('a'))?.version, 'v1')
     t.is(await cache.delete('a', 'v1'), 'done')
-    t.is((await cache.serverFigures())[0]?.maxMemory, 1)
+    t.is((await cache.serverStats())[0]?.maxMemory, 1)
   })
 
   test.serial('a cluster: keys on every node, moved slots, a lost node', async (t) => {
@@ -84,7 +84,7 @@ if (program !== undefined) {
       await cache.users.add(key, 'member', Date.now() + HOUR)
       t.deepEqual(await other.users.keys(key), ['member'])
     }
-    const figures = await cache.serverFigures()
+    const figures = await cache.serverStats()
     t.is(figures.length, 3)
     t.true(figures.every((figure) => figure.keys > 0))
     t.is(
@@ -134,7 +134,7 @@ if (program !== undefined) {
       const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
       const cache = cacheAt(t, `redis-sentinel://${hosts}/main`)
       await cache.connect()
-      t.is((await cache.serverFigures())[0]?.address, `127.0.0.1:${master.port}`)
+      t.is((await cache.serverStats())[0]?.address, `127.0.0.1:${master.port}`)
       await cache.add('a', live())
       await cache.swap('a', 'v1', live({ version: 'v2', body: Buffer.from('second') }))
       await master.command('WAIT', '1', '5000')
@@ -147,7 +147,7 @@ if (program !== undefined) {
       await t.throwsAsync(cache.get('a'), UNAVAILABLE)
       const found = await eventually(() => cache.get('a'))
       t.is(text(found), 'second')
-      t.is((await cache.serverFigures())[0]?.address, `127.0.0.1:${replica.port}`)
+      t.is((await cache.serverStats())[0]?.address, `127.0.0.1:${replica.port}`)
       t.is(await cache.swap('a', 'v1', live({ version: 'v3' })), 'conflict', 'a version from before is refused')
       t.is(await cache.swap('a', 'v2', live({ version: 'v3' })), 'done')
     },
@@ -173,7 +173,7 @@ if (program !== undefined) {
       await sentinel.command('SENTINEL', 'MONITOR', 'main', '127.0.0.1', String(other.port), '2')
       await sentinel.command('SENTINEL', 'SET', 'main', 'auth-pass', word)
     }
-    const address = async () => (await cache.serverFigures())[0]?.address
+    const address = async () => (await cache.serverStats())[0]?.address
     const expected = `127.0.0.1:${other.port}`
     t.is(await eventually(address, (found) => found === expected), expected, 'though the old one still answers')
   })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { describePlace, parseRedisUrl } from '../../../src/session/caches/redis/redis-url.ts'
+import { describeTarget, parseRedisUrl } from '../../../src/session/caches/redis/redis-url.ts'
 
 const PLAIN = { tls: false, master: '', username: undefined, password: undefined, database: 0 }
 
@@ -52,7 +52,7 @@ test('a URL that makes no sense is a sentence that does not hold it', (t) => {
 })
 
 test('a place is described without user and password', (t) => {
-  const describe = (url: string) => describePlace(parseRedisUrl(url))
+  const describe = (url: string) => describeTarget(parseRedisUrl(url))
   t.is(describe('redis://user:s3cret@[::1]:7/1'), 'Redis at [::1]:7')
   t.is(describe('redis-cluster://:s3cret@a,b:2'), 'the Redis cluster at a:6379, b:2')
   t.is(describe('redis-sentinel://:s3cret@a/main'), 'the Redis "main" of the sentinels at a:26379')

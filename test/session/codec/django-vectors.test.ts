@@ -17,7 +17,7 @@ import {
 import { VECTOR_SECRET, vectors } from '../../support/vectors.ts'
 
 // What JavaScript cannot write as Python does: it has one kind of number (1.0, 1e+22), loses digits beyond 2^53, and
-// puts integer-like keys first (behaviour 116). These are compared by decoding, as are compressed ones, whose bytes
+// puts integer-like keys first. These are compared by decoding, as are compressed ones, whose bytes
 // depend on the zlib build (115).
 const NOT_BYTE_EQUAL = new Set(['floats', 'bigint', 'number_like_keys'])
 

@@ -52,7 +52,7 @@ for (const format of formats) {
     await t.throwsAsync(unguarded.engine.endUser('7'), { instanceOf: NotSupportedError })
   })
 
-  test(`${format.name}: an older copy of an anonymous cookie rolls the session back (A-39)`, async (t) => {
+  test(`${format.name}: an older copy of an anonymous cookie rolls the session back`, async (t) => {
     const bench = cookieBench({ format })
     const older = await begun(bench, { cart: [1] })
     const { session, commit } = await open(bench, older)

@@ -1,13 +1,13 @@
 import test from 'ava'
 import { plainJson, type SessionData } from '../../../src/session/core/data.ts'
 import { SessionTooLargeError } from '../../../src/session/core/errors.ts'
-import { checkDropOrder, fitted } from '../../../src/session/engines/cookie/overflow.ts'
+import { checkDropOrder, fitCookie } from '../../../src/session/engines/cookie/overflow.ts'
 
 const text = (length: number) => 'x'.repeat(length)
 const encode = (data: SessionData) => JSON.stringify(data)
 const DATA = { recent: text(40), hints: text(40), cart: text(40), _auth_user_id: '7' }
 const tried = (values: object, maxSize: number, dropOrder: string[], overflow: 'error' | 'degrade' = 'degrade') =>
-  fitted(plainJson(values) as SessionData, encode, { maxSize, overflow, dropOrder })
+  fitCookie(plainJson(values) as SessionData, encode, { maxSize, overflow, dropOrder })
 
 test('what fits is whole, whatever may go', (t) => {
   const { data, dropped, cookie } = tried(DATA, 1000, ['recent', 'hints', 'cart'])
@@ -49,11 +49,11 @@ test("the codec's own limit counts too, and other errors are no reason to drop a
     if (data['hints'] !== undefined) throw new SessionTooLargeError(500, 400)
     return encode(data)
   }
-  t.deepEqual(fitted(plainJson(DATA) as SessionData, strict, policy).dropped, ['hints'])
+  t.deepEqual(fitCookie(plainJson(DATA) as SessionData, strict, policy).dropped, ['hints'])
   const broken = () => {
     throw new TypeError('not this way')
   }
-  t.throws(() => fitted(plainJson(DATA) as SessionData, broken, policy), { instanceOf: TypeError })
+  t.throws(() => fitCookie(plainJson(DATA) as SessionData, broken, policy), { instanceOf: TypeError })
 })
 
 test('who is signed in cannot be declared as what may go', (t) => {

@@ -15,7 +15,7 @@ interface Round {
 function open(options: Partial<BatchOptions<string, string>> = {}) {
   const rounds: Round[] = []
   const batch = new Batch<string, string>({
-    most: 100,
+    maxItems: 100,
     ask: (take) =>
       new Promise((resolve, reject) => {
         rounds.push({ items: take(), answer: () => resolve((item) => item.toUpperCase()), fail: reject })
@@ -81,7 +81,7 @@ test('what is taken late is all that came until then', async (t) => {
   const way = { open: () => {} }
   const asked: string[] = []
   const batch = new Batch<string, string>({
-    most: 100,
+    maxItems: 100,
     async ask(take) {
       await new Promise<void>((resolve) => {
         way.open = resolve
@@ -101,7 +101,7 @@ test('what is taken late is all that came until then', async (t) => {
 test('asking a second time, as after a deadlock, is asking for the same', async (t) => {
   const asked: string[] = []
   const batch: Batch<string, string> = new Batch({
-    most: 100,
+    maxItems: 100,
     async ask(take) {
       asked.push(take().join(' '))
       if (asked.length === 1) later.push(batch.run('b'))
@@ -123,14 +123,14 @@ test('items of one key go in one round each, in their order, and hold nobody els
 })
 
 test('no more go together than may', async (t) => {
-  const { run, latest, asked } = open({ most: 2 })
+  const { run, latest, asked } = open({ maxItems: 2 })
   run('a', 'b', 'c', 'd', 'e', 'f')
   for (let round = 0; round < 4; round++) (await latest()).answer()
   t.deepEqual(asked(), ['a', 'b c', 'd e', 'f'])
 })
 
 test('a failure is one of each in the round, and of nobody who waits for the next', async (t) => {
-  const { run, outcomes, latest } = open({ isFaultOfOne: (error) => error === REFUSED })
+  const { run, outcomes, latest } = open({ isItemError: (error) => error === REFUSED })
   run('x', 'a', 'b')
   ;(await latest()).answer()
   const second = await latest()
@@ -142,7 +142,7 @@ test('a failure is one of each in the round, and of nobody who waits for the nex
 })
 
 test('where one is to blame, each is asked about alone, and only that one fails', async (t) => {
-  const { run, outcomes, latest, asked } = open({ isFaultOfOne: (error) => error === REFUSED })
+  const { run, outcomes, latest, asked } = open({ isItemError: (error) => error === REFUSED })
   run('x', 'a', 'bad', 'c')
   ;(await latest()).answer()
   ;(await latest()).fail(REFUSED)
@@ -157,7 +157,7 @@ test('where one is to blame, each is asked about alone, and only that one fails'
 })
 
 test('one that fails alone is not asked about again', async (t) => {
-  const { run, outcomes, latest, asked } = open({ isFaultOfOne: () => true })
+  const { run, outcomes, latest, asked } = open({ isItemError: () => true })
   run('bad')
   ;(await latest()).fail(REFUSED)
   await settled()
@@ -168,7 +168,7 @@ test('one that fails alone is not asked about again', async (t) => {
 test('where there is no way to the storage, all who wait learn it at once, and the next one tries again', async (t) => {
   let reachable = false
   const batch = new Batch<string, string>({
-    most: 1,
+    maxItems: 1,
     async ask(take) {
       await settled()
       if (!reachable) throw LOCKED

@@ -52,10 +52,10 @@ if (server !== undefined) {
   for (const strategy of ['write_through', 'cache_aside'] as const) {
     storeContract(`cached_db on memcached, ${strategy}`, EVERYTHING, async (now) => {
       const { proxy, open, cache, prefix } = await bench(now)
-      const truth = new MemoryStore({ now })
+      const database = new MemoryStore({ now })
       const stores: CachedStore[] = []
       const on = (own: MemcachedCache) => {
-        const store = new CachedStore({ truth, cache: own, prefix, strategy, now })
+        const store = new CachedStore({ database, cache: own, prefix, strategy, now })
         stores.push(store)
         return store
       }
@@ -63,7 +63,7 @@ if (server !== undefined) {
         store: on(cache),
         another: async () => on(open(server.port)),
         async breakIt() {
-          await truth.close()
+          await database.close()
           proxy.cut()
         },
         async close() {
@@ -86,7 +86,7 @@ if (server !== undefined) {
     for (let batch = 0; batch < 20; batch++) {
       await Promise.all(Array.from({ length: 500 }, () => begun(engine, { n: 2 })))
     }
-    const [figures] = await cache.serverFigures()
+    const [figures] = await cache.serverStats()
     t.true(figures?.up === true && figures.evictions > 0)
     t.deepEqual(await engine.engine.open(cookie), { live: false, suspicion: 'unknown-key' })
     // A request that had read it before may not bring it back.

@@ -50,13 +50,13 @@ if (url !== undefined) {
   for (const strategy of ['write_through', 'cache_aside'] as const) {
     storeContract(`cached_db on Redis, ${strategy}`, EVERYTHING, async (now) => {
       const { prefix, proxy, first, another, close } = await caches(now)
-      const truth = new MemoryStore({ now })
-      const on = (cache: RedisCache) => new CachedStore({ truth, cache, prefix, strategy, now })
+      const database = new MemoryStore({ now })
+      const on = (cache: RedisCache) => new CachedStore({ database, cache, prefix, strategy, now })
       return {
         store: on(first),
         another: async () => on(await another()),
         async breakIt() {
-          await truth.close()
+          await database.close()
           proxy.cut()
         },
         close,

@@ -10,14 +10,14 @@ import { storeContract } from './contract.ts'
 
 for (const strategy of ['write_through', 'cache_aside'] as const) {
   storeContract(`cached_db, ${strategy}`, EVERYTHING, async (now) => {
-    const truth = new MemoryStore({ now })
+    const database = new MemoryStore({ now })
     const cache = new MemoryCache({ now })
-    const on = () => new CachedStore({ truth, cache, strategy, now })
+    const on = () => new CachedStore({ database, cache, strategy, now })
     return {
       store: on(),
       another: async () => on(),
       async breakIt() {
-        await truth.close()
+        await database.close()
         await cache.close()
       },
       close: () => cache.close(),
@@ -30,29 +30,29 @@ function bench() {
   const now = () => clock.now
   const memory = new MemoryCache({ now })
   const records = new MemoryStore({ now })
-  const [cache, truth] = [steer(memory), steer(records)]
+  const [cache, database] = [steer(memory), steer(records)]
   const events: string[] = []
   const observe = (event: SessionEvent) => void events.push('outcome' in event ? event.outcome : event.type)
-  const store = new CachedStore({ truth: truth.steered, cache: cache.steered, observe, now })
+  const store = new CachedStore({ database: database.steered, cache: cache.steered, observe, now })
   // Another process: the same storage, nothing else in common.
-  const other = new CachedStore({ truth: records, cache: memory, now })
+  const other = new CachedStore({ database: records, cache: memory, now })
   const cached = async (key = 'a') => (await versionsIn(memory, key))[0]
-  return { clock, memory, records, cache, truth, store, other, events, cached }
+  return { clock, memory, records, cache, database, store, other, events, cached }
 }
 
 test('a hit asks the cache alone, a save replaces the copy, and the next read finds it', async (t) => {
-  const { store, truth, events } = bench()
+  const { store, database, events } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   t.is((await store.load('a'))?.data, 'first')
   const saved = await store.save('a', version, record({ data: 'second' }))
   t.like(await store.load('a'), { data: 'second', version: saved.outcome === 'saved' ? saved.version : '' })
-  t.deepEqual(truth.calls, ['create', 'save'])
+  t.deepEqual(database.calls, ['create', 'save'])
   t.deepEqual(events, ['filled', 'hit', 'written', 'hit'])
 })
 
 test('cache_aside: a save removes the copy, and the next read fills it', async (t) => {
   const { memory, records } = bench()
-  const store = new CachedStore({ truth: records, cache: memory, strategy: 'cache_aside', now: () => START })
+  const store = new CachedStore({ database: records, cache: memory, strategy: 'cache_aside', now: () => START })
   const version = await store.create('a', record({ data: 'first' }))
   t.deepEqual(await versionsIn(memory, 'a'), [undefined])
   await store.load('a')
@@ -168,10 +168,10 @@ test('what could not be removed is removed once the cache answers', async (t) =>
   await copies.fill('a', () => records.load('a'))
   steered.out = true
   await copies.forget('a')
-  t.is(await copies.settle(), 1)
+  t.is(await copies.removeUnsure(), 1)
   t.is(await copies.get('a'), 'unsure')
   steered.out = false
-  t.is(await copies.settle(), 0)
+  t.is(await copies.removeUnsure(), 0)
   t.is(await cached(), undefined)
   t.is(await copies.get('a'), 'miss')
 })
@@ -186,7 +186,7 @@ test('a doubt that comes while an older one is being settled is not forgotten wi
   await copies.forget('a')
   steered.out = false
   const deleting = steered.stopAt('delete')
-  const settling = copies.settle()
+  const settling = copies.removeUnsure()
   const goOn = await deleting
   // A save of this process, and after it the copy that a slow reader elsewhere makes of what was before.
   await records.save('a', version, record({ data: 'new' }))
@@ -198,7 +198,7 @@ test('a doubt that comes while an older one is being settled is not forgotten wi
     version,
   }))
   t.is(await copies.get('a'), 'unsure')
-  t.is(await copies.settle(), 0)
+  t.is(await copies.removeUnsure(), 0)
   t.is(await copies.get('a'), 'miss')
 })
 
@@ -219,34 +219,34 @@ test('after an outage no reader of this process sees a version older than what i
 })
 
 test('so many doubts that they cannot be remembered: the cache is passed by until every copy has expired', async (t) => {
-  const { clock, store, cache, truth } = bench()
+  const { clock, store, cache, database } = bench()
   await store.create('early', record({ expires: START + DAY }))
   cache.out = true
   for (let n = 0; n <= 10_000; n++) await store.delete(`k${n}`)
   cache.out = false
-  truth.calls.length = 0
+  database.calls.length = 0
   await store.load('early')
-  t.deepEqual(truth.calls, ['load'])
+  t.deepEqual(database.calls, ['load'])
   clock.now = START + HOUR + 1
   await store.load('early')
   await store.load('early')
-  t.deepEqual(truth.calls, ['load', 'load'])
+  t.deepEqual(database.calls, ['load', 'load'])
 })
 
 test('a database that is out is unavailable, and the cache never gets ahead of it', async (t) => {
-  const { store, truth, cached } = bench()
+  const { store, database, cached } = bench()
   const version = await store.create('a', record({ data: 'first' }))
-  truth.out = true
-  t.is((await store.load('a'))?.data, 'first', 'a copy is as good as the truth')
+  database.out = true
+  t.is((await store.load('a'))?.data, 'first', 'a copy is as good as the row')
   await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })
   t.is(await cached(), undefined, 'nobody knows whether it was saved')
   await t.throwsAsync(store.delete('a'), { instanceOf: StoreUnavailableError })
   await t.throwsAsync(store.load('a'), { instanceOf: StoreUnavailableError })
-  truth.out = false
+  database.out = false
   t.is((await store.load('a'))?.data, 'first')
-  truth.deaf = true
+  database.deaf = true
   await t.throwsAsync(store.save('a', version, record({ data: 'third' })), { instanceOf: StoreUnavailableError })
-  truth.deaf = false
+  database.deaf = false
   t.is((await store.load('a'))?.data, 'third', 'saved, though the answer was lost')
 })
 
@@ -261,7 +261,7 @@ test('a copy lives for the cache’s timeout or what is left of the session, whi
   t.is(await store.load('short'), undefined)
 })
 
-test('1,000 damaged copies: the database has the truth, and the copy is mended', async (t) => {
+test('1,000 damaged copies: the database is authoritative, and the copy is replaced', async (t) => {
   const { store, memory, cached } = bench()
   await store.create('a', record({ data: 'first' }))
   const entry = await memory.get('session:1:copy:a')

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { openDatabase } from '../../../src/database.ts'
-import { driverFailure, isOutage } from '../../../src/session/core/error-codes.ts'
+import { isOutage, toStoreError } from '../../../src/session/core/error-codes.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import { migratedSqlite, testDatabase } from '../../support/databases.ts'
@@ -43,7 +43,7 @@ test('an error of the driver is judged by what it says of itself', (t) => {
     new Error('Connection terminated unexpectedly'),
     made(new Error('x'), { name: 'KnexTimeoutError' }),
   ]
-  for (const error of outages) t.true(driverFailure(error) instanceof StoreUnavailableError, JSON.stringify(error))
+  for (const error of outages) t.true(toStoreError(error) instanceof StoreUnavailableError, JSON.stringify(error))
   const mistakes = [
     new TypeError('Bind parameters must not contain undefined'),
     made(new Error('x'), { code: '23502' }),
@@ -54,7 +54,7 @@ test('an error of the driver is judged by what it says of itself', (t) => {
     made(new Error('x'), { code: 'ER_NO_SUCH_TABLE', fatal: false }),
     made(new Error('x'), { code: 'ER_DATA_TOO_LONG' }),
   ]
-  for (const error of mistakes) t.is(driverFailure(error), error, JSON.stringify(error))
+  for (const error of mistakes) t.is(toStoreError(error), error, JSON.stringify(error))
 })
 
 test('what is no error of a driver is an outage only where it says so', (t) => {

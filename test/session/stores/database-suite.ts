@@ -150,7 +150,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     proxy?.cut()
     await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })
     await t.throwsAsync(store.assertReady(), { instanceOf: StoreUnavailableError })
-    proxy?.mend()
+    proxy?.repair()
     t.is((await store.load('a'))?.data, 'first')
     t.is((await store.save('a', version, record({ data: 'second' }))).outcome, 'saved')
   })

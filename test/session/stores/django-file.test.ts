@@ -40,12 +40,12 @@ test('a file of Django lives for the cookie age after it was written, or as long
     ['browser', 0],
     ['date', new Date(START + 5 * DAY)],
   ])
-  const ownExpiry = (text: string) => own.get(text)
+  const customExpiry = (text: string) => own.get(text)
   const store = new DjangoFileStore({
     folder,
     cookieName: 'sessionid',
     cookieAge: 3600,
-    ownExpiry,
+    customExpiry,
     now: () => clock.now,
   })
   await store.prepare()

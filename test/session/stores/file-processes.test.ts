@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { FileStore } from '../../../src/session/stores/file/file.ts'
 import { removeStaleLock } from '../../../src/session/stores/file/file-lock.ts'
-import { WORK } from '../../../src/session/stores/file/file-write.ts'
+import { WORK_FOLDER } from '../../../src/session/stores/file/file-write.ts'
 import { startProcess } from '../../support/processes.ts'
 import { DAY, record } from './bench.ts'
 import { testFolder } from './file-bench.ts'
@@ -15,7 +15,7 @@ const FOR_LONG = '1000000'
 
 const child = (...args: string[]) => startProcess(['--import=./scripts/lib/typescript.mjs', CHILD, ...args])
 const content = (data: string) => record({ data, expires: Date.now() + DAY })
-const lockOf = (folder: string, key: string) => join(folder, WORK, `${hash('sha256', key, 'hex')}.lock`)
+const lockOf = (folder: string, key: string) => join(folder, WORK_FOLDER, `${hash('sha256', key, 'hex')}.lock`)
 
 for (const layout of ['flat', 'hashed', 'dated'] as const) {
   test.serial(`${layout}: 4 processes x 25 increments of one session: none is lost`, async (t) => {
@@ -26,7 +26,7 @@ for (const layout of ['flat', 'hashed', 'dated'] as const) {
     const writers = Array.from({ length: 4 }, () => child('increment', folder, layout, 'a', '25'))
     for (const writer of writers) t.is(await writer.ended(), 0, writer.output())
     t.is((await store.load('a'))?.data, '100')
-    t.deepEqual(await readdir(join(folder, WORK)), [], 'neither locks nor temporaries stay')
+    t.deepEqual(await readdir(join(folder, WORK_FOLDER)), [], 'neither locks nor temporaries stay')
   })
 }
 
@@ -63,11 +63,11 @@ test.serial('a lock whose holder was killed stops nobody', async (t) => {
   await holder.printed(/held/)
   t.false(await removeStaleLock(lockOf(folder, 'a')))
   await holder.stop('SIGKILL')
-  t.is((await readdir(join(folder, WORK))).length, 1, 'the lock stayed')
+  t.is((await readdir(join(folder, WORK_FOLDER))).length, 1, 'the lock stayed')
   const savers = Array.from({ length: 8 }, () => new FileStore({ folder }).save('a', version, content('second')))
   const outcomes = (await Promise.all(savers)).map(({ outcome }) => outcome)
   t.deepEqual(outcomes.sort(), [...Array<string>(7).fill('conflict'), 'saved'])
-  t.deepEqual(await readdir(join(folder, WORK)), [])
+  t.deepEqual(await readdir(join(folder, WORK_FOLDER)), [])
 })
 
 test.serial('the lock of a dead process is stale at once', async (t) => {
@@ -77,7 +77,7 @@ test.serial('the lock of a dead process is stale at once', async (t) => {
   await holder.printed(/held/)
   await holder.stop('SIGKILL')
   t.true(await removeStaleLock(lockOf(folder, 'a')))
-  t.deepEqual(await readdir(join(folder, WORK)), [])
+  t.deepEqual(await readdir(join(folder, WORK_FOLDER)), [])
 })
 
 test.serial('a session can be read while another process holds its lock', async (t) => {
@@ -103,6 +103,6 @@ test.serial('a lock older than 5 s is taken over, whoever holds it and whatever 
     for (const path of [lockOf(folder, 'a'), `${lockOf(folder, 'a')}.taking`]) await lutimes(path, longAgo, longAgo)
     const version = (await store.load('a'))?.version ?? ''
     t.is((await store.save('a', version, content('second'))).outcome, 'saved', text)
-    t.deepEqual(await readdir(join(folder, WORK)), [], text)
+    t.deepEqual(await readdir(join(folder, WORK_FOLDER)), [], text)
   }
 })

@@ -19,7 +19,7 @@ import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { newSessionKey } from '../../../src/session/core/key.ts'
 import { DjangoFileStore } from '../../../src/session/stores/file/django-file.ts'
 import { FileStore } from '../../../src/session/stores/file/file.ts'
-import { WORK } from '../../../src/session/stores/file/file-write.ts'
+import { WORK_FOLDER } from '../../../src/session/stores/file/file-write.ts'
 import { testEngine } from '../../support/engine.ts'
 import { startProcess } from '../../support/processes.ts'
 import { DAY, HOUR, record } from './bench.ts'
@@ -140,7 +140,7 @@ for (const layout of ['flat', 'hashed', 'dated'] as const) {
 
 test('a link planted in the place of the temporaries is refused at the start', async (t) => {
   const [folder, outside] = [await testFolder(t), await testFolder(t)]
-  await symlink(outside, join(folder, WORK))
+  await symlink(outside, join(folder, WORK_FOLDER))
   const error = await t.throwsAsync(new FileStore({ folder }).prepare())
   t.regex(error.message, /is not a folder: remove it/)
 })
@@ -163,7 +163,7 @@ for (const umask of ['000', '777']) {
       const [path = '', ...others] = await filesIn(folder)
       t.deepEqual(others, [])
       t.is((await stat(path)).mode & 0o777, 0o600)
-      t.is((await stat(join(folder, WORK))).mode & 0o777, 0o700)
+      t.is((await stat(join(folder, WORK_FOLDER))).mode & 0o777, 0o700)
       for (let above = dirname(path); above !== parent; above = dirname(above)) {
         t.is((await stat(above)).mode & 0o777, 0o700, above)
       }
@@ -179,9 +179,9 @@ test('a folder in which sessions cannot be kept says what to do at the start', a
   const cases: [folder: string, message: RegExp][] = [
     [join(parent, 'file'), /^".*" is not a folder: move that file away, or choose another folder for sessions\.$/],
     [join(parent, 'file', 'below'), /^".*" is not a folder: move that file away/],
-    [join(parent, 'open'), /^Everybody may write in ".*": run "chmod 700" on it, or choose another/],
+    [join(parent, 'open'), /^All users can write to ".*": run "chmod 700" on it, or choose another/],
     // Nobody can make a folder there, not even root.
-    ['/sys/sessions', /^Sessions cannot be written in "\/sys\/sessions" \(E\w+\): let the user who runs this write/],
+    ['/sys/sessions', /^Sessions cannot be written to "\/sys\/sessions" \(E\w+\): give this process write permission/],
   ]
   for (const [folder, message] of cases) {
     const error = await t.throwsAsync(new FileStore({ folder }).prepare(), undefined, folder)
@@ -216,7 +216,7 @@ test('a write that fails is unavailable and leaves no temporary', async (t) => {
   await store.prepare()
   await mkdir(join(folder, nameOf('blocked'), 'below'), { recursive: true })
   await t.throwsAsync(store.create('blocked', content('new')), { instanceOf: StoreUnavailableError })
-  t.deepEqual(await readdir(join(folder, WORK)), [])
+  t.deepEqual(await readdir(join(folder, WORK_FOLDER)), [])
 })
 
 test('a damaged record is an anonymous visitor and a security event', async (t) => {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import test from 'ava'
 import { clearSessions } from '../../../src/session/stores/clear.ts'
 import { FileStore } from '../../../src/session/stores/file/file.ts'
-import { WORK } from '../../../src/session/stores/file/file-write.ts'
+import { WORK_FOLDER } from '../../../src/session/stores/file/file-write.ts'
 import { HOUR, record, START } from './bench.ts'
 import { filesIn, testFolder } from './file-bench.ts'
 
@@ -30,9 +30,9 @@ for (const layout of ['flat', 'hashed', 'dated'] as const) {
     }
     t.deepEqual(counts, [10, 10, 5, 0])
     t.deepEqual(cleared.sort(), keys.sort())
-    t.deepEqual((await readdir(folder)).sort(), [WORK, 'README', 'notes'])
+    t.deepEqual((await readdir(folder)).sort(), [WORK_FOLDER, 'README', 'notes'])
     t.deepEqual(await readdir(join(folder, 'notes')), ['ab'])
-    t.deepEqual(await readdir(join(folder, WORK)), [])
+    t.deepEqual(await readdir(join(folder, WORK_FOLDER)), [])
     await store.create('again', record({}))
     t.is((await store.load('again'))?.data, 'data')
   })
@@ -65,7 +65,7 @@ test('a clear sweeps old temporaries and stale locks, and spares those in use', 
   const folder = await testFolder(t)
   const store = new FileStore({ folder, now: () => START })
   await store.prepare()
-  const stray = (name: string) => join(folder, WORK, name)
+  const stray = (name: string) => join(folder, WORK_FOLDER, name)
   await writeFile(stray('old.tmp'), 'half a rec')
   await age(stray('old.tmp'), 61)
   await writeFile(stray('new.tmp'), 'half a rec')
@@ -73,7 +73,7 @@ test('a clear sweeps old temporaries and stale locks, and spares those in use', 
   await lutimes(stray('old.lock'), 0, 0)
   await symlink('elsewher.1.AAAAAAAAAAAAAAAA', stray('new.lock'))
   await store.clearBatch(EXPIRED, 10)
-  t.deepEqual((await readdir(join(folder, WORK))).sort(), ['new.lock', 'new.tmp'])
+  t.deepEqual((await readdir(join(folder, WORK_FOLDER))).sort(), ['new.lock', 'new.tmp'])
 })
 
 test('dated: records stand under the day of their creation, and a link that leads nowhere is cleared', async (t) => {
@@ -96,5 +96,5 @@ test('dated: records stand under the day of their creation, and a link that lead
   t.is(await store.load('a'), undefined, 'somebody deleted the year as a whole')
   t.is(await store.delete('a'), 'missing')
   await store.clearBatch(EXPIRED, 10)
-  t.deepEqual(await readdir(folder), [WORK])
+  t.deepEqual(await readdir(folder), [WORK_FOLDER])
 })

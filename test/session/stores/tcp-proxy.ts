@@ -6,7 +6,7 @@ export interface TcpProxy {
   readonly port: number
   /** Resets every connection, and every new one until it is mended. */
   cut(): void
-  mend(): void
+  repair(): void
   /** The connections of this moment say nothing more, and never close; new ones work. */
   silence(): void
   close(): void
@@ -39,7 +39,7 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
       isCut = true
       for (const socket of sockets) socket.resetAndDestroy()
     },
-    mend() {
+    repair() {
       isCut = false
     },
     silence() {

@@ -13,14 +13,14 @@ test('warming fills the cache with the sessions that were active lately, and lea
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())
   const now = () => START
-  const truth = new DatabaseStore({ knex, table: 'sessions', now })
+  const database = new DatabaseStore({ knex, table: 'sessions', now })
   const names = Array.from({ length: 40 }, (_, n) => `s${n}`)
-  await Promise.all(names.map((name, n) => truth.create(name, record({ lastActivity: START - n * 1000 }))))
-  await truth.create('anonymous', record({ userId: null }))
+  await Promise.all(names.map((name, n) => database.create(name, record({ lastActivity: START - n * 1000 }))))
+  await database.create('anonymous', record({ userId: null }))
 
   const memory = new MemoryCache({ now })
   const cache = steer(memory)
-  const store = new CachedStore({ truth, cache: cache.steered, now })
+  const store = new CachedStore({ database, cache: cache.steered, now })
   const which = { activeSince: START - 29_000, authenticated: true }
   t.is(await store.warm(which), 30)
   t.deepEqual(await versionsIn(memory, 's0', 's29', 's30', 'anonymous'), ['1', '1', undefined, undefined])
@@ -28,13 +28,13 @@ test('warming fills the cache with the sessions that were active lately, and lea
   t.is(await store.warm({ activeSince: START - HOUR }, 5), 1, 'the latest five are the four there and one more')
 
   cache.out = true
-  const asked = steer(truth)
-  const out = new CachedStore({ truth: asked.steered, cache: cache.steered, now })
+  const asked = steer(database)
+  const out = new CachedStore({ database: asked.steered, cache: cache.steered, now })
   t.is(await out.warm({ activeSince: START - HOUR }), 0)
   t.deepEqual(asked.calls, ['recentKeys'], 'while the cache is out no record is read for nothing')
 })
 
 test('a storage that knows no activity cannot be warmed from', async (t) => {
-  const store = new CachedStore({ truth: new MemoryStore(), cache: new MemoryCache() })
+  const store = new CachedStore({ database: new MemoryStore(), cache: new MemoryCache() })
   await t.throwsAsync(store.warm({ activeSince: 0 }), { instanceOf: NotSupportedError })
 })

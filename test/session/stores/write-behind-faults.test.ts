@@ -19,11 +19,11 @@ function bench(options: Partial<WriteBehindOptions> = {}) {
   const now = () => clock.now
   const memory = new MemoryCache({ now })
   const records = new MemoryStore({ now })
-  const [cache, truth] = [steer(memory), steer(records)]
+  const [cache, database] = [steer(memory), steer(records)]
   const common = { delay: NEVER, now, ...options }
-  const store = new WriteBehindStore({ truth: truth.steered, cache: cache.steered, ...common })
-  const other = new WriteBehindStore({ truth: records, cache: memory, ...common })
-  return { clock, now, memory, records, cache, truth, store, other }
+  const store = new WriteBehindStore({ database: database.steered, cache: cache.steered, ...common })
+  const other = new WriteBehindStore({ database: records, cache: memory, ...common })
+  return { clock, now, memory, records, cache, database, store, other }
 }
 
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
@@ -51,9 +51,9 @@ test('one lost reply of the cache while a copy is filled: the session can be sav
 })
 
 test('a conditional delete under way keeps its session from a save that would take over a lease', async (t) => {
-  const { store, other, truth } = bench()
+  const { store, other, database } = bench()
   const version = await store.create('a', record({}))
-  const deleting = truth.stopAt('delete')
+  const deleting = database.stopAt('delete')
   const ending = store.delete('a', version)
   const goOn = await deleting
   t.is((await other.save('a', version, record({ data: 'late' }))).outcome, 'conflict')
@@ -62,35 +62,35 @@ test('a conditional delete under way keeps its session from a save that would ta
 })
 
 test('a full queue while the database is out: 50 saves ask it once', async (t) => {
-  const { store, truth } = bench({ maxWaiting: 1 })
+  const { store, database } = bench({ maxWaiting: 1 })
   const first = await store.create('a', record({}))
   const others = await Promise.all(Array.from({ length: 50 }, (_, n) => store.create(`k${n}`, record({}))))
   await store.save('a', first, record({ data: 'second' }))
-  truth.out = true
-  truth.calls.length = 0
-  const asked = truth.stopAt('load')
+  database.out = true
+  database.calls.length = 0
+  const asked = database.stopAt('load')
   const saves = Promise.allSettled(others.map((version, n) => store.save(`k${n}`, version, record({ data: 'second' }))))
   const goOn = await asked
   goOn()
   const outcomes = await saves
   t.true(outcomes.every(({ status }) => status === 'rejected'))
-  t.deepEqual(truth.calls, ['load'])
+  t.deepEqual(database.calls, ['load'])
 })
 
 test('50 readers of a session that waits for a silent database wait for one answer', async (t) => {
-  const { store, truth, memory } = bench()
+  const { store, database, memory } = bench()
   const version = await store.create('a', record({}))
   await store.save('a', version, record({ data: 'second' }))
   await memory.delete(KEY)
-  truth.calls.length = 0
-  const asked = truth.stopAt('load')
+  database.calls.length = 0
+  const asked = database.stopAt('load')
   const reads = Promise.allSettled(Array.from({ length: 50 }, () => store.load('a')))
   const goOn = await asked
-  truth.out = true
+  database.out = true
   goOn()
   const outcomes = await reads
   t.true(outcomes.every((read) => read.status === 'rejected' && read.reason instanceof StoreUnavailableError))
-  t.deepEqual(truth.calls, ['load'])
+  t.deepEqual(database.calls, ['load'])
 })
 
 test('a change that the database never takes keeps back no other', async (t) => {
@@ -101,7 +101,7 @@ test('a change that the database never takes keeps back no other', async (t) => 
     if (changed.data === 'poison') throw new StoreUnavailableError()
     return await save(key, version, changed)
   }
-  const store = new WriteBehindStore({ truth: records, cache: memory, delay: NEVER, now: () => START })
+  const store = new WriteBehindStore({ database: records, cache: memory, delay: NEVER, now: () => START })
   for (let n = 0; n < 40; n++) {
     const version = await store.create(`k${n}`, record({}))
     await store.save(`k${n}`, version, record({ data: n === 3 ? 'poison' : 'second' }))
@@ -112,11 +112,11 @@ test('a change that the database never takes keeps back no other', async (t) => 
 })
 
 test('closing while saves go on: each that was acknowledged is in the database', async (t) => {
-  const { store, records, truth } = bench()
+  const { store, records, database } = bench()
   const keys = Array.from({ length: 40 }, (_, n) => `k${n}`)
   const versions = await Promise.all(keys.map((key) => store.create(key, record({}))))
   await store.save('k0', versions[0] ?? '', record({ data: 'second' }))
-  const writing = truth.stopAt('save')
+  const writing = database.stopAt('save')
   const closing = store.close()
   const goOn = await writing
   const saves = keys.slice(1).map((key, n) => store.save(key, versions[n + 1] ?? '', record({ data: 'second' })))

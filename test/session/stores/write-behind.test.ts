@@ -11,14 +11,14 @@ import { storeContract } from './contract.ts'
 // With a delay of 0 the contract runs while writes go on behind it; with none within the test, on the cache alone.
 for (const delay of [0, 60_000]) {
   storeContract(`cached_db, write_behind after ${delay} ms`, EVERYTHING, async (now) => {
-    const truth = new MemoryStore({ now })
+    const database = new MemoryStore({ now })
     const cache = new MemoryCache({ now })
-    const on = () => new WriteBehindStore({ truth, cache, delay, now })
+    const on = () => new WriteBehindStore({ database, cache, delay, now })
     return {
       store: on(),
       another: async () => on(),
       async breakIt() {
-        await truth.close()
+        await database.close()
         await cache.close()
       },
       close: () => cache.close(),
@@ -33,35 +33,35 @@ function bench(options: Partial<WriteBehindOptions> = {}) {
   const now = () => clock.now
   const memory = new MemoryCache({ now })
   const records = new MemoryStore({ now })
-  const [cache, truth] = [steer(memory), steer(records)]
+  const [cache, database] = [steer(memory), steer(records)]
   const waiting: number[] = []
   const store = new WriteBehindStore({
-    truth: truth.steered,
+    database: database.steered,
     cache: cache.steered,
     delay: NEVER,
     now,
     observe: (event) => void (event.type === 'write-behind' && waiting.push(event.waiting)),
     ...options,
   })
-  const other = new WriteBehindStore({ truth: records, cache: memory, delay: NEVER, now })
-  return { clock, memory, records, cache, truth, store, other, waiting }
+  const other = new WriteBehindStore({ database: records, cache: memory, delay: NEVER, now })
+  return { clock, memory, records, cache, database, store, other, waiting }
 }
 
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
 const KEY = 'session:1:copy:a'
 
 test('a save goes to the cache alone, and to the database when its time has come', async (t) => {
-  const { store, truth, records, waiting } = bench()
+  const { store, database, records, waiting } = bench()
   const version = await store.create('a', record({ data: 'first' }))
-  truth.calls.length = 0
+  database.calls.length = 0
   const saved = await store.save('a', version, record({ data: 'second' }))
   await store.save('a', versionOf(saved), record({ data: 'third', lastActivity: START + 1 }))
-  t.deepEqual(truth.calls, [])
+  t.deepEqual(database.calls, [])
   t.is((await store.load('a'))?.data, 'third')
   t.is((await records.load('a'))?.data, 'first')
   t.is(await store.flush(), 0)
   t.like(await records.load('a'), { data: 'third', lastActivity: START + 1 })
-  t.deepEqual(truth.calls, ['load', 'save'], 'two changes, one write')
+  t.deepEqual(database.calls, ['load', 'save'], 'two changes, one write')
   t.is(waiting.at(-1), 0)
 })
 
@@ -72,7 +72,7 @@ test('its time comes by itself', async (t) => {
     const observe: WriteBehindOptions['observe'] = (event) => {
       if (event.type === 'write-behind') resolve(event.waiting)
     }
-    const store = new WriteBehindStore({ truth: records, cache: new MemoryCache(), delay: 1, observe })
+    const store = new WriteBehindStore({ database: records, cache: new MemoryCache(), delay: 1, observe })
     void store
       .create('a', record({ expires }))
       .then((version) => store.save('a', version, record({ expires, data: 'second' })))
@@ -82,12 +82,12 @@ test('its time comes by itself', async (t) => {
 })
 
 test('closing writes what waits, and says so when it cannot', async (t) => {
-  const { store, records, truth } = bench()
+  const { store, records, database } = bench()
   const version = await store.create('a', record({}))
   await store.save('a', version, record({ data: 'second' }))
-  truth.out = true
+  database.out = true
   await t.throwsAsync(store.close(), { message: 'The changes of 1 sessions could not be written to the database' })
-  truth.out = false
+  database.out = false
   await store.close()
   t.is((await records.load('a'))?.data, 'second')
 })
@@ -105,10 +105,10 @@ test('the database takes the newest state, whichever process writes it', async (
 })
 
 test('a slow write cannot put an old state over a newer one', async (t) => {
-  const { store, other, records, truth } = bench()
+  const { store, other, records, database } = bench()
   const version = await store.create('a', record({ data: '0' }))
   const first = await store.save('a', version, record({ data: '1' }))
-  const writing = truth.stopAt('save')
+  const writing = database.stopAt('save')
   const flushing = store.flush()
   const goOn = await writing
   await other.save('a', versionOf(first), record({ data: '2' }))
@@ -130,9 +130,9 @@ test('what was ended is not written back, and its copy goes', async (t) => {
 })
 
 test('a save beside a logout does not bring the session back', async (t) => {
-  const { store, other, memory, truth, records } = bench()
+  const { store, other, memory, database, records } = bench()
   const version = await store.create('a', record({}))
-  const deleting = truth.stopAt('delete')
+  const deleting = database.stopAt('delete')
   const ending = store.delete('a')
   const goOn = await deleting
   const saved = await other.save('a', version, record({ data: 'late' }))
@@ -147,10 +147,10 @@ test('a save beside a logout does not bring the session back', async (t) => {
 })
 
 test('a conditional delete keeps others from the session while it is under way', async (t) => {
-  const { store, other, truth } = bench()
+  const { store, other, database } = bench()
   const version = await store.create('a', record({}))
   const saved = await store.save('a', version, record({ data: 'second' }))
-  const deleting = truth.stopAt('delete')
+  const deleting = database.stopAt('delete')
   const ending = store.delete('a', versionOf(saved))
   const goOn = await deleting
   t.is((await other.save('a', versionOf(saved), record({ data: 'late' }))).outcome, 'conflict')
@@ -173,10 +173,10 @@ test('a copy that the cache has lost is read from a database that was brought up
 })
 
 test('a slow reader cannot fill the copy beside a save', async (t) => {
-  const { store, other, memory, truth } = bench()
+  const { store, other, memory, database } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   await memory.delete(KEY)
-  const reading = truth.stopAt('load')
+  const reading = database.stopAt('load')
   const read = store.load('a')
   const goOn = await reading
   t.is((await other.save('a', version, record({ data: 'second' }))).outcome, 'saved')
@@ -214,16 +214,16 @@ test('a logout while the cache is out holds on this process', async (t) => {
 })
 
 test('while the database is out saves go on, up to the bound, and then are refused before anything is written', async (t) => {
-  const { store, truth, records } = bench({ maxWaiting: 2 })
+  const { store, database, records } = bench({ maxWaiting: 2 })
   const versions = await Promise.all(['a', 'b', 'c'].map((key) => store.create(key, record({ data: 'first' }))))
-  truth.out = true
+  database.out = true
   t.is((await store.save('a', versions[0] ?? '', record({ data: 'second' }))).outcome, 'saved')
   t.is((await store.save('b', versions[1] ?? '', record({ data: 'second' }))).outcome, 'saved')
   await t.throwsAsync(store.save('c', versions[2] ?? '', record({ data: 'second' })), {
     instanceOf: StoreUnavailableError,
   })
   t.is((await store.load('c'))?.data, 'first')
-  truth.out = false
+  database.out = false
   t.is((await store.save('c', versions[2] ?? '', record({ data: 'second' }))).outcome, 'saved')
   t.is((await records.load('a'))?.data, 'second')
 })

@@ -2,27 +2,27 @@ import { connect, type Socket } from 'node:net'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { type Reply, ReplyParser } from './memcached-replies.ts'
 
-/** Where a memcached listens. */
+/** Host and port of a Memcached server. */
 export interface MemcachedAddress {
   readonly host: string
   readonly port: number
 }
 
-/** How long to wait for a memcached, and how much. Times are milliseconds. */
-export interface MemcachedPatience {
-  /** 1000 by default. */
+/** Options for the connection to each server. */
+export interface MemcachedConnectionOptions {
+  /** Milliseconds to connect; 1000 by default. */
   readonly connectTimeout?: number
-  /** 500 by default. */
+  /** Milliseconds for an answer; 500 by default. */
   readonly commandTimeout?: number
-  /** Most commands that may await their answer on one connection; 10,000 by default. */
+  /** Maximum number of commands waiting for an answer on one connection; 10,000 by default. */
   readonly maxPending?: number
 }
 
-/** One command, and what can be its answer. */
+/** A command and a check of its reply. */
 export interface Command {
   readonly line: string
   readonly body?: Buffer
-  /** Anything else means that replies no longer belong to their commands: some other session's data might come next. */
+  /** Any other reply means that replies no longer match commands: the next could be another session's data. */
   isAnswer(reply: Reply): boolean
 }
 
@@ -33,14 +33,14 @@ interface Pending {
   reject(error: StoreUnavailableError): void
 }
 
-const FIRST_PAUSE = 50
-const LONGEST_PAUSE = 1000
+const MIN_RETRY_DELAY = 50
+const MAX_RETRY_DELAY = 1000
 const DEFAULT_ITEM_LIMIT = 1024 * 1024
 
 /**
- * The connection to one server, made when it is first needed and made again after it broke. Commands are sent at once
- * and answered in their order. Whatever goes wrong ends the connection and fails all that wait on it: an answer that is
- * late, or not understood, leaves no way to tell to which command the next one belongs.
+ * The connection to one server, opened on first use and reopened after a failure. Commands are pipelined. Any error or
+ * timeout closes the connection and fails all pending commands: after a late or unknown reply there is no way to tell
+ * to which command the next one belongs.
  */
 export class MemcachedConnection {
   /** host:port */
@@ -53,7 +53,7 @@ export class MemcachedConnection {
   #socket: Socket | undefined
   #connected = false
   #answered = false
-  /** When the server was dialled, and later when it took the call. */
+  /** When the connection was started, and later when it was established. */
   #since = 0
   #failures = 0
   #notBefore = 0
@@ -63,18 +63,22 @@ export class MemcachedConnection {
   #closed = false
   #onConnect: () => void = () => {}
 
-  constructor({ host, port }: MemcachedAddress, patience: MemcachedPatience = {}) {
+  constructor({ host, port }: MemcachedAddress, options: MemcachedConnectionOptions = {}) {
     this.name = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
     this.#address = { host, port }
-    this.#connectTimeout = patience.connectTimeout ?? 1000
-    this.#commandTimeout = patience.commandTimeout ?? 500
-    this.#maxPending = patience.maxPending ?? 10_000
+    this.#connectTimeout = options.connectTimeout ?? 1000
+    this.#commandTimeout = options.commandTimeout ?? 500
+    this.#maxPending = options.maxPending ?? 10_000
   }
 
-  /** @throws StoreUnavailableError when there is no answer in time, or one that says that the server failed */
+  /**
+   * Sends a command and returns its reply.
+   *
+   * @throws StoreUnavailableError when there is no answer in time, or the server reports an error
+   */
   async send(command: Command): Promise<Reply> {
     if (this.#closed) throw this.#unavailable('the connection was closed')
-    if (this.#pending.length >= this.#maxPending) throw this.#unavailable('too many commands await their answer')
+    if (this.#pending.length >= this.#maxPending) throw this.#unavailable('too many commands are waiting for an answer')
     const socket = this.#socket ?? this.#connect()
     return await new Promise((resolve, reject) => {
       this.#pending.push({ command, since: performance.now(), resolve, reject })
@@ -85,19 +89,19 @@ export class MemcachedConnection {
         socket.write('\r\n')
       }
       socket.uncork()
-      this.#watch()
+      this.#startTimer()
     })
   }
 
-  /** The server's figures of one kind, by name. */
-  async figures(kind: '' | 'items' | 'slabs' | 'settings'): Promise<Map<string, string>> {
+  /** The server's statistics of one kind, by name. */
+  async stats(kind: '' | 'items' | 'slabs' | 'settings'): Promise<Map<string, string>> {
     const { words } = await this.send({ line: `stats ${kind}`.trim(), isAnswer: ({ code }) => code === 'END' })
     return new Map(words.map((line) => [line.split(' ', 1)[0] ?? '', line.slice(line.indexOf(' ') + 1)]))
   }
 
-  /** The most bytes that the server takes for an item with its key and header; asked once per connection. */
+  /** The server's maximum bytes of an item with its key and header; read once per connection. */
   async itemLimit(): Promise<number> {
-    this.#itemLimit ??= this.figures('settings').then((settings) => Number(settings.get('item_size_max')))
+    this.#itemLimit ??= this.stats('settings').then((settings) => Number(settings.get('item_size_max')))
     try {
       return (await this.#itemLimit) || DEFAULT_ITEM_LIMIT
     } catch (error) {
@@ -106,7 +110,7 @@ export class MemcachedConnection {
     }
   }
 
-  /** Has the listener called at the first answer on every new connection: a stopped server's machine accepts them, too. */
+  /** Calls the listener at the first reply on each new connection: a stopped server's host still accepts connections. */
   onConnect(listener: () => void): void {
     this.#onConnect = listener
   }
@@ -130,18 +134,18 @@ export class MemcachedConnection {
     socket.on('connect', () => {
       this.#connected = true
       this.#since = performance.now()
-      this.#watchAnew()
+      this.#restartTimer()
     })
     socket.on('data', (chunk) => {
       try {
         for (const reply of parser.push(chunk)) if (this.#socket === socket) this.#take(reply)
       } catch (error) {
-        drop(error instanceof Error ? `not understood: ${error.message}` : 'not understood')
+        drop(error instanceof Error ? `invalid reply: ${error.message}` : 'invalid reply')
       }
     })
     socket.on('error', (error) => drop(error.message || 'the connection failed'))
-    socket.on('end', () => drop('it hung up'))
-    socket.on('close', () => drop('it hung up'))
+    socket.on('end', () => drop('connection closed by the server'))
+    socket.on('close', () => drop('connection closed by the server'))
     return socket
   }
 
@@ -167,34 +171,34 @@ export class MemcachedConnection {
     clearTimeout(this.#timer)
     this.#timer = undefined
     this.#lastProblem = problem
-    // One that has worked may just have been restarted: it is tried again at once.
+    // A server that has answered may just have been restarted, so it is tried again at once.
     if (!this.#answered) {
-      this.#notBefore = performance.now() + Math.min(FIRST_PAUSE * 2 ** this.#failures, LONGEST_PAUSE)
+      this.#notBefore = performance.now() + Math.min(MIN_RETRY_DELAY * 2 ** this.#failures, MAX_RETRY_DELAY)
       this.#failures += 1
     }
     for (const { reject } of this.#pending.splice(0)) reject(this.#unavailable(problem))
   }
 
-  // One timer for the command that waits longest, which is always the first.
-  #watch(): void {
+  // One timer, for the oldest command.
+  #startTimer(): void {
     const [first] = this.#pending
     if (this.#timer !== undefined || first === undefined) return
-    const { since, patience } = this.#connected
-      ? { since: Math.max(first.since, this.#since), patience: this.#commandTimeout }
-      : { since: this.#since, patience: this.#connectTimeout }
-    const left = since + patience - performance.now()
+    const { since, timeout } = this.#connected
+      ? { since: Math.max(first.since, this.#since), timeout: this.#commandTimeout }
+      : { since: this.#since, timeout: this.#connectTimeout }
+    const left = since + timeout - performance.now()
     if (left <= 0) {
-      this.#drop(`no ${this.#connected ? 'answer' : 'connection'} within ${patience} ms`)
+      this.#drop(`no ${this.#connected ? 'answer' : 'connection'} within ${timeout} ms`)
     } else {
-      // Where this process was busy, the answer may be here and only not have been read.
-      this.#timer = setTimeout(() => setImmediate(() => this.#watchAnew()), Math.ceil(left)).unref()
+      // If this process was busy, the reply may have arrived but not been read.
+      this.#timer = setTimeout(() => setImmediate(() => this.#restartTimer()), Math.ceil(left)).unref()
     }
   }
 
-  #watchAnew(): void {
+  #restartTimer(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    this.#watch()
+    this.#startTimer()
   }
 
   #unavailable(problem: string, answered = false): StoreUnavailableError {

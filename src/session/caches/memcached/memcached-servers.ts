@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
-import { type MemcachedAddress, MemcachedConnection, type MemcachedPatience } from './memcached-connection.ts'
+import { type MemcachedAddress, MemcachedConnection, type MemcachedConnectionOptions } from './memcached-connection.ts'
 
-/** How one server fares. Bytes and counts are since its start; hits and misses are of every application that uses it. */
-export type ServerFigures =
+/** Statistics of one server. Counts are since its start and include all applications that use it. */
+export type ServerStats =
   | { readonly server: string; readonly up: false; readonly problem: string }
   | {
       readonly server: string
@@ -16,17 +16,17 @@ export type ServerFigures =
       readonly maxBytes: number
       readonly hits: number
       readonly misses: number
-      /** Entries that had to go, though they had not expired, to make room. */
+      /** Entries that were evicted before they expired. */
       readonly evictions: number
-      /** Writes that failed because nothing could be evicted for them. */
+      /** Writes that failed for lack of memory. */
       readonly outOfMemory: number
-      /** Items by size, smallest first: evictions in one of them say which entries suffer. */
-      readonly slabs: readonly SlabFigures[]
+      /** By slab class, smallest items first: shows which sizes are evicted. */
+      readonly slabs: readonly SlabStats[]
     }
 
-/** What a server keeps of one size of items. */
-export interface SlabFigures {
-  /** Bytes that each item takes at most. */
+/** Statistics of one slab class. */
+export interface SlabStats {
+  /** Maximum bytes of an item. */
   readonly itemBytes: number
   readonly items: number
   /** Seconds since the oldest was last used. */
@@ -39,27 +39,27 @@ export interface SlabFigures {
 
 const DEFAULT_PORT = 11211
 
-/** The servers of a cache, and which of them keeps which key. */
+/** The servers of a cache, and the mapping from keys to servers. */
 export class MemcachedServers {
   readonly all: readonly MemcachedConnection[]
 
-  /** @throws RangeError for no servers, one that is named twice, or a URL that cannot be understood */
-  constructor(servers: string | readonly MemcachedAddress[], patience: MemcachedPatience) {
+  /** @throws RangeError for an empty list, a duplicate server or an invalid URL */
+  constructor(servers: string | readonly MemcachedAddress[], options: MemcachedConnectionOptions) {
     const addresses = typeof servers === 'string' ? addressesIn(servers) : servers
-    this.all = addresses.map((address) => new MemcachedConnection(address, patience))
+    this.all = addresses.map((address) => new MemcachedConnection(address, options))
     if (new Set(this.all.map(({ name }) => name)).size !== this.all.length || this.all.length === 0) {
-      throw new RangeError('Name one or more memcached servers, and each of them once')
+      throw new RangeError('Name one or more Memcached servers, each of them once')
     }
   }
 
   /**
-   * The server of a key: the one whose name and the key together hash highest, whatever the order of the list. A new
-   * server takes over its own share and moves no other key. A dead one keeps its keys: in another's care a session
-   * could be ended, and come back from the first.
+   * The server of a key, by rendezvous hashing: the order of the list does not matter, and a new server takes over only
+   * its share of keys. Keys of a server that is down do not move to another one: a session that is ended there could
+   * come back from the first.
    */
   of(key: string): MemcachedConnection {
     const [first, ...others] = this.all
-    if (first === undefined) throw new RangeError('There is no server')
+    if (first === undefined) throw new RangeError('There are no Memcached servers')
     if (others.length === 0) return first
     const best = { server: first, weight: weigh(first, key) }
     for (const server of others) {
@@ -69,8 +69,8 @@ export class MemcachedServers {
     return best.server
   }
 
-  async figures(): Promise<ServerFigures[]> {
-    return await Promise.all(this.all.map(figuresOf))
+  async stats(): Promise<ServerStats[]> {
+    return await Promise.all(this.all.map(statsOf))
   }
 }
 
@@ -78,28 +78,29 @@ function weigh({ name }: MemcachedConnection, key: string): string {
   return hash('sha256', `${name} ${key}`, 'hex')
 }
 
-/** The addresses in `memcached://host:port,host:port`; 11211 where there is no port. @throws RangeError */
+/** Parses `memcached://host:port,host:port`; the default port is 11211. @throws RangeError */
 export function addressesIn(url: string): MemcachedAddress[] {
   const list = /^memcached:\/\/([^/?#@]+)\/?$/.exec(url)?.[1]
   if (list === undefined) throw new RangeError('Name memcached servers as memcached://host:port,host:port')
-  return list.split(',').map((place) => {
-    const parts = /^(?:\[([\da-fA-F:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(place.trim())
+  return list.split(',').map((server) => {
+    const parts = /^(?:\[([\da-fA-F:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/.exec(server.trim())
     const host = parts?.[1] ?? parts?.[2]
     const port = Number(parts?.[3] ?? DEFAULT_PORT)
     if (host === undefined || port < 1 || port > 65_535) {
-      throw new RangeError(`"${place}" is not the host:port of a memcached`)
+      throw new RangeError(`"${server}" is not host:port of a Memcached server`)
     }
     return { host, port }
   })
 }
 
-async function figuresOf(connection: MemcachedConnection): Promise<ServerFigures> {
+async function statsOf(connection: MemcachedConnection): Promise<ServerStats> {
   const server = connection.name
   try {
     const kinds = ['', 'items', 'slabs'] as const
-    const [all, items, slabs] = await Promise.all(kinds.map((kind) => connection.figures(kind)))
-    if (all === undefined || items === undefined || slabs === undefined) return { server, up: false, problem: 'silent' }
-    const classes = slabFigures(items, slabs)
+    const [all, items, slabs] = await Promise.all(kinds.map((kind) => connection.stats(kind)))
+    if (all === undefined || items === undefined || slabs === undefined)
+      return { server, up: false, problem: 'no answer' }
+    const classes = slabStats(items, slabs)
     return {
       server,
       up: true,
@@ -121,8 +122,8 @@ async function figuresOf(connection: MemcachedConnection): Promise<ServerFigures
   }
 }
 
-// "1:chunk_size" of the slabs and "items:1:number" of the items are of the same class.
-function slabFigures(items: ReadonlyMap<string, string>, slabs: ReadonlyMap<string, string>): SlabFigures[] {
+// "1:chunk_size" of `stats slabs` and "items:1:number" of `stats items` describe the same class.
+function slabStats(items: ReadonlyMap<string, string>, slabs: ReadonlyMap<string, string>): SlabStats[] {
   const ids = [...slabs.keys()].flatMap((name) => /^(\d+):chunk_size$/.exec(name)?.[1] ?? [])
   return ids.map((id) => ({
     itemBytes: count(slabs, `${id}:chunk_size`),
@@ -135,8 +136,8 @@ function slabFigures(items: ReadonlyMap<string, string>, slabs: ReadonlyMap<stri
   }))
 }
 
-/** A figure; 0 where a version of the server does not tell it, or tells what is no number. */
-function count(figures: ReadonlyMap<string, string>, name: string): number {
-  const text = figures.get(name) ?? ''
+/** A statistic as a number; 0 if the server's version does not report it. */
+function count(stats: ReadonlyMap<string, string>, name: string): number {
+  const text = stats.get(name) ?? ''
   return /^\d{1,15}$/.test(text) ? Number(text) : 0
 }

@@ -1,20 +1,20 @@
 import { LRUCache } from 'lru-cache'
 import type { CacheEntry } from '../cache.ts'
 
-/** Milliseconds from the request for an entry after which its copy is never used again. */
-export const LONGEST_STALE = 5000
+/** Milliseconds after the read of an entry after which its copy is dropped. */
+export const MAX_COPY_AGE_MS = 5000
 
-/** Copies of a server's entries in this process, kept as long as the server says nothing of them. */
+/** Copies of a server's entries in this process, kept until the server invalidates them. */
 export class LocalCopies {
   readonly #copies: LRUCache<string, CacheEntry>
   readonly #readings = new Map<string, symbol>()
 
-  /** @param entries most copies; the one that was longest without use goes first */
+  /** @param entries maximum number of copies; the least recently used is dropped first */
   constructor(entries: number) {
-    this.#copies = new LRUCache({ max: entries, ttl: LONGEST_STALE, ttlResolution: 0 })
+    this.#copies = new LRUCache({ max: entries, ttl: MAX_COPY_AGE_MS, ttlResolution: 0 })
   }
 
-  /** The copy, or what the reading brings: that is copied, unless the entry was invalidated meanwhile. */
+  /** Returns the copy, or reads the entry and keeps a copy unless it was invalidated meanwhile. */
   async get(key: string, read: () => Promise<CacheEntry | undefined>): Promise<CacheEntry | undefined> {
     const copy = this.#copies.get(key)
     if (copy !== undefined) return copy
@@ -24,7 +24,7 @@ export class LocalCopies {
     try {
       const entry = await read()
       if (entry !== undefined && this.#readings.get(key) === reading) {
-        // In memory of its own: what came from the server is a part of a far larger buffer.
+        // Copied, because the body from the server is a slice of a far larger buffer.
         this.#copies.set(key, { ...entry, body: Buffer.from(entry.body) }, { start })
       }
       return entry
@@ -33,7 +33,7 @@ export class LocalCopies {
     }
   }
 
-  /** Forgets the copy of a key, and without a key every copy. */
+  /** Drops the copy of a key; without a key, all copies. */
   invalidate(key?: string): void {
     if (key === undefined) {
       this.#copies.clear()

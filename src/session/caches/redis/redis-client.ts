@@ -1,36 +1,36 @@
 import { ErrorReply } from 'redis'
 import { StoreUnavailableError } from '../../core/errors.ts'
-import { TimeoutError, within } from '../../core/timeout.ts'
+import { TimeoutError, withTimeout } from '../../core/timeout.ts'
 import { type Argument, backoff, type Connection, type DialOptions } from './redis-dial.ts'
 import type { RedisScript } from './redis-scripts.ts'
 
-/** How a {@link RedisClient} connects, and how long it waits. */
+/** Options for {@link RedisClient}. */
 export interface RedisClientOptions {
   readonly dial: (options: DialOptions) => Promise<Connection>
-  /** A sentence for what {@link RedisClientOptions.dial} threw. */
+  /** Turns an error of {@link RedisClientOptions.dial} into a message that says what to do. */
   readonly explain: (error: unknown) => Error
-  /** Milliseconds that one server has to accept and greet. */
+  /** Milliseconds for one server to accept and greet. */
   readonly connectTimeout: number
-  /** Milliseconds that a command has from its call to its answer. */
+  /** Milliseconds for a command, from the call to the answer. */
   readonly commandTimeout: number
-  /** Seconds between two looks at a connection that may be idle. */
+  /** Seconds between two health checks of the connection. */
   readonly healthCheckInterval: number
-  /** Longest pause between two attempts to connect, in milliseconds. */
-  readonly longestPause: number
-  /** Is told of a changed key, and without a key when any may have changed; absent where nobody wants to know. */
+  /** Maximum milliseconds between two attempts to connect. */
+  readonly maxRetryDelay: number
+  /** Called with a changed key, or without a key if any may have changed; without it keys are not tracked. */
   readonly invalidated?: DialOptions['invalidated']
 }
 
 /**
- * One connection that is replaced whenever it is lost or silent. Commands never wait for a connection and are never
- * repeated: while there is none they fail at once, and a command that was cut off may have been carried out.
+ * One connection that is replaced whenever it is lost or does not answer. While there is none, commands fail at once.
+ * They are never repeated, because a command that was cut off may have been executed.
  */
 export class RedisClient {
   readonly #options: RedisClientOptions
   #connection: Connection | undefined
   #dialling: Promise<void> | undefined
   #failures = 0
-  #reason: unknown = new Error('Redis was not connected yet')
+  #reason: unknown = new Error('Redis is not connected yet')
   #retry: NodeJS.Timeout | undefined
   #health: NodeJS.Timeout | undefined
   #onConnect: () => void = () => {}
@@ -41,27 +41,27 @@ export class RedisClient {
   }
 
   /**
-   * Connects, once. Attempts go on in the background where it fails, until {@link close}.
+   * Connects. If that fails, attempts continue in the background until {@link close}.
    *
-   * @throws Error with a sentence that says what to do
+   * @throws Error with a message that says what to do
    */
   async connect(): Promise<void> {
     if (this.#connection === undefined) await this.#dial()
     if (this.#connection === undefined) throw this.#reason
   }
 
-  /** Sends one command, whose one key is `key`. @throws StoreUnavailableError when there is no good answer in time */
+  /** Sends a command that uses one key, `key`. @throws StoreUnavailableError for an error or no answer in time */
   async send(args: Argument[], key: string): Promise<unknown> {
     const connection = this.#connected()
     try {
-      return await within(connection.send(args, key), this.#options.commandTimeout)
+      return await withTimeout(connection.send(args, key), this.#options.commandTimeout)
     } catch (error) {
-      this.#judge(connection, error)
+      this.#checkFailure(connection, error)
       throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
     }
   }
 
-  /** Has a script carried out on a key. @throws StoreUnavailableError when there is no good answer in time */
+  /** Runs a script on a key. @throws StoreUnavailableError for an error or no answer in time */
   async run({ source, sha }: RedisScript, key: string, args: Argument[]): Promise<unknown> {
     try {
       return await this.send(['EVALSHA', sha, '1', key, ...args], key)
@@ -75,15 +75,15 @@ export class RedisClient {
   async ping(): Promise<void> {
     const connection = this.#connected()
     try {
-      await within(connection.ping(), this.#options.commandTimeout)
+      await withTimeout(connection.ping(), this.#options.commandTimeout)
     } catch (error) {
-      this.#judge(connection, error)
+      this.#checkFailure(connection, error)
       throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
     }
   }
 
-  /** What every master answers to the commands. @throws StoreUnavailableError */
-  async ask(commands: string[][]): Promise<{ address: string; answers: unknown[] }[]> {
+  /** Sends commands to every master and returns the answers. @throws StoreUnavailableError */
+  async sendToMasters(commands: string[][]): Promise<{ address: string; answers: unknown[] }[]> {
     const connection = this.#connected()
     const asked = connection
       .masters()
@@ -92,12 +92,12 @@ export class RedisClient {
           masters.map(async ({ address, send }) => ({ address, answers: await Promise.all(commands.map(send)) })),
         ),
       )
-    return await within(asked, this.#options.commandTimeout).catch((error: unknown) => {
+    return await withTimeout(asked, this.#options.commandTimeout).catch((error: unknown) => {
       throw new StoreUnavailableError(error)
     })
   }
 
-  /** Has the listener called whenever there is a connection again. */
+  /** Calls the listener whenever there is a connection again. */
   onConnect(listener: () => void): void {
     this.#onConnect = listener
   }
@@ -114,17 +114,17 @@ export class RedisClient {
     return this.#connection
   }
 
-  // A good connection may bring bad answers (no memory, no such rights); those of a wrong server or none are its end.
-  #judge(connection: Connection, error: unknown): void {
+  // Errors such as OOM or NOPERM say nothing about the connection; a timeout or READONLY means it must be replaced.
+  #checkFailure(connection: Connection, error: unknown): void {
     if (this.#connection !== connection) return
     if (error instanceof TimeoutError || messageOf(error).startsWith('READONLY')) {
-      // One silent node of several: the others serve on, until there is a connection that knows better.
-      if (connection.several) void this.#dial()
-      else this.#lose(error)
+      // One of several nodes does not answer: the others are used until there is a new connection.
+      if (connection.multipleNodes) void this.#dial()
+      else this.#reconnect(error)
     }
   }
 
-  #lose(error: unknown): void {
+  #reconnect(error: unknown): void {
     this.#reason = this.#options.explain(error)
     this.#drop()
     void this.#dial()
@@ -147,26 +147,26 @@ export class RedisClient {
 
   async #attempt(): Promise<void> {
     if (this.#closed) return
-    const { dial, connectTimeout, invalidated, longestPause } = this.#options
+    const { dial, connectTimeout, invalidated, maxRetryDelay } = this.#options
     let connection: Connection | undefined
-    let lostAlready: Error | undefined
+    let lostError: Error | undefined
     try {
       connection = await dial({
         connectTimeout,
-        tracks: invalidated !== undefined,
+        trackKeys: invalidated !== undefined,
         invalidated: (key) => invalidated?.(key),
         lost: (error) => {
-          lostAlready = error
-          if (connection !== undefined && connection === this.#connection) this.#lose(error)
+          lostError = error
+          if (connection !== undefined && connection === this.#connection) this.#reconnect(error)
         },
       })
-      if (lostAlready !== undefined) throw lostAlready
+      if (lostError !== undefined) throw lostError
       this.#use(connection)
     } catch (error) {
       connection?.destroy()
       if (this.#closed) return
       this.#reason = this.#options.explain(error)
-      this.#retry = setTimeout(() => void this.#dial(), backoff(this.#failures++, longestPause)).unref()
+      this.#retry = setTimeout(() => void this.#dial(), backoff(this.#failures++, maxRetryDelay)).unref()
     }
   }
 
@@ -176,40 +176,40 @@ export class RedisClient {
       return
     }
     const old = this.#connection
-    // What the others of its nodes are still answering has its time.
+    // Commands under way on its other nodes may still finish.
     if (old !== undefined) setTimeout(() => old.destroy(), this.#options.commandTimeout).unref()
     this.#connection = connection
     this.#failures = 0
     this.#options.invalidated?.()
-    this.#checkLater(connection)
-    // One that only replaces another says nothing new: a node of the cluster may be silent still.
+    this.#scheduleCheck(connection)
+    // After a mere replacement a node of the cluster may still be down.
     if (old === undefined) this.#onConnect()
   }
 
-  #checkLater(connection: Connection): void {
+  #scheduleCheck(connection: Connection): void {
     clearTimeout(this.#health)
     const check = async () => {
-      const failure = await this.#trouble(connection)
+      const failure = await this.#findProblem(connection)
       if (connection !== this.#connection) return
-      if (failure === undefined) this.#checkLater(connection)
-      else if (connection.several)
-        void this.#dial().then(() => this.#connection === connection && this.#checkLater(connection))
-      else this.#lose(failure)
+      if (failure === undefined) this.#scheduleCheck(connection)
+      else if (connection.multipleNodes)
+        void this.#dial().then(() => this.#connection === connection && this.#scheduleCheck(connection))
+      else this.#reconnect(failure)
     }
     this.#health = setTimeout(() => void check(), this.#options.healthCheckInterval * 1000).unref()
   }
 
-  async #trouble(connection: Connection): Promise<unknown> {
+  async #findProblem(connection: Connection): Promise<unknown> {
     try {
-      await within(connection.ping(), this.#options.commandTimeout)
-      return (await connection.superseded()) ? new Error('The sentinels name another master') : undefined
+      await withTimeout(connection.ping(), this.#options.commandTimeout)
+      return (await connection.masterChanged()) ? new Error('The sentinels name another master') : undefined
     } catch (error) {
       return error
     }
   }
 }
 
-/** Whether Redis answered with an error of this kind. */
+/** Whether Redis answered with an error of this kind, such as NOSCRIPT. */
 export function isReply(error: unknown, kind: string): boolean {
   return error instanceof StoreUnavailableError && messageOf(error.cause).startsWith(kind)
 }

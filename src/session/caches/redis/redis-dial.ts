@@ -1,69 +1,69 @@
 import { createClient, createCluster, RESP_TYPES } from 'redis'
-import { within } from '../../core/timeout.ts'
-import type { RedisNode, RedisPlace } from './redis-url.ts'
+import { withTimeout } from '../../core/timeout.ts'
+import type { RedisNode, RedisTarget } from './redis-url.ts'
 
 /** A part of a command as it goes to the server. */
 export type Argument = string | Buffer
 
-/** How to dial, and whom to tell what happens afterwards. */
+/** Options for {@link dial}. */
 export interface DialOptions {
   /** Milliseconds for one server to accept, agree on TLS and greet. */
   readonly connectTimeout: number
-  /** Whether the server shall say which of the keys that were read have changed. */
-  readonly tracks: boolean
-  /** The connection is of no more use. */
+  /** Whether the server shall report changes of keys that were read (CLIENT TRACKING). */
+  readonly trackKeys: boolean
+  /** Called when the connection is lost. */
   lost(error: Error): void
-  /** The key has changed; without a key: any may have. */
+  /** Called with a changed key; without a key if any may have changed. */
   invalidated(key?: string): void
 }
 
-/** A way to the servers that hold the entries. */
+/** A connection to the servers that hold the entries. */
 export interface Connection {
-  /** Strings of the server come as buffers. `key` is the one key of the command: it decides which node of a cluster is asked. */
+  /** Sends a command; strings are returned as buffers. `key` decides which node of a cluster gets it. */
   send(args: Argument[], key: string): Promise<unknown>
   /** Resolves when every master answers. */
   ping(): Promise<void>
-  /** Whether the sentinels have come to name another master; not as long as nobody can tell. */
-  superseded(): Promise<boolean>
-  /** Every master by its address. */
+  /** Whether the sentinels name another master by now; false if none of them answers. */
+  masterChanged(): Promise<boolean>
+  /** All masters with their addresses. */
   masters(): Promise<{ address: string; send(args: string[]): Promise<unknown> }[]>
-  /** Several servers, of which some may serve while another is silent. */
-  readonly several: boolean
+  /** Whether there are several servers, so that some may answer while another does not. */
+  readonly multipleNodes: boolean
   destroy(): void
 }
 
-const NODE_BACKOFF = { retryAfter: 50, longest: 2000 }
+const NODE_BACKOFF = { minDelay: 50, maxDelay: 2000 }
 
-/** Milliseconds to wait before the attempt after so many failures: doubled up to the longest, and spread by chance. */
-export function backoff(failures: number, longest: number): number {
-  const pause = Math.min(longest, NODE_BACKOFF.retryAfter * 2 ** Math.min(failures, 16))
+/** Milliseconds to wait before the next attempt: exponential up to `maxDelay`, with jitter. */
+export function backoff(failures: number, maxDelay: number): number {
+  const pause = Math.min(maxDelay, NODE_BACKOFF.minDelay * 2 ** Math.min(failures, 16))
   return Math.round(pause * (0.5 + Math.random() / 2))
 }
 
-/** Connects; throws what went wrong, of the library or the system. */
-export async function dial(place: RedisPlace, options: DialOptions): Promise<Connection> {
-  if (place.topology === 'cluster') return await dialCluster(place, options)
-  if (place.topology === 'sentinel') return await dialMaster(place, options)
-  const [node] = place.nodes
+/** Connects. @throws the error of the library or the system */
+export async function dial(target: RedisTarget, options: DialOptions): Promise<Connection> {
+  if (target.topology === 'cluster') return await dialCluster(target, options)
+  if (target.topology === 'sentinel') return await dialMaster(target, options)
+  const [node] = target.nodes
   if (node === undefined) throw new Error('There is no host to connect to.')
-  return await dialServer(node, place, options)
+  return await dialServer(node, target, options)
 }
 
-async function dialServer(node: RedisNode, place: RedisPlace, options: DialOptions): Promise<Connection> {
-  const { connectTimeout, tracks, lost, invalidated } = options
+async function dialServer(node: RedisNode, target: RedisTarget, options: DialOptions): Promise<Connection> {
+  const { connectTimeout, trackKeys, lost, invalidated } = options
   const client = createClient({
-    ...common(place),
+    ...common(target),
     commandOptions: COMMAND_OPTIONS,
-    socket: { ...socketOf(place), ...node, connectTimeout, reconnectStrategy: false },
-    database: place.database,
-    emitInvalidate: tracks,
+    socket: { ...socketOf(target), ...node, connectTimeout, reconnectStrategy: false },
+    database: target.database,
+    emitInvalidate: trackKeys,
   })
-  // Without a strategy to reconnect, every error is the end of this client.
+  // Without a reconnect strategy, every error ends this client.
   client.on('error', lost)
   client.on('invalidate', (key: unknown) => invalidated(key === null ? undefined : String(key)))
   const destroy = () => client.destroy()
   try {
-    await within(client.connect(), connectTimeout)
+    await withTimeout(client.connect(), connectTimeout)
   } catch (error) {
     destroy()
     throw error
@@ -72,22 +72,22 @@ async function dialServer(node: RedisNode, place: RedisPlace, options: DialOptio
   return {
     send,
     ping: async () => void (await send(['PING'])),
-    superseded: async () => false,
+    masterChanged: async () => false,
     masters: async () => [{ address: `${node.host}:${node.port}`, send }],
-    several: false,
+    multipleNodes: false,
     destroy,
   }
 }
 
 /**
- * The master that the sentinels name. The library's own sentinel client repeats commands that may have been carried out,
- * and waits for seconds in between; here a lost master is a lost connection, and dialling again asks the sentinels again.
+ * Connects to the master that the sentinels name. The sentinel client of the library repeats commands that may have been
+ * executed, so here a lost master is a lost connection, and the next one asks the sentinels again.
  */
-async function dialMaster(place: RedisPlace, options: DialOptions): Promise<Connection> {
-  const master = await masterOf(place, options)
-  const connection = await dialServer(master, place, options)
+async function dialMaster(target: RedisTarget, options: DialOptions): Promise<Connection> {
+  const master = await masterOf(target, options)
+  const connection = await dialServer(master, target, options)
   try {
-    const role = await within(connection.send(['ROLE'], ''), options.connectTimeout)
+    const role = await withTimeout(connection.send(['ROLE'], ''), options.connectTimeout)
     if (!Array.isArray(role) || String(role[0]) !== 'master') {
       throw new Error(`${master.host}:${master.port} is not the master any more`)
     }
@@ -97,19 +97,19 @@ async function dialMaster(place: RedisPlace, options: DialOptions): Promise<Conn
   }
   return {
     ...connection,
-    superseded: () =>
-      masterOf(place, options).then(
+    masterChanged: () =>
+      masterOf(target, options).then(
         ({ host, port }) => host !== master.host || port !== master.port,
         () => false,
       ),
   }
 }
 
-async function masterOf(place: RedisPlace, { connectTimeout }: DialOptions): Promise<RedisNode> {
+async function masterOf(target: RedisTarget, { connectTimeout }: DialOptions): Promise<RedisNode> {
   const failures: unknown[] = []
-  for (const sentinel of place.nodes) {
+  for (const sentinel of target.nodes) {
     try {
-      return await within(askSentinel(sentinel, place, connectTimeout, false), connectTimeout)
+      return await withTimeout(askSentinel(sentinel, target, connectTimeout, false), connectTimeout)
     } catch (error) {
       if (error instanceof UnknownMasterError) throw error
       failures.push(error)
@@ -118,7 +118,7 @@ async function masterOf(place: RedisPlace, { connectTimeout }: DialOptions): Pro
   throw failures[0]
 }
 
-/** The sentinels answer, and watch no master of this name. */
+/** The sentinels answer but do not know this master. */
 export class UnknownMasterError extends Error {
   constructor(name: string) {
     super(`The sentinels watch no master named "${name}"`)
@@ -128,55 +128,55 @@ export class UnknownMasterError extends Error {
 
 async function askSentinel(
   node: RedisNode,
-  place: RedisPlace,
+  target: RedisTarget,
   connectTimeout: number,
   withPassword: boolean,
 ): Promise<RedisNode> {
-  const socket = { ...socketOf(place), ...node, connectTimeout, reconnectStrategy: false } as const
-  const { username: _username, password: _password, ...anonymous } = common(place)
-  const client = createClient({ ...(withPassword ? common(place) : anonymous), socket })
+  const socket = { ...socketOf(target), ...node, connectTimeout, reconnectStrategy: false } as const
+  const { username: _username, password: _password, ...anonymous } = common(target)
+  const client = createClient({ ...(withPassword ? common(target) : anonymous), socket })
   client.on('error', () => {})
-  // A sentinel that accepts and is silent must not keep its connection.
-  const patience = setTimeout(() => client.destroy(), connectTimeout)
+  // A sentinel that accepts but does not answer must not keep its connection.
+  const timer = setTimeout(() => client.destroy(), connectTimeout)
   try {
     await client.connect()
-    const answer: unknown = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', place.master])
-    if (answer === null) throw new UnknownMasterError(place.master)
+    const answer: unknown = await client.sendCommand(['SENTINEL', 'GET-MASTER-ADDR-BY-NAME', target.master])
+    if (answer === null) throw new UnknownMasterError(target.master)
     const [host, port] = Array.isArray(answer) ? answer.map(String) : []
     if (host === undefined || !Number.isInteger(Number(port))) throw new Error('A sentinel gave no address')
     return { host, port: Number(port) }
   } catch (error) {
     const asksForPassword = error instanceof Error && error.message.startsWith('NOAUTH')
-    if (!asksForPassword || withPassword || place.password === undefined) throw error
-    return await askSentinel(node, place, connectTimeout, true)
+    if (!asksForPassword || withPassword || target.password === undefined) throw error
+    return await askSentinel(node, target, connectTimeout, true)
   } finally {
-    clearTimeout(patience)
+    clearTimeout(timer)
     client.destroy()
   }
 }
 
 async function dialCluster(
-  place: RedisPlace,
-  { connectTimeout, tracks, invalidated }: DialOptions,
+  target: RedisTarget,
+  { connectTimeout, trackKeys, invalidated }: DialOptions,
 ): Promise<Connection> {
-  const socket = { ...socketOf(place), connectTimeout }
+  const socket = { ...socketOf(target), connectTimeout }
   const cluster = createCluster({
-    // These connections serve the discovery alone, which a silent node would hold up for ever.
-    rootNodes: place.nodes.map((node) => ({ socket: { ...socket, ...node, socketTimeout: connectTimeout } })),
+    // Used for discovery only, which a node that does not answer would block.
+    rootNodes: target.nodes.map((node) => ({ socket: { ...socket, ...node, socketTimeout: connectTimeout } })),
     defaults: {
-      ...common(place),
-      socket: { ...socket, reconnectStrategy: (failures) => backoff(failures, NODE_BACKOFF.longest) },
-      emitInvalidate: tracks,
+      ...common(target),
+      socket: { ...socket, reconnectStrategy: (failures) => backoff(failures, NODE_BACKOFF.maxDelay) },
+      emitInvalidate: trackKeys,
     },
     commandOptions: COMMAND_OPTIONS,
-    // With all of them a single dead node would keep us from every other one.
+    // Otherwise one node that is down would prevent connecting to the others.
     minimizeConnections: true,
     topologyRefreshOnReconnectionAttemptStrategy: connectTimeout,
     maxCommandRedirections: 4,
   })
-  let trouble: unknown
+  let lastError: unknown
   cluster.on('error', (error: unknown) => {
-    trouble = error
+    lastError = error
   })
   for (const event of ['node-error', 'node-disconnect']) cluster.on(event, () => invalidated())
   cluster.on('node-connect', ({ host, port }: RedisNode) => {
@@ -186,10 +186,10 @@ async function dialCluster(
   })
   const destroy = () => cluster.destroy()
   try {
-    await within(cluster.connect(), connectTimeout * (place.nodes.length + 1))
+    await withTimeout(cluster.connect(), connectTimeout * (target.nodes.length + 1))
   } catch (error) {
     destroy()
-    throw trouble ?? error
+    throw lastError ?? error
   }
   const masters = async () =>
     await Promise.all(
@@ -201,17 +201,17 @@ async function dialCluster(
   return {
     send: (args, key) => cluster.sendCommand<unknown>(key, false, args),
     ping: async () => void (await Promise.all((await masters()).map(({ send }) => send(['PING'])))),
-    superseded: async () => false,
+    masterChanged: async () => false,
     masters,
-    several: true,
+    multipleNodes: true,
     destroy,
   }
 }
 
-// The library's own timeout ends with the writing of a command; the deadline of `within` covers the answer, too.
+/** Options of every command. The library's timeout covers only its writing; `withTimeout` covers the answer too. */
 export const COMMAND_OPTIONS = { timeout: 0, typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } }
 
-function common({ username, password }: RedisPlace) {
+function common({ username, password }: RedisTarget) {
   return {
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -221,6 +221,6 @@ function common({ username, password }: RedisPlace) {
   } as const
 }
 
-function socketOf({ tls }: RedisPlace) {
+function socketOf({ tls }: RedisTarget) {
   return tls ? ({ tls: true } as const) : {}
 }

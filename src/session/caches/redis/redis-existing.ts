@@ -1,10 +1,10 @@
-import { within } from '../../core/timeout.ts'
+import { withTimeout } from '../../core/timeout.ts'
 import { type Argument, COMMAND_OPTIONS, type Connection, type DialOptions } from './redis-dial.ts'
 
-/** What is used of a client that `createClient` of the package redis (version 5 or later) has made. */
+/** The used methods of a client made by `createClient` of the package redis, version 5 or later. */
 export interface ExistingRedisClient {
   readonly isReady: boolean
-  /** Only a client of a single server has it, and only that sends commands as {@link borrow} does. */
+  /** Only a client for a single server has it, which is the only kind supported here. */
   select(database: number): Promise<unknown>
   sendCommand(args: Argument[], options?: object): Promise<unknown>
   on(event: 'error' | 'end', listener: (error?: unknown) => void): unknown
@@ -12,9 +12,9 @@ export interface ExistingRedisClient {
 }
 
 /**
- * Checks what plain JavaScript may give.
+ * Checks the client, because callers in JavaScript may pass anything.
  *
- * @throws TypeError for what is no client of a single server
+ * @throws TypeError if it is not a client for a single server
  */
 export function checkExistingClient(client: ExistingRedisClient): void {
   if (typeof client?.sendCommand !== 'function' || typeof client.select !== 'function') {
@@ -23,12 +23,12 @@ export function checkExistingClient(client: ExistingRedisClient): void {
 }
 
 /**
- * A connection over a client that somebody else connects, shares and closes.
+ * Makes a connection from a client that the application opens, uses and closes.
  *
- * @param commandTimeout milliseconds after which a command that is still in the client's queue must not be sent any more
- * @throws Error where the client is not connected or does not answer
+ * @param commandTimeout milliseconds after which a command still in the client's queue is dropped
+ * @throws Error if the client is not connected or does not answer
  */
-export async function borrow(
+export async function useExistingClient(
   client: ExistingRedisClient,
   { connectTimeout, lost }: DialOptions,
   commandTimeout: number,
@@ -36,20 +36,20 @@ export async function borrow(
   if (!client.isReady) throw new Error('It is not connected')
   const options = { ...COMMAND_OPTIONS, timeout: commandTimeout }
   const send = async (args: Argument[]) => {
-    // It would wait in the client's queue, maybe for minutes.
+    // It would wait in the client's queue, possibly for minutes.
     if (!client.isReady) throw new Error('The connection was lost')
     return await client.sendCommand(args, options)
   }
-  await within(send(['PING']), connectTimeout)
+  await withTimeout(send(['PING']), connectTimeout)
   const isLost = (error?: unknown) => lost(error instanceof Error ? error : new Error('It was closed'))
   client.on('error', isLost)
   client.on('end', isLost)
   return {
     send,
     ping: async () => void (await send(['PING'])),
-    superseded: async () => false,
+    masterChanged: async () => false,
     masters: async () => [{ address: 'the given client', send }],
-    several: false,
+    multipleNodes: false,
     destroy() {
       client.off('error', isLost)
       client.off('end', isLost)

@@ -1,5 +1,5 @@
-/** What one Redis server tells of itself. Bytes, counts since its start unless said otherwise. */
-export interface RedisFigures {
+/** Statistics of one Redis server. Sizes are bytes; counts are since its start unless stated otherwise. */
+export interface RedisStats {
   /** Host and port. */
   readonly address: string
   readonly version: string
@@ -7,7 +7,7 @@ export interface RedisFigures {
   readonly usedMemory: number
   /** 0 without a limit. */
   readonly maxMemory: number
-  /** What goes when memory is full; sessions are safe with `noeviction` alone. */
+  /** What is evicted when memory is full; sessions are only safe with `noeviction`. */
   readonly evictionPolicy: string
   readonly connectedClients: number
   readonly commands: number
@@ -15,7 +15,7 @@ export interface RedisFigures {
   readonly misses: number
   readonly expired: number
   readonly evicted: number
-  /** Keys of all databases at this moment, and those among them that expire. */
+  /** Current number of keys in all databases; `expiringKeys` are those with a TTL. */
   readonly keys: number
   readonly expiringKeys: number
   /** Entries in the log of slow commands, which is bounded. */
@@ -24,11 +24,11 @@ export interface RedisFigures {
   readonly time: number
 }
 
-/** The commands whose answers {@link readFigures} reads. */
-export const FIGURE_COMMANDS = [['INFO'], ['SLOWLOG', 'LEN'], ['TIME']]
+/** The commands whose answers {@link readStats} reads. */
+export const STATS_COMMANDS = [['INFO'], ['SLOWLOG', 'LEN'], ['TIME']]
 
-/** @throws TypeError when an answer is not what Redis documents */
-export function readFigures(address: string, [info, slowLog, time]: unknown[]): RedisFigures {
+/** Parses the answers to {@link STATS_COMMANDS}. @throws TypeError for an answer that Redis does not document */
+export function readStats(address: string, [info, slowLog, time]: unknown[]): RedisStats {
   const fields = new Map(
     String(info)
       .split('\r\n')
@@ -66,7 +66,7 @@ export function readFigures(address: string, [info, slowLog, time]: unknown[]): 
   }
 }
 
-/** Of seconds and microseconds. */
+/** Parses the answer to TIME: seconds and microseconds. */
 function milliseconds(time: unknown): number {
   const [seconds, micro]: unknown[] = Array.isArray(time) ? time.map(String) : []
   return toNumber(seconds, 'TIME') * 1000 + Math.floor(toNumber(micro, 'TIME') / 1000)

@@ -4,13 +4,13 @@ export interface RedisNode {
   readonly port: number
 }
 
-/** What a Redis URL says. */
-export interface RedisPlace {
+/** The content of a Redis URL. */
+export interface RedisTarget {
   readonly topology: 'single' | 'cluster' | 'sentinel'
   /** The server; some nodes of the cluster; the sentinels. At least one. */
   readonly nodes: readonly RedisNode[]
   readonly tls: boolean
-  /** The master's name among the sentinels; empty elsewhere. */
+  /** The master's name for sentinels; otherwise empty. */
   readonly master: string
   readonly username: string | undefined
   readonly password: string | undefined
@@ -25,18 +25,17 @@ const NODE = /^(?:\[([0-9a-f:.]+)\]|([\w.-]+))(?::(\d{1,5}))?$/i
 const PORTS = { single: 6379, cluster: 6379, sentinel: 26_379 }
 
 /**
- * Reads the URL that says where Redis is. User and password are percent-encoded; a sentinel is asked with them only when
- * it wants a password itself.
+ * Parses a Redis URL. User and password are percent-encoded; they are sent to a sentinel only if it asks for a password.
  *
- * @throws Error with a sentence that says what is possible, and never holds the URL
+ * @throws Error that says what is allowed; it never contains the URL
  */
-export function parseRedisUrl(url: string): RedisPlace {
+export function parseRedisUrl(url: string): RedisTarget {
   const parts = URL_PARTS.exec(url)
   if (parts === null) throw new Error(`This is not the URL of a Redis. It may be ${FORMS}.`)
   const [, secure, kind, username, password, hosts = '', path = ''] = parts
   const topology = kind === 'cluster' || kind === 'sentinel' ? kind : 'single'
   const [master, database = ''] = topology === 'sentinel' ? path.split('/') : ['', path]
-  const place = {
+  const target = {
     topology,
     nodes: hosts.split(',').map((host) => parseNode(host, PORTS[topology])),
     tls: secure === 's',
@@ -46,16 +45,16 @@ export function parseRedisUrl(url: string): RedisPlace {
     database: Number(database),
   } as const
   if (!/^\d{0,5}$/.test(database)) throw new Error('The database in the URL of Redis is not a number.')
-  if (topology === 'cluster' && place.database !== 0) throw new Error('A Redis cluster has no databases but 0.')
+  if (topology === 'cluster' && target.database !== 0) throw new Error('A Redis cluster has no databases but 0.')
   if (topology === 'sentinel' && master === '') throw new Error(`The URL lacks the master's name. It may be ${FORMS}.`)
-  if (topology === 'single' && place.nodes.length > 1) {
+  if (topology === 'single' && target.nodes.length > 1) {
     throw new Error('Several hosts are a cluster or sentinels: write redis-cluster:// or redis-sentinel://.')
   }
-  return place
+  return target
 }
 
-/** Where it is, for people; without user and password. */
-export function describePlace({ topology, nodes, master }: RedisPlace): string {
+/** Describes the servers for messages, without user and password. */
+export function describeTarget({ topology, nodes, master }: RedisTarget): string {
   const hosts = nodes.map(({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`)).join(', ')
   if (topology === 'single') return `Redis at ${hosts}`
   return topology === 'cluster' ? `the Redis cluster at ${hosts}` : `the Redis "${master}" of the sentinels at ${hosts}`

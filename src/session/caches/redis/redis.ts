@@ -5,50 +5,49 @@ import { pack, unpack } from '../frame.ts'
 import { LocalCopies } from './local-copies.ts'
 import { isReply, RedisClient, type RedisClientOptions } from './redis-client.ts'
 import { dial } from './redis-dial.ts'
-import { borrow, checkExistingClient, type ExistingRedisClient } from './redis-existing.ts'
-import { FIGURE_COMMANDS, type RedisFigures, readFigures } from './redis-figures.ts'
+import { checkExistingClient, type ExistingRedisClient, useExistingClient } from './redis-existing.ts'
+import { type RedisStats, readStats, STATS_COMMANDS } from './redis-figures.ts'
 import { ADD, DELETE, INDEX, SWAP } from './redis-scripts.ts'
 import { explainDialError } from './redis-trouble.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
-/** Where a {@link RedisCache} is and how patient. */
+/** Options for {@link RedisCache}. */
 export interface RedisCacheOptions {
   /**
    * redis://host:port/database, redis-cluster://host:port,host:port or redis-sentinel://host:port,host:port/master, with
-   * user:password@ before the first host; rediss, rediss-cluster and rediss-sentinel for TLS. Left out with a client.
+   * user:password@ before the first host; rediss, rediss-cluster and rediss-sentinel for TLS. Omitted with `client`.
    */
   readonly url?: string
   /**
-   * In place of a URL, a client of the package redis (5 or later) for a single server. The caller connects it before
-   * {@link RedisCache.connect} and closes it after {@link RedisCache.close}; it may do other work as well.
+   * Instead of a URL, a client of the package redis (5 or later) for a single server, which may be shared. The caller
+   * connects it before {@link RedisCache.connect} and closes it after {@link RedisCache.close}.
    */
   readonly client?: ExistingRedisClient
-  /** Milliseconds that a server has to accept and greet; 1000 by default. */
+  /** Milliseconds for a server to accept and greet; 1000 by default. */
   readonly connectTimeout?: number
-  /** Milliseconds that a command has from its call to its answer; 500 by default. */
+  /** Milliseconds for a command, from the call to the answer; 500 by default. */
   readonly commandTimeout?: number
-  /** Seconds between two looks at a connection that may be idle, 3600 at most; 60 by default. */
+  /** Seconds between two health checks of the connection, at most 3600; 60 by default. */
   readonly healthCheckInterval?: number
-  /** Longest pause between two attempts to connect, in milliseconds; 2000 by default. They begin at 50 and double. */
-  readonly longestPause?: number
-  /** Stands before every user's key of the index; `session:users:` by default. */
+  /** Maximum milliseconds between two attempts to connect; 2000 by default. Delays start at 50 and double. */
+  readonly maxRetryDelay?: number
+  /** Prefix of the keys of the user index; `session:users:` by default. */
   readonly indexPrefix?: string
   /**
-   * Most entries that are copied in this process, so that a read costs no way to the server; 0, none, by default. Redis
-   * says at once which of them has changed: a copy is stale for about one way over the network, and for 5 seconds at
-   * most, when the network is silent. A swap over a stale copy is refused by the server, and ends the copy. Not with a
-   * client, whose connection Redis would have to tell.
+   * Maximum number of entries that are copied in this process, so that a read needs no round trip; 0 (none) by default.
+   * Redis reports changes at once: a copy is stale for about one network delay, and for at most 5 seconds if the network
+   * fails. A swap over a stale copy is refused by the server. Requires `url`.
    */
   readonly localEntries?: number
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
-// The clock of the caller alone says what has expired. The server's only sweeps up, so it had better be late.
-const SWEEP_DELAY = 1000
+// The caller's clock decides what has expired. The server's TTL only frees memory, so it must not be early.
+const EXPIRY_MARGIN_MS = 1000
 
 /**
- * A cache on Redis 6 or later: a single server, a cluster or a master that sentinels name.
+ * A cache on Redis 6 or later: a single server, a cluster, or a master found through sentinels.
  *
  *     const cache = new RedisCache({ url: 'redis://127.0.0.1:6379' })
  *     const shared = new RedisCache({ client: await createClient().on('error', log).connect() })
@@ -63,11 +62,11 @@ export class RedisCache implements Cache {
   /**
    * Does not connect yet.
    *
-   * @throws Error with a sentence that says what is wrong with the URL, or the interval; TypeError for both a URL and a
-   *   client, neither, a client that is none, or one with local copies
+   * @throws Error for an invalid URL; RangeError for an invalid interval; TypeError for both `url` and `client`, neither
+   *   of them, an invalid client, or a client with `localEntries`
    */
   constructor(options: RedisCacheOptions) {
-    const { connectTimeout = 1000, commandTimeout = 500, healthCheckInterval = 60, longestPause = 2000 } = options
+    const { connectTimeout = 1000, commandTimeout = 500, healthCheckInterval = 60, maxRetryDelay = 2000 } = options
     const { localEntries = 0, indexPrefix = 'session:users:', now = Date.now } = options
     if (!(healthCheckInterval > 0 && healthCheckInterval <= 3600)) {
       throw new RangeError('healthCheckInterval must be above 0 and at most 3600 seconds')
@@ -75,17 +74,17 @@ export class RedisCache implements Cache {
     const local = localEntries > 0 ? new LocalCopies(localEntries) : undefined
     this.#local = local
     this.#now = now
-    const patience = { connectTimeout, commandTimeout, healthCheckInterval, longestPause }
+    const timing = { connectTimeout, commandTimeout, healthCheckInterval, maxRetryDelay }
     const invalidated = local && { invalidated: (key?: string) => local.invalidate(key) }
-    this.#client = new RedisClient({ ...wayTo(options, commandTimeout), ...patience, ...invalidated })
+    this.#client = new RedisClient({ ...connector(options, commandTimeout), ...timing, ...invalidated })
     this.users = this.#index(indexPrefix)
   }
 
   /**
-   * Connects. Where that fails, attempts go on in the background until {@link close}, and until one succeeds every verb is
-   * unavailable.
+   * Connects. If that fails, attempts continue in the background until {@link close}, and until one succeeds every
+   * method throws StoreUnavailableError.
    *
-   * @throws Error with a sentence that says what to do
+   * @throws Error with a message that says what to do
    */
   async connect(): Promise<void> {
     await this.#client.connect()
@@ -98,19 +97,19 @@ export class RedisCache implements Cache {
 
   async add(key: string, entry: CacheEntry): Promise<boolean> {
     const [bytes, life] = this.#packed(entry)
-    return await this.#writing(key, async () => {
+    return await this.#invalidating(key, async () => {
       if ((await this.#client.send(['SET', key, bytes, 'NX', 'PX', life], key)) !== null) return true
-      // What is in the way may have expired by the caller's clock.
+      // The existing entry may have expired by the caller's clock.
       return (await this.#run(ADD, key, [bytes, life])) === 'done'
     })
   }
 
   async swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
-    return await this.#writing(key, () => this.#run(SWAP, key, [version, ...this.#packed(entry)]))
+    return await this.#invalidating(key, () => this.#run(SWAP, key, [version, ...this.#packed(entry)]))
   }
 
   async delete(key: string, version?: string): Promise<Outcome> {
-    return await this.#writing(key, async () => {
+    return await this.#invalidating(key, async () => {
       if (version !== undefined) return await this.#run(DELETE, key, [version])
       return (await this.#client.send(['DEL', key], key)) === 1 ? 'done' : 'missing'
     })
@@ -120,10 +119,10 @@ export class RedisCache implements Cache {
     await this.#client.ping()
   }
 
-  /** What each master tells of itself. @throws StoreUnavailableError */
-  async serverFigures(): Promise<RedisFigures[]> {
-    const servers = await this.#client.ask(FIGURE_COMMANDS)
-    return servers.map(({ address, answers }) => readFigures(address, answers))
+  /** Statistics of each master. @throws StoreUnavailableError */
+  async serverStats(): Promise<RedisStats[]> {
+    const servers = await this.#client.sendToMasters(STATS_COMMANDS)
+    return servers.map(({ address, answers }) => readStats(address, answers))
   }
 
   onConnect(listener: () => void): void {
@@ -139,14 +138,14 @@ export class RedisCache implements Cache {
       const reply = await this.#client.send(['GET', key], key)
       return reply === null ? undefined : Buffer.isBuffer(reply) ? unpack(reply) : DAMAGED
     } catch (error) {
-      // A list or a set under our key: as foreign as bytes that make no sense.
+      // A list or a set under this key is as damaged as unreadable bytes.
       if (isReply(error, 'WRONGTYPE')) return DAMAGED
       throw error
     }
   }
 
-  // Redis tells us of our own writes as well, but only after the answer; and a conflict shows that the copy is stale.
-  async #writing<T>(key: string, write: () => Promise<T>): Promise<T> {
+  // Redis also reports our own writes, but only after the answer; and a conflict shows that the copy is stale.
+  async #invalidating<T>(key: string, write: () => Promise<T>): Promise<T> {
     try {
       return await write()
     } finally {
@@ -157,18 +156,18 @@ export class RedisCache implements Cache {
   async #run(script: typeof SWAP, key: string, args: (string | Buffer)[]): Promise<Outcome> {
     const answer = String(await this.#client.run(script, key, [String(this.#now()), ...args]))
     if (answer === 'done' || answer === 'missing' || answer === 'conflict') return answer
-    throw nonsense('A script on Redis gave an answer that it does not have')
+    throw unexpectedReply('A script on Redis returned an unexpected answer')
   }
 
   #packed(entry: CacheEntry): [bytes: Buffer, milliseconds: string] {
-    const life = Math.ceil(Math.max(1, entry.expires - this.#now() + SWEEP_DELAY))
+    const life = Math.ceil(Math.max(1, entry.expires - this.#now() + EXPIRY_MARGIN_MS))
     return [pack(entry), String(life)]
   }
 
   #index(prefix: string): UserIndex {
     return {
       add: async (userId, key, expires) => {
-        await this.#run(INDEX, prefix + userId, [key, String(expires), String(SWEEP_DELAY)])
+        await this.#run(INDEX, prefix + userId, [key, String(expires), String(EXPIRY_MARGIN_MS)])
       },
       remove: async (userId, key) => {
         await this.#client.send(['ZREM', prefix + userId, key], prefix + userId)
@@ -176,14 +175,14 @@ export class RedisCache implements Cache {
       keys: async (userId) => {
         const range = ['ZRANGEBYSCORE', prefix + userId, `(${this.#now()}`, '+inf']
         const members = await this.#client.send(range, prefix + userId)
-        if (!Array.isArray(members)) throw nonsense('Redis gave no list of members')
+        if (!Array.isArray(members)) throw unexpectedReply('Redis returned no list of members')
         return members.map(String)
       },
     }
   }
 }
 
-function wayTo(
+function connector(
   { url, client, localEntries = 0 }: RedisCacheOptions,
   commandTimeout: number,
 ): Pick<RedisClientOptions, 'dial' | 'explain'> {
@@ -191,16 +190,16 @@ function wayTo(
   if (client !== undefined) {
     checkExistingClient(client)
     if (localEntries > 0)
-      throw new TypeError('RedisCache.localEntries needs a url: it has a connection tell of changes.')
+      throw new TypeError('RedisCache.localEntries needs a url: a given client does not report changes.')
     return {
-      dial: (options) => borrow(client, options, commandTimeout),
+      dial: (options) => useExistingClient(client, options, commandTimeout),
       explain: (cause) => new Error('The client given to RedisCache does not answer: connect it first.', { cause }),
     }
   }
-  const place = parseRedisUrl(url ?? '')
-  return { dial: (options) => dial(place, options), explain: (error) => explainDialError(error, place) }
+  const target = parseRedisUrl(url ?? '')
+  return { dial: (options) => dial(target, options), explain: (error) => explainDialError(error, target) }
 }
 
-function nonsense(problem: string): StoreUnavailableError {
+function unexpectedReply(problem: string): StoreUnavailableError {
   return new StoreUnavailableError(new TypeError(problem), { answered: true })
 }

@@ -7,7 +7,7 @@ const HASH_KEY = '_auth_user_hash'
 const SALT = 'django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash'
 const MODEL_BACKEND = 'django.contrib.auth.backends.ModelBackend'
 
-/** What Django's table of users says of one. */
+/** A user as Django's table has it. */
 export interface DjangoUser {
   /** The primary key as text, as `value_to_string` writes it. */
   readonly id: string
@@ -15,23 +15,23 @@ export interface DjangoUser {
   readonly password: string
 }
 
-/** What a sign-in is made and verified with. */
+/** Options for creating and verifying a sign-in of Django's. */
 export interface DjangoAuthOptions {
   /** SECRET_KEY and SECRET_KEY_FALLBACKS: the first signs, all of them verify. */
   readonly secrets: Secrets
-  /** AUTHENTICATION_BACKENDS; the first is written, all of them are accepted. Django's default without it. */
+  /** AUTHENTICATION_BACKENDS: the first is written, all of them are accepted. Django's ModelBackend by default. */
   readonly backends?: readonly [string, ...string[]]
   /** Also accept hashes made before Django 3.1, as Django 3.1 and 3.2 do; no by default. */
   readonly acceptSha1?: boolean
 }
 
-/** What Django's `get_session_auth_hash` gives: it changes with the password, so that old sessions end. */
+/** Django's `get_session_auth_hash`: it changes with the password, so that old sessions end. */
 export function djangoAuthHash(password: string, secret: string, algorithm: 'sha256' | 'sha1' = 'sha256'): string {
   return saltedHmac(SALT, password, secret, algorithm).toString('hex')
 }
 
 /**
- * Whether this text, whatever it is, is the hash of this password under any of the secrets. Constant time.
+ * Whether the given value is the hash of this password under any of the secrets, compared in constant time.
  *
  * @throws RangeError for secrets that are missing or too short
  */
@@ -45,10 +45,10 @@ export function verifyDjangoAuthHash(password: string, given: unknown, options: 
 }
 
 /**
- * Whether Django has signed this user in with this session, and the password is still the same: what Django's
- * `get_user` asks. Whether the account is active is for the caller to ask of the table.
+ * Whether Django signed this user in to this session and the password has not changed since, as in Django's `get_user`.
+ * The caller checks whether the account is active.
  *
- * @param session the session, or anything else that has its values
+ * @param session the session, or any object with its `get`
  * @throws RangeError for secrets that are missing or too short
  */
 export function isDjangoSignIn(
@@ -67,7 +67,7 @@ export function isDjangoSignIn(
 }
 
 /**
- * The three values by which Django knows its user: set beside a new session key, they sign the user in there too.
+ * The three values by which Django identifies a signed-in user, to be stored after `signIn`.
  *
  * @throws RangeError for secrets that are missing or too short
  */

@@ -1,28 +1,29 @@
 import type { SessionData } from '../../core/data.ts'
-import { isOverBound } from '../../core/error-codes.ts'
+import { isOutputTooLarge } from '../../core/error-codes.ts'
 import { EXPIRY_KEY, fixedDate } from '../../core/expiry.ts'
 import type { Codec, CookieCodec, Decoded } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
 import { BadSignature, dumps, fromBase62, loads, pythonJson, SignatureExpired } from './signing.ts'
 
-// Python derives it from the class name, which is the same in all five of Django's backends.
+// Python derives it from the class name, which is SessionStore in all five backends of Django.
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
 const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
 
-/** What the codecs of Django's format are made of. */
+/** Options for {@link djangoCodec} and {@link djangoCookieCodec}. */
 export interface DjangoOptions extends SizeLimit {
   /** SECRET_KEY and SECRET_KEY_FALLBACKS: the first signs, all of them verify. */
   readonly secrets: Secrets
+  /** JSON by default. */
   readonly serializer?: Serializer
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 /**
  * Django's stored sessions, byte for byte: signed, not encrypted, under the raw session key.
  *
- * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
+ * @throws RangeError for secrets that are missing or too short, even if Django accepts them
  */
 export function djangoCodec(options: DjangoOptions): Codec {
   const text = signedText(options, STORE_SALT)
@@ -38,7 +39,7 @@ export function djangoCodec(options: DjangoOptions): Codec {
 /**
  * Django's signed_cookies: the cookie is the session.
  *
- * @throws RangeError for secrets that are missing or too short, also where Django itself would take them
+ * @throws RangeError for secrets that are missing or too short, even if Django accepts them
  */
 export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
   const { encode, decode } = signedText(options, COOKIE_SALT)
@@ -47,30 +48,30 @@ export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
     encode,
     decode(text, maxAge) {
       const decoded = decode(text, maxAge)
-      // The signature has held, so the time before it is the one that was signed.
+      // The signature is valid, so this is the time that was signed.
       return decoded.ok ? { ...decoded, issuedAt: fromBase62(text.split(':').at(-2) ?? '') * 1000 } : decoded
     },
   }
 }
 
 /**
- * Reads from stored text the expiry that its session sets for itself, seconds or a moment: for Django's files, which
- * have no other place for it.
+ * Returns a function that reads a session's custom expiry, seconds or a date, from stored text. For Django's files, which
+ * store it nowhere else.
  */
-export function djangoOwnExpiry(codec: Codec): (text: string) => number | Date | undefined {
+export function djangoCustomExpiry(codec: Codec): (text: string) => number | Date | undefined {
   return (text) => {
     const decoded = codec.decode('', text)
-    const own = decoded.ok ? decoded.data[EXPIRY_KEY] : undefined
-    const date = fixedDate(own)
+    const expiry = decoded.ok ? decoded.data[EXPIRY_KEY] : undefined
+    const date = fixedDate(expiry)
     if (date !== undefined) return new Date(date)
-    return typeof own === 'number' ? own : undefined
+    return typeof expiry === 'number' ? expiry : undefined
   }
 }
 
 function signedText(options: DjangoOptions, salt: string) {
   const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
   checkSecrets(secrets)
-  // Python's JSON differs in how it escapes, and equal bytes are the point of this format.
+  // Python's JSON escapes differently, and this format must be byte for byte the same.
   const serialize = serializer === jsonSerializer ? pythonJson : serializer.dumps
   return {
     encode(data: SessionData): string {
@@ -81,17 +82,17 @@ function signedText(options: DjangoOptions, salt: string) {
     decode(text: string, maxAge?: number): Decoded {
       try {
         const bytes = loads(text, { secrets, salt, maxBytes, maxAge, now: now?.() ?? Date.now() })
-        return understood(bytes, serializer)
+        return deserialize(bytes, serializer)
       } catch (error) {
         if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
         if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }
-        return { ok: false, reason: isOverBound(error) ? 'too-large' : 'malformed' }
+        return { ok: false, reason: isOutputTooLarge(error) ? 'too-large' : 'malformed' }
       }
     },
   }
 }
 
-function understood(bytes: Buffer, serializer: Serializer): Decoded {
+function deserialize(bytes: Buffer, serializer: Serializer): Decoded {
   try {
     return { ok: true, data: serializer.loads(bytes) }
   } catch (error) {

@@ -1,18 +1,18 @@
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import { BadSignature, TimestampSigner } from './signing.ts'
 
-/** How cookies of one's own are signed. */
+/** Options for {@link signCookie}. */
 export interface SignedCookieOptions {
   /** SECRET_KEY and SECRET_KEY_FALLBACKS: the first signs, all of them verify. */
   readonly secrets: Secrets
-  /** Told apart from other uses of the same name. */
+  /** Distinguishes uses of the same cookie name; empty by default. */
   readonly salt?: string
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970; now by default. */
   readonly now?: number
 }
 
 /**
- * The value for a cookie outside the session, signed as Django's set_signed_cookie does.
+ * Signs the value of a cookie outside the session, like Django's set_signed_cookie.
  *
  * @throws RangeError for secrets that are missing or too short
  */
@@ -20,18 +20,18 @@ export function signCookie(name: string, value: string, options: SignedCookieOpt
   return signerFor(saltFor(name, options.salt), options).sign(value, options.now)
 }
 
-/** What {@link readSignedCookie} accepts. */
+/** Options for {@link readSignedCookie}. */
 export interface ReadSignedCookieOptions<Default> extends SignedCookieOptions {
-  /** Seconds since it was signed; any age without it. */
+  /** Maximum seconds since it was signed; unlimited by default. */
   readonly maxAge?: number
-  /** Also read what Django before 5.2.15 signed. */
+  /** Also accept cookies that Django before 5.2.15 signed; false by default. */
   readonly acceptLegacySalt?: boolean
-  /** Given for a cookie that is absent, altered or too old; undefined by default. */
+  /** Returned for a cookie that is absent, altered or too old; undefined by default. */
   readonly default?: Default
 }
 
 /**
- * The value that {@link signCookie} signed, or the default for anything else. Never throws on any text.
+ * Returns the value that {@link signCookie} signed, or the default for any other text.
  *
  * @throws RangeError for secrets that are missing or too short
  */

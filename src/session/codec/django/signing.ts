@@ -7,17 +7,17 @@ import type { Secrets } from '../secrets.ts'
 const SEPARATOR = ':'
 const BASE62 = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** Text whose signature does not hold, or that is not of the signed form. */
+/** The signature is invalid or missing. */
 export class BadSignature extends Error {
   override readonly name: string = 'BadSignature'
 }
 
-/** Rightly signed, but longer ago than allowed. */
+/** The signature is valid but older than allowed. */
 export class SignatureExpired extends BadSignature {
   override readonly name = 'SignatureExpired'
 }
 
-/** A number in base 62, digits, upper case, lower case. */
+/** A number in base 62: digits, upper case, lower case. */
 export function toBase62(number: number): string {
   if (number === 0) return '0'
   let rest = Math.abs(number)
@@ -48,7 +48,7 @@ export function saltedHmac(
   return createHmac(algorithm, key).update(value).digest()
 }
 
-/** What a signature is made with. Secrets of any length, as in Django: the codecs and signed cookies check them. */
+/** Options for signing. Secrets may have any length, as in Django: the codecs and signed cookies check them. */
 export interface SigningOptions {
   /** The first signs, all of them verify. */
   readonly secrets: Secrets
@@ -62,7 +62,7 @@ export class Signer {
   readonly #salt: string
   readonly #separator: string
 
-  /** @throws RangeError for a separator that signed text could contain */
+  /** @throws RangeError for a separator that signatures could contain */
   constructor({ secrets, salt, separator = SEPARATOR }: SigningOptions) {
     if (/^[A-z0-9-_=]*$/.test(separator)) throw new RangeError(`Unsafe separator "${separator}"`)
     this.#secrets = secrets
@@ -78,7 +78,7 @@ export class Signer {
   unsign(signed: string): string {
     const [value, signature] = split(signed, this.#separator)
     if (!this.#secrets.some((secret) => sameText(signature, this.#signature(value, secret)))) {
-      throw new BadSignature('The signature does not hold')
+      throw new BadSignature('The signature is invalid')
     }
     return value
   }
@@ -88,9 +88,9 @@ export class Signer {
   }
 }
 
-/** How old a signature may be. */
+/** Maximum age of a signature. */
 export interface AgeLimit {
-  /** Seconds; undefined for any age. At exactly this age it still holds. */
+  /** Seconds, inclusive; undefined for any age. */
   readonly maxAge?: number | undefined
   /** Milliseconds since 1970. */
   readonly now?: number
@@ -115,13 +115,13 @@ export class TimestampSigner {
   unsign(signed: string, { maxAge, now = Date.now() }: AgeLimit = {}): string {
     const [value, stamp] = split(this.#signer.unsign(signed), this.#separator)
     const time = fromBase62(stamp)
-    if (Number.isNaN(time)) throw new BadSignature('There is no time in it')
+    if (Number.isNaN(time)) throw new BadSignature('There is no valid timestamp')
     if (maxAge !== undefined && now / 1000 - time > maxAge) throw new SignatureExpired('The signature is too old')
     return value
   }
 }
 
-/** Bytes, compressed where that is shorter, in base64url and signed with the time: Django's signing.dumps. */
+/** Django's signing.dumps: bytes, compressed if that is shorter, as base64url, signed with the time. */
 export function dumps(bytes: Buffer, options: SigningOptions & { compress?: boolean; now?: number }): string {
   const compressed = options.compress ? deflateSync(bytes) : undefined
   const payload =
@@ -132,9 +132,9 @@ export function dumps(bytes: Buffer, options: SigningOptions & { compress?: bool
 }
 
 /**
- * The bytes that {@link dumps} signed. Nothing is decoded or inflated before the signature holds.
+ * Returns the bytes that {@link dumps} signed. Nothing is decoded or inflated before the signature is verified.
  *
- * @param options.maxBytes most bytes to inflate
+ * @param options.maxBytes maximum bytes after inflating
  * @throws BadSignature, SignatureExpired; TypeError for a payload that is not base64url; zlib's errors
  */
 export function loads(text: string, options: SigningOptions & AgeLimit & { maxBytes: number }): Buffer {
@@ -160,10 +160,10 @@ function split(text: string, separator: string): [string, string] {
   return [text.slice(0, at), text.slice(at + separator.length)]
 }
 
-/** Whether two texts are the same, in a time that tells nothing of where they differ. */
+/** Compares two texts in constant time. */
 export function sameText(one: string, other: string): boolean {
   const left = Buffer.from(one)
   const right = Buffer.from(other)
-  // timingSafeEqual throws on different lengths; the length of a signature is no secret.
+  // timingSafeEqual throws for different lengths; the length of a signature is not secret.
   return left.length === right.length && timingSafeEqual(left, right)
 }

@@ -1,17 +1,17 @@
 import { inflateRawSync } from 'node:zlib'
-import { isOverBound } from '../../core/error-codes.ts'
+import { isOutputTooLarge } from '../../core/error-codes.ts'
 import type { Decoded } from '../codec.ts'
 import type { Serializer } from '../serializer.ts'
 
-/** The flag before what is sealed as it was serialized. */
+/** The flag before uncompressed data. */
 export const PLAIN = 0
-/** The flag before what was deflated first. */
+/** The flag before deflated data. */
 export const DEFLATED = 1
 
 /**
- * Reads what was sealed. Never throws: it may have been sealed by another version.
+ * Deserializes decrypted data. Never throws, because another version may have written them.
  *
- * @param maxBytes what it may come to when it is inflated
+ * @param maxBytes maximum bytes after inflating
  */
 export function unpack(flag: number | undefined, body: Buffer, serializer: Serializer, maxBytes: number): Decoded {
   if (flag !== PLAIN && flag !== DEFLATED) return { ok: false, reason: 'malformed' }
@@ -19,6 +19,6 @@ export function unpack(flag: number | undefined, body: Buffer, serializer: Seria
     const inflated = flag === DEFLATED ? inflateRawSync(body, { maxOutputLength: maxBytes }) : body
     return { ok: true, data: serializer.loads(inflated) }
   } catch (error) {
-    return { ok: false, reason: isOverBound(error) ? 'too-large' : 'malformed' }
+    return { ok: false, reason: isOutputTooLarge(error) ? 'too-large' : 'malformed' }
   }
 }

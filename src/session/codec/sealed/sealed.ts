@@ -7,30 +7,31 @@ import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit }
 import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, seal, unseal } from './box.ts'
 import { DEFLATED, PLAIN, unpack } from './deflated.ts'
 
-/** What {@link sealedCodec} is made of. */
+/** Options for {@link sealedCodec}. */
 export interface SealedOptions extends SizeLimit {
-  /** The application's secrets: the first seals, all of them open. */
+  /** The application's secrets: the first encrypts, all of them decrypt. */
   readonly secrets: Secrets
-  /** Binds records to one purpose, the cookie's name: a session of another area of the site opens nothing here. */
+  /** Binds records to one purpose, usually the cookie's name: records of another namespace cannot be decrypted. */
   readonly namespace: string
+  /** JSON by default. */
   readonly serializer?: Serializer
-  /** Serialized sessions above this many bytes are deflated; 1024 by default. */
+  /** Serialized sessions larger than this many bytes are deflated; 1024 by default. */
   readonly compressAbove?: number
 }
 
 const VERSION = 1
-// A version of its own, because older processes know nothing of forwards: to them it is malformed.
+// A separate version, because to older processes, which do not know forwards, it must be malformed.
 const FORWARD = 2
 // Every session key has this length.
 const KEY_LENGTH = 32
-const KEPT = 500
-const NONCES = 256
+const MAX_CACHED_KEYS = 500
+const NONCES_PER_FILL = 256
 
 /**
  * The default format: the store's key is a hash of the session key, and the data are encrypted under a key derived from
  * session key and secret. Neither a copy of the storage nor the secret alone opens a session (ASVS 11.3, 13.3).
  *
- * Text: base64url of version (1 byte), nonce (12), tag (16), ciphertext. A forward has a version of its own, which is
+ * Format: base64url of version (1 byte), nonce (12), tag (16), ciphertext. A forward has another version, which is
  * authenticated, so that no data can be taken for one; its plaintext begins with the successor's key.
  *
  * @throws RangeError for secrets that are missing or too short
@@ -40,19 +41,19 @@ export function sealedCodec(options: SealedOptions): Codec {
   checkSecrets(secrets)
   const info = Buffer.from(`holdfast session data ${namespace}`)
   const derive = (secret: string) =>
-    keptKeys(createSecretKey(hash('sha256', `holdfast sealed secret\0${secret}`, 'buffer')), info)
+    cachedKeys(createSecretKey(hash('sha256', `holdfast sealed secret\0${secret}`, 'buffer')), info)
   const first = derive(secrets[0])
   const keys = [first, ...secrets.slice(1).map(derive)]
 
   const storeKey = (sessionKey: string) =>
     hash('sha256', `holdfast store key\0${namespace}\0${sessionKey}`, 'base64url')
-  const boundTo = (name: string, version: number) =>
+  const aadOf = (name: string, version: number) =>
     Buffer.from(`${version}\0${namespace}\0${name}${version === FORWARD ? '\0forward' : ''}`)
 
   function open(sessionKey: string, bytes: Buffer): Buffer | undefined {
     const name = storeKey(sessionKey)
     for (const keyOf of keys) {
-      const opened = unseal(keyOf(name, sessionKey), boundTo(name, bytes.readUInt8(0)), bytes.subarray(1))
+      const opened = unseal(keyOf(name, sessionKey), aadOf(name, bytes.readUInt8(0)), bytes.subarray(1))
       if (opened !== undefined) return opened
     }
     return undefined
@@ -64,7 +65,7 @@ export function sealedCodec(options: SealedOptions): Codec {
     storeKey,
     encode(sessionKey, data, successorKey) {
       const serialized = serializer.dumps(data)
-      // What a forward holds was measured when it was saved.
+      // The data of a forward were checked when they were saved.
       if (successorKey === undefined) checkSize(serialized.length, options)
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
@@ -72,7 +73,7 @@ export function sealedCodec(options: SealedOptions): Codec {
       const version = successorKey === undefined ? VERSION : FORWARD
       const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
       const plain = Buffer.concat([flag, Buffer.from(successorKey ?? ''), body])
-      const box = seal(first(name, sessionKey), newNonce(), boundTo(name, version), plain)
+      const box = seal(first(name, sessionKey), newNonce(), aadOf(name, version), plain)
       return Buffer.concat([Buffer.of(version), ...box]).toString('base64url')
     },
     decode(sessionKey, text): Decoded {
@@ -90,18 +91,18 @@ export function sealedCodec(options: SealedOptions): Codec {
 }
 
 /**
- * Derives the keys of one secret, and remembers those of the last 500 to 1,000 sessions: deriving takes as long as
- * opening. The price is that a copy of the memory opens the data of so many sessions, ended ones among them, but not
- * the sessions: what is kept is named by the store's key, which is no cookie.
+ * Derives encryption keys from one secret and caches those of the last 500 to 1,000 sessions, because deriving takes as
+ * long as decrypting. A memory dump therefore reveals the data of these sessions, but not their cookies: the cache is
+ * indexed by the store's key.
  */
-function keptKeys(salt: KeyObject, info: Buffer): (name: string, sessionKey: string) => KeyObject {
+function cachedKeys(salt: KeyObject, info: Buffer): (name: string, sessionKey: string) => KeyObject {
   let newer = new Map<string, KeyObject>()
   let older = newer
   return (name, sessionKey) => {
-    const kept = newer.get(name)
-    if (kept !== undefined) return kept
+    const known = newer.get(name)
+    if (known !== undefined) return known
     const key = older.get(name) ?? createSecretKey(hkdf(sessionKey, salt, info))
-    if (newer.size >= KEPT) {
+    if (newer.size >= MAX_CACHED_KEYS) {
       older = newer
       newer = new Map()
     }
@@ -110,12 +111,12 @@ function keptKeys(salt: KeyObject, info: Buffer): (name: string, sessionKey: str
   }
 }
 
-const pool = Buffer.alloc(NONCE_BYTES * NONCES)
-let used = NONCES
+const pool = Buffer.alloc(NONCE_BYTES * NONCES_PER_FILL)
+let used = NONCES_PER_FILL
 
-/** Twelve random bytes out of many drawn at once; good until the next call. */
+/** Twelve random bytes from a pool; valid until the next call. */
 function newNonce(): Buffer {
-  if (used === NONCES) {
+  if (used === NONCES_PER_FILL) {
     randomFillSync(pool)
     used = 0
   }

@@ -5,19 +5,19 @@ import { derivedSessionId, newSessionId } from '../../core/key.ts'
 import { userIdOf } from '../../core/user.ts'
 import type { SignIn } from '../../stores/revocations.ts'
 
-/** What a cookie holds beside the data that handlers see. */
-export interface Reserved {
+/** The engine's own values in a cookie. */
+export interface ReservedValues {
   readonly signIn: SignIn | undefined
-  /** Milliseconds since 1970; undefined where the engine keeps no absolute age. */
+  /** Milliseconds since 1970; undefined without an absolute age. */
   readonly createdAt: number | undefined
 }
 
 const SECRET_BYTES = 12
 
 /**
- * An id for a new sign-in.
+ * Generates the id of a sign-in.
  *
- * @param sessionId the public id of the session that goes on, or null for one that begins
+ * @param sessionId the public id of an existing session, or null for a new one
  */
 export function newSignInId(sessionId: string | null): string {
   return `${sessionId ?? newSessionId()}.${randomBytes(SECRET_BYTES).toString('base64url')}`
@@ -26,7 +26,7 @@ export function newSignInId(sessionId: string | null): string {
 /** The public id of the session that a sign-in belongs to. */
 export function sessionIdOfSignIn(id: string): string {
   const dot = id.indexOf('.')
-  // Older cookies, and Django's, have a random id alone, which is not to be told.
+  // Older cookies and Django's have only a random id, which must stay secret.
   return dot === -1 ? derivedSessionId(id) : id.slice(0, dot)
 }
 
@@ -35,8 +35,8 @@ const EPOCH_KEY = '_session_epoch'
 const CREATED_KEY = '_session_created'
 const RESERVED = [ID_KEY, EPOCH_KEY, CREATED_KEY]
 
-/** The data with these values among them, in place of any that a handler has put there. */
-export function withReserved(data: SessionData, { signIn, createdAt }: Reserved): SessionData {
+/** Adds the engine's values to the data, replacing any that a handler stored under these keys. */
+export function withReserved(data: SessionData, { signIn, createdAt }: ReservedValues): SessionData {
   const whole = withoutReserved(data)
   if (signIn !== undefined) {
     whole[ID_KEY] = signIn.id
@@ -47,10 +47,13 @@ export function withReserved(data: SessionData, { signIn, createdAt }: Reserved)
 }
 
 /**
- * Tells apart what {@link withReserved} put together. A cookie without an id of its session (Django's, or one from
- * before there were revocations) goes by the hash of its text, which has one spelling only, and by when it was made.
+ * Separates what {@link withReserved} combined. A cookie without a sign-in id (Django's, or one made without
+ * revocations) is identified by the hash of its text, which is canonical, and by the time it was made.
  */
-export function takeReserved(cookie: string, decoded: DecodedCookie & { ok: true }): Reserved & { data: SessionData } {
+export function takeReserved(
+  cookie: string,
+  decoded: DecodedCookie & { ok: true },
+): ReservedValues & { data: SessionData } {
   const { data, issuedAt } = decoded
   const { [ID_KEY]: id, [EPOCH_KEY]: epoch, [CREATED_KEY]: created } = data
   const userId = userIdOf(data)

@@ -5,48 +5,48 @@ import type { SignIn } from '../../stores/revocations.ts'
 import { takeReserved, withReserved } from '../cookie/cookie-sign-in.ts'
 import type { Loaded } from '../engine.ts'
 
-/** A session of {@link HybridEngine}, in either half. */
-export interface Held extends Loaded {
+/** A session of {@link HybridEngine}, in the cookie or in a record. */
+export interface HybridSession extends Loaded {
   readonly signIn?: SignIn | undefined
-  /** The cookie that led here holds the same data as the record. */
-  readonly beside?: boolean
+  /** The cookie holds the same data as the record. */
+  readonly cookieHasData?: boolean
 }
 
-// Names the record in a cookie that holds the same session.
+// The key of the record, in a cookie that holds the same session.
 const RECORD_KEY = '_session_record'
 
-/** What a record holds, apart from the sign-in that it shares with the cookies of its session. */
-export function heldByRecord(loaded: Loaded): Held {
+/** Separates the data of a record from the sign-in, which it shares with the cookies of its session. */
+export function sessionFromRecord(loaded: Loaded): HybridSession {
   const issuedAt = loaded.createdAt
   const { data, signIn } = takeReserved(loaded.key ?? '', { ok: true, data: loaded.data, issuedAt })
   return { ...loaded, data, signIn }
 }
 
-/** The data as a record keeps them. When it was created is for the store to keep. */
-export function forRecord(data: SessionData, signIn: SignIn | undefined): SessionData {
+/** Adds the sign-in to the data of a record. The store keeps the creation time. */
+export function dataForRecord(data: SessionData, signIn: SignIn | undefined): SessionData {
   return withReserved(data, { signIn, createdAt: undefined })
 }
 
-/** The key of the record beside which a cookie holds the same data. */
-export function recordKeyIn(data: SessionData): string | undefined {
+/** The key of the record that has the same session as this cookie. */
+export function recordKeyOf(data: SessionData): string | undefined {
   const key = data[RECORD_KEY]
   return typeof key === 'string' ? key : undefined
 }
 
-/** The data with this record's key among them, or none, in place of any that a handler has put there. */
-export function withRecord(data: SessionData, key: string | undefined): SessionData {
+/** Sets or removes the record's key in the data, replacing any value that a handler stored there. */
+export function withRecordKey(data: SessionData, key: string | undefined): SessionData {
   const copy: SessionData = Object.assign(emptyData(), data)
   if (key === undefined) delete copy[RECORD_KEY]
   else copy[RECORD_KEY] = key
   return copy
 }
 
-/** A request's changes for a record, where they reach the sign-in only as far as `choose` lets them. */
+/** A request's changes for a record; `choose` decides which sign-in is written. */
 export class RecordOperations extends Operations {
   readonly #changes: Operations
   readonly #choose: (theirs: SignIn | undefined, userId: string | null) => SignIn | undefined
 
-  /** @param choose the sign-in to write, given the one that stands in the newer data and the user after the changes */
+  /** @param choose returns the sign-in to write, given that of the newer data and the user after the changes */
   constructor(changes: Operations, choose: (theirs: SignIn | undefined, userId: string | null) => SignIn | undefined) {
     super()
     this.#changes = changes
@@ -69,7 +69,7 @@ export class RecordOperations extends Operations {
     return this.#changes.survivesSignIn
   }
 
-  /** For a session that has been signed in already: it keeps its sign-in. */
+  /** For a session that is signed in already: it keeps its sign-in. */
   override withoutSignIn(): RecordOperations {
     return new RecordOperations(this.#changes.withoutSignIn(), (theirs) => theirs)
   }
@@ -77,6 +77,6 @@ export class RecordOperations extends Operations {
   override replayOn(newer: SessionData): SessionData {
     const data = this.#changes.replayOn(newer)
     const { signIn: theirs } = takeReserved('', { ok: true, data: newer, issuedAt: 0 })
-    return forRecord(data, this.#choose(theirs, userIdOf(data)))
+    return dataForRecord(data, this.#choose(theirs, userIdOf(data)))
   }
 }

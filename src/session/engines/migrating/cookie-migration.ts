@@ -2,17 +2,17 @@ import type { Outcome } from '../../core/outcome.ts'
 import { userIdOf } from '../../core/user.ts'
 import type { Revocations } from '../../stores/revocations.ts'
 import type { CookieEngine } from '../cookie/cookie.ts'
-import { isRevoked, stateOf } from '../cookie/standing.ts'
+import { isRevoked, signInState } from '../cookie/standing.ts'
 import type { Commit } from '../engine.ts'
 import type { Migrant, Migratable } from './migratable.ts'
 
-/** Migration to and from cookies that hold the session. All copies of one session have one sign-in, so they end together. */
+/** Migration to and from sessions in cookies. All copies of one session have one sign-in, so they end together. */
 export function cookieMigration(engine: CookieEngine): Migratable {
   const { revocations } = engine
   return {
     engine,
     keepsKeys: false,
-    // A cookie counts for nobody until it is given out.
+    // A cookie has no effect until it is sent.
     needsMark: false,
     async adopt(commit) {
       const adopting = await withPresentSignIn(commit, revocations)
@@ -20,15 +20,15 @@ export function cookieMigration(engine: CookieEngine): Migratable {
     },
     async leave({ signIn }, { until, signsIn = false } = {}): Promise<Outcome> {
       if (signIn === undefined || revocations === undefined) return 'done'
-      const standing = await revocations.check(signIn.userId, signIn.id)
-      const isOver = isRevoked(standing, signIn) || standing.successor !== undefined
-      if (signsIn ? standing.ended : isOver) return 'missing'
+      const state = await revocations.check(signIn.userId, signIn.id)
+      const isOver = isRevoked(state, signIn) || state.successor !== undefined
+      if (signsIn ? state.ended : isOver) return 'missing'
       await engine.revoke(signIn.id, until)
       return 'done'
     },
     async claim({ signIn }): Promise<Outcome> {
       if (signIn === undefined || revocations === undefined) return 'done'
-      return (await stateOf(revocations, signIn)) === 'live' ? 'done' : 'missing'
+      return (await signInState(revocations, signIn)) === 'live' ? 'done' : 'missing'
     },
     async claimed() {
       return undefined
@@ -42,8 +42,8 @@ export function cookieMigration(engine: CookieEngine): Migratable {
 }
 
 /**
- * The commit of a session that is taken over, with its sign-in under the user's present epoch: none where the request
- * changes who is signed in. Undefined when that sign-in has been ended.
+ * The commit of a migrating session with its sign-in and the user's current epoch; without a sign-in if the request
+ * changes the user. Undefined if the sign-in was ended.
  */
 export async function withPresentSignIn(
   commit: Commit & { loaded: Migrant },
@@ -54,7 +54,7 @@ export async function withPresentSignIn(
   if (write === 'cycle' || signIn === undefined || signIn.userId !== userIdOf(commit.data)) {
     return { ...commit, loaded: { ...loaded, signIn: undefined } }
   }
-  const standing = await revocations?.check(signIn.userId, signIn.id)
-  if (standing?.ended) return undefined
-  return { ...commit, loaded: { ...loaded, signIn: { ...signIn, epoch: standing?.epoch ?? 0 } } }
+  const state = await revocations?.check(signIn.userId, signIn.id)
+  if (state?.ended) return undefined
+  return { ...commit, loaded: { ...loaded, signIn: { ...signIn, epoch: state?.epoch ?? 0 } } }
 }

@@ -3,23 +3,23 @@ import { userIdOf } from '../../core/user.ts'
 import { sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
 import type { Commit, Committed } from '../engine.ts'
 import type { HybridEngine } from '../hybrid/hybrid.ts'
-import { forRecord, heldByRecord, withRecord } from '../hybrid/hybrid-sign-in.ts'
+import { dataForRecord, sessionFromRecord, withRecordKey } from '../hybrid/hybrid-sign-in.ts'
 import { cookieMigration, withPresentSignIn } from './cookie-migration.ts'
 import type { Migrant, Migratable } from './migratable.ts'
 import { storedMigration } from './stored-migration.ts'
 
-/** Migration to and from either half of a hybrid. */
+/** Migration to and from a hybrid engine, in cookies or records. */
 export function hybridMigration(engine: HybridEngine): Migratable {
   const cookie = cookieMigration(engine.cookie)
   const stored = storedMigration(engine.stored)
 
-  /** For what fits in no cookie: a record under the key that the session had. */
+  /** Creates a record under the session's key, for a session that does not fit in a cookie. */
   async function adoptRecord(commit: Commit & { loaded: Migrant }): Promise<Committed> {
     const { loaded, data } = commit
     const signIn = loaded.signIn ?? (await engine.cookie.newSignIn(userIdOf(data), loaded.id))
     const id = signIn && sessionIdOfSignIn(signIn.id)
-    const adopted = await stored.adopt({ ...commit, id, data: forRecord(data, signIn) })
-    return adopted.outcome === 'saved' ? { ...adopted, loaded: heldByRecord(adopted.loaded) } : adopted
+    const adopted = await stored.adopt({ ...commit, id, data: dataForRecord(data, signIn) })
+    return adopted.outcome === 'saved' ? { ...adopted, loaded: sessionFromRecord(adopted.loaded) } : adopted
   }
 
   return {
@@ -33,7 +33,7 @@ export function hybridMigration(engine: HybridEngine): Migratable {
       if (write === 'cycle' || loaded.key === null) {
         return await engine.commit({ ...adopting, loaded: { ...loaded, key: null } })
       }
-      const data = withRecord(adopting.data, undefined)
+      const data = withRecordKey(adopting.data, undefined)
       try {
         return await engine.cookie.commit({ ...adopting, data })
       } catch (error) {
@@ -49,7 +49,7 @@ export function hybridMigration(engine: HybridEngine): Migratable {
       if (loaded.key === null) return await cookie.claim(loaded, mark)
       const claimed = await stored.claim(loaded, mark)
       if (claimed !== 'done' || (await cookie.leave(loaded)) === 'done') return claimed
-      // A copy in a cookie has been signed out.
+      // A copy in a cookie was signed out.
       await stored.end(loaded)
       return 'missing'
     },
@@ -59,8 +59,8 @@ export function hybridMigration(engine: HybridEngine): Migratable {
         await cookie.end(loaded, trace)
         return await stored.end(loaded, trace)
       }
-      // Read by the other engine where both share a table: there its sign-in is among the data.
-      return await engine.end(loaded.key === null || loaded.signIn !== undefined ? loaded : heldByRecord(loaded))
+      // If both engines share a table, the other one has read this record with the sign-in among the data.
+      return await engine.end(loaded.key === null || loaded.signIn !== undefined ? loaded : sessionFromRecord(loaded))
     },
   }
 }

@@ -2,49 +2,49 @@ import type { Outcome } from '../../core/outcome.ts'
 import type { SignIn } from '../../stores/revocations.ts'
 import type { Commit, Committed, Ended, Engine, Loaded } from '../engine.ts'
 
-/** A session between two engines, with the key and the sign-in by which either may know it. */
+/** A session that migrates between two engines, with its key and sign-in. */
 export type Migrant = Loaded & { readonly signIn?: SignIn | undefined }
 
-/** How {@link Migratable.leave} goes about it. */
-export interface Leaving {
-  /** When the session ends for requests under way, in milliseconds since 1970; at once by default. */
+/** Options for {@link Migratable.leave}. */
+export interface LeaveOptions {
+  /** When the session ends for requests under way, in milliseconds since 1970; immediately by default. */
   readonly until?: number
-  /** Whether it was taken over as a sign-in, which the end of all the user's sessions does not reach. */
+  /** Whether it was adopted by a sign-in, which ending all of the user's sessions does not affect; false by default. */
   readonly signsIn?: boolean
 }
 
 /**
- * An engine as migration sees it, with what no other part of the application asks of an engine.
+ * An engine with the methods that only migration needs.
  *
- * Every method throws StoreUnavailableError when the storage cannot answer.
+ * Every method throws StoreUnavailableError when the storage does not answer.
  */
 export interface Migratable {
   readonly engine: Engine
-  /** A session goes on under the key that it had, so that overlapping requests meet in its record. */
+  /** Whether a session keeps its key, so that overlapping requests meet in its record. */
   readonly keepsKeys: boolean
-  /** What it adopts is found before it is given out, so that a mark has to say that it does not count yet. */
+  /** Whether an adopted session can be found before its cookie is sent, so that a mark must say it is not valid yet. */
   readonly needsMark: boolean
   /**
-   * Takes over a session of another engine with this request's changes, under the key or the sign-in that `loaded` bears,
-   * unless the request changes them; `ended` when that sign-in is.
+   * Adopts a session of another engine with this request's changes, with the key or the sign-in of `loaded`, unless the
+   * request changes them; `ended` if that sign-in was ended.
    *
-   * @throws KeyTakenError when it has been taken over already; SessionTooLargeError
+   * @throws KeyTakenError if it was adopted already; SessionTooLargeError
    */
   adopt(commit: Commit & { loaded: Migrant }): Promise<Committed>
-  /** Forgets a session that another engine has taken over, unless somebody has saved or ended it since it was read. */
-  leave(loaded: Migrant, leaving?: Leaving): Promise<Outcome>
+  /** Removes a session that another engine has adopted, unless it was saved or ended since it was read. */
+  leave(loaded: Migrant, leaving?: LeaveOptions): Promise<Outcome>
   /**
-   * The step that decides a migration into a record: puts a mark in the session's place, which leads nobody anywhere,
-   * unless somebody has saved or ended it since it was read. A session in a cookie has no place: it only has to be live.
+   * Decides a migration into a record: replaces the session by a mark, unless it was saved or ended since it was read. A
+   * session in a cookie only has to be live.
    */
   claim(loaded: Migrant, mark: string): Promise<Outcome>
-  /** The text in place of the session with this key, to be compared with a mark; undefined where there is none. */
+  /** The mark that replaced the session with this key; undefined if there is no record. */
   claimed(key: string): Promise<string | undefined>
   /**
-   * Ends a session that this engine has, or has had.
+   * Ends a session that this engine has or had.
    *
-   * @param loaded as this engine or the other one has read it
-   * @param trace what it was known by here, where it has migrated since
+   * @param loaded as this or the other engine read it
+   * @param trace its key or sign-in id in this engine, if it has migrated since
    * @throws SessionContendedError
    */
   end(loaded: Migrant, trace?: string): Promise<Ended>

@@ -1,29 +1,37 @@
 import { SessionTooLargeError } from '../../core/errors.ts'
 import type { ExpiryPolicy } from '../../core/expiry.ts'
 import { Operations } from '../../core/operations.ts'
-import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
+import {
+  type Commit,
+  type Committed,
+  type Ended,
+  type Engine,
+  type Loaded,
+  NO_CLIENT,
+  type Opened,
+  type UserSessions,
+} from '../engine.ts'
 import type { Migratable } from './migratable.ts'
-import { GRACE, Migration, NOBODY } from './migration.ts'
+import { GRACE_MS, Migration } from './migration.ts'
 
 /** Options for {@link MigratingEngine}. */
 export interface MigratingEngineOptions {
-  /** Where sessions go. */
+  /** The new engine. */
   readonly target: Migratable
-  /** Where older ones still are. */
+  /** The old engine. */
   readonly source: Migratable
-  /** Whether both keep their records in one place, so that only what is in cookies has to migrate. */
+  /** Whether both use the same table, so that only sessions in cookies migrate; false by default. */
   readonly sharesRecords?: boolean
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 /**
- * Two engines while sessions migrate from one to the other, without signing anybody out.
+ * Migrates sessions from one engine to another without signing users out.
  *
- * Reads ask the target, then the source. A session migrates with its first change. Into a store it goes under its own
- * key, or one that follows from its sign-in, and overlapping requests meet there; into a cookie under one sign-in, so
- * that all of its copies end together. Whatever ends a session ends it first in the source, where that prevents the
- * step that decides, and then in the target, where it prevents the rest.
+ * Reads ask the target, then the source. A session migrates with its first change. In a store it keeps its key, or gets
+ * one derived from its sign-in, so that overlapping requests meet there; in a cookie it has one sign-in, so that all
+ * copies end together. A session is ended first in the source, which prevents the deciding step, and then in the target.
  */
 export class MigratingEngine implements Engine {
   readonly name: string
@@ -52,11 +60,11 @@ export class MigratingEngine implements Engine {
 
   async open(cookie: string): Promise<Opened> {
     const opened = await this.#migration.openTarget(cookie)
-    // What the target knows as ended, the source must not bring back.
+    // The source must not bring back a session that was ended in the target.
     if (opened.live || opened.suspicion === 'revoked') return opened
     const older = await this.#migration.openSource(cookie)
     if (older.live) return older
-    // It may have migrated between the two questions.
+    // It may have migrated between the two reads.
     const again = await this.#migration.openTarget(cookie)
     return again.live || again.suspicion !== 'malformed-cookie' ? again : older
   }
@@ -65,11 +73,11 @@ export class MigratingEngine implements Engine {
     const { loaded } = commit
     if (loaded === undefined) return await this.#target.commit(commit)
     if (this.#migration.isFromSource(loaded)) {
-      // What was read under an old key of the source is for the source to follow.
+      // Only the source can follow an old key of its own.
       if (loaded.forwarded) return await this.#source.commit(commit)
       return await this.#migration.commit({ ...commit, loaded })
     }
-    // First, for what a crash has left under the old key would be found again once the target has another.
+    // First, because a record left in the source by a crash would be found again once the key has changed.
     const mayBeLeft = !(this.#sharesRecords && loaded.key !== null)
     if (mayBeLeft && commit.write === 'cycle') await this.#migration.endSource(loaded)
     return await this.#target.commit(commit)
@@ -79,11 +87,11 @@ export class MigratingEngine implements Engine {
     if (loaded.forwarded) return undefined
     if (!this.#migration.isFromSource(loaded)) return await this.#target.touch(loaded)
     if (this.#migration.keepsKey(loaded)) return await this.#migration.touchSource(loaded)
-    // It may have migrated already, and the answer must not bring the source's cookie back.
-    if (loaded.key !== null && loaded.expires - this.#now() <= GRACE) return undefined
-    const [data, changes, client] = [loaded.data, new Operations(), NOBODY]
+    // It may have migrated already, and the response must not restore the source's cookie.
+    if (loaded.key !== null && loaded.expires - this.#now() <= GRACE_MS) return undefined
+    const [data, changes, client] = [loaded.data, new Operations(), NO_CLIENT]
     try {
-      // A new cookie of the source would end with the old one, if another request is migrating the session now.
+      // Not a touch: a new cookie of the source would end with the old one if another request migrates the session now.
       const commit = { write: 'save', loaded, data, changes, client, restartClock: false } as const
       const migrated = await this.#migration.commit(commit)
       return migrated.outcome === 'saved' ? migrated : undefined
@@ -96,7 +104,7 @@ export class MigratingEngine implements Engine {
   async end(loaded: Loaded): Promise<Ended> {
     const inSource = await this.#migration.endSource(loaded)
     const inTarget = await this.#target.end(this.#migration.asInTarget(loaded))
-    // Of what was in the target already, the source knows nothing, and without forwards it cannot tell the reason.
+    // The source does not know sessions of the target, and without forwards it cannot tell why.
     if (this.#migration.isFromSource(loaded) && inSource.outcome === 'foreign') return inSource
     return inTarget.outcome === 'foreign' ? inTarget : { ...inSource, ...inTarget }
   }
@@ -107,7 +115,7 @@ export class MigratingEngine implements Engine {
     try {
       inSource = await this.#source.endUser(userId, exceptId)
     } finally {
-      // In any case: the source may not be able to tell whose sessions it keeps.
+      // Always: the source may not know its users.
       inTarget = await this.#target.endUser(userId, exceptId)
     }
     return inTarget === undefined || inSource === undefined ? undefined : inTarget + inSource
@@ -115,7 +123,7 @@ export class MigratingEngine implements Engine {
 
   async listUser(userId: string, currentId?: string | null): Promise<UserSessions> {
     const both = await Promise.all([this.#listSource(userId, currentId), this.#target.listUser(userId, currentId)])
-    // A session on its way may be in both under one id, and the target knows it better.
+    // A migrating session may be in both with one id; the target's is newer.
     const listed = new Map(both.flatMap((part) => part.listed).map((session) => [session.id, session]))
     return {
       listed: [...listed.values()],
@@ -126,16 +134,16 @@ export class MigratingEngine implements Engine {
 
   async endOne(userId: string, id: string): Promise<boolean> {
     const { leaving } = await this.#listSource(userId)
-    // What only waits for its last requests has migrated into a cookie, and its end would not be the session's.
+    // A record that only serves late requests has migrated into a cookie, so ending it would not end the session.
     if (leaving.has(id)) return false
     const inSource = await this.#source.endOne(userId, id)
     return (await this.#target.endOne(userId, id)) || inSource
   }
 
-  /** What is in the source, and apart from it what may have migrated into a cookie, and waits for its last requests. */
+  /** The sessions of the source, and separately records that may only serve late requests after a migration to a cookie. */
   async #listSource(userId: string, currentId?: string | null): Promise<UserSessions & { leaving: Set<string> }> {
     const all = await this.#source.listUser(userId, currentId)
-    const mayBeLeaving = (expires: number) => !this.#targetKeepsKeys && expires - this.#now() <= GRACE
+    const mayBeLeaving = (expires: number) => !this.#targetKeepsKeys && expires - this.#now() <= GRACE_MS
     return {
       ...all,
       listed: all.listed.filter(({ expires }) => !mayBeLeaving(expires)),

@@ -4,41 +4,41 @@ import { newSessionKey } from '../../core/key.ts'
 import { Operations } from '../../core/operations.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import { retry } from '../../core/retry.ts'
-import type { Client, Commit, Committed, Ended, Loaded, Opened } from '../engine.ts'
+import { type Client, type Commit, type Committed, type Ended, type Loaded, NO_CLIENT, type Opened } from '../engine.ts'
 import { asMigrant, marked, markOf, prefixOf, traceOf, unmarked } from './marks.ts'
 import type { Migrant, Migratable } from './migratable.ts'
 
-/** Between which engines sessions migrate. */
+/** Options for {@link Migration}. */
 export interface MigrationOptions {
   readonly target: Migratable
   readonly source: Migratable
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970. */
   readonly now: () => number
 }
 
-type Move = Commit & { loaded: Loaded }
+type MigratingCommit = Commit & { loaded: Loaded }
 type Saved = Committed & { outcome: 'saved' }
 
 const MAX_ATTEMPTS = 10
-/** Milliseconds for requests that were sent with the source's cookie while the answer brought the target's. */
-export const GRACE = 60_000
+/** Milliseconds for which requests with the source's cookie are still answered. */
+export const GRACE_MS = 60_000
 const UNDECIDED: Opened = { live: false, suspicion: 'unknown-key' }
-/** For what is written without a request. */
-export const NOBODY: Client = { ipAddress: null, userAgent: null }
 
 /**
- * The way of one session from the source to the target.
+ * Migrates one session from the source to the target.
  *
- * One step decides it, in the source and at the version that was read. Before it, the target has a record that names a
- * mark and counts for nobody; the step puts this mark in the place of the source's; after it the source's counts for
- * nobody, and the target's loses the name. So a crash anywhere loses nothing, and whoever comes next finishes it. A new
- * cookie, or a new key, counts for nobody until it is given out: there, leaving the source decides.
+ * 1. The target gets a record with a random mark, which makes it invalid.
+ * 2. The deciding step: the mark replaces the source's record, at the version that was read.
+ * 3. The mark is removed from the target's record, and the source's record is deleted.
+ *
+ * A crash at any point loses nothing, and the next request finishes the migration. A new cookie or a new key is unknown to
+ * everyone until it is sent: there, removing the session from the source decides.
  */
 export class Migration {
   readonly #target: Migratable
   readonly #source: Migratable
   readonly #now: () => number
-  /** What was read from the source, as the target will know or knows it. */
+  /** Sessions read from the source, with their key and sign-in in the target. */
   readonly #migrants = new WeakMap<Loaded, Migrant>()
 
   constructor({ target, source, now }: MigrationOptions) {
@@ -47,60 +47,60 @@ export class Migration {
     this.#now = now
   }
 
-  /** What counts in the target. */
+  /** Opens a valid session in the target. */
   async openTarget(cookie: string): Promise<Opened> {
     const opened = await this.#target.engine.open(cookie)
     if (!opened.live || markOf(opened.loaded) === undefined) return opened
     const decided = await this.#decided(opened.loaded)
     if (decided !== undefined) return { live: true, loaded: decided }
-    // It may have been finished between the two questions.
+    // The migration may have been finished between the two reads.
     const again = await this.#target.engine.open(cookie)
     return again.live && markOf(again.loaded) !== undefined ? UNDECIDED : again
   }
 
-  /** What is in the source still. */
+  /** Opens a session that is still in the source. */
   async openSource(cookie: string): Promise<Opened> {
     const opened = await this.#source.engine.open(cookie)
-    // Where both share a table, this is what the target has just found to count for nobody.
+    // If both share a table, this is the record that is not valid in the target yet.
     if (opened.live && markOf(opened.loaded) !== undefined) return UNDECIDED
     if (opened.live) this.#migrants.set(opened.loaded, asMigrant(opened.loaded))
     return opened
   }
 
-  /** Moves the expiry where the session stays in the source for now. */
+  /** Moves the expiry of a session that stays in the source for now. */
   async touchSource(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined> {
     const touched = await this.#source.engine.touch(loaded)
     if (touched !== undefined) this.#migrants.set(touched.loaded, asMigrant(touched.loaded))
     return touched
   }
 
-  /** Ends what the source has, or has left, of a session from either. */
+  /** Ends the session in the source, or what remains there after its migration. */
   async endSource(loaded: Loaded): Promise<Ended> {
     return await this.#source.end(loaded, this.isFromSource(loaded) ? undefined : traceOf(loaded))
   }
 
-  /** Whether it was read from the source. */
+  /** Whether the session was read from the source. */
   isFromSource(loaded: Loaded): boolean {
     return this.#migrants.has(loaded)
   }
 
-  /** What the target knows, or would know, it by. */
+  /** The session with its key and sign-in in the target. */
   asInTarget(loaded: Loaded): Migrant {
     return this.#migrants.get(loaded) ?? loaded
   }
 
-  /** Whether it will have the same key in the target. */
+  /** Whether it keeps its key in the target. */
   keepsKey({ key }: Loaded): boolean {
     return this.#target.keepsKeys && key !== null
   }
 
   /**
-   * Commits what was read from the source in the target; where another request was first, on top of what that has left.
+   * Commits a session of the source in the target; if another request has migrated it first, on top of its changes.
    *
    * @throws SessionContendedError, SessionTooLargeError
    */
-  async commit(move: Move): Promise<Committed> {
-    let current = move
+  async commit(commit: MigratingCommit): Promise<Committed> {
+    let current = commit
     return await retry(async () => {
       const mark = `${prefixOf(current.loaded)}${newSessionKey()}`
       const adopted = await this.#adopt(current, mark)
@@ -110,20 +110,20 @@ export class Migration {
       if (adopted) await this.#undo(adopted.loaded)
       const other = await this.#target.engine.open(this.#keyInTarget(current.loaded))
       const loaded = other.live ? await this.#decided(other.loaded, current.loaded) : undefined
-      if (loaded !== undefined) return await this.#onTop(current, loaded)
+      if (loaded !== undefined) return await this.#replay(current, loaded)
       const reloaded = left === 'missing' ? undefined : await this.#reload(current)
       if (reloaded === undefined) return await this.#follow(current)
-      // Left by a crash in the migration of an older state, which nobody can finish.
+      // Left by a crash during the migration of an older state, which cannot be finished.
       if (other.live && !markOf(other.loaded)?.startsWith(prefixOf(reloaded.loaded))) await this.#undo(other.loaded)
       current = reloaded
       return undefined
     }, MAX_ATTEMPTS)
   }
 
-  /** Undefined when the target has it already. */
-  async #adopt(move: Move, mark: string): Promise<Committed | undefined> {
+  /** Undefined if the target has it already. */
+  async #adopt(move: MigratingCommit, mark: string): Promise<Committed | undefined> {
     const { loaded } = move
-    // A sign-in is a session by itself; it takes the data along, and nothing that it goes by.
+    // A sign-in is a new session with the data, but without the old key and sign-in.
     if (move.write === 'cycle') return await this.#target.adopt(move)
     const trace = this.keepsKey(loaded) ? null : ((loaded as Migrant).signIn?.id ?? loaded.key)
     const data = marked(move.data, this.#target.needsMark ? mark : undefined, trace)
@@ -135,31 +135,31 @@ export class Migration {
     }
   }
 
-  /** The step that decides. */
-  async #leave({ loaded, write, restartClock }: Move, adopted: Loaded, mark: string): Promise<Outcome> {
+  /** The deciding step. */
+  async #leave({ loaded, write, restartClock }: MigratingCommit, adopted: Loaded, mark: string): Promise<Outcome> {
     if (write === 'cycle') return await this.#source.leave(loaded, { signsIn: restartClock })
-    if (adopted.key === null) return await this.#source.leave(loaded, { until: this.#now() + GRACE })
+    if (adopted.key === null) return await this.#source.leave(loaded, { until: this.#now() + GRACE_MS })
     const claimed = await this.#source.claim(loaded, mark)
-    // Another request may have taken the step for this one.
+    // Another request may have done the step for this one.
     return claimed === 'done' || (await this.#source.claimed(adopted.key)) !== mark ? claimed : 'done'
   }
 
-  /** What follows the step. */
-  async #finished({ loaded, write, client }: Move, adopted: Saved): Promise<Committed> {
+  /** What follows the deciding step. */
+  async #finished({ loaded, write, client }: MigratingCommit, adopted: Saved): Promise<Committed> {
     if (write === 'cycle') return adopted
     if (adopted.loaded.key === null) {
-      // A cookie needs no mark, and this one has not been given out yet.
+      // A cookie needs no mark, and this one has not been sent yet.
       const clean = markOf(adopted.loaded) && (await this.#target.engine.touch(unmarked(adopted.loaded)))
       return clean ? { ...adopted, ...clean } : adopted
     }
     const finished = await this.#finish(adopted.loaded, client)
-    if (loaded.key === null) await this.#source.leave(loaded, { until: this.#now() + GRACE })
+    if (loaded.key === null) await this.#source.leave(loaded, { until: this.#now() + GRACE_MS })
     else await this.#source.end(loaded)
     return finished
   }
 
-  /** Never writes over a newer state, and finds nothing when the session has been ended. */
-  async #finish(adopted: Loaded, client: Client = NOBODY): Promise<Committed> {
+  /** Never overwrites a newer state; finds nothing if the session was ended. */
+  async #finish(adopted: Loaded, client: Client = NO_CLIENT): Promise<Committed> {
     const { data } = unmarked(adopted)
     const changes = new Operations()
     return await this.#target.engine.commit({
@@ -172,44 +172,44 @@ export class Migration {
     })
   }
 
-  /** What the target has, finished if that is all that was missing; undefined while it counts for nobody. */
+  /** The target's session, finished if only that was missing; undefined while it is not valid. */
   async #decided(adopted: Loaded, loaded?: Loaded): Promise<Loaded | undefined> {
     const mark = markOf(adopted)
     if (mark === undefined || adopted.key === null) return adopted
     const claims = loaded !== undefined && mark.startsWith(prefixOf(loaded))
     const claimed = claims && (await this.#source.claim(loaded, mark)) === 'done'
     if (!claimed && (await this.#source.claimed(adopted.key)) !== mark) return undefined
-    // The mark stays in the source for whoever else is about to finish the same.
+    // The mark stays in the source for other requests that are finishing the same migration.
     const finished = await this.#finish(adopted)
     return finished.outcome === 'saved' ? finished.loaded : undefined
   }
 
-  /** What was adopted and is worth nothing, for somebody has saved or ended it in the source. */
+  /** Removes an adopted session because the source's was saved or ended meanwhile. */
   async #undo(adopted: Loaded): Promise<void> {
     if (markOf(adopted) === undefined || adopted.key === null) await this.#target.engine.end(adopted)
     else await this.#target.leave(adopted)
   }
 
-  /** Another request has migrated it first, or it has been ended. */
-  async #follow(move: Move): Promise<Committed> {
+  /** For a session that another request has migrated first, or that was ended. */
+  async #follow(move: MigratingCommit): Promise<Committed> {
     const opened = await this.openTarget(this.#keyInTarget(move.loaded))
-    return opened.live ? await this.#onTop(move, opened.loaded) : await this.#ended(move)
+    return opened.live ? await this.#replay(move, opened.loaded) : await this.#ended(move)
   }
 
-  async #onTop(move: Move, loaded: Loaded): Promise<Committed> {
+  async #replay(move: MigratingCommit, loaded: Loaded): Promise<Committed> {
     return await this.#target.engine.commit({ ...move, loaded, data: move.changes.replayOn(loaded.data) })
   }
 
-  async #reload(move: Move): Promise<Move | undefined> {
+  async #reload(move: MigratingCommit): Promise<MigratingCommit | undefined> {
     const { loaded, changes } = move
-    // A cookie is as it was, unless it has been ended.
+    // A session in a cookie cannot have changed, only ended.
     if (loaded.key === null) return (await this.#source.claim(loaded, '')) === 'done' ? move : undefined
     const opened = await this.openSource(loaded.key)
     return opened.live ? { ...move, loaded: opened.loaded, data: changes.replayOn(opened.loaded.data) } : undefined
   }
 
-  /** A sign-in goes on with its own changes alone; any other change of an ended session is refused. */
-  async #ended(move: Move): Promise<Committed> {
+  /** A sign-in starts a new session with its changes only; any other change of an ended session is refused. */
+  async #ended(move: MigratingCommit): Promise<Committed> {
     if (move.write !== 'cycle') return { outcome: 'ended' }
     const data = move.changes.replayOn(emptyData())
     return await this.#target.engine.commit({ ...move, write: 'create', loaded: undefined, data })

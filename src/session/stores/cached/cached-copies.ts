@@ -7,36 +7,39 @@ import { cachePrefix } from '../cache.ts'
 import { decodeBody, encodeBody } from '../record-body.ts'
 import type { StoredRecord, Version } from '../store.ts'
 
-/** What {@link CachedCopies} is made of. */
+/** Options for {@link CachedCopies}. */
 export interface CachedCopiesOptions {
   readonly cache: Cache
+  /** Prefix of all keys; `session` by default. */
   readonly prefix?: string
+  /** Part of every key: a new number discards all copies; 1 by default. */
   readonly generation?: number
+  /** None by default. */
   readonly compression?: Compression
-  /** Most seconds that a copy is believed without asking the database; 3600 by default. */
+  /** Maximum seconds for which a copy is used; 3600 by default. */
   readonly timeout?: number
   readonly observe?: Observer
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 type Lease = CacheEntry
 
-/** A promise to fill: it holds as long as nobody else has written or deleted the entry. */
+/** An entry that reserves the right to fill, until another process writes or deletes it. */
 const LEASE = 'lease-'
-/** Stands where a session is about to end, so that nobody saves there. */
+/** An entry that prevents saves while a session is being ended. */
 const BLOCK = 'block-'
-const LEASE_TIME = 10_000
-const RETRY = 1000
-// Beyond these, single keys are no longer remembered: the cache is passed by until every old copy has expired.
-const MOST_UNSURE = 10_000
+const LEASE_MS = 10_000
+const RETRY_DELAY_MS = 1000
+// Above this, keys are no longer remembered: the cache is bypassed until all old copies have expired.
+const MAX_UNSURE_KEYS = 10_000
 
 /**
- * Copies of a database's records in a cache, none of which is older than what this process knows.
+ * Copies of a database's records in a cache, never older than what this process knows.
  *
- * A copy is filled under a lease that is taken before the database is read: whoever saves or ends the session
- * meanwhile breaks it, so a slow reader cannot bring an old state back. A copy that could not be removed is remembered as
- * unsure, passed by, and removed as soon as the cache answers.
+ * A copy is filled under a lease that is taken before the database is read. Saving or ending the session breaks the
+ * lease, so a slow reader cannot restore an old state. A copy that could not be removed is remembered as unsure,
+ * bypassed, and removed as soon as the cache answers.
  */
 export class CachedCopies {
   readonly #cache: Cache
@@ -45,15 +48,15 @@ export class CachedCopies {
   readonly #timeout: number
   readonly #observe: Observer
   readonly #now: () => number
-  /** By key, what tells the latest doubt from those before. */
+  /** Unsure keys, each with a mark that is new whenever the key becomes unsure again. */
   readonly #unsure = new Map<string, symbol>()
-  #passByUntil = 0
+  #bypassUntil = 0
   #retry: NodeJS.Timeout | undefined
   #closed = false
 
   constructor(options: CachedCopiesOptions) {
     this.#cache = options.cache
-    // Not the keys of sessions that live in a cache alone: a copy must never be taken for one.
+    // Other keys than those of CacheStore: a copy must never be taken for a session.
     this.#prefix = `${cachePrefix(options.prefix ?? 'session', options.generation ?? 1)}copy:`
     this.#compression = options.compression
     this.#timeout = (options.timeout ?? 3600) * 1000
@@ -61,41 +64,41 @@ export class CachedCopies {
     this.#now = options.now ?? Date.now
   }
 
-  /** The copy; `miss` when there is none; `unsure` when the cache cannot be asked or believed. Never throws. */
+  /** Returns the copy; `miss` if there is none; `unsure` if the cache is down or the copy unsure. Never throws. */
   async get(key: string): Promise<StoredRecord | 'miss' | 'unsure'> {
-    if (this.#distrusts(key)) return this.#fallenBack('stale')
+    if (this.#isUnsure(key)) return this.#reportFallback('stale')
     try {
       const entry = await this.#cache.get(this.#prefix + key)
-      // Somebody may have become unsure of it while it was under way.
-      if (this.#distrusts(key)) return this.#fallenBack('stale')
+      // The key may have become unsure meanwhile.
+      if (this.#isUnsure(key)) return this.#reportFallback('stale')
       const copy = isCopy(entry) ? this.#read(entry) : undefined
       this.#observe({ type: 'cache', outcome: copy === undefined ? 'miss' : 'hit' })
       if (isCopy(entry) && copy === undefined) await this.forget(key)
       return copy ?? 'miss'
     } catch {
-      return this.#fallenBack('failed')
+      return this.#reportFallback('failed')
     }
   }
 
   /**
-   * Reads from the database, and keeps a copy if nobody has written or ended the session in between.
+   * Reads from the database and keeps a copy, unless the session was saved or ended in between.
    *
-   * @param read throws what it likes; then nothing is kept
+   * @param read reads the record; after an error no copy is kept
    */
   async fill(key: string, read: () => Promise<StoredRecord | undefined>): Promise<StoredRecord | undefined> {
     const lease = await this.#lease(key)
-    return lease === 'taken' || lease === 'unsure' ? await read() : await this.#under(lease, key, read)
+    return lease === 'taken' || lease === 'unsure' ? await read() : await this.#runWithLease(lease, key, read)
   }
 
   /**
-   * As {@link fill}, but `taken` and nothing done where a copy stands. A lease is taken over: its holder keeps no copy
-   * then, and one that nobody will fulfil must not keep others from the session.
+   * Like {@link fill}, but returns `taken`, with nothing done, if there is a copy. A lease of another process is replaced:
+   * that process then keeps no copy, and the lease of one that died does not block the session.
    */
   async claim(key: string, work: () => Promise<StoredRecord | undefined>): Promise<StoredRecord | undefined | 'taken'> {
     const free = await this.#lease(key)
     const lease = free === 'taken' ? await this.#takeOver(key) : free
     if (lease === 'taken') return lease
-    if (lease !== 'unsure') return await this.#under(lease, key, work)
+    if (lease !== 'unsure') return await this.#runWithLease(lease, key, work)
     try {
       return await work()
     } finally {
@@ -103,100 +106,100 @@ export class CachedCopies {
     }
   }
 
-  /** Makes a copy where there is none; answers whether it did, without reading where it cannot. */
+  /** Makes a copy if there is none; returns whether it did. */
   async add(key: string, read: () => Promise<StoredRecord | undefined>): Promise<boolean> {
     const lease = await this.#lease(key)
     if (lease === 'taken' || lease === 'unsure') return false
-    return (await this.#under(lease, key, read)) !== undefined
+    return (await this.#runWithLease(lease, key, read)) !== undefined
   }
 
-  /** What the cache holds, however far ahead of the database; undefined also when it cannot be asked. Never throws. */
+  /** Returns the copy, which may be ahead of the database; undefined if there is none or the cache is down. Never throws. */
   async peek(key: string): Promise<StoredRecord | undefined> {
-    if (this.#distrusts(key)) return undefined
+    if (this.#isUnsure(key)) return undefined
     const entry = await this.#cache.get(this.#prefix + key).catch(() => undefined)
     return isCopy(entry) ? this.#read(entry) : undefined
   }
 
-  /** Puts a record over exactly the copy that was read; `unsure` when the cache cannot be asked or believed. Never throws. */
+  /** Replaces the copy that was read by a record; `unsure` if the cache is down or the copy unsure. Never throws. */
   async swap(key: string, before: Version, record: StoredRecord): Promise<Outcome | 'unsure'> {
     return await this.#swap(key, before, this.#entry(record))
   }
 
-  /** Puts what keeps others from saving over exactly the copy that was read. Never throws. */
+  /** Replaces the copy that was read by an entry that prevents saves. Never throws. */
   async block(key: string, before: Version): Promise<Outcome | 'unsure'> {
     return await this.#swap(key, before, this.#newLease(BLOCK))
   }
 
-  /** Puts a saved record in the place of the copy that it was based on; whatever else is there goes. Never throws. */
+  /** Replaces the copy on which a save was based by the saved record; removes any other entry. Never throws. */
   async replace(key: string, before: Version, record: StoredRecord): Promise<void> {
-    if (this.#distrusts(key)) return this.#doubt(key)
-    // A counter never comes to the same number again, but Django's text may, and a late swap would not notice.
+    if (this.#isUnsure(key)) return this.#markUnsure(key)
+    // A counter never repeats, but Django's text may, so that a late swap would succeed wrongly.
     if (typeof before !== 'number') return await this.forget(key)
     try {
-      const outcome = await this.#cache.swap(this.#prefix + key, tag(before), this.#entry(record))
+      const outcome = await this.#cache.swap(this.#prefix + key, cacheVersion(before), this.#entry(record))
       this.#observe({ type: 'cache', outcome: 'written' })
-      // Nothing there is left as it is: only a reader who holds a lease knows that nobody has been faster.
+      // Any other entry is removed: only a reader with a lease knows that there is no newer state.
       if (outcome === 'conflict') await this.#cache.delete(this.#prefix + key)
     } catch {
       this.#observe({ type: 'cache', outcome: 'write-failed' })
-      this.#doubt(key)
+      this.#markUnsure(key)
     }
   }
 
-  /** Removes the copy, now or as soon as the cache answers. With a version: only the copy of that one. Never throws. */
+  /** Removes the copy, now or as soon as the cache answers; with a version, only that version. Never throws. */
   async forget(key: string, version?: Version): Promise<void> {
-    if (this.#distrusts(key)) return this.#doubt(key)
+    if (this.#isUnsure(key)) return this.#markUnsure(key)
     try {
-      await this.#cache.delete(this.#prefix + key, version === undefined ? undefined : tag(version))
+      await this.#cache.delete(this.#prefix + key, version === undefined ? undefined : cacheVersion(version))
     } catch {
-      this.#doubt(key)
+      this.#markUnsure(key)
     }
   }
 
-  /** Removes what could not be removed before; answers how many are left. */
-  async settle(): Promise<number> {
+  /** Removes copies that could not be removed before; returns how many are left. */
+  async removeUnsure(): Promise<number> {
     clearTimeout(this.#retry)
     this.#retry = undefined
     try {
-      for (const [key, doubt] of this.#unsure) {
+      for (const [key, mark] of this.#unsure) {
         await this.#cache.delete(this.#prefix + key)
-        // Doubted anew meanwhile: an older state may have been filled between the delete and that.
-        if (this.#unsure.get(key) === doubt) this.#unsure.delete(key)
+        // Kept if it became unsure again meanwhile: an older state may have been filled after the delete.
+        if (this.#unsure.get(key) === mark) this.#unsure.delete(key)
       }
     } catch {
       // The cache is still down.
     }
-    if (this.#unsure.size > 0) this.#settleLater()
+    if (this.#unsure.size > 0) this.#scheduleRemoval()
     return this.#unsure.size
   }
 
   async close(): Promise<void> {
-    await this.settle()
+    await this.removeUnsure()
     this.#closed = true
     clearTimeout(this.#retry)
     await this.#cache.close()
   }
 
   async #swap(key: string, before: Version, entry: CacheEntry): Promise<Outcome | 'unsure'> {
-    if (this.#distrusts(key)) return 'unsure'
+    if (this.#isUnsure(key)) return 'unsure'
     try {
-      const outcome = await this.#cache.swap(this.#prefix + key, tag(before), entry)
+      const outcome = await this.#cache.swap(this.#prefix + key, cacheVersion(before), entry)
       if (outcome === 'done') this.#observe({ type: 'cache', outcome: 'written' })
       return outcome
     } catch {
       this.#observe({ type: 'cache', outcome: 'write-failed' })
-      this.#doubt(key)
+      this.#markUnsure(key)
       return 'unsure'
     }
   }
 
   async #lease(key: string): Promise<Lease | 'taken' | 'unsure'> {
-    if (this.#distrusts(key)) return 'unsure'
+    if (this.#isUnsure(key)) return 'unsure'
     const lease = this.#newLease()
     try {
       return (await this.#cache.add(this.#prefix + key, lease)) ? lease : 'taken'
     } catch {
-      // If it has been carried out all the same, nobody fulfils it.
+      // If it was executed all the same, the lease expires unused.
       return 'unsure'
     }
   }
@@ -214,21 +217,21 @@ export class CachedCopies {
 
   #newLease(kind = LEASE): Lease {
     const version = kind + randomBytes(9).toString('base64url')
-    return { version, expires: this.#now() + LEASE_TIME, body: Buffer.alloc(0) }
+    return { version, expires: this.#now() + LEASE_MS, body: Buffer.alloc(0) }
   }
 
-  async #under(lease: Lease, key: string, work: () => Promise<StoredRecord | undefined>) {
+  async #runWithLease(lease: Lease, key: string, work: () => Promise<StoredRecord | undefined>) {
     try {
       const record = await work()
-      await this.#fulfil(key, lease.version, record)
+      await this.#completeLease(key, lease.version, record)
       return record
     } catch (error) {
-      await this.#fulfil(key, lease.version, undefined)
+      await this.#completeLease(key, lease.version, undefined)
       throw error
     }
   }
 
-  async #fulfil(key: string, lease: string, record: StoredRecord | undefined): Promise<void> {
+  async #completeLease(key: string, lease: string, record: StoredRecord | undefined): Promise<void> {
     try {
       if (record === undefined) await this.#cache.delete(this.#prefix + key, lease)
       else {
@@ -236,7 +239,7 @@ export class CachedCopies {
         if (outcome === 'done') this.#observe({ type: 'cache', outcome: 'filled' })
       }
     } catch {
-      // The lease expires by itself, and if the swap does arrive late it is still as good as the lease.
+      // The lease expires by itself, and a late swap is still valid as long as the lease is.
       this.#observe({ type: 'cache', outcome: 'write-failed' })
     }
   }
@@ -244,7 +247,7 @@ export class CachedCopies {
   #entry(stored: StoredRecord): CacheEntry {
     const { version, expires, ...record } = stored
     return {
-      version: tag(version),
+      version: cacheVersion(version),
       expires: Math.min(expires, this.#now() + this.#timeout),
       body: encodeBody({ record: { ...record }, version, expires }, this.#compression),
     }
@@ -256,25 +259,25 @@ export class CachedCopies {
     return { ...decoded.record, version: decoded.version, expires: decoded.expires }
   }
 
-  #fallenBack(outcome: 'stale' | 'failed'): 'unsure' {
+  #reportFallback(outcome: 'stale' | 'failed'): 'unsure' {
     this.#observe({ type: 'cache', outcome })
     this.#observe({ type: 'fallback' })
     return 'unsure'
   }
 
-  #distrusts(key: string): boolean {
-    return this.#unsure.has(key) || this.#passByUntil > this.#now()
+  #isUnsure(key: string): boolean {
+    return this.#unsure.has(key) || this.#bypassUntil > this.#now()
   }
 
-  #doubt(key: string): void {
-    if (this.#unsure.size >= MOST_UNSURE && !this.#unsure.has(key)) this.#passByUntil = this.#now() + this.#timeout
+  #markUnsure(key: string): void {
+    if (this.#unsure.size >= MAX_UNSURE_KEYS && !this.#unsure.has(key)) this.#bypassUntil = this.#now() + this.#timeout
     else this.#unsure.set(key, Symbol('doubt'))
-    this.#settleLater()
+    this.#scheduleRemoval()
   }
 
-  #settleLater(): void {
+  #scheduleRemoval(): void {
     if (this.#closed) return
-    this.#retry ??= setTimeout(() => void this.settle(), RETRY).unref()
+    this.#retry ??= setTimeout(() => void this.removeUnsure(), RETRY_DELAY_MS).unref()
   }
 }
 
@@ -282,7 +285,7 @@ function isCopy(entry: CacheEntry | undefined): entry is CacheEntry {
   return entry !== undefined && !entry.version.startsWith(LEASE) && !entry.version.startsWith(BLOCK)
 }
 
-/** A version as a cache can bear it: Django's is the whole text. */
-function tag(version: Version): string {
+/** A version in the form of a cache entry's: Django's is the whole text, so it is hashed. */
+function cacheVersion(version: Version): string {
   return typeof version === 'number' ? String(version) : hash('sha256', version, 'base64url').slice(0, 20)
 }

@@ -1,5 +1,5 @@
 import type { Outcome } from '../../core/outcome.ts'
-import { isPossible } from '../cache.ts'
+import { isValidKey } from '../cache.ts'
 import {
   type ClearableStore,
   type ClearWhich,
@@ -21,77 +21,77 @@ import {
 } from '../store.ts'
 import { CachedCopies, type CachedCopiesOptions } from './cached-copies.ts'
 
-/** What a {@link CachedStore} is made of. */
+/** Options for {@link CachedStore}. */
 export interface CachedStoreOptions extends CachedCopiesOptions {
-  /** Where the truth is. */
-  readonly truth: SessionStore
-  /** What a save does to the copy: `write_through` replaces it, `cache_aside` removes it. */
+  /** The authoritative store, usually a database. */
+  readonly database: SessionStore
+  /** What a save does to the copy: `write_through` (default) replaces it, `cache_aside` removes it. */
   readonly strategy?: 'write_through' | 'cache_aside'
 }
 
-const AT_ONCE = 16
+const CONCURRENCY = 16
 
 /**
- * A database with a cache in front of it. The database is the truth: it is written first, and a save that it refuses
- * changes nothing. While the cache is down everything goes to the database.
+ * A database with a cache in front of it. The database is authoritative: it is written first, and a save that it refuses
+ * changes nothing. While the cache is down, only the database is used.
  */
 export class CachedStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
   readonly name = 'cached_db'
-  protected readonly truth: SessionStore
+  protected readonly database: SessionStore
   protected readonly copies: CachedCopies
-  readonly #aside: boolean
+  readonly #removeOnSave: boolean
 
   constructor(options: CachedStoreOptions) {
-    this.truth = options.truth
+    this.database = options.database
     this.copies = new CachedCopies(options)
-    this.#aside = options.strategy === 'cache_aside'
+    this.#removeOnSave = options.strategy === 'cache_aside'
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
-    if (!isPossible(key)) return undefined
+    if (!isValidKey(key)) return undefined
     const copy = await this.copies.get(key)
-    if (copy === 'unsure') return await this.truth.load(key)
-    return copy === 'miss' ? await this.copies.fill(key, () => this.truth.load(key)) : copy
+    if (copy === 'unsure') return await this.database.load(key)
+    return copy === 'miss' ? await this.copies.fill(key, () => this.database.load(key)) : copy
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
-    if (this.#aside || !isPossible(key)) return await this.truth.create(key, record)
+    if (this.#removeOnSave || !isValidKey(key)) return await this.database.create(key, record)
     let version: Version = ''
     await this.copies.fill(key, async () => {
-      version = await this.truth.create(key, record)
+      version = await this.database.create(key, record)
       return { ...record, version }
     })
     return version
   }
 
   async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
-    if (!isPossible(key)) return { outcome: 'missing' }
+    if (!isValidKey(key)) return { outcome: 'missing' }
     let result: SaveOutcome | undefined
     try {
-      result = await this.truth.save(key, version, record)
+      result = await this.database.save(key, version, record)
       return result
     } finally {
-      // Without a result nobody knows what is in the database; on a conflict the copy may be what misled us.
+      // Without a result the state of the database is unknown; a conflict may be caused by a stale copy.
       if (result === undefined || result.outcome === 'missing') await this.copies.forget(key)
       else if (result.outcome === 'conflict') await this.copies.forget(key, version)
-      else if (this.#aside) await this.copies.forget(key)
+      else if (this.#removeOnSave) await this.copies.forget(key)
       else await this.copies.replace(key, version, { ...record, version: result.version })
     }
   }
 
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
-    if (!isPossible(key)) return 'missing'
+    if (!isValidKey(key)) return 'missing'
     try {
-      return await this.truth.touch(key, version, times)
+      return await this.database.touch(key, version, times)
     } finally {
       await this.copies.forget(key)
     }
   }
 
   async delete(key: string, version?: Version): Promise<Outcome> {
-    if (!isPossible(key)) return 'missing'
+    if (!isValidKey(key)) return 'missing'
     try {
-      return await this.truth.delete(key, version)
+      return await this.database.delete(key, version)
     } finally {
       await this.copies.forget(key)
     }
@@ -102,7 +102,7 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   }
 
   async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
-    // Copies of the expired have expired as well; of all others they must go.
+    // Copies of expired sessions have expired as well; all others must be removed.
     if (which.kind === 'expired') return await this.#clearable().clearBatch(which, limit, onCleared)
     const cleared: string[] = []
     const count = await this.#clearable().clearBatch(which, limit, (keys) => void cleared.push(...keys))
@@ -115,7 +115,7 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
     return await this.#withUsers().listByUser(userId)
   }
 
-  // One by one: a session that began after the list was read must not lose its row and keep its copy.
+  // One by one, so that a session created after the list was read does not lose its row but keep its copy.
   async endByUser(userId: string, exceptId?: string): Promise<number> {
     const sessions = await this.#withUsers().listByUser(userId)
     const ended = sessions.filter(({ id }) => id !== exceptId).map(({ key }) => this.delete(key))
@@ -123,41 +123,42 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   }
 
   async statistics(): Promise<StoreStatistics> {
-    if (!hasStatistics(this.truth)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
-    return await this.truth.statistics()
+    if (!hasStatistics(this.database)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
+    return await this.database.statistics()
   }
 
   /**
-   * Fills the cache ahead of the first visits, while it is in use, and answers how many copies it made.
+   * Fills the cache before the first requests; returns the number of copies made. Safe while it is in use.
    *
-   * @param limit most sessions, the latest active first
-   * @throws NotSupportedError when the storage behind the cache cannot tell who was active
+   * @param limit maximum number of sessions, latest activity first; 10,000 by default
+   * @throws NotSupportedError if the database does not know the activity of its sessions
    */
   async warm(which: RecentWhich, limit = 10_000): Promise<number> {
-    if (!knowsRecent(this.truth))
-      throw new NotSupportedError('The storage behind the cache cannot tell who was active.')
-    const keys = await this.truth.recentKeys(which, limit)
+    if (!knowsRecent(this.database))
+      throw new NotSupportedError('The storage behind the cache does not know which sessions were active.')
+    const keys = await this.database.recentKeys(which, limit)
     let filled = 0
     while (keys.length > 0) {
-      const batch = keys.splice(0, AT_ONCE)
-      const added = await Promise.all(batch.map((key) => this.copies.add(key, () => this.truth.load(key))))
+      const batch = keys.splice(0, CONCURRENCY)
+      const added = await Promise.all(batch.map((key) => this.copies.add(key, () => this.database.load(key))))
       filled += added.filter((did) => did).length
     }
     return filled
   }
 
-  /** Removes the copies that could not be removed before, and closes the cache; the database is its opener's. */
+  /** Removes copies that could not be removed before and closes the cache, but not the database. */
   async close(): Promise<void> {
     await this.copies.close()
   }
 
   #clearable(): ClearableStore {
-    if (!canClear(this.truth)) throw new NotSupportedError('The storage behind the cache cannot be cleared.')
-    return this.truth
+    if (!canClear(this.database)) throw new NotSupportedError('The storage behind the cache cannot be cleared.')
+    return this.database
   }
 
   #withUsers(): UserSessionStore {
-    if (!knowsUsers(this.truth)) throw new NotSupportedError('The storage behind the cache knows no users.')
-    return this.truth
+    if (!knowsUsers(this.database))
+      throw new NotSupportedError('The storage behind the cache does not know the users of its sessions.')
+    return this.database
   }
 }

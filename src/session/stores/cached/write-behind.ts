@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Observer } from '../../core/events.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import { isPossible } from '../cache.ts'
+import { isValidKey } from '../cache.ts'
 import {
   type ClearWhich,
   isForward,
@@ -14,31 +14,31 @@ import {
 } from '../store.ts'
 import { CachedStore, type CachedStoreOptions } from './cached-database.ts'
 
-/** What a {@link WriteBehindStore} is made of. */
+/** Options for {@link WriteBehindStore}. */
 export interface WriteBehindOptions extends Omit<CachedStoreOptions, 'strategy'> {
-  /** Milliseconds that a change may wait before it goes to the database; 100 by default. */
+  /** Milliseconds after which a change is written to the database; 100 by default. */
   readonly delay?: number
-  /** Most sessions whose changes wait; beyond it a save waits for the database. 1000 by default. */
+  /** Maximum number of sessions with unwritten changes; above it a save waits for the database. 1000 by default. */
   readonly maxWaiting?: number
 }
 
-/** Marks the version of a copy that is ahead of the database; a database's own is a number. */
+/** Prefix of the version of a copy that is ahead of the database; versions of the database are numbers. */
 const AHEAD = 'ahead-'
-const RETRY = 1000
-const AT_ONCE = 16
-// Milliseconds before its end in which a session is written to the database at once: what ends there is not written to.
-const LAST = 60_000
+const RETRY_DELAY_MS = 1000
+const CONCURRENCY = 16
+// A session that expires sooner is written to the database at once, because an expired row cannot be saved.
+const MIN_LIFETIME_MS = 60_000
 
 /**
- * A cache that is written first, and a database that follows a moment later.
+ * Writes to the cache first and to the database a moment later.
  *
- * Every save is a swap in the cache, so overlapping ones collide there; the database gets the newest state by a versioned
- * save of its own. Sessions begin and end in the database at once. While the cache is down, everything is written to the
- * database directly.
+ * Every save is a compare and set in the cache, so overlapping saves conflict there; the database gets the newest state by
+ * a separate versioned save. Sessions are created and ended in the database immediately. While the cache is down, changes
+ * are written to the database directly.
  *
- * What waits is lost if the cache loses the entry and then another process serves the session, or this one dies, before
- * it is written; if processes disagree meanwhile on whether the cache is down; or if the database is out until the session
- * as it knows it has expired. What a process that died has not written stays in the cache alone until the next change.
+ * Unwritten changes are lost if the cache loses the entry and, before they are written, another process serves the session
+ * or this one dies; if processes disagree on whether the cache is down; or if the database is down until the row has
+ * expired. Changes that a dead process had not written stay in the cache only, until the next change.
  */
 export class WriteBehindStore extends CachedStore {
   readonly #delay: number
@@ -60,33 +60,35 @@ export class WriteBehindStore extends CachedStore {
   }
 
   override async load(key: string): Promise<StoredRecord | undefined> {
-    if (!isPossible(key)) return undefined
+    if (!isValidKey(key)) return undefined
     const copy = await this.copies.get(key)
-    if (copy !== 'miss' && copy !== 'unsure') return await this.#lasting(key, copy)
+    if (copy !== 'miss' && copy !== 'unsure') return await this.#checkLifetime(key, copy)
     await this.#write(key)
-    return copy === 'unsure' ? await this.truth.load(key) : await this.copies.fill(key, () => this.truth.load(key))
+    return copy === 'unsure'
+      ? await this.database.load(key)
+      : await this.copies.fill(key, () => this.database.load(key))
   }
 
-  /** @throws StoreUnavailableError also when too many changes wait for a database that is out */
+  /** @throws StoreUnavailableError also if too many changes are waiting for a database that is down */
   override async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
-    if (!isPossible(key)) return { outcome: 'missing' }
-    await this.#makeRoom()
-    // Later than what it is based on, by any clock, for that is how two of them are told apart without the cache.
-    const { base, activity } = lineage(version)
+    if (!isValidKey(key)) return { outcome: 'missing' }
+    await this.#waitForRoom()
+    // Always later than the previous state, because without the cache the newer one is chosen by this time.
+    const { base, activity } = parseVersion(version)
     const lastActivity = Math.max(record.lastActivity, activity + 1)
     const name = [base, Math.floor(lastActivity), randomBytes(9).toString('base64url')].join('-')
     const ahead = { ...record, lastActivity, version: AHEAD + name }
     const outcome = await this.copies.swap(key, version, ahead)
     if (outcome === 'done') {
       this.#wait(key, ahead)
-      // A forward goes to the database at once, like an ending: what the cache loses must not bring the old key back.
+      // A forward is written at once, like an end: an eviction must not make the old key valid again.
       if (this.#closing || isForward(record)) await this.#write(key)
       return { outcome: 'saved', version: ahead.version }
     }
     if (isAhead(version)) return { outcome: outcome === 'conflict' ? outcome : await this.#withoutCopy(key) }
     let result: SaveOutcome = { outcome: 'conflict' }
     await this.#inDatabase(key, async () => {
-      result = await this.truth.save(key, version, record)
+      result = await this.database.save(key, version, record)
       return result.outcome === 'saved' ? { ...record, version: result.version } : undefined
     })
     return result
@@ -97,32 +99,32 @@ export class WriteBehindStore extends CachedStore {
     version: Version,
     times: { expires: number; lastActivity: number },
   ): Promise<Outcome> {
-    if (!isPossible(key)) return 'missing'
+    if (!isValidKey(key)) return 'missing'
     if (!isAhead(version)) return await this.#touchInDatabase(key, version, times)
-    // In the database at once, or a clear would take what is alive. In this order: see #writeNewest.
-    const row = await this.truth.load(key)
+    // Written at once, or a clear would delete a live session. In this order: see #writeNewest.
+    const row = await this.database.load(key)
     const copy = await this.copies.peek(key)
     if (copy === undefined) return await this.#withoutCopy(key)
     if (copy.version !== version) return 'conflict'
     const { expires, lastActivity } = times
     const touched = { ...copy, expires, lastActivity }
     const { outcome } =
-      row === undefined ? { outcome: 'missing' as const } : await this.truth.save(key, row.version, touched)
+      row === undefined ? { outcome: 'missing' as const } : await this.database.save(key, row.version, touched)
     if (outcome === 'missing') await this.copies.forget(key)
     if (outcome !== 'saved') return outcome
     return (await this.copies.swap(key, version, touched)) === 'conflict' ? 'conflict' : 'done'
   }
 
   override async delete(key: string, version?: Version): Promise<Outcome> {
-    if (!isPossible(key)) return 'missing'
+    if (!isValidKey(key)) return 'missing'
     if (version === undefined) return await this.#end(key)
-    // From here on nobody can save over the copy, nor fill it from a database that may be behind.
+    // From now on the copy can neither be saved over nor filled from a database that may be behind.
     const outcome = await this.copies.block(key, version)
     if (outcome === 'done') return await this.#end(key)
     if (isAhead(version)) return outcome === 'conflict' ? outcome : await this.#withoutCopy(key)
     let result: Outcome = 'conflict'
     await this.#inDatabase(key, async () => {
-      result = await this.truth.delete(key, version)
+      result = await this.database.delete(key, version)
       return undefined
     })
     return result
@@ -143,9 +145,9 @@ export class WriteBehindStore extends CachedStore {
     return await super.endByUser(userId, exceptId)
   }
 
-  /** Writes what waits; answers how many could not be written, which are tried again. Never throws. */
+  /** Writes waiting changes; returns how many failed, which are tried again. Never throws. */
   async flush(): Promise<number> {
-    // The one under way may have begun before the last changes came.
+    // A running flush may have started before the last changes.
     await this.#flushing
     this.#flushing ??= this.#flush().finally(() => {
       this.#flushing = undefined
@@ -154,9 +156,9 @@ export class WriteBehindStore extends CachedStore {
   }
 
   /**
-   * Writes what waits, and closes the cache. A save that goes on meanwhile waits for the database.
+   * Writes waiting changes and closes the cache. A save during this waits for the database.
    *
-   * @throws Error when the database did not take all of it; it is in the cache, as long as that keeps it
+   * @throws Error if some changes could not be written; they are only in the cache
    */
   override async close(): Promise<void> {
     this.#closing = true
@@ -172,25 +174,25 @@ export class WriteBehindStore extends CachedStore {
     const keys = [...this.#waiting.keys()]
     let failed = 0
     while (keys.length > 0) {
-      const batch = keys.splice(0, AT_ONCE)
+      const batch = keys.splice(0, CONCURRENCY)
       const results = await Promise.allSettled(batch.map((key) => this.#write(key)))
       const refused = results.filter(({ status }) => status === 'rejected').length
       failed += refused
-      // One that the database does not take must not keep back all others; but where it takes none, it is out.
+      // One failure must not hold up the others, but if all of a batch fail, the database is down.
       if (refused === batch.length) failed += keys.splice(0).length
     }
-    if (failed > 0) this.#writeLater(RETRY)
+    if (failed > 0) this.#writeLater(RETRY_DELAY_MS)
     this.#observe({ type: 'write-behind', waiting: this.#waiting.size })
     return failed
   }
 
-  /** The copy, or what the database has, where the session may soon have ended in the database. */
-  async #lasting(key: string, copy: StoredRecord): Promise<StoredRecord | undefined> {
-    if (copy.expires - this.#now() > LAST) return copy
+  /** Returns the copy; if the row may expire soon, writes the copy first and drops it. */
+  async #checkLifetime(key: string, copy: StoredRecord): Promise<StoredRecord | undefined> {
+    if (copy.expires - this.#now() > MIN_LIFETIME_MS) return copy
     if (isAhead(copy.version)) while (!(await this.#writeNewest(key)));
     // Without a copy, a save goes to the database.
     await this.copies.forget(key, copy.version)
-    return isAhead(copy.version) ? await this.truth.load(key) : copy
+    return isAhead(copy.version) ? await this.database.load(key) : copy
   }
 
   async #touchInDatabase(
@@ -202,22 +204,22 @@ export class WriteBehindStore extends CachedStore {
     if (copy === undefined) return await super.touch(key, version, times)
     if (copy.version !== version) return 'conflict'
     const { expires, lastActivity } = times
-    const outcome = await this.truth.touch(key, version, times)
+    const outcome = await this.database.touch(key, version, times)
     if (outcome === 'done') await this.copies.swap(key, version, { ...copy, expires, lastActivity })
     else await this.copies.forget(key, version)
     return outcome
   }
 
-  /** Work on the database that leaves the copy right; not done where a copy has the say. */
+  /** Runs work on the database and updates the copy; skipped if there is a copy, which is authoritative. */
   async #inDatabase(key: string, work: () => Promise<StoredRecord | undefined>): Promise<void> {
     await this.#write(key)
     await this.copies.claim(key, work)
   }
 
-  /** For a version that was ahead, and whose copy is gone: what the database has is to be read anew. */
+  /** For a version that was ahead and whose copy is gone: the caller must read the database again. */
   async #withoutCopy(key: string): Promise<'conflict' | 'missing'> {
     await this.#write(key)
-    return (await this.truth.load(key)) === undefined ? 'missing' : 'conflict'
+    return (await this.database.load(key)) === undefined ? 'missing' : 'conflict'
   }
 
   async #end(key: string): Promise<Outcome> {
@@ -235,16 +237,16 @@ export class WriteBehindStore extends CachedStore {
     this.#timer ??= setTimeout(() => void this.flush(), delay).unref()
   }
 
-  async #makeRoom(): Promise<void> {
+  async #waitForRoom(): Promise<void> {
     if (this.#waiting.size < this.#maxWaiting) return
-    // All ask the database at once, or each would wait for the silence of those before it.
+    // All wait for one flush, or each would wait for another timeout of the database.
     await (this.#flushing ?? this.flush())
     if (this.#waiting.size >= this.#maxWaiting) {
-      throw new StoreUnavailableError(new Error('The database is out, and too many changes wait for it'))
+      throw new StoreUnavailableError(new Error('The database is down, and too many changes are waiting for it'))
     }
   }
 
-  /** Brings the database up to the newest state of the session, if this process knows of one. */
+  /** Writes the newest state of the session to the database, if this process has unwritten changes of it. */
   async #write(key: string): Promise<void> {
     if (!this.#waiting.has(key)) return
     const writing = this.#writing.get(key) ?? this.#writeAll(key)
@@ -256,7 +258,7 @@ export class WriteBehindStore extends CachedStore {
     try {
       for (let own = this.#waiting.get(key); own !== undefined; own = this.#waiting.get(key)) {
         const written = await this.#writeNewest(key, own)
-        // A save that came meanwhile waits in its place.
+        // A newer save may have replaced it.
         if (written && this.#waiting.get(key) === own) this.#waiting.delete(key)
       }
     } finally {
@@ -265,27 +267,27 @@ export class WriteBehindStore extends CachedStore {
   }
 
   async #writeNewest(key: string, own?: StoredRecord): Promise<boolean> {
-    // In this order: whoever saves in between makes this save a conflict, or is seen in the cache.
-    const row = await this.truth.load(key)
+    // In this order: a save in between makes this one a conflict, or is seen in the cache.
+    const row = await this.database.load(key)
     const copy = await this.copies.peek(key)
     if (row === undefined) {
       await this.copies.forget(key)
       return true
     }
     if (copy !== undefined && isAhead(copy.version)) {
-      return (await this.truth.save(key, row.version, copy)).outcome !== 'conflict'
+      return (await this.database.save(key, row.version, copy)).outcome !== 'conflict'
     }
-    // The copy was lost. What is in the database is newer only if somebody has saved it there since.
+    // The copy was lost. The row is newer only if it was saved directly since.
     if (own === undefined) return true
-    if (String(row.version) !== lineage(own.version).base && row.lastActivity > own.lastActivity) return true
-    const { outcome } = await this.truth.save(key, row.version, own)
+    if (String(row.version) !== parseVersion(own.version).base && row.lastActivity > own.lastActivity) return true
+    const { outcome } = await this.database.save(key, row.version, own)
     await this.copies.forget(key)
     return outcome !== 'conflict'
   }
 }
 
-/** What a version tells: the database's own at the beginning, and the last activity (0 for the database's own). */
-function lineage(version: Version): { base: string; activity: number } {
+/** The database's version that a version is based on, and the last activity; 0 for a version of the database. */
+function parseVersion(version: Version): { base: string; activity: number } {
   if (typeof version === 'number') return { base: String(version), activity: 0 }
   const [, base = '', activity = ''] = isAhead(version) ? version.split('-') : []
   return { base, activity: Number(activity) || 0 }

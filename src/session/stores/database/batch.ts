@@ -1,16 +1,16 @@
-/** What a {@link Batch} is made of. */
+/** Options for {@link Batch}. */
 export interface BatchOptions<Item, Answer> {
   /**
-   * Asks the storage. Calls `take`, as late as it can, for the items to ask about (the same ones if it calls again);
-   * resolves to what gives each of them its answer.
+   * Sends one request for several items. Calls `take`, as late as possible, for the items (the same ones if called
+   * again); resolves to a function that returns the answer for each item.
    */
   readonly ask: (take: () => readonly Item[]) => Promise<(item: Item) => Answer>
-  /** How many may go together at most. */
-  readonly most: number
-  /** Items of one key never go together: the later one waits for the next round. */
+  /** Maximum number of items per request. */
+  readonly maxItems: number
+  /** Items with the same key are never sent together: the later one waits for the next request. */
   readonly key?: (item: Item) => string
-  /** Whether one item alone may be to blame for an error; then each is asked about by itself. */
-  readonly isFaultOfOne?: (error: unknown) => boolean
+  /** Whether a single item may have caused an error; then each is sent separately. */
+  readonly isItemError?: (error: unknown) => boolean
 }
 
 interface Waiting<Item, Answer> {
@@ -20,8 +20,8 @@ interface Waiting<Item, Answer> {
 }
 
 /**
- * Asks one thing at a time, and gathers what arrives meanwhile into the next round. Nobody waits for others to come:
- * the first goes at once, the rest as soon as it has its answer. What joins a round was asked before the round began.
+ * Sends one request at a time and collects items that arrive meanwhile into the next one. The first item is sent at once,
+ * the others as soon as it has its answer. An item is only answered by a request that started after it arrived.
  */
 export class Batch<Item, Answer> {
   readonly #options: BatchOptions<Item, Answer>
@@ -33,7 +33,7 @@ export class Batch<Item, Answer> {
     this.#options = options
   }
 
-  /** @throws what `ask` throws */
+  /** Returns the answer for one item. @throws any error of `ask` */
   run(item: Item): Promise<Answer> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject })
@@ -52,9 +52,9 @@ export class Batch<Item, Answer> {
       const answerTo = await this.#options.ask(() => this.#take())
       for (const { item, resolve } of this.#taken) resolve(answerTo(item))
     } catch (error) {
-      // Nothing was taken: there is no way to the storage, and the next in line need not wait to learn it.
+      // Nothing was taken: there is no connection, so all waiting items fail.
       const failed = this.#taken.length > 0 ? this.#taken : this.#waiting.splice(0)
-      if (this.#taken.length > 1 && this.#options.isFaultOfOne?.(error)) await this.#oneByOne(failed)
+      if (this.#taken.length > 1 && this.#options.isItemError?.(error)) await this.#oneByOne(failed)
       else for (const { reject } of failed) reject(error)
     }
     this.#taken = []
@@ -76,12 +76,12 @@ export class Batch<Item, Answer> {
   }
 
   #choose(): void {
-    const { key, most } = this.#options
+    const { key, maxItems } = this.#options
     const keys = new Set<string>()
     const later: Waiting<Item, Answer>[] = []
     for (const waiting of this.#waiting) {
       const name = key?.(waiting.item)
-      if (this.#taken.length === most || (name !== undefined && keys.has(name))) {
+      if (this.#taken.length === maxItems || (name !== undefined && keys.has(name))) {
         later.push(waiting)
         continue
       }

@@ -1,7 +1,7 @@
 import type { SessionRecord, StoredRecord, Version } from '../store.ts'
 import type { Binding, Dialect, Row } from './database-statements.ts'
 
-/** The statements of the hot path. All compare and write in one step; `now` is always the last binding. */
+/** The statements used by requests. All compare and write in one step; `now` is always the last binding. */
 export interface LayoutSql {
   readonly load: string
   readonly create: string
@@ -12,28 +12,28 @@ export interface LayoutSql {
   readonly exists: string
 }
 
-/** Several of the same in one statement of SQLite; what they find or change they name by `session_key`. */
+/** Several operations in one statement of SQLite; they return the `session_key` of rows found or changed. */
 export interface LayoutManySql {
-  /** With the keys as one JSON text. */
+  /** The keys are one binding, a JSON list. */
   readonly load: string
-  /** With the bindings of that many saves, one after the other; the keys must differ. */
+  /** With the bindings of that many saves; the keys must differ. */
   save(rows: number): string
   touch(rows: number): string
 }
 
-/** How a table keeps sessions: its statements, and how their bindings and rows are read. */
+/** The schema of a table: its statements, their bindings, and how rows are read. */
 export interface Layout {
   readonly sql: LayoutSql
   readonly many: LayoutManySql
-  /** What a codec of this layout makes. Anything else (NUL, trailing spaces, megabytes) is in no table. */
-  readonly possibleKey: RegExp
+  /** The keys that codecs make for this layout. Others (NUL, trailing spaces, megabytes) are never looked up. */
+  readonly validKey: RegExp
   readonly columns: readonly string[]
   /** The names of the two columns that every layout has beside the key. */
   readonly data: string
   readonly expires: string
-  /** The condition for rows that are sessions, and not forwards. */
+  /** The condition for rows that are sessions, not forwards. */
   readonly isSession: string
-  /** Whether the table knows user, session id, address, birth and last activity. */
+  /** Whether the table has user, session id, address, creation time and last activity. */
   readonly keepsMetadata: boolean
   time(milliseconds: number): Binding
   forCreate(key: string, record: SessionRecord): Binding[]
@@ -61,7 +61,7 @@ const OWN_COLUMNS = [
 /**
  * The project's own table: a version counter, metadata beside the data, times as milliseconds since 1970.
  *
- * @param extraColumns columns of the application's own, written in the same statement
+ * @param extraColumns custom columns, written in the same statement; none by default
  */
 export function ownLayout(table: string, extraColumns: readonly string[] = []): Layout {
   const extra = (record: SessionRecord) => extraColumns.map((name) => record.extra?.[name] ?? null)
@@ -70,7 +70,7 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
   const live = 'expires > ?'
   const asRead = `session_key = ? AND version = ? AND ${live}`
   return {
-    possibleKey: /^[\x21-\x7e]{1,64}$/,
+    validKey: /^[\x21-\x7e]{1,64}$/,
     columns: created,
     data: 'data',
     expires: 'expires',
@@ -86,7 +86,7 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
       exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
     },
     many: {
-      load: `SELECT session_key, ${OWN_COLUMNS.join(', ')} FROM ${table} WHERE ${AMONG} AND ${live}`,
+      load: `SELECT session_key, ${OWN_COLUMNS.join(', ')} FROM ${table} WHERE ${KEY_IN_LIST} AND ${live}`,
       save: (rows) => changeMany(table, set, ', version = version + 1', 'version', live, rows),
       touch: (rows) => changeMany(table, ['expires', 'last_activity'], '', 'version', live, rows),
     },
@@ -115,12 +115,12 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
   }
 }
 
-/** The rows of many keys. As JSON, because a key is plain ASCII, and one statement then serves for any number of them. */
-export const AMONG = 'session_key IN (SELECT value FROM json_each(?))'
+/** The rows of many keys: as JSON, so that one statement serves for any number of keys, which are plain ASCII. */
+export const KEY_IN_LIST = 'session_key IN (SELECT value FROM json_each(?))'
 
 /**
- * Changes rows that are as they were read. Each row's bindings are those of one such change: the columns to set, key and
- * version. As bindings, because data through JSON would lose a NUL, and not every text is JSON's.
+ * Updates rows that still have the version that was read. The bindings of each row are the columns to set, key and
+ * version. Not as JSON, which would lose a NUL and invalid surrogates.
  */
 export function changeMany(
   table: string,

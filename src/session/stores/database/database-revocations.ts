@@ -1,41 +1,41 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
-import { driverFailure } from '../../core/error-codes.ts'
+import { toStoreError } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
-import { type Revocations, type Standing, sessionSubject, userSubject } from '../revocations.ts'
+import { type RevocationState, type Revocations, sessionSubject, userSubject } from '../revocations.ts'
 import { type Binding, type Dialect, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
 
-/** What {@link DatabaseRevocations} is made of. */
+/** Options for {@link DatabaseRevocations}. */
 export interface DatabaseRevocationsOptions {
-  /** Opened, and later closed, by the caller: SQLite, PostgreSQL, MySQL or MariaDB. */
+  /** SQLite, PostgreSQL, MySQL or MariaDB; opened and closed by the caller. */
   readonly knex: Knex
-  /** Milliseconds that PostgreSQL or MySQL have to answer a request before revocations are unavailable; 5000 by default. */
+  /** Milliseconds for an answer of PostgreSQL or MySQL; 5000 by default. */
   readonly timeout?: number
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 const TABLE = 'session_revocations'
-const TIMEOUT = 5000
-const BATCH = 1000
-const PAUSE = 20
+const DEFAULT_TIMEOUT_MS = 5000
+const BATCH_SIZE = 1000
+const PAUSE_MS = 20
 
-/** Revocations in a table, for any number of processes. Each operation is one prepared statement. */
+/** Revocations in a table, shared by all processes. Each operation is one prepared statement. */
 export class DatabaseRevocations implements Revocations {
   readonly #knex: Knex
   readonly #statements: PreparedStatements
   readonly #sql: Record<'endSession' | 'endUser' | 'clear', string>
   readonly #now: () => number
 
-  /** @throws RangeError for a database of another kind */
-  constructor({ knex, timeout = TIMEOUT, now = Date.now }: DatabaseRevocationsOptions) {
+  /** @throws RangeError for another kind of database */
+  constructor({ knex, timeout = DEFAULT_TIMEOUT_MS, now = Date.now }: DatabaseRevocationsOptions) {
     this.#knex = knex
     this.#statements = new PreparedStatements(knex, timeout)
     this.#sql = sqlFor(dialectOf(knex))
     this.#now = now
   }
 
-  /** @throws Error saying what to do when the table is not there as it should be; StoreUnavailableError */
+  /** Checks the table. @throws Error that says what to do if it is missing or has other columns; StoreUnavailableError */
   async assertReady(): Promise<void> {
     try {
       await this.#knex(TABLE).select('subject', 'epoch', 'expires', 'successor').limit(1)
@@ -47,7 +47,7 @@ export class DatabaseRevocations implements Revocations {
     }
   }
 
-  async check(userId: string, signInId: string): Promise<Standing> {
+  async check(userId: string, signInId: string): Promise<RevocationState> {
     const bindings = [userSubject(userId), sessionSubject(signInId)]
     const { rows } = await this.#run(`SELECT subject, epoch, successor FROM ${TABLE} WHERE subject IN (?, ?)`, bindings)
     const [user, session] = bindings.map((subject) => rows.find((row) => row['subject'] === subject))
@@ -74,14 +74,14 @@ export class DatabaseRevocations implements Revocations {
     for (;;) {
       const { changes } = await this.#run(this.#sql.clear, [before], Number.POSITIVE_INFINITY)
       deleted += changes
-      if (changes < BATCH || signal?.aborted) return deleted
-      // Requests need the table as well.
-      await sleep(PAUSE)
+      if (changes < BATCH_SIZE || signal?.aborted) return deleted
+      // So that requests are not slowed down.
+      await sleep(PAUSE_MS)
     }
   }
 
   async #put(sql: string, subject: string, values: readonly Binding[]): Promise<void> {
-    // Once for a new entry, and once for one that is there.
+    // Once for the insert and once for the update.
     await this.#run(sql, [subject, ...values, ...values])
   }
 
@@ -89,7 +89,7 @@ export class DatabaseRevocations implements Revocations {
     try {
       return await this.#statements.run(sql, bindings, timeout)
     } catch (error) {
-      throw driverFailure(error)
+      throw toStoreError(error)
     }
   }
 }
@@ -97,17 +97,17 @@ export class DatabaseRevocations implements Revocations {
 function sqlFor(dialect: Dialect) {
   const [least, greatest] = dialect === 'sqlite' ? ['MIN', 'MAX'] : ['LEAST', 'GREATEST']
   const taken = dialect === 'mysql' ? 'ON DUPLICATE KEY UPDATE' : 'ON CONFLICT (subject) DO UPDATE SET'
-  // An entry never goes earlier than somebody asked for.
+  // An entry is kept for the longest requested time.
   const put = (epoch: string, successor: string) =>
     `INSERT INTO ${TABLE} (subject, epoch, expires, successor) VALUES (?, ?, ?, ?) ${taken} ` +
     `epoch = ${epoch}, expires = ${greatest}(${TABLE}.expires, ?), successor = ${successor}`
-  const expired = `WHERE expires <= ? LIMIT ${BATCH}`
+  const expired = `WHERE expires <= ? LIMIT ${BATCH_SIZE}`
   return {
     endSession: put(`${least}(${TABLE}.epoch, ?)`, `COALESCE(${TABLE}.successor, ?)`),
-    // It rises even where the clock does not, so that of two at once both count.
+    // It rises even if the clock does not, so that two at the same time both take effect.
     endUser: put(`${greatest}(${TABLE}.epoch + 1, ?)`, '?'),
-    // MySQL cannot delete from a table that it is choosing from with a limit; the others have no limit on a delete,
-    // and compare the time twice, because a chosen entry may have been prolonged meanwhile.
+    // MySQL cannot delete from a table in a subquery with a limit; the others have no limit on DELETE. The subquery
+    // includes the time, because an entry may have been extended meanwhile.
     clear:
       dialect === 'mysql'
         ? `DELETE FROM ${TABLE} ${expired}`

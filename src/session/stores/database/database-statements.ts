@@ -1,27 +1,27 @@
 import { createHash } from 'node:crypto'
 import type { Knex } from 'knex'
 import { isDeadlock } from '../../core/error-codes.ts'
-import { retryOn } from '../../core/retry.ts'
-import { TimeoutError, within } from '../../core/timeout.ts'
+import { retryOnError } from '../../core/retry.ts'
+import { TimeoutError, withTimeout } from '../../core/timeout.ts'
 
 /** A value for a `?`. */
 export type Binding = string | number | null | Date
-/** A row as the driver gives it: nothing is known of its values. */
+/** A row as the driver returns it, not validated. */
 export type Row = Record<string, unknown>
 
-/** A statement and what stands for each `?` in it. */
+/** A statement with a binding for each `?`. */
 export interface Statement {
   readonly sql: string
   readonly bindings: readonly Binding[]
 }
 
-/** What a statement gave: its rows, and how many it changed. */
+/** The result of a statement: its rows, and the number of changed rows. */
 export interface Result {
   readonly rows: Row[]
   readonly changes: number
 }
 
-// The few methods used of each driver, so that an application with one database needs no types of the others.
+// Only the used methods of each driver, so that an application needs no types of other drivers.
 type Done<T> = (error: Error | null, value: T) => void
 interface SqliteStatement {
   all(bindings: readonly Binding[], done: Done<Row[]>): void
@@ -41,43 +41,43 @@ interface MysqlConnection {
   destroy(): void
 }
 
-/** The kinds of database that statements are written for. */
+/** The supported kinds of database; MariaDB is `mysql`. */
 export type Dialect = 'sqlite' | 'postgres' | 'mysql'
 
-/** Which of the three the connection speaks. @throws RangeError for any other */
+/** The dialect of a connection. @throws RangeError for any other driver */
 export function dialectOf(knex: Knex): Dialect {
   const name: unknown = knex.client.driverName
   if (name === 'sqlite3') return 'sqlite'
   if (name === 'pg') return 'postgres'
   if (name === 'mysql2') return 'mysql'
-  throw new RangeError(`Sessions are kept through the drivers sqlite3, pg and mysql2, not through ${String(name)}`)
+  throw new RangeError(`The database drivers sqlite3, pg and mysql2 are supported, not ${String(name)}`)
 }
 
 const MAX_ATTEMPTS = 4
 
 interface Driver {
   run(connection: unknown, sql: string, bindings: readonly Binding[]): Promise<Result>
-  /** Closes a connection whose answer did not come, so that the pool opens another. */
+  /** Closes a connection after a timeout, so that the pool opens another. */
   abandon(connection: unknown): void | Promise<void>
 }
 
 const DRIVERS: Record<Dialect, Driver> = {
-  // SQLite has no server that could hang, and its busy_timeout bounds the wait for a lock.
+  // SQLite has no server that could hang, and busy_timeout limits the wait for a lock.
   sqlite: { run: runOnSqlite, abandon: () => {} },
   postgres: { run: runOnPostgres, abandon: (connection) => (connection as PostgresConnection).end() },
   mysql: { run: runOnMysql, abandon: (connection) => (connection as MysqlConnection).destroy() },
 }
 
 /**
- * Runs statements on Knex's pooled connections, prepared once per connection by the driver itself. The query builder
- * would build and parse each of them anew, which costs several times what SQLite needs to answer.
+ * Runs prepared statements on connections of Knex's pool, prepared once per connection by the driver. The query builder
+ * would build and parse each of them again, which takes several times as long as SQLite's answer.
  */
 export class PreparedStatements {
   readonly #knex: Knex
   readonly #driver: Driver
   readonly #timeout: number
 
-  /** @param timeout milliseconds that PostgreSQL and MySQL have for an answer */
+  /** @param timeout milliseconds for an answer of PostgreSQL or MySQL */
   constructor(knex: Knex, timeout: number) {
     const dialect = dialectOf(knex)
     this.#knex = knex
@@ -88,16 +88,18 @@ export class PreparedStatements {
   }
 
   /**
-   * @param sql with `?` for each binding; the same text each time, or each call leaves one more statement prepared
-   * @param timeout Infinity for what may take its time
+   * Runs a statement.
+   *
+   * @param sql with `?` for each binding; must not contain values, because every text stays prepared
+   * @param timeout milliseconds, or Infinity; the constructor's by default
    */
   async run(sql: string, bindings: readonly Binding[], timeout?: number): Promise<Result> {
     return await this.compose(() => ({ sql, bindings }), timeout)
   }
 
-  /** The same for a statement that is made when the connection is there, out of what has gathered until then. */
+  /** The same for a statement that is composed when a connection is available. */
   async compose(make: () => Statement, timeout = this.#timeout): Promise<Result> {
-    return await retryOn(isDeadlock, () => this.#send(make, timeout), MAX_ATTEMPTS)
+    return await retryOnError(isDeadlock, () => this.#send(make, timeout), MAX_ATTEMPTS)
   }
 
   async #send(make: () => Statement, timeout: number): Promise<Result> {
@@ -117,7 +119,7 @@ export class PreparedStatements {
 
   async #inTime(connection: unknown, running: Promise<Result>, timeout: number): Promise<Result> {
     try {
-      return await within(running, timeout)
+      return await withTimeout(running, timeout)
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error
       await this.#driver.abandon(connection)
@@ -144,8 +146,8 @@ function runOnSqlite(connection: unknown, sql: string, bindings: readonly Bindin
       known.set(sql, statement)
     }
     const prepared = statement
-    // A statement that met a lock stays under way. Until it is reset, SQLite commits nothing that others write on this
-    // connection, says that it did, and undoes all of it in the end; so nobody gets the connection before that.
+    // After an error such as a lock the statement is still active. Until it is reset, SQLite does not really commit later
+    // writes on this connection and rolls them back in the end, so the connection is only released after the reset.
     const fail = (error: Error) => prepared.reset(() => reject(error))
     if (sql.startsWith('SELECT') || sql.includes(' RETURNING ')) {
       prepared.all(bindings, (error, rows) => (error === null ? resolve({ rows, changes: 0 }) : fail(error)))
@@ -172,7 +174,7 @@ async function runOnPostgres(connection: unknown, sql: string, bindings: readonl
   return { rows, changes: rowCount ?? 0 }
 }
 
-/** From the text, so that two processes behind one connection pooler never mean different statements by one name. */
+/** A hash of the text, so that processes behind a connection pooler never use one name for different statements. */
 function statementName(sql: string): string {
   return `session_${createHash('sha256').update(sql).digest('hex').slice(0, 32)}`
 }

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex'
-import { driverFailure, isDuplicate } from '../../core/error-codes.ts'
+import { isDuplicate, toStoreError } from '../../core/error-codes.ts'
 import { KeyTakenError, StoreUnavailableError } from '../../core/errors.ts'
 import { derivedSessionId } from '../../core/key.ts'
 import type { Outcome } from '../../core/outcome.ts'
@@ -33,32 +33,32 @@ import {
 import { tableStatistics } from './database-statistics.ts'
 import { SqliteBatches } from './sqlite-batches.ts'
 
-/** What a {@link DatabaseStore} is made of. */
+/** Options for {@link DatabaseStore}. */
 export interface DatabaseStoreOptions {
-  /** Opened, and later closed, by the caller: SQLite, PostgreSQL, MySQL or MariaDB. */
+  /** SQLite, PostgreSQL, MySQL or MariaDB; opened and closed by the caller. */
   readonly knex: Knex
-  /** A plain SQL name; it stands in the statements as it is. */
+  /** A plain SQL name: letters, digits and underscores. */
   readonly table: string
   /** How the table keeps sessions: the project's table by default; `djangoLayout` for Django's. */
   readonly layout?: MakeLayout | undefined
-  /** The table whose `id` is the user's; without it there is no telling which sessions are orphaned. */
+  /** The table whose `id` is the user id; without it orphaned sessions cannot be found. */
   readonly usersTable?: string
-  /** Columns of the application's own in the default layout; the engine's `columns` fills them. */
+  /** Custom columns in the default layout, filled by the engine's `columns`; none by default. */
   readonly extraColumns?: readonly string[]
-  /** Milliseconds that PostgreSQL or MySQL have to answer a request before the store is unavailable; 5000 by default. */
+  /** Milliseconds for an answer of PostgreSQL or MySQL; 5000 by default. */
   readonly timeout?: number
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
-const TIMEOUT = 5000
-// For what goes through the whole table, and has nobody waiting for a page.
-const UNHURRIED = Number.POSITIVE_INFINITY
+const DEFAULT_TIMEOUT_MS = 5000
+// For statements that scan the whole table and on which no request waits.
+const NO_TIMEOUT = Number.POSITIVE_INFINITY
 
 /**
- * Sessions in a table, over any Knex. Each operation of the hot path is one prepared statement; on SQLite one is for all
- * that wait.
+ * Keeps sessions in a table. Each operation of a request is one prepared statement; on SQLite one statement serves all
+ * requests that are waiting.
  */
 export class DatabaseStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore, RecentStore {
   readonly name = 'db'
@@ -71,9 +71,9 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   readonly #usersTable: string | undefined
   readonly #now: () => number
 
-  /** @throws RangeError for a table name that is not a plain SQL name, or a database of another kind */
+  /** @throws RangeError for a name that is not a plain SQL name, or another kind of database */
   constructor(options: DatabaseStoreOptions) {
-    const { knex, table, layout, usersTable, extraColumns = [], timeout = TIMEOUT, now = Date.now } = options
+    const { knex, table, layout, usersTable, extraColumns = [], timeout = DEFAULT_TIMEOUT_MS, now = Date.now } = options
     for (const name of [table, usersTable ?? table, ...extraColumns]) {
       if (!SQL_NAME.test(name)) throw new RangeError(`"${name}" is not a plain SQL name`)
     }
@@ -92,7 +92,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     )
   }
 
-  /** @throws Error saying what to do when the table is not there as it should be; StoreUnavailableError */
+  /** Checks the table. @throws Error that says what to do if it is missing or has other columns; StoreUnavailableError */
   async assertReady(): Promise<void> {
     try {
       await this.#knex(this.#table)
@@ -109,13 +109,13 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
-    if (!this.#layout.possibleKey.test(key)) return undefined
+    if (!this.#layout.validKey.test(key)) return undefined
     const row = await (this.#batches?.load(key) ?? this.#row(key))
     return row && this.#layout.read(row)
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
-    if (!this.#layout.possibleKey.test(key)) throw new RangeError('This is not a key that a codec makes')
+    if (!this.#layout.validKey.test(key)) throw new RangeError('This is not a key of a codec')
     await this.#run(this.#layout.sql.create, this.#layout.forCreate(key, record))
     return this.#layout.savedVersion(0, record)
   }
@@ -131,7 +131,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
 
   async delete(key: string, version?: Version): Promise<Outcome> {
     if (version !== undefined) return await this.#change('removeVersion', key, [key, version])
-    if (!this.#layout.possibleKey.test(key)) return 'missing'
+    if (!this.#layout.validKey.test(key)) return 'missing'
     const { changes } = await this.#run(this.#layout.sql.remove, [key])
     return changes > 0 ? 'done' : 'missing'
   }
@@ -139,7 +139,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   async countClearable(which: ClearWhich): Promise<number> {
     const { condition, bindings } = this.#condition(which)
     const sql = `SELECT COUNT(*) AS count FROM ${this.#table} WHERE ${condition}`
-    const { rows } = await this.#run(sql, bindings, UNHURRIED)
+    const { rows } = await this.#run(sql, bindings, NO_TIMEOUT)
     return Number(rows[0]?.['count'] ?? 0)
   }
 
@@ -147,31 +147,31 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     const { condition, bindings } = this.#condition(which)
     const bounded = Math.max(1, Math.floor(limit))
     const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
-    // The condition stands twice: between choosing and deleting, a session may have been touched.
+    // The condition is repeated: a session may have been touched between SELECT and DELETE.
     if (this.#dialect !== 'mysql') {
       const returning = onCleared === undefined ? '' : ' RETURNING session_key'
       const sql = `DELETE FROM ${this.#table} WHERE session_key IN (${chosen}) AND ${condition}${returning}`
-      const { rows, changes } = await this.#run(sql, [...bindings, ...bindings], UNHURRIED)
+      const { rows, changes } = await this.#run(sql, [...bindings, ...bindings], NO_TIMEOUT)
       if (onCleared === undefined) return changes
       onCleared(rows.map((row) => String(row['session_key'])))
       return rows.length
     }
     if (onCleared === undefined) {
       const sql = `DELETE FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
-      return (await this.#run(sql, bindings, UNHURRIED)).changes
+      return (await this.#run(sql, bindings, NO_TIMEOUT)).changes
     }
-    // MySQL cannot return what it deletes, nor delete from a table that it is choosing from with a limit.
-    const keys = (await this.#run(chosen, bindings, UNHURRIED)).rows.map((row) => String(row['session_key']))
+    // MySQL has no RETURNING, and cannot delete from a table in a subquery with a limit.
+    const keys = (await this.#run(chosen, bindings, NO_TIMEOUT)).rows.map((row) => String(row['session_key']))
     if (keys.length === 0) return 0
     const among = `session_key IN (${keys.map(() => '?').join(', ')})`
     const sql = `DELETE FROM ${this.#table} WHERE ${among} AND ${condition}`
-    const { changes } = await this.#run(sql, [...keys, ...bindings], UNHURRIED)
+    const { changes } = await this.#run(sql, [...keys, ...bindings], NO_TIMEOUT)
     onCleared(keys)
     return changes
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {
-    this.#requireMetadata('It keeps no user beside the data.')
+    this.#requireMetadata('It has no column for the user.')
     const columns = 'session_key, session_id, created_at, last_activity, expires, ip_address, user_agent'
     const { rows } = await this.#run(
       `SELECT ${columns} FROM ${this.#table} WHERE user_id = ? AND expires > ? ORDER BY last_activity DESC`,
@@ -186,14 +186,14 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async endByUser(userId: string, exceptId?: string): Promise<number> {
-    this.#requireMetadata('It keeps no user beside the data.')
+    this.#requireMetadata('It has no column for the user.')
     const sql = `DELETE FROM ${this.#table} WHERE user_id = ?`
     if (exceptId === undefined) return (await this.#run(sql, [userId])).changes
     const others = `${sql} AND (session_id IS NULL OR session_id <> ?) AND session_key <> ?`
     return (await this.#run(others, [userId, exceptId, await this.#olderKey(userId, exceptId)])).changes
   }
 
-  /** The key of the session with this id where an older version wrote its row, and no id; empty for none. */
+  /** The key of the session with this id, if an older version wrote its row without an id; otherwise empty. */
   async #olderKey(userId: string, id: string): Promise<string> {
     const sql = `SELECT session_key FROM ${this.#table} WHERE user_id = ? AND session_id IS NULL`
     const keys = (await this.#run(sql, [userId])).rows.map((row) => String(row['session_key']))
@@ -201,17 +201,17 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
   }
 
   async recentKeys({ activeSince, authenticated = false }: RecentWhich, limit: number): Promise<string[]> {
-    this.#requireMetadata('It keeps no activity beside the data.')
+    this.#requireMetadata('It has no column for the activity.')
     const signedIn = authenticated ? ' AND user_id IS NOT NULL' : ''
     const recent = `expires > ? AND last_activity >= ? AND ${this.#layout.isSession}${signedIn}`
     const which = `${recent} ORDER BY last_activity DESC LIMIT ${Math.floor(limit)}`
     const sql = `SELECT session_key FROM ${this.#table} WHERE ${which}`
-    const { rows } = await this.#run(sql, [this.#now(), activeSince], UNHURRIED)
+    const { rows } = await this.#run(sql, [this.#now(), activeSince], NO_TIMEOUT)
     return rows.map((row) => String(row['session_key']))
   }
 
   async statistics(): Promise<StoreStatistics> {
-    const query = async (sql: string, bindings: readonly Binding[]) => (await this.#run(sql, bindings, UNHURRIED)).rows
+    const query = async (sql: string, bindings: readonly Binding[]) => (await this.#run(sql, bindings, NO_TIMEOUT)).rows
     return await tableStatistics(query, this.#table, this.#layout, this.#now())
   }
 
@@ -219,9 +219,9 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     return (await this.#run(this.#layout.sql.load, [key, this.#time()])).rows[0]
   }
 
-  /** A change of a record as it was read; a second statement only to tell why nothing matched. */
+  /** Changes a record at its version; a second statement finds out why no row matched. */
   async #change(kind: 'save' | 'touch' | 'removeVersion', key: string, bindings: readonly Binding[]): Promise<Outcome> {
-    if (!this.#layout.possibleKey.test(key)) return 'missing'
+    if (!this.#layout.validKey.test(key)) return 'missing'
     const changed =
       this.#batches !== undefined && kind !== 'removeVersion'
         ? await this.#batches.change(kind, key, bindings)
@@ -235,15 +235,17 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     if (which.kind === 'expired') {
       return { condition: `${this.#layout.expires} <= ?`, bindings: [this.#layout.time(which.before)] }
     }
-    this.#requireMetadata('It keeps no age and no user beside the data.')
+    this.#requireMetadata('It has no columns for age and user.')
     const { isSession } = this.#layout
     if (which.kind === 'created') return { condition: `created_at < ? AND ${isSession}`, bindings: [which.before] }
     if (which.kind === 'inactive') return { condition: `last_activity < ? AND ${isSession}`, bindings: [which.before] }
     if (which.kind === 'user') return { condition: 'user_id = ?', bindings: [which.userId] }
     if (this.#usersTable === undefined) {
-      throw new NotSupportedError('Sessions and users are in different databases, so orphans cannot be told.')
+      throw new NotSupportedError(
+        'Sessions and users are in different databases, so orphaned sessions cannot be found.',
+      )
     }
-    // As bytes on MySQL, where the two columns may have collations that cannot be compared.
+    // As bytes on MySQL, where the columns may have different collations.
     const [user, text] = this.#dialect === 'mysql' ? ['BINARY user_id', 'BINARY'] : ['user_id', 'TEXT']
     const known = `SELECT CAST(id AS ${text}) FROM ${this.#usersTable}`
     return { condition: `user_id IS NOT NULL AND ${user} NOT IN (${known})`, bindings: [] }
@@ -265,7 +267,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     try {
       return await this.#statements.compose(make, timeout)
     } catch (error) {
-      throw isDuplicate(error) ? new KeyTakenError() : driverFailure(error)
+      throw isDuplicate(error) ? new KeyTakenError() : toStoreError(error)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { AMONG, changeMany, type Layout } from './database-layouts.ts'
+import { changeMany, KEY_IN_LIST, type Layout } from './database-layouts.ts'
 import type { Binding, Dialect } from './database-statements.ts'
 
 /**
@@ -14,7 +14,7 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
     dialect === 'postgres' ? new Date(milliseconds) : pythonDateText(milliseconds)
   return {
     // Lower case only: MySQL would find any case in Django's column.
-    possibleKey: /^[a-z0-9]{1,40}$/,
+    validKey: /^[a-z0-9]{1,40}$/,
     columns: ['session_key', 'session_data', 'expire_date'],
     data: 'session_data',
     expires: 'expire_date',
@@ -30,7 +30,7 @@ export function djangoLayout(table: string, dialect: Dialect): Layout {
       exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
     },
     many: {
-      load: `SELECT session_key, session_data, expire_date FROM ${table} WHERE ${AMONG} AND ${live}`,
+      load: `SELECT session_key, session_data, expire_date FROM ${table} WHERE ${KEY_IN_LIST} AND ${live}`,
       save: (rows) => changeMany(table, ['session_data', 'expire_date'], '', 'session_data', live, rows),
       touch: (rows) => changeMany(table, ['expire_date'], '', 'session_data', live, rows),
     },

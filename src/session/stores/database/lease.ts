@@ -1,27 +1,27 @@
 import { randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
-import { driverFailure, isDuplicate } from '../../core/error-codes.ts'
+import { isDuplicate, toStoreError } from '../../core/error-codes.ts'
 import { type Binding, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
 
-/** What a {@link DatabaseLease} is made of. */
+/** Options for {@link DatabaseLease}. */
 export interface DatabaseLeaseOptions {
-  /** Opened, and later closed, by the caller: SQLite, PostgreSQL, MySQL or MariaDB. */
+  /** SQLite, PostgreSQL, MySQL or MariaDB; opened and closed by the caller. */
   readonly knex: Knex
-  /** What is done by one process at a time; up to 64 characters. */
+  /** The name of the work that one process does at a time; up to 64 characters. */
   readonly name: string
-  /** Milliseconds after which it is free, if it is not renewed; 60000 by default. */
+  /** Milliseconds after which it expires unless renewed; 60,000 by default. */
   readonly term?: number
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 const TABLE = 'session_leases'
-const TERM = 60_000
-const TIMEOUT = 5000
+const DEFAULT_TERM_MS = 60_000
+const TIMEOUT_MS = 5000
 
 /**
- * A row that one process at a time owns, across machines: each step is one conditional statement. The lease of a process
- * that died ends by itself. It saves double work and guards nothing: times are those of whoever asks, and clocks differ.
+ * A lease that one process at a time holds, across machines: each operation is one conditional statement. The lease of a
+ * dead process expires. It only avoids duplicate work and is not a lock, because clocks differ.
  *
  * Every method throws StoreUnavailableError when the database does not answer.
  */
@@ -35,11 +35,11 @@ export class DatabaseLease {
   readonly #now: () => number
   #heldSince = Number.NEGATIVE_INFINITY
 
-  /** @throws RangeError for a name that is too long, or a database of another kind */
-  constructor({ knex, name, term = TERM, now = Date.now }: DatabaseLeaseOptions) {
+  /** @throws RangeError for a name that is too long, or another kind of database */
+  constructor({ knex, name, term = DEFAULT_TERM_MS, now = Date.now }: DatabaseLeaseOptions) {
     if (name.length > 64) throw new RangeError('The name of a lease has 64 characters at most')
     this.#knex = knex
-    this.#statements = new PreparedStatements(knex, TIMEOUT)
+    this.#statements = new PreparedStatements(knex, TIMEOUT_MS)
     this.#insert = insertFor(dialectOf(knex) === 'mysql')
     this.#name = name
     this.#term = term
@@ -47,14 +47,14 @@ export class DatabaseLease {
   }
 
   /**
-   * Takes the lease if nobody has it, and answers whether it did.
+   * Takes the lease if it is free; returns whether it did.
    *
-   * @param finishedBy take it only if the work was last finished then or earlier, in milliseconds since 1970
-   * @throws Error saying what to do when there is no table for it
+   * @param finishedBy only if the work was last finished at this time or earlier, in milliseconds since 1970
+   * @throws Error that says what to do if the table is missing
    */
   async take(finishedBy = Number.MAX_SAFE_INTEGER): Promise<boolean> {
     const now = this.#now()
-    // What lies so far ahead was written by a clock that was wrong, and would keep everybody out.
+    // A time so far in the future was written by a wrong clock and would block everyone.
     const ahead = now + 2 * this.#term
     const free = '(expires <= ? OR expires > ?) AND (finished <= ? OR finished > ?)'
     const update = `UPDATE ${TABLE} SET owner = ?, expires = ? WHERE name = ? AND ${free}`
@@ -74,7 +74,7 @@ export class DatabaseLease {
     }
   }
 
-  /** Keeps it, for another term once a third of the last is over; false when somebody else has taken it meanwhile. */
+  /** Renews it once a third of its term has passed; false if another process has taken it meanwhile. */
   async renew(): Promise<boolean> {
     const now = this.#now()
     if (now - this.#heldSince < this.#term / 3) return true
@@ -84,13 +84,13 @@ export class DatabaseLease {
     return kept
   }
 
-  /** Gives it back: the work is done. */
+  /** Releases it and records that the work is done. */
   async finish(): Promise<void> {
     const sql = `UPDATE ${TABLE} SET owner = '', expires = 0, finished = ? WHERE name = ? AND owner = ?`
     await this.#run(sql, [this.#now(), this.#name, this.#owner])
   }
 
-  /** Gives it back for somebody else to go on. */
+  /** Releases it for another process to continue. */
   async release(): Promise<void> {
     await this.#run(`UPDATE ${TABLE} SET owner = '', expires = 0 WHERE name = ? AND owner = ?`, [
       this.#name,
@@ -104,13 +104,13 @@ export class DatabaseLease {
       return changes > 0
     } catch (error) {
       if (isDuplicate(error)) return false
-      throw driverFailure(error)
+      throw toStoreError(error)
     }
   }
 }
 
 function insertFor(mysql: boolean): string {
-  // INSERT IGNORE would pass over every error; that the row is there already is told by its own.
+  // INSERT IGNORE would ignore every error; an existing row has its own error code.
   const otherwise = mysql ? '' : ' ON CONFLICT (name) DO NOTHING'
   return `INSERT INTO ${TABLE} (name, owner, expires, finished) VALUES (?, ?, ?, 0)${otherwise}`
 }

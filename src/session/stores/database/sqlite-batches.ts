@@ -1,4 +1,4 @@
-import { isFaultOfRow } from '../../core/error-codes.ts'
+import { isRowError } from '../../core/error-codes.ts'
 import { KeyTakenError } from '../../core/errors.ts'
 import { Batch } from './batch.ts'
 import type { Layout } from './database-layouts.ts'
@@ -6,18 +6,18 @@ import type { Binding, Result, Row, Statement } from './database-statements.ts'
 
 interface Change {
   readonly key: string
-  /** Those of one change, without the time. */
+  /** The bindings of one change, without the time. */
   readonly bindings: readonly Binding[]
 }
 
-/** Sends a statement that is made when the connection is there. */
+/** Sends a statement that is composed when a connection is available. */
 type Send = (compose: () => Statement) => Promise<Result>
 
-const MOST = 256
+const MAX_BATCH = 256
 
 /**
- * The hot path on SQLite, where statements queue for one connection: what waits goes in one statement, which costs a
- * fraction of as many, because most of a statement's cost is the way to SQLite's thread and back.
+ * Batches loads and saves on SQLite, where statements queue for one connection. One statement for several operations costs
+ * a fraction of several statements, because most of the cost is the switch to SQLite's thread and back.
  */
 export class SqliteBatches {
   readonly #load: Batch<string, Row | undefined>
@@ -27,7 +27,7 @@ export class SqliteBatches {
   constructor(layout: Layout, time: () => Binding, send: Send) {
     const { sql, many } = layout
     this.#load = new Batch({
-      most: MOST,
+      maxItems: MAX_BATCH,
       ask: async (take) => {
         const { rows } = await send(() => ({ sql: many.load, bindings: [JSON.stringify(take()), time()] }))
         const byKey = new Map(rows.map((row) => [row['session_key'], row]))
@@ -36,15 +36,15 @@ export class SqliteBatches {
     })
     const changes = (single: string, several: (rows: number) => string) =>
       new Batch<Change, boolean>({
-        most: MOST,
+        maxItems: MAX_BATCH,
         key: ({ key }) => key,
-        isFaultOfOne: (error) => error instanceof KeyTakenError || isFaultOfRow(error),
+        isItemError: (error) => error instanceof KeyTakenError || isRowError(error),
         ask: async (take) => {
           const { rows, changes } = await send(() => {
             const taken = take()
             const bindings = taken.flatMap((change) => change.bindings)
             if (taken.length === 1) return { sql: single, bindings: [...bindings, time()] }
-            // Powers of two, so that few statements are ever prepared; the rows of NULL match nothing.
+            // Powers of two, so that few different statements are prepared; rows of NULL match nothing.
             const room = 2 ** Math.ceil(Math.log2(taken.length))
             const empty = Array<null>((bindings.length / taken.length) * (room - taken.length)).fill(null)
             return { sql: several(room), bindings: [...bindings, ...empty, time()] }
@@ -57,12 +57,12 @@ export class SqliteBatches {
     this.#touch = changes(sql.touch, many.touch)
   }
 
-  /** The live row of a key that the layout thinks possible. */
+  /** Returns the live row of a valid key. */
   load(key: string): Promise<Row | undefined> {
     return this.#load.run(key)
   }
 
-  /** Whether a live row was as it was read, and was changed. */
+  /** Changes a live row at its version; returns whether it did. */
   change(kind: 'save' | 'touch', key: string, bindings: readonly Binding[]): Promise<boolean> {
     return (kind === 'save' ? this.#save : this.#touch).run({ key, bindings })
   }

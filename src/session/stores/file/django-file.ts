@@ -2,38 +2,37 @@ import { basename } from 'node:path'
 import { oneFolder } from './file-layouts.ts'
 import { type FileFormat, FileRecords } from './file-records.ts'
 
-/** What {@link DjangoFileStore} is made of. */
+/** Options for {@link DjangoFileStore}. */
 export interface DjangoFileOptions {
   /** SESSION_FILE_PATH. */
   readonly folder: string
-  /** SESSION_COOKIE_NAME, with which the file names begin. */
+  /** SESSION_COOKIE_NAME, the prefix of the file names. */
   readonly cookieName: string
   /** SESSION_COOKIE_AGE, seconds. */
   readonly cookieAge: number
-  /** The expiry that the session in this text sets for itself: seconds since the last save, or a moment. */
-  readonly ownExpiry?: (text: string) => number | Date | undefined
-  /** Milliseconds since 1970. */
+  /** Reads the custom expiry of a session from its text: seconds since the last save, or a date. */
+  readonly customExpiry?: (text: string) => number | Date | undefined
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
-// Django's own rule, and no more than a file name may hold.
+// Django's rule, limited to the length of a file name.
 const KEY = /^[a-z0-9]{1,128}$/
 
 /**
- * The files of Django's file backend, byte for byte, for a folder that both read and write.
+ * Keeps sessions in the files of Django's file backend, byte for byte, in a folder that both use.
  *
- * A session expires by its own expiry or `cookieAge` after the file's modification time, which is therefore set to
- * match. Unlike Django a session of its own number of seconds does end. Where its own expiry is a
- * moment, that alone counts: an earlier `expires` has no place in such a file. Django takes no lock, so a save of
- * Django's at the same instant as one here may undo it.
+ * A session expires by its custom expiry, or `cookieAge` after the file's modification time, which is set accordingly.
+ * Unlike in Django, a custom expiry in seconds does end a session. If it is a date, an earlier `expires` cannot be stored.
+ * Django uses no lock, so a simultaneous save of Django's may overwrite one of this store.
  */
 export class DjangoFileStore extends FileRecords {
-  /** @throws RangeError when the cookie name cannot begin a file name */
-  constructor({ folder, cookieName, cookieAge, ownExpiry = () => undefined, now }: DjangoFileOptions) {
+  /** @throws RangeError if the cookie name cannot be part of a file name */
+  constructor({ folder, cookieName, cookieAge, customExpiry = () => undefined, now }: DjangoFileOptions) {
     if (cookieName === '' || basename(cookieName) !== cookieName || cookieName.startsWith('.')) {
-      throw new RangeError(`The cookie name "${cookieName}" cannot begin the name of a file`)
+      throw new RangeError(`The cookie name "${cookieName}" cannot be part of a file name`)
     }
-    super(folder, oneFolder(folder), djangoFormat(cookieName, cookieAge, ownExpiry), now)
+    super(folder, oneFolder(folder), djangoFormat(cookieName, cookieAge, customExpiry), now)
   }
 }
 

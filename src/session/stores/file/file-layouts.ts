@@ -3,19 +3,19 @@ import { join } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
 import { removeFile, replaceLink } from './file-write.ts'
 
-/** In which folders the records stand. A name is a file name that is safe on any file system. */
+/** The folders in which records are stored. A name is a file name that is safe on any file system. */
 export interface FileLayout {
-  /** Where the record of this name stands if there is one; undefined when it is known that there is none. */
+  /** The path of the record with this name; undefined if there is certainly none. */
   find(name: string): string | Promise<string | undefined>
-  /** Where a new record belongs. */
+  /** The path of a new record; `createdAt` in milliseconds since 1970. */
   place(name: string, createdAt: number): string
-  /** Makes a record that was just written there findable. */
+  /** Makes a new record findable, after it was written. */
   link?(name: string, createdAt: number): Promise<void>
-  /** The opposite; to be called before the record is removed. */
+  /** Reverts {@link link}, before the record is removed. */
   unlink?(name: string): Promise<void>
 }
 
-/** What {@link fileLayout} takes; changing it leaves the records behind that are there (a clear still ends them). */
+/** The name of a layout. After a change, existing records are no longer found; a clear still deletes them. */
 export type LayoutName = 'flat' | 'hashed' | 'dated'
 
 /** The layout of that name in this folder. */
@@ -30,7 +30,7 @@ export function oneFolder(folder: string): FileLayout {
   return { find, place: find }
 }
 
-/** What a walk comes across: a record, or the link that leads to one. */
+/** A file found by {@link walk}: a record, or the link to one. */
 export interface Found {
   readonly name: string
   readonly path: string
@@ -38,13 +38,13 @@ export interface Found {
 }
 
 const FOLDER = /^(?:[0-9a-f]{2}|\d{4})$/
-const DEEPEST = 3
+const MAX_DEPTH = 3
 const DATE = /^\d{4}\/\d\d\/\d\d$/
 
 /**
- * Everything under a folder that has such a name, whatever the layout. Holds no more than a few names at a time.
+ * Finds all files with such a name in a folder, for any layout, with only a few names in memory.
  *
- * @param tidy whether to remove the folders that are empty when the walk leaves them
+ * @param tidy whether to remove empty folders
  */
 export async function* walk(
   folder: string,
@@ -55,12 +55,12 @@ export async function* walk(
   for await (const entry of await opendir(folder)) {
     const path = join(folder, entry.name)
     if (entry.isDirectory()) {
-      if (depth === DEEPEST || !FOLDER.test(entry.name)) continue
+      if (depth === MAX_DEPTH || !FOLDER.test(entry.name)) continue
       try {
         yield* walk(path, isName, tidy, depth + 1)
         if (tidy) await rmdir(path)
       } catch (error) {
-        // Not empty, which systems say in two ways, or removed by another clear.
+        // Not empty (two codes, depending on the system), or removed by another clear.
         if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
       }
     } else if (isName(entry.name)) yield { name: entry.name, path, isLink: entry.isSymbolicLink() }
@@ -73,10 +73,10 @@ function hashed(folder: string): FileLayout {
 }
 
 /**
- * By the day of creation (UTC), so that a day can be looked at, copied or deleted as a whole. A key does not tell its
- * day: where the hashed layout has the record, this one has a symbolic link whose text is the day. It is read, never
- * followed, and is made after the record and removed before it: what has no link is no session. Rejected: trying the
- * days newest first, where every unknown key would cost as many looks as there are days.
+ * Folders by the day of creation (UTC), so that a day can be listed, copied or deleted as a whole. Where the hashed layout
+ * has the record, this one has a symbolic link whose text is the day. It is read, never followed, and is made after the
+ * record and removed before it: a record without a link is not a session. Rejected: trying all days, newest first, which
+ * would make unknown keys expensive.
  */
 function dated(folder: string): FileLayout {
   const links = hashed(folder)

@@ -23,35 +23,35 @@ import {
   prepareFolder,
   readPlainFile,
   removeFile,
+  removeLeftovers,
   replaceFile,
   requireFolder,
-  sweepStrays,
-  WORK,
+  WORK_FOLDER,
 } from './file-write.ts'
 
-/** A record and the key it is kept under; the key is empty where the file does not tell. */
-export interface KeptRecord {
+/** A record with its key, which is empty if the file does not contain it. */
+export interface FileRecord {
   readonly key: string
   readonly record: StoredRecord
 }
 
-/** What the content of the files is. */
+/** The format of the files. */
 export interface FileFormat {
-  /** Whether user, birth and last activity are kept. */
+  /** Whether user, creation time and last activity are kept. */
   readonly keepsMetadata: boolean
-  /** A safe file name; undefined where there can be no record under such a key. */
+  /** A safe file name; undefined for a key that cannot have a record. */
   nameOf(key: string): string | undefined
   isName(name: string): boolean
-  /** The version of a record that is about to be written. */
+  /** The version of a record that will be written. */
   nextVersion(record: SessionRecord): Version
   write(key: string, record: StoredRecord): FileContent
-  /** Never throws on any content: what makes no sense is a record without data, which every codec refuses. */
-  read(name: string, bytes: Buffer, modified: () => Promise<number>): Promise<KeptRecord>
+  /** Never throws: invalid content becomes a record without data, which every codec refuses. */
+  read(name: string, bytes: Buffer, modified: () => Promise<number>): Promise<FileRecord>
 }
 
 /**
- * Session records as files of their own. A load takes no lock, as files are only ever replaced as a whole; what
- * compares and writes does so under a lock between processes. Call `prepare` before the first use.
+ * Keeps each session in a separate file. Loads need no lock, because files are replaced as a whole; changes use a lock
+ * between processes. Call `prepare` before the first use.
  */
 export class FileRecords implements SessionStore, ClearableStore, StatisticsStore {
   readonly name = 'file'
@@ -59,7 +59,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
   readonly #layout: FileLayout
   readonly #format: FileFormat
   readonly #now: () => number
-  #halted: { which: string; found: AsyncGenerator<Found> } | undefined
+  #paused: { which: string; found: AsyncGenerator<Found> } | undefined
 
   constructor(folder: string, layout: FileLayout, format: FileFormat, now: () => number = Date.now) {
     this.#folder = folder
@@ -69,9 +69,9 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
   }
 
   /**
-   * Makes the folder ready.
+   * Creates and checks the folder.
    *
-   * @throws Error saying in one sentence what to do when sessions cannot be kept there, or not safely
+   * @throws Error that says what to do if sessions cannot be kept there, or not safely
    */
   async prepare(): Promise<void> {
     await prepareFolder(this.#folder)
@@ -142,14 +142,14 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
       await requireFolder(this.#folder)
       const keys: string[] = []
       const resumed = await this.#resume(JSON.stringify(which))
-      // Only a walk from the very beginning can tell that there are none left.
+      // Only a walk from the beginning proves that none are left.
       for (const found of resumed === undefined ? [this.#walk(true)] : [resumed, this.#walk(true)]) {
         await this.#clearFrom(found, limit, isDue, keys)
         if (keys.length < limit) continue
-        this.#halted = { which: JSON.stringify(which), found }
+        this.#paused = { which: JSON.stringify(which), found }
         break
       }
-      if (keys.length < limit) await sweepStrays(this.#folder)
+      if (keys.length < limit) await removeLeftovers(this.#folder)
       onCleared?.(keys.filter((key) => key !== ''))
       return keys.length
     })
@@ -159,7 +159,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     return await orUnavailable(() => fileStatistics(this.#all(), this.#now(), this.#format.keepsMetadata))
   }
 
-  /** Lets go of a clear that stopped half-way. */
+  /** Releases the folder of a paused clear. */
   async close(): Promise<void> {
     await this.#resume('')
   }
@@ -176,7 +176,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     return kept?.record
   }
 
-  async #readAt(name: string, path: string): Promise<KeptRecord | undefined> {
+  async #readAt(name: string, path: string): Promise<FileRecord | undefined> {
     return await readPlainFile(path, (bytes, modified) => this.#format.read(name, bytes, modified))
   }
 
@@ -191,7 +191,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     await removeFile(path)
   }
 
-  /** `otherwise` is for keys under which there can be no record; undefined refuses them. */
+  /** `otherwise` is the result for keys that cannot have a record; undefined throws a RangeError. */
   async #locked<T>(
     key: string,
     otherwise: T | undefined,
@@ -199,12 +199,12 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
   ): Promise<T> {
     const name = this.#format.nameOf(key)
     if (name !== undefined) return await this.#lockedName(name, (confirm) => work(name, confirm))
-    if (otherwise === undefined) throw new RangeError('No record can be kept under such a key')
+    if (otherwise === undefined) throw new RangeError('This is not a key of a codec')
     return otherwise
   }
 
   async #lockedName<T>(name: string, work: (confirm: () => Promise<void>) => Promise<T>): Promise<T> {
-    return await orUnavailable(() => withFileLock(join(this.#folder, WORK, `${name}.lock`), work))
+    return await orUnavailable(() => withFileLock(join(this.#folder, WORK_FOLDER, `${name}.lock`), work))
   }
 
   async #clearFrom(
@@ -226,7 +226,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     }
   }
 
-  /** The key of what was cleared, empty where the file did not tell it. */
+  /** Returns the key of a deleted record, empty if the file did not contain it. */
   async #clear({ name, path, isLink }: Found, isDue: (record: StoredRecord) => boolean): Promise<string | undefined> {
     if (isLink) return await this.#clearLink(name)
     const seen = await this.#readAt(name, path)
@@ -239,7 +239,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     })
   }
 
-  /** Removes a link that leads nowhere: a process was killed between two steps. */
+  /** Removes a link without a record, left by a killed process. */
   async #clearLink(name: string): Promise<undefined> {
     const leadsNowhere = async () => {
       const path = await this.#layout.find(name)
@@ -253,7 +253,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     })
   }
 
-  async *#all(): AsyncGenerator<KeptRecord> {
+  async *#all(): AsyncGenerator<FileRecord> {
     await requireFolder(this.#folder)
     for await (const { name, path, isLink } of this.#walk(false)) {
       const kept = isLink ? undefined : await this.#readAt(name, path)
@@ -265,10 +265,10 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     return walk(this.#folder, (name) => this.#format.isName(name), tidy)
   }
 
-  /** The walk that the last batch left off, if it looked for the same: else each batch would begin at the beginning. */
+  /** The walk at which the last batch stopped, if its condition was the same, so that batches do not restart. */
   async #resume(which: string): Promise<AsyncGenerator<Found> | undefined> {
-    const halted = this.#halted
-    this.#halted = undefined
+    const halted = this.#paused
+    this.#paused = undefined
     if (halted?.which === which) return halted.found
     await halted?.found.return(undefined)
     return undefined
@@ -276,11 +276,11 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
 
   #condition(which: ClearWhich): (record: StoredRecord) => boolean {
     if (which.kind === 'orphaned') {
-      throw new NotSupportedError('The file store knows no table of users, so orphans cannot be told.')
+      throw new NotSupportedError('The file store has no table of users, so orphaned sessions cannot be found.')
     }
     if (which.kind === 'expired') return (record) => record.expires <= which.before
     if (!this.#format.keepsMetadata) {
-      throw new NotSupportedError("Django's session files keep no user, birth or last activity to clear by.")
+      throw new NotSupportedError("Django's session files have no user, creation time or last activity to clear by.")
     }
     if (which.kind === 'created') return (record) => record.createdAt < which.before && !isForward(record)
     if (which.kind === 'inactive') return (record) => record.lastActivity < which.before && !isForward(record)

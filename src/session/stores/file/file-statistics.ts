@@ -1,9 +1,9 @@
 import { isForward, type StoredRecord, type StoreStatistics } from '../store.ts'
 
-const DAY = 86_400_000
-const LARGEST = 10
+const DAY_MS = 86_400_000
+const MAX_LARGEST = 10
 
-/** Counts records one by one, remembering none but the largest. What files without metadata cannot tell is 0. */
+/** Counts records one by one, with only the largest in memory. Figures that need metadata are 0 without it. */
 export async function fileStatistics(
   records: AsyncIterable<{ readonly record: StoredRecord }>,
   now: number,
@@ -21,14 +21,14 @@ export async function fileStatistics(
     if (userId !== null) authenticated++
     if (keepsMetadata) ages[ageGroup(now - createdAt)]++
     const bytes = Buffer.byteLength(data)
-    if (largest.length === LARGEST && bytes <= (largest.at(-1)?.bytes ?? 0)) continue
+    if (largest.length === MAX_LARGEST && bytes <= (largest.at(-1)?.bytes ?? 0)) continue
     largest.push({ bytes, userId, createdAt, lastActivity })
-    largest.sort((one, other) => other.bytes - one.bytes).splice(LARGEST)
+    largest.sort((one, other) => other.bytes - one.bytes).splice(MAX_LARGEST)
   }
   return { total, live, expired: total - live, authenticated, ages, largest }
 }
 
 function ageGroup(age: number): keyof StoreStatistics['ages'] {
-  if (age < DAY) return 'underDay'
-  return age < 7 * DAY ? 'underWeek' : 'overWeek'
+  if (age < DAY_MS) return 'underDay'
+  return age < 7 * DAY_MS ? 'underWeek' : 'overWeek'
 }

@@ -4,38 +4,38 @@ import { chmod, type FileHandle, lstat, mkdir, open, opendir, rename, stat, syml
 import { dirname, join, relative, sep } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
-import { retryOn } from '../../core/retry.ts'
+import { retryOnError } from '../../core/retry.ts'
 import { ageOf, removeIfThere, removeStaleLock } from './file-lock.ts'
 
 /**
- * Stands in every folder of sessions and holds its locks and temporaries. Where it is missing, so is the folder: a
- * mount point whose disk is away is an empty folder, and must not look like one without sessions.
+ * The subfolder for locks and temporary files. If it is missing, the folder is unavailable: an unmounted disk leaves an
+ * empty folder, which must not look like one without sessions.
  */
-export const WORK = '.holdfast'
+export const WORK_FOLDER = '.holdfast'
 
 const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
-// Non-blocking, because a planted pipe would never open.
+// Non-blocking, because opening a named pipe would hang.
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const PRIVATE_FILE = 0o600
 const PRIVATE_FOLDER = 0o700
 const WRITABLE_BY_ALL = 0o002
-const FIRST_READ = 8192
-const MOST_BYTES = 16 * 1024 * 1024
-const STRAY_AFTER = 60_000
+const INITIAL_BUFFER_BYTES = 8192
+const MAX_FILE_BYTES = 16 * 1024 * 1024
+const LEFTOVER_AFTER_MS = 60_000
 const MAX_ATTEMPTS = 5
-// Nothing, a link, a socket, a folder, a pipe: no record stands there.
+// Missing, or a link, a socket, a folder, a pipe: not a record.
 const NO_FILE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EMLINK', 'ENXIO', 'EISDIR', 'EAGAIN'])
 
-/** What {@link replaceFile} writes. */
+/** The content for {@link replaceFile}. */
 export interface FileContent {
   readonly bytes: string | Uint8Array
-  /** The file's modification time, ms since 1970; now by default. */
+  /** The file's modification time, in milliseconds since 1970; now by default. */
   readonly modified?: number
 }
 
 /**
- * Replaces a file as a whole: readers see the old content or the new, and after a crash or on a full disk the old one
- * still stands. Mode 0600 whatever the umask; folders between `folder` and the target are made.
+ * Replaces a file as a whole: readers see the old or the new content, and after a crash or on a full disk the old one is
+ * intact. Mode 0600 regardless of the umask; folders between `folder` and the target are created.
  *
  * @param confirm called right before the target is replaced
  */
@@ -64,7 +64,7 @@ export async function replaceFile(
   }
 }
 
-/** Puts a symbolic link with this text there, over whatever file is. Nothing here ever follows one. */
+/** Creates or replaces a symbolic link with this text. Links are never followed. */
 export async function replaceLink(folder: string, target: string, text: string): Promise<void> {
   const temporary = temporaryIn(folder)
   await symlink(text, temporary)
@@ -77,9 +77,9 @@ export async function replaceLink(folder: string, target: string, text: string):
 }
 
 /**
- * What `parse` makes of a plain file's content, or undefined where none is. A file far too long is empty to it.
+ * Reads and parses a plain file; undefined if there is none. A file that is far too long is read as empty.
  *
- * @param parse may ask for the modification time (ms since 1970) of exactly this content
+ * @param parse can call `modified` for the modification time (ms since 1970) of this content
  */
 export async function readPlainFile<T>(
   path: string,
@@ -99,24 +99,24 @@ export async function readPlainFile<T>(
   }
 }
 
-/** Removes a file for good: without the sync, a crash could bring an ended session back. */
+/** Removes a file durably: without the sync, a crash could bring an ended session back. */
 export async function removeFile(path: string): Promise<void> {
   await removeIfThere(path)
   await syncFolder(dirname(path)).catch((error: unknown) => {
-    // A clear has just removed the folder, as it was empty.
+    // A clear has just removed the empty folder.
     if (codeOf(error) !== 'ENOENT') throw error
   })
 }
 
-/** @throws when the storage itself is gone, say unmounted: only a folder that is there can lack a record */
+/** Checks that the folder is available. @throws the file system's error if it is missing, for example unmounted */
 export async function requireFolder(folder: string): Promise<void> {
-  await stat(join(folder, WORK, '.'))
+  await stat(join(folder, WORK_FOLDER, '.'))
 }
 
 /**
- * Makes the folder if need be, and tries to write in it.
+ * Creates the folder if necessary and checks that it is private and writable.
  *
- * @throws Error saying what to do
+ * @throws Error that says what to do
  */
 export async function prepareFolder(folder: string): Promise<void> {
   try {
@@ -125,12 +125,12 @@ export async function prepareFolder(folder: string): Promise<void> {
     const { mode } = await stat(folder)
     if ((mode & WRITABLE_BY_ALL) !== 0) {
       throw new Error(
-        `Everybody may write in "${folder}": run "chmod 700" on it, or choose another folder for sessions.`,
+        `All users can write to "${folder}": run "chmod 700" on it, or choose another folder for sessions.`,
       )
     }
-    await makeFolders(folder, join(folder, WORK))
-    if (!(await lstat(join(folder, WORK))).isDirectory()) {
-      throw new Error(`"${join(folder, WORK)}" is not a folder: remove it, and look who put it there.`)
+    await makeFolders(folder, join(folder, WORK_FOLDER))
+    if (!(await lstat(join(folder, WORK_FOLDER))).isDirectory()) {
+      throw new Error(`"${join(folder, WORK_FOLDER)}" is not a folder: remove it, and find out where it came from.`)
     }
     const probe = temporaryIn(folder)
     await (await open(probe, CREATE, PRIVATE_FILE)).close()
@@ -141,31 +141,31 @@ export async function prepareFolder(folder: string): Promise<void> {
     const problem =
       code === 'EEXIST' || code === 'ENOTDIR'
         ? `"${folder}" is not a folder: move that file away, or choose another folder for sessions.`
-        : `Sessions cannot be written in "${folder}" (${code}): let the user who runs this write there, or choose another folder.`
+        : `Sessions cannot be written to "${folder}" (${code}): give this process write permission, or choose another folder.`
     throw new Error(problem, { cause: error })
   }
 }
 
-/** Removes what killed processes left: temporaries older than a minute, and stale locks. */
-export async function sweepStrays(folder: string): Promise<void> {
-  for await (const { name } of await opendir(join(folder, WORK))) {
-    const path = join(folder, WORK, name)
+/** Removes what killed processes left: temporary files older than a minute, and stale locks. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for await (const { name } of await opendir(join(folder, WORK_FOLDER))) {
+    const path = join(folder, WORK_FOLDER, name)
     if (name.endsWith('.lock')) await removeStaleLock(path)
-    else if (((await ageOf(path)) ?? 0) > STRAY_AFTER) await removeIfThere(path)
+    else if (((await ageOf(path)) ?? 0) > LEFTOVER_AFTER_MS) await removeIfThere(path)
   }
 }
 
-/** Runs `work`; whatever the file system refuses is a StoreUnavailableError with its cause. */
+/** Runs `work` and converts errors of the file system to StoreUnavailableError. */
 export async function orUnavailable<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw error instanceof Error && 'syscall' in error ? new StoreUnavailableError(namelessly(error)) : error
+    throw error instanceof Error && 'syscall' in error ? new StoreUnavailableError(withoutFileName(error)) : error
   }
 }
 
-/** The same error with the folder in place of the file: Django's file names hold session keys, and causes are logged. */
-function namelessly(error: Error): Error {
+/** The error with the folder instead of the file: Django's file names contain session keys, and errors are logged. */
+function withoutFileName(error: Error): Error {
   const { code, syscall, path, dest = path } = error as NodeJS.ErrnoException & { dest?: string }
   const what = error.message.split(', ', 1)[0] ?? ''
   const where = dest === undefined ? '' : ` in '${dirname(dest)}'`
@@ -173,31 +173,31 @@ function namelessly(error: Error): Error {
 }
 
 async function readAll(handle: FileHandle): Promise<Buffer> {
-  let buffer = Buffer.allocUnsafe(FIRST_READ)
+  let buffer = Buffer.allocUnsafe(INITIAL_BUFFER_BYTES)
   let filled = 0
   for (;;) {
     const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, null)
     filled += bytesRead
-    // A read of a plain file that is short has reached its end.
+    // A short read of a plain file has reached its end.
     if (filled < buffer.length) return buffer.subarray(0, filled)
-    if (filled > MOST_BYTES) return Buffer.alloc(0)
+    if (filled > MAX_FILE_BYTES) return Buffer.alloc(0)
     buffer = Buffer.concat([buffer], buffer.length * 4)
   }
 }
 
 function temporaryIn(folder: string): string {
-  return join(folder, WORK, `${randomBytes(12).toString('base64url')}.tmp`)
+  return join(folder, WORK_FOLDER, `${randomBytes(12).toString('base64url')}.tmp`)
 }
 
 async function moveInto(folder: string, temporary: string, target: string): Promise<void> {
-  // The folder was never there, or a clear has just removed it because it was empty.
+  // The folder does not exist yet, or a clear has just removed it because it was empty.
   const isFolderGone = (error: unknown) => codeOf(error) === 'ENOENT'
   const move = async (attempt: number) => {
     if (attempt > 1) await makeFolders(folder, dirname(target))
     await rename(temporary, target)
     await syncFolder(dirname(target))
   }
-  await retryOn(isFolderGone, move, MAX_ATTEMPTS)
+  await retryOnError(isFolderGone, move, MAX_ATTEMPTS)
 }
 
 async function makeFolders(folder: string, target: string): Promise<void> {

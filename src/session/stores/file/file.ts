@@ -3,23 +3,23 @@ import { decodeBody, encodeBody } from '../record-body.ts'
 import { fileLayout, type LayoutName } from './file-layouts.ts'
 import { type FileFormat, FileRecords } from './file-records.ts'
 
-/** What {@link FileStore} is made of. */
+/** Options for {@link FileStore}. */
 export interface FileStoreOptions {
-  /** Where the sessions are kept, alone. */
+  /** The folder for sessions, with nothing else in it. */
   readonly folder: string
-  /** `hashed`, two levels of folders, by default. */
+  /** `flat`, `hashed` (two levels of folders, the default) or `dated`. */
   readonly layout?: LayoutName
-  /** Milliseconds since 1970. */
+  /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
 
 const NAME = /^[0-9a-f]{64}$/
-// How long a file that makes no sense is spared, so that somebody may look at it.
-const DAMAGED_FOR = 86_400_000
+// How long a damaged file is kept, so that it can be examined.
+const DAMAGED_TTL_MS = 86_400_000
 
 /**
- * Sessions as files: one line with the key as JSON, then the record as in a cache, with its checksum. Named by the hash
- * of the key, so that no key can lead out of the folder.
+ * Keeps sessions in files: one line with the key as JSON, then the record with a checksum. The file name is a hash of the
+ * key, so that no key can lead out of the folder.
  */
 export class FileStore extends FileRecords {
   constructor({ folder, layout = 'hashed', now }: FileStoreOptions) {
@@ -31,7 +31,7 @@ const FORMAT: FileFormat = {
   keepsMetadata: true,
   nameOf,
   isName: (name) => NAME.test(name),
-  // Random, because a counter would start again with a record that was ended and made anew.
+  // Random, because a counter would start again if a record is deleted and created again.
   nextVersion: () => randomBytes(12).toString('base64url'),
   write: (key, record) => ({
     bytes: Buffer.concat([
@@ -43,7 +43,7 @@ const FORMAT: FileFormat = {
     const end = bytes.indexOf('\n')
     const body = decodeBody(bytes.subarray(end + 1))
     const key = keyIn(bytes.toString('utf8', 0, Math.max(end, 0)))
-    // Another session's file under this name is as good as damaged.
+    // A file with another session's key counts as damaged.
     if (body?.version != null && key !== undefined && nameOf(key) === name) {
       const { record, version, expires } = body
       return { key, record: { ...record, version, expires } }
@@ -54,7 +54,7 @@ const FORMAT: FileFormat = {
       record: {
         data: '',
         version: '',
-        expires: time + DAMAGED_FOR,
+        expires: time + DAMAGED_TTL_MS,
         createdAt: time,
         lastActivity: time,
         userId: null,

@@ -1,21 +1,21 @@
-import { within } from '../../session/core/timeout.ts'
+import { withTimeout } from '../../session/core/timeout.ts'
 import { hasStatistics, type SessionStore, type StoreStatistics } from '../../session/stores/store.ts'
 
-/** What is known of the sessions there are. `impossible`: this store cannot count them. */
-export type Counted =
+/** The count of sessions. `impossible`: this store cannot count them. */
+export type SessionCount =
   | { readonly state: 'known'; readonly at: number; readonly statistics: StoreStatistics }
   | { readonly state: 'counting' | 'failed' | 'impossible' }
 
-const FRESH = 10_000
-// A table that takes seconds to count is left alone for most of the time.
-const REST = 20
-const TIMEOUT = 500
+const MIN_INTERVAL_MS = 10_000
+// After counting for a second the store is left alone for 20 seconds.
+const PAUSE_FACTOR = 20
+const TIMEOUT_MS = 500
 
-/** Counts a store's sessions, however many people look: once at a time, and not again for a while. */
-export class Counting {
+/** Counts the sessions of a store, once at a time and not too often, however many people look. */
+export class SessionCounter {
   readonly #store: SessionStore | undefined
   readonly #now: () => number
-  #last: Counted = { state: 'counting' }
+  #last: SessionCount = { state: 'counting' }
   #due = 0
   #running: Promise<void> | undefined
 
@@ -24,11 +24,11 @@ export class Counting {
     this.#now = now
   }
 
-  /** The newest figures there are; waits for better ones for a moment only. Never throws. */
-  async get(): Promise<Counted> {
+  /** The latest count; waits up to 500 ms for a new one. Never throws. */
+  async get(): Promise<SessionCount> {
     if (this.#store === undefined || !hasStatistics(this.#store)) return { state: 'impossible' }
     if (this.#now() >= this.#due) this.#running ??= this.#count(this.#store)
-    if (this.#running !== undefined) await within(this.#running, TIMEOUT).catch(() => {})
+    if (this.#running !== undefined) await withTimeout(this.#running, TIMEOUT_MS).catch(() => {})
     return this.#last
   }
 
@@ -39,7 +39,7 @@ export class Counting {
     } catch {
       this.#last = { state: 'failed' }
     }
-    this.#due = this.#now() + Math.max(FRESH, REST * (this.#now() - start))
+    this.#due = this.#now() + Math.max(MIN_INTERVAL_MS, PAUSE_FACTOR * (this.#now() - start))
     this.#running = undefined
   }
 }

@@ -1,7 +1,7 @@
 import type { Middleware } from 'koa'
 
-/** Answers 400 to `GET http://[/`: every other middleware asks for the path, which throws then. Stands above them all. */
-export function readableAddress(): Middleware {
+/** Responds with 400 to `GET http://[/`, for which `ctx.path` throws. Must be the first middleware. */
+export function rejectInvalidUrl(): Middleware {
   return async (ctx, next) => {
     try {
       void ctx.path

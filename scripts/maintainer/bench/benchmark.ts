@@ -11,16 +11,16 @@ import type { LoadAnswer, LoadRequest } from './load.ts'
 import type { ServerOptions } from './server.ts'
 
 /** A candidate whose server is up. */
-export interface Contestant {
+export interface RunningCandidate {
   readonly name: string
   readonly candidate: Candidate
   readonly origin: string
 }
 
-/** Everything that a benchmark runs on, each in a process of its own. */
-export interface Field {
-  readonly contestants: readonly Contestant[]
-  /** Why a candidate is not among them, in a sentence, by its name. */
+/** The processes of a benchmark. */
+export interface Benchmark {
+  readonly candidates: readonly RunningCandidate[]
+  /** Why a candidate was left out, by its name. */
   readonly leftOut: Readonly<Record<string, string>>
   readonly load: Child<LoadRequest, LoadAnswer>
   stop(): Promise<void>
@@ -31,14 +31,14 @@ export interface Field {
  *
  * @param folder an empty one, for compiled programs, databases and session files
  */
-export async function openField(
+export async function openBenchmark(
   names: readonly string[],
   folder: string,
   serverPrefix: readonly string[],
-): Promise<Field> {
+): Promise<Benchmark> {
   const programs = compile(join(folder, 'programs'))
   const backends = new Backends()
-  const contestants: Contestant[] = []
+  const candidates: RunningCandidate[] = []
   const leftOut: Record<string, string> = {}
   const children: { stop(): Promise<void> }[] = []
   for (const name of names) {
@@ -46,16 +46,16 @@ export async function openField(
     if (candidate === undefined) continue
     try {
       const argument = { application: candidate.application, settings: await settingsOf(name, folder, backends) }
-      const server = startServerOf(join(programs, 'server.js'), argument, serverPrefix)
+      const server = startCandidate(join(programs, 'server.js'), argument, serverPrefix)
       children.push(server)
-      contestants.push({ name, candidate, origin: await server.ask({}) })
+      candidates.push({ name, candidate, origin: await server.ask({}) })
     } catch (error) {
       leftOut[name] = error instanceof Error ? error.message : String(error)
     }
   }
   const load = startChild<LoadRequest, LoadAnswer>(join(programs, 'load.js'))
   return {
-    contestants,
+    candidates,
     leftOut,
     load,
     async stop() {
@@ -65,15 +65,15 @@ export async function openField(
   }
 }
 
-function startServerOf(file: string, argument: ServerOptions, prefix: readonly string[]): Child<object, string> {
+function startCandidate(file: string, argument: ServerOptions, prefix: readonly string[]): Child<object, string> {
   return startChild<object, string>(file, { prefix, argument })
 }
 
-/** What is deployed is compiled; run from their sources, programs are slower, this project's most of all. */
+/** Compiles the programs, as in a deployment; from the sources they would be slower. */
 function compile(outDir: string): string {
   const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc')
   execFileSync(process.execPath, [tsc, '-p', import.meta.dirname, '--outDir', outDir], { stdio: 'inherit' })
-  return join(outDir, 'scripts', 'bench')
+  return join(outDir, 'scripts', 'maintainer', 'bench')
 }
 
 async function settingsOf(name: string, folder: string, backends: Backends): Promise<Record<string, string>> {
@@ -90,7 +90,7 @@ async function settingsOf(name: string, folder: string, backends: Backends): Pro
     SESSION_FILE_PATH: join(place, 'sessions'),
     // Candidates share one server.
     CACHE_KEY_PREFIX: name,
-    // A machine that is busy with other things must not look like an outage.
+    // A busy machine must not look like an outage.
     CACHE_CONNECT_TIMEOUT: '10000',
     CACHE_COMMAND_TIMEOUT: '10000',
     ...(needs === undefined ? {} : { CACHE_URL: await backends.urlOf(needs) }),

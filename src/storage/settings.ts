@@ -1,0 +1,126 @@
+import { z } from 'zod'
+import type { StorageConfig } from '../config.ts'
+import { ConfigError, setting, text, unlessEmpty, type Values, type Variables } from '../settings.ts'
+import { caches, engines, formats, migration, named, parts } from './index.ts'
+
+const namesOf = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => name)
+const firstName = (parts: readonly { readonly name: string }[]) => parts[0]?.name ?? ''
+const describe = (parts: readonly { readonly name: string; readonly help: string }[]) =>
+  parts.map(({ name, help }) => `${name} (${help})`).join(', ')
+
+/** Settings of every engine and format. */
+export const storageVariables = {
+  SESSION_ENGINE: setting(
+    z.enum(namesOf(engines)).default(firstName(engines)),
+    `Where sessions are stored: ${describe(engines)}; see docs/choosing-an-engine.md`,
+  ),
+  SESSION_FORMAT: setting(
+    z.enum(namesOf(formats)).default(firstName(formats)),
+    `The format of sessions: ${describe(formats)}`,
+  ),
+  SESSION_TABLE: setting(
+    text.pipe(
+      z
+        .string()
+        .regex(/^[a-z_][a-z0-9_]{0,62}$/, 'must be a lower-case SQL name')
+        .optional(),
+    ),
+    `The table of sessions; empty: ${formats.map(({ name, table }) => `${table} in the format ${name}`).join(', ')}`,
+  ),
+  SESSION_SERIALIZER: setting(
+    z.enum(['json', 'msgpack']).default('json'),
+    'How session data are serialized: json or msgpack',
+  ),
+} satisfies Variables
+
+const addresses = caches.map(({ help }) => help)
+const defaults = caches.flatMap(({ defaultAddress }) => defaultAddress ?? [])
+const schemes = caches.flatMap(({ schemes }) => schemes ?? [])
+const rule = [defaults, schemes].flatMap((values, n) =>
+  values.length === 0 ? [] : [`${n === 0 ? 'be' : 'start with'} ${values.join(' or ')}`],
+)
+const isAddress = (value: string) => caches.some(({ address }) => address.test(value))
+const cacheUrl = setting(
+  unlessEmpty(
+    z
+      .string()
+      .refine(isAddress, `must ${rule.join(' or ')}`)
+      .optional(),
+  ),
+  `The cache: ${addresses.join(',\nor ')}.\n${emptyMeaning()}`,
+)
+
+function emptyMeaning(): string {
+  const [defaultAddress] = defaults
+  if (defaultAddress === undefined) return 'Required by every engine that uses a cache'
+  return `Empty: ${defaultAddress}, which the engine cache refuses in production`
+}
+
+/** Settings of the parts. */
+export const partVariables: Variables = Object.assign(
+  {},
+  caches.length > 0 ? { CACHE_URL: cacheUrl } : {},
+  ...parts.flatMap(({ settings }) => settings.map(({ variables }) => variables)),
+)
+
+/** CACHE_URL; undefined if it is empty. */
+export function cacheUrlOf(values: Readonly<Record<string, unknown>>): string | undefined {
+  return z.string().optional().parse(values['CACHE_URL'])
+}
+
+/** Settings that engines and formats are checked against. */
+interface CheckedSettings {
+  readonly production: boolean
+  readonly cacheUrl: string | undefined
+  readonly values: Readonly<Record<string, unknown>>
+}
+
+/**
+ * Where sessions are stored, and where older ones still are while they migrate.
+ *
+ * @throws ConfigError if the engine, the format and other settings do not fit
+ */
+export function readStorage(
+  {
+    SESSION_ENGINE: engine,
+    SESSION_FORMAT: format,
+    SESSION_TABLE,
+    SESSION_SERIALIZER,
+  }: Values<typeof storageVariables>,
+  settings: CheckedSettings,
+): { current: StorageConfig; migratingFrom: StorageConfig | undefined } {
+  const problem = named(formats, format).validate?.(SESSION_SERIALIZER)
+  if (problem !== undefined) throw new ConfigError(problem)
+  const current = { engine, format, table: SESSION_TABLE ?? named(formats, format).table }
+  check(current, 'SESSION_ENGINE', settings)
+  const text = migration?.from(settings)
+  if (text === undefined) return { current, migratingFrom: undefined }
+  const from = readFrom(text, current)
+  check(from, 'SESSION_MOVING_FROM', settings)
+  return { current, migratingFrom: from }
+}
+
+function check({ engine: name, format: formatName }: StorageConfig, variable: string, settings: CheckedSettings): void {
+  const engine = named(engines, name)
+  if (named(formats, formatName).shared && !engine.shareable) {
+    const shareable = namesOf(engines.filter(({ shareable }) => shareable)).join(', ')
+    throw new ConfigError(`SESSION_FORMAT=${formatName} works with the engines ${shareable}, not with ${name}.`)
+  }
+  const problem = engine.validate?.(settings)
+  if (problem !== undefined) throw new ConfigError(`${variable}=${name} ${problem}.`)
+}
+
+function readFrom(text: string, current: StorageConfig): StorageConfig {
+  const [engine = '', format = current.format, ...more] = text.split(',')
+  if (!namesOf(engines).includes(engine) || !namesOf(formats).includes(format) || more.length > 0) {
+    const known = namesOf(engines).join(', ')
+    const formatted = `${firstName(engines)},${namesOf(formats).at(-1)}`
+    throw new ConfigError(
+      `SESSION_MOVING_FROM is wrong: must be an engine (${known}), optionally with its format: ${formatted}.`,
+    )
+  }
+  if (engine === current.engine && format === current.format) {
+    throw new ConfigError(`SESSION_MOVING_FROM is wrong: it names the current engine (${text}).`)
+  }
+  return { engine, format, table: format === current.format ? current.table : named(formats, format).table }
+}

@@ -1,0 +1,98 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test, { type ExecutionContext } from 'ava'
+import { migrate, openDatabase } from '../../../src/database.ts'
+import { startProcess } from '../../support/processes.ts'
+import { cloneProject } from '../../support/project.ts'
+
+async function clone(t: ExecutionContext, { git = true } = {}) {
+  const folder = await cloneProject(t)
+  const inGit = (...args: string[]) => {
+    const as = ['-c', 'user.name=test', '-c', 'user.email=test@localhost', '-c', 'core.autocrlf=false']
+    return spawnSync('git', [...as, ...args], { cwd: folder, encoding: 'utf8' }).stdout
+  }
+  if (git) {
+    inGit('init', '--quiet')
+    await mkdir(join(folder, '.git', 'info'), { recursive: true })
+    // The packages are a link here, and ignored as a folder.
+    await writeFile(join(folder, '.git', 'info', 'exclude'), 'node_modules\n')
+    inGit('add', '--all')
+    inGit('commit', '--quiet', '--message', 'Begin')
+  }
+  const trim = async (...args: string[]) => {
+    const program = startProcess(['--import=tsx', 'scripts/maintainer/trim/main.ts', ...args, '--no-check'], {
+      cwd: folder,
+      env: { DATABASE_URL: '' },
+    })
+    return { code: await program.ended(), output: program.output() }
+  }
+  return { folder, trim, status: () => inGit('status', '--porcelain') }
+}
+
+test('changes that are not committed are never mixed with those of trim', async (t) => {
+  t.timeout(240_000)
+  const { folder, trim, status } = await clone(t)
+  await appendFile(join(folder, 'README.md'), 'a note\n')
+  const refused = await trim('remove', 'cart')
+  t.is(refused.code, 1)
+  t.regex(refused.output, /changes that are not committed: commit them, or use --force\.$/m)
+  t.is(status(), ' M README.md\n')
+  const { output } = await trim('remove', 'cart', '--force')
+  t.regex(output, /^passed: format$/m)
+  t.false(existsSync(join(folder, 'src/features/cart')))
+})
+
+test('without git nothing could be taken back', async (t) => {
+  t.timeout(240_000)
+  const { trim } = await clone(t, { git: false })
+  const refused = await trim('remove', 'cart')
+  t.deepEqual([refused.code, /is not under git/.test(refused.output)], [1, true], refused.output)
+})
+
+test('a dry run names the files, and changes nothing', async (t) => {
+  t.timeout(240_000)
+  const { trim, status } = await clone(t)
+  const { code, output } = await trim('--preset', 'starter', '--dry-run')
+  t.is(code, 0, output)
+  t.regex(output, /^src\/features\/cart\/index\.ts$/m)
+  t.regex(output, /^scripts\/maintainer\/trim\/main\.ts$/m)
+  t.is(status(), '')
+})
+
+test('names that are none are refused in a sentence', async (t) => {
+  t.timeout(240_000)
+  const { trim, status } = await clone(t)
+  const cases: [args: string[], pattern: RegExp][] = [
+    [['--preset', 'attic'], /^There is no preset "attic": choose from /m],
+    [['--features', 'attic'], /^There is no feature "attic": choose from /m],
+    [['--name', 'My App'], /^"My App" is no name for a package/m],
+    [['remove', 'attic'], /^There is no part "attic": choose from /m],
+  ]
+  for (const [args, pattern] of cases) {
+    const { code, output } = await trim(...args)
+    t.is(code, 1, output)
+    t.regex(output, pattern)
+  }
+  t.is(status(), '')
+})
+
+test('a database that has run migrations that go is refused, or begun again where that is asked for', async (t) => {
+  t.timeout(240_000)
+  const { folder, trim, status } = await clone(t)
+  const file = join(folder, 'data', 'app.sqlite3')
+  await mkdir(join(folder, 'data'))
+  const knex = openDatabase(`sqlite:${file}`)
+  await migrate(knex)
+  await knex.destroy()
+  const refused = await trim('remove', 'cart')
+  t.is(refused.code, 1, refused.output)
+  t.regex(refused.output, /has run migrations that go \(.*products.*\): roll them back, or use --new-database/)
+  t.is(status(), '')
+  t.true(existsSync(file))
+  const { code, output } = await trim('remove', 'cart', '--new-database')
+  t.is(code, 0, output)
+  t.false(existsSync(file))
+  t.notRegex(await readFile(join(folder, 'src/features/index.ts'), 'utf8'), /cart/)
+})

@@ -1,0 +1,16 @@
+import test from 'ava'
+import hybrid from '../../src/storage/engines/hybrid.ts'
+import cookies from '../../src/storage/engines/signed-cookies.ts'
+import '../../src/storage/migrating.ts'
+import { DATA, migrated } from './migrated.ts'
+
+test('a cookie of signed_cookies is nothing that hybrid takes for its own, nor the other way, but it can be migrated', async (t) => {
+  for (const [one, other] of [
+    [cookies.name, hybrid.name],
+    [hybrid.name, cookies.name],
+  ] as const) {
+    t.is(await migrated(t, { SESSION_ENGINE: one }, { SESSION_ENGINE: other }), undefined)
+    const migrating = { SESSION_ENGINE: other, SESSION_MOVING_FROM: one }
+    t.like(await migrated(t, { SESSION_ENGINE: one }, migrating), DATA)
+  }
+})

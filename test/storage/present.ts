@@ -1,0 +1,14 @@
+import { caches, parts } from '../../src/storage/index.ts'
+
+/** Whether the project has all of these parts: a test about one of them runs where it is there. */
+export function has(...names: readonly string[]): boolean {
+  return names.every((name) => parts.some((part) => part.name === name))
+}
+
+/** Whether the project has the parts that these settings name. */
+export function isPossible(env: Readonly<Record<string, string>>): boolean {
+  const { SESSION_ENGINE, SESSION_FORMAT, SESSION_MOVING_FROM, CACHE_URL } = env
+  const from = SESSION_MOVING_FROM === undefined ? [] : ['migrating', ...SESSION_MOVING_FROM.split(',')]
+  const named = [SESSION_ENGINE, SESSION_FORMAT, ...from].filter((name) => name !== undefined)
+  return has(...named) && (CACHE_URL === undefined || caches.some(({ address }) => address.test(CACHE_URL)))
+}
