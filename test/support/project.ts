@@ -39,6 +39,9 @@ export async function cloneProject(t: Owner): Promise<string> {
   return folder
 }
 
+/** What src/session and a TypeScript project around it import. */
+export const ENGINE_PACKAGES = ['koa', '@types/koa', '@types/node', 'knex', 'lru-cache', 'msgpackr', 'redis']
+
 /** A folder with only these packages in it. */
 export async function folderWithPackages(t: Owner, packages: readonly string[]): Promise<string> {
   const folder = await emptyFolder(t)

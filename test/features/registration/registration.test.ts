@@ -1,6 +1,6 @@
 import test from 'ava'
-import { LANGUAGES } from '../../../src/web/languages.ts'
-import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+import { startApp, type TestApp } from '../../support/app.ts'
+import { PERSON, PLACE, person, progress } from './steps.ts'
 
 let app: TestApp
 test.before(async () => {
@@ -8,32 +8,6 @@ test.before(async () => {
 })
 test.after.always(() => app?.close())
 
-const PERSON = {
-  username: 'newcomer',
-  fullName: 'New Comer',
-  email: 'new@example.com',
-  password: 'correct horse battery',
-  repeat: 'correct horse battery',
-}
-const PLACE = {
-  line1: 'Street 1',
-  line2: '',
-  postcode: '12345',
-  city: 'Town',
-  country: 'DE',
-  language: LANGUAGES.at(-1) ?? 'en',
-  newsletter: 'true',
-}
-
-interface Progress {
-  current_step: number
-  total_steps: number
-  completed_steps: number[]
-  data: Record<string, Record<string, unknown>>
-}
-const progress = async (browser: TestBrowser, step = 1) =>
-  (await browser.json('GET', `/register/${step}`)).json<Progress>()
-const person = (username: string) => ({ ...PERSON, username })
 const users = async (username: string) => await app.services.knex('users').where({ username_key: username }).select()
 
 test('JSON tells how far it is, and never the password', async (t) => {

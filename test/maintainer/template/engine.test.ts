@@ -3,7 +3,7 @@ import { dirname, join, relative, sep } from 'node:path'
 import test from 'ava'
 import { projectRoot } from '../../../src/paths.ts'
 import { startProcess } from '../../support/processes.ts'
-import { folderWithPackages } from '../../support/project.ts'
+import { ENGINE_PACKAGES, folderWithPackages } from '../../support/project.ts'
 
 const COUNTER = `
 import Koa from 'koa'
@@ -30,15 +30,7 @@ const server = app.listen(0, '127.0.0.1', () => {
 `
 
 test('src/session copied into an empty Koa project compiles with its own packages alone, and counts', async (t) => {
-  const folder = await folderWithPackages(t, [
-    'koa',
-    '@types/koa',
-    '@types/node',
-    'knex',
-    'lru-cache',
-    'msgpackr',
-    'redis',
-  ])
+  const folder = await folderWithPackages(t, ENGINE_PACKAGES)
   await cp(join(projectRoot, 'src/session'), join(folder, 'src/session'), { recursive: true })
   await writeFile(join(folder, 'src/app.ts'), COUNTER)
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
@@ -77,15 +69,7 @@ const PARTS: Record<string, readonly string[]> = {
 }
 
 test('each optional part of the engine can be removed, and the rest compiles', async (t) => {
-  const folder = await folderWithPackages(t, [
-    'koa',
-    '@types/koa',
-    '@types/node',
-    'knex',
-    'lru-cache',
-    'msgpackr',
-    'redis',
-  ])
+  const folder = await folderWithPackages(t, ENGINE_PACKAGES)
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
   const { compilerOptions } = JSON.parse(await readFile(join(projectRoot, 'tsconfig.json'), 'utf8'))
   await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['src'] }))

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { projectRoot } from '../../../src/paths.ts'
 import { startProcess } from '../../support/processes.ts'
-import { folderWithPackages } from '../../support/project.ts'
+import { ENGINE_PACKAGES, folderWithPackages } from '../../support/project.ts'
 
 // Editors, linters and build tools of many projects still run TypeScript 5, whose API version 7 does not have.
 const TSC = join(projectRoot, 'node_modules/typescript-5/bin/tsc')
@@ -14,8 +14,7 @@ test.serial('TypeScript 5.9 compiles the project', async (t) => {
 })
 
 test.serial('TypeScript 5.9 compiles src/session alone, in an empty project', async (t) => {
-  const packages = ['koa', '@types/koa', '@types/node', 'knex', 'lru-cache', 'msgpackr', 'redis']
-  const folder = await folderWithPackages(t, packages)
+  const folder = await folderWithPackages(t, ENGINE_PACKAGES)
   await cp(join(projectRoot, 'src/session'), join(folder, 'src/session'), { recursive: true })
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')
   const { compilerOptions } = JSON.parse(await readFile(join(projectRoot, 'tsconfig.json'), 'utf8'))
