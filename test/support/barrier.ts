@@ -15,6 +15,7 @@ export async function atStep(
   const arrive = async () => {
     if (under !== undefined || ++steps !== step) return
     under = meanwhile()
+    under.catch(() => undefined) // It is awaited at the latest at the end.
     if (!inTransaction) await under
   }
   const holding =
@@ -35,26 +36,27 @@ export async function atStep(
       })
     }
   const { client } = knex
-  const prototype = Object.getPrototypeOf(client)
-  const { query } = prototype
   const { open, commit } = engine
   client.acquireConnection = holding(client.acquireConnection.bind(client))
   engine.open = asOne(open.bind(engine))
   engine.commit = asOne(commit.bind(engine))
-  prototype.query = async function (connection: unknown, statement: string | { sql: string }) {
-    const sql = typeof statement === 'string' ? statement : statement.sql
-    if (/^BEGIN/.test(sql)) inTransaction = true
-    else if (inTransaction) await arrive()
-    if (/^(COMMIT|ROLLBACK)/.test(sql)) inTransaction = false
-    return await query.call(this, connection, statement)
+  // Knex makes the client of a transaction from this class. The tests of one file share the class that it extends.
+  client.constructor = class extends client.constructor {
+    async query(connection: unknown, statement: string | { sql: string }) {
+      const sql = typeof statement === 'string' ? statement : statement.sql
+      if (/^BEGIN/.test(sql)) inTransaction = true
+      else if (inTransaction) await arrive()
+      if (/^(COMMIT|ROLLBACK)/.test(sql)) inTransaction = false
+      return await super.query(connection, statement)
+    }
   }
   try {
     await work()
-    await under
   } finally {
-    prototype.query = query
     Object.assign(engine, { open, commit })
     delete client.acquireConnection
+    delete client.constructor
+    await under
   }
   return steps
 }
