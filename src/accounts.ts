@@ -45,7 +45,7 @@ export class Accounts implements AccountStore {
     const hashMatches = user !== undefined && this.#users.authHashMatches(user, session?.[HASH_KEY])
     if (hashMatches || (user !== undefined && session === undefined)) return new UserAccount(user)
     // Signed in by a Django application that shares this session: only Django can check or end it.
-    if (session?.[DJANGO_KEY] !== undefined) return 'foreign'
+    if (session?.[DJANGO_KEY] !== undefined) return 'other-application'
     if (user === undefined) return 'gone'
     return Date.now() - user.passwordChangedAt < this.#requestTimeoutMs ? 'changing' : 'unproven'
   }

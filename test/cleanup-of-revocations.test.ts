@@ -9,13 +9,13 @@ import { migratedSqlite } from './support/databases.ts'
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 const HOUR = 3_600_000
 
-test('revocations are cleared as well, for an engine that keeps nothing else', async (t) => {
+test('revocations are cleared also for an engine without a store', async (t) => {
   const settings = { SECRET_KEY, LOG_LEVEL: 'silent', DATABASE_URL: await migratedSqlite(t) }
   const services = await openServices(readConfig({ ...settings, SESSION_ENGINE: cookies.name }))
   t.teardown(() => services.close())
   const revocations = new DatabaseRevocations({ knex: services.sessionKnex })
   await revocations.endSession('old', Date.now() - 1)
-  await revocations.endSession('young', Date.now() + HOUR)
+  await revocations.endSession('recent', Date.now() + HOUR)
   const round = await cleanUp(services, clearingLease(services, 'expired'))
   t.deepEqual(round, { outcome: 'done', sessions: 0, revocations: 1 })
 })

@@ -39,7 +39,7 @@ async function left({ sessionKnex }: Services): Promise<number> {
   return Number((await sessionKnex('sessions').count({ count: '*' }).first())?.['count'])
 }
 
-test('of two processes on one database one clears in a round, and either may in the next', async (t) => {
+test('of two processes on one database only one clears in each interval', async (t) => {
   const url = await migratedSqlite(t)
   const [one, other] = [await open(t, url), await open(t, url)]
   const clock = { now: Date.now() }
@@ -59,7 +59,7 @@ test('of two processes on one database one clears in a round, and either may in 
   t.like(await cleanUp(other, second, options), { outcome: 'done', sessions: 5 }, 'the next one')
 })
 
-test('a holder that died is taken over when its term is over', async (t) => {
+test('the lease of a crashed process can be taken after it has expired', async (t) => {
   const url = await migratedSqlite(t)
   const [dead, alive] = [await open(t, url), await open(t, url)]
   const clock = { now: Date.now() }
@@ -73,7 +73,7 @@ test('a holder that died is taken over when its term is over', async (t) => {
   t.like(await cleanUp(alive, lease, options), { outcome: 'done' })
 })
 
-test('what a wrong clock wrote far ahead keeps nobody out', async (t) => {
+test('a lease from a clock that is far ahead does not block others', async (t) => {
   const services = await open(t, await migratedSqlite(t))
   const future = clearingLease(services, 'expired', () => Date.now() + 1000 * HOUR)
   t.true(await future.take())
@@ -84,13 +84,13 @@ test('what a wrong clock wrote far ahead keeps nobody out', async (t) => {
   t.like(await cleanUp(services, lease), { outcome: 'done' })
 })
 
-test('a clean-up that is stopped in the middle ends with its batch, and somebody else goes on', async (t) => {
+test('a clean-up that is stopped finishes its batch, and another process continues', async (t) => {
   const url = await migratedSqlite(t)
   const [one, other] = [await open(t, url, { SESSION_CLEANUP_INTERVAL: '1' }), await open(t, url)]
   await insertExpired(one, 300)
   const news = new EventEmitter()
   const batchDone = once(news, 'batch')
-  // A pause that nobody could wait for.
+  // A pause longer than the test.
   const cleanup = startCleanup(one, { batch: 100, pause: 1e9, onProgress: () => news.emit('batch') })
   await batchDone
   await cleanup.stop()
@@ -98,7 +98,7 @@ test('a clean-up that is stopped in the middle ends with its batch, and somebody
   t.like(await cleanUp(other, clearingLease(other, 'expired')), { outcome: 'done', sessions: 200 })
 })
 
-test('whoever has lost the lease stops, and can give nothing back', async (t) => {
+test('a process that has lost the lease stops, and cannot release it', async (t) => {
   const services = await open(t, await migratedSqlite(t))
   const clock = { now: Date.now() }
   const [slow, quick] = [
@@ -123,7 +123,7 @@ test('whoever has lost the lease stops, and can give nothing back', async (t) =>
   t.is(await clearSessions(store, { kind: 'expired', before: START }, options), 2)
 })
 
-test('an outage is a warning, and the next round tries again', async (t) => {
+test('an outage is logged as a warning, and retried in the next interval', async (t) => {
   const services = await open(t, await migratedSqlite(t), { SESSION_CLEANUP_INTERVAL: '1' })
   await insertExpired(services, 3)
   await services.sessionKnex.schema.renameTable('session_leases', 'away')
@@ -149,7 +149,7 @@ test('an outage is a warning, and the next round tries again', async (t) => {
   t.is(await left(services), 0)
 })
 
-test('the application does it by itself, and stops at once', async (t) => {
+test('the application cleans up in the background, and stops at once', async (t) => {
   const url = await migratedSqlite(t)
   const services = await open(t, url)
   await insertExpired(services, 7)

@@ -8,7 +8,7 @@ import { engines } from '../src/storage/index.ts'
 const SECRET = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const read = (env: Record<string, string>) => readConfig({ SECRET_KEY: SECRET, ...env })
 
-test('the defaults are those of Django and the documents', (t) => {
+test('the defaults are those of the documents', (t) => {
   const { session, port, mode } = read({})
   t.like(session, {
     engine: engines[0]?.name,
@@ -45,7 +45,7 @@ test('in production the cookie is Secure and __Host-, where path and domain allo
   t.like(name({ SESSION_COOKIE_SECURE: 'false' }), { name: 'sessionid', secure: false })
 })
 
-test('a wrong variable is one sentence with its name', (t) => {
+test('an invalid variable is reported in one sentence with its name', (t) => {
   const wrong: [Record<string, string>, RegExp][] = [
     [{ PORT: 'http' }, /^PORT is wrong/],
     [{ PORT: '70000' }, /^PORT is wrong/],
@@ -82,14 +82,14 @@ test('production refuses missing, short and example secrets, fallbacks too (ASVS
   ])
 })
 
-test('no mode takes a short secret, which the codecs would refuse, and development takes an older one', (t) => {
+test('every mode refuses a short secret; development accepts a short fallback', (t) => {
   for (const NODE_ENV of ['development', 'test', 'production']) {
     t.throws(() => readConfig({ NODE_ENV, SECRET_KEY: 'x7#kQ' }), { instanceOf: ConfigError, message: /too short/ })
   }
   t.deepEqual(read({ NODE_ENV: 'development', SECRET_KEY_FALLBACKS: 'x7#kQ,' }).secrets, [SECRET, 'x7#kQ'])
 })
 
-test('.env.example names every variable, with its default', async (t) => {
+test('.env.example contains every variable with its default', async (t) => {
   const example = Object.fromEntries(
     readFileSync('.env.example', 'utf8')
       .split('\n')

@@ -7,8 +7,8 @@ import { migrate, openDatabase } from '../src/database.ts'
 import { projectRoot } from '../src/paths.ts'
 import { migratedSqlite } from './support/databases.ts'
 
-// Where there is no shared memory, such as on a network drive, SQLite has no write-ahead log, and readers block writers.
-test('a transaction whose COMMIT meets a lock is rolled back, and what follows is written', async (t) => {
+// Without shared memory, as on a network drive, SQLite has no write-ahead log, and readers block writers.
+test('a transaction whose COMMIT fails on a lock is rolled back, and later statements are committed', async (t) => {
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)
   await knex.raw('PRAGMA journal_mode = DELETE')
@@ -55,7 +55,7 @@ onPosix('a database is for its owner alone, and a folder that was there keeps it
   t.is(await modeOf('made'), 0o700)
 })
 
-test('a database that was migrated when all migrations lay in one folder has nothing to migrate', async (t) => {
+test('a database that was migrated from a single migrations folder has nothing to migrate', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-migrations-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const root = join(projectRoot, 'migrations')

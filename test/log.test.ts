@@ -17,7 +17,7 @@ function written(write: (log: ReturnType<typeof openLog>) => void): string {
   return lines.join('')
 }
 
-/** As mysql2 has it after Knex. */
+/** An error of mysql2, as thrown by Knex. */
 const duplicate = () =>
   Object.assign(new Error(`insert into users values (?) - Duplicate entry '${SECRET}' for key 'users.one_address'`), {
     code: 'ER_DUP_ENTRY',
@@ -28,7 +28,7 @@ const duplicate = () =>
     statement: 'insert into users values (?)',
   })
 
-/** As pg has it. */
+/** An error of pg. */
 const failingRow = () =>
   Object.assign(new Error('new row for relation "users" violates check constraint "adult"'), {
     code: '23514',
@@ -99,7 +99,7 @@ for (const [name, make] of Object.entries(UNSAFE)) {
   })
 }
 
-test('what is left says what happened, and where', (t) => {
+test('the log has what happened, and where', (t) => {
   const log = (err: unknown) => JSON.parse(written((one) => one.error({ err }, 'failed'))).err
   t.like(log(new StoreUnavailableError(duplicate())), {
     type: 'StoreUnavailableError',
@@ -123,7 +123,7 @@ test('what is left says what happened, and where', (t) => {
   t.is(errorLine(duplicate()), "for key 'users.one_address' (ER_DUP_ENTRY; insert into users values (?))")
 })
 
-test('an error that nobody handles is one line of the log; only one outside a promise ends the process', async (t) => {
+test('an unhandled error is one log line; only one outside a promise ends the process', async (t) => {
   const failure = `Object.assign(new Error('Duplicate entry ${SECRET}'), { code: 'ER_DUP_ENTRY', sql: '${SECRET}' })`
   const fault = `process.once('SIGHUP', () => void Promise.reject(${failure}))
     process.once('SIGUSR2', () => { throw ${failure} })`

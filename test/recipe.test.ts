@@ -2,7 +2,7 @@ import test from 'ava'
 import type { Context } from 'koa'
 import { handle } from '../src/session/testing/handle.ts'
 
-// Yours, from wherever it is.
+// Your handler.
 async function addToList(ctx: Context): Promise<void> {
   const session = await ctx.session()
   if (session.userId === null) return ctx.throw(401)
@@ -10,13 +10,13 @@ async function addToList(ctx: Context): Promise<void> {
   ctx.redirect('/list')
 }
 
-test('what is added is on the list', async (t) => {
+test('an added item is on the list', async (t) => {
   const visit = { user: 'ada', session: { list: ['milk'] }, path: '/add?item=bread' }
   const { ctx, session } = await handle(addToList, visit)
   t.is(ctx.status, 302)
   t.deepEqual(session.get('list'), ['milk', 'bread'])
 })
 
-test('nobody adds to the list without signing in', async (t) => {
+test('adding to the list needs a signed-in user', async (t) => {
   t.is((await handle(addToList)).status, 401)
 })

@@ -91,7 +91,9 @@ function lines({ data, ...facts }: { data: { [key: string]: Json } } & Record<st
     bytes: 'bytes of data',
     cookieBytes: 'bytes of cookie',
   }
-  const rows = Object.entries(facts).map(([name, value]) => `${(names[name] ?? name).padEnd(16)}${value ?? 'nobody'}`)
+  const rows = Object.entries(facts).map(
+    ([name, value]) => `${(names[name] ?? name).padEnd(16)}${value ?? 'anonymous'}`,
+  )
   const values = Object.entries(data).map(([key, value]) => `  ${JSON.stringify(key)}: ${JSON.stringify(value)}`)
   return [...rows, ...(values.length > 0 ? ['data', ...values] : [])].map(printable).join('\n')
 }

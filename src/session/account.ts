@@ -31,7 +31,7 @@ export interface AccountChange extends Pick<Account, 'version' | 'data'> {
 /**
  * Why a session has no account.
  *
- * - `foreign`: another application signed the user in; the session continues without an account.
+ * - `other-application`: another application signed the user in; the session continues without an account.
  * - `gone`: the account was deleted or disabled; the session is ended.
  * - `unproven`: the session does not prove its user (any more), for example after a new password; the request is
  *   anonymous.
@@ -41,7 +41,7 @@ export interface AccountChange extends Pick<Account, 'version' | 'data'> {
  * @example
  * const reason: NoAccount = 'gone'
  */
-export type NoAccount = 'foreign' | 'gone' | 'unproven' | 'changing'
+export type NoAccount = 'other-application' | 'gone' | 'unproven' | 'changing'
 
 /**
  * Storage of the application for slices that are declared with `account`, usually columns of its users table.

@@ -219,7 +219,7 @@ export class SessionState {
     const ending = this.#loaded ?? this.#unproven?.loaded
     const ended = ending && (await this.context.end(ending))
     const last = this.#dataAtEnd(ended)
-    if (ended?.outcome === 'foreign') this.#replaced = true
+    if (ended?.outcome === 'user-changed') this.#replaced = true
     this.#loaded = this.#unproven = undefined
     this.account.forget()
     this.document.clear()

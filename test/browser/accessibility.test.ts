@@ -129,7 +129,7 @@ test('no page breaks its own security policy or logs an error, and only few have
   t.deepEqual(complaints, [])
 })
 
-test('the keyboard alone: skip link and menu in their order, and where one is can be seen', async (t) => {
+test('keyboard only: skip link and menu in order, with visible focus', async (t) => {
   const page = await (await chromium.newContext({ baseURL: app.origin })).newPage()
   await page.goto('/')
   const links = await page.locator('header a, header button').allTextContents()

@@ -28,7 +28,7 @@ for (const [theme, language, width] of [
   ['light', 'en', 1280],
   ['dark', LANGUAGES.at(-1) ?? 'en', 360],
 ] as const) {
-  test.serial(`${theme}, ${language}, ${width} px: devices are signed out by the keyboard alone`, async (t) => {
+  test.serial(`${theme}, ${language}, ${width} px: devices are signed out with the keyboard only`, async (t) => {
     const phone = await signedIn(app, IPHONE)
     await signedIn(app, '')
     const here = app.browser()

@@ -34,15 +34,15 @@ const brightness = (page: Page) =>
     `getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0)`,
   )
 
-test('the whole story, without a line of script', async (t) => {
+test('all features work without JavaScript', async (t) => {
   const page = await visitor({ javaScriptEnabled: false })
 
   // Three steps, with a detour and a reload.
   await page.goto(REGISTER)
   await fill(page, {
-    username: 'story',
-    fullName: 'Story Teller',
-    email: 'story@example.com',
+    username: 'reader',
+    fullName: 'Scenario Teller',
+    email: 'reader@example.com',
     password: 'once-upon-a-time',
     repeat: 'once-upon-a-time',
   })
@@ -54,7 +54,7 @@ test('the whole story, without a line of script', async (t) => {
   await page.reload()
   await fill(page, { line1: 'Fable Lane 1', postcode: '12345', city: 'Storytown' })
   await page.click('main >> text=Next')
-  t.regex((await page.textContent('main')) ?? '', /Story Teller[\s\S]*Fable Lane 1/)
+  t.regex((await page.textContent('main')) ?? '', /Scenario Teller[\s\S]*Fable Lane 1/)
   await page.click('text=Create account')
   t.regex((await page.textContent('[role=alert]')) ?? '', /agree/)
   await page.check('#accept')
@@ -119,12 +119,12 @@ test('the whole story, without a line of script', async (t) => {
   // Signing out ends it here, and the preferences come back with the next sign-in.
   await page.click('text=Abmelden')
   t.regex((await page.textContent('[role=status]')) ?? '', /signed out/)
-  await fill(page, { username: 'story', password: 'happily-ever-after' })
+  await fill(page, { username: 'reader', password: 'happily-ever-after' })
   await page.click('main >> text=Sign in >> nth=1')
   t.is(await page.getAttribute('html', 'data-theme'), 'dark')
 })
 
-test('signing in by the keyboard alone', async (t) => {
+test('signing in with the keyboard only', async (t) => {
   const page = await visitor()
   await page.goto(LOGIN)
   await page.focus('[name=password]')
@@ -136,7 +136,7 @@ test('signing in by the keyboard alone', async (t) => {
   t.is(await heading(page), 'Your account')
 })
 
-test('a form of another site is refused, whoever is signed in', async (t) => {
+test('a form of another site is refused, signed in or not', async (t) => {
   const page = await visitor()
   await page.goto(LOGIN)
   await fill(page, { username: 'grace', password: 'grace-demo-password' })

@@ -10,15 +10,15 @@ import { TEST_SECRET } from '../support/app.ts'
 
 const RUN = 'run "npm run documents"'
 
-test('.env.example is as it was written', async (t) => {
+test('.env.example is up to date', async (t) => {
   t.is(readFileSync('.env.example', 'utf8'), await envExample(), RUN)
 })
 
-test('docs/choosing-an-engine.md is as it was written', async (t) => {
+test('docs/choosing-an-engine.md is up to date', async (t) => {
   t.is(readFileSync('docs/choosing-an-engine.md', 'utf8'), await choosingAnEngine(readMeasured()), RUN)
 })
 
-test('the settings of each choice are accepted and choose it, and every engine has a choice', async (t) => {
+test('the settings of each choice are valid and select it, and every engine has a choice', async (t) => {
   const chosen = new Set<string>()
   for (const { name, settings } of await readChoices()) {
     const pairs = settings.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2))
@@ -29,7 +29,7 @@ test('the settings of each choice are accepted and choose it, and every engine h
   t.deepEqual([...chosen].sort(), engines.map(({ name }) => name).sort())
 })
 
-test('advice follows from the figures: who is measured as the fastest is named first', async (t) => {
+test('recommendations follow from the figures, the fastest first', async (t) => {
   const measured = readMeasured()
   if (measured === undefined) return t.fail('docs/measured.json cannot be read')
   const first = (text: string, want: string) => new RegExp(`^\\| ${want} \\| ([^(|]+) \\(`, 'm').exec(text)?.[1]
@@ -43,7 +43,7 @@ test('advice follows from the figures: who is measured as the fastest is named f
   }
 })
 
-test('what answered wrongly, or was left out, has no figures; nor has a file that cannot be read', async (t) => {
+test('candidates with wrong answers or without a measurement have no figures, nor has an invalid file', async (t) => {
   const result = { kind: 'none', p99: 1, ratio: 0.5, wrong: {} }
   const kinds = (candidate: string) => ['none', 'read', 'change'].map((kind) => ({ ...result, candidate, kind }))
   const wrong = kinds('wrong').map((one) => ({

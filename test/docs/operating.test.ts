@@ -19,20 +19,20 @@ import { startProcess } from '../support/processes.ts'
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 const EXPIRY = { cookieAge: 3600, atBrowserClose: false, touchAfter: 0.1 }
 
-const handbook = await readFile(join(projectRoot, 'docs', 'operating.md'), 'utf8')
+const document = await readFile(join(projectRoot, 'docs', 'operating.md'), 'utf8')
 
-/** The program that the handbook prints under this name. */
+/** The code block with this file name in the document. */
 async function printed<T>(t: ExecutionContext, name: string): Promise<T> {
-  const code = handbook.split('```ts\n').find((block) => block.startsWith(`// ${name}\n`))
-  if (code === undefined) throw new Error(`the handbook prints no ${name}`)
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-handbook-'))
+  const code = document.split('```ts\n').find((block) => block.startsWith(`// ${name}\n`))
+  if (code === undefined) throw new Error(`docs/operating.md has no ${name}`)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-document-'))
   t.teardown(() => rm(folder, { recursive: true }))
   const file = join(folder, basename(name).replace('.ts', '.mts'))
   await writeFile(file, code.slice(0, code.indexOf('```')))
   return (await import(pathToFileURL(file).href)) as T
 }
 
-test('the column of the handbook is made, filled, queried and taken back', async (t) => {
+test('the custom column of docs/operating.md is created, filled, queried and dropped', async (t) => {
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())
   const migration = await printed<Knex.Migration>(t, 'migrations/session/20270101000001_session_account.ts')
@@ -40,8 +40,8 @@ test('the column of the handbook is made, filled, queried and taken back', async
     accountColumns(data: SessionData): Record<string, string | null>
     liveSessionsOf(knex: Knex, accountId: string): Promise<number>
   }>(t, 'src/session-accounts.ts')
-  t.regex(handbook, /extraColumns: \['account_id'\]/)
-  t.regex(handbook, /columns: accountColumns/)
+  t.regex(document, /extraColumns: \['account_id'\]/)
+  t.regex(document, /columns: accountColumns/)
 
   await migration.up(knex)
   const store = new DatabaseStore({ knex, table: 'sessions', extraColumns: ['account_id'] })
@@ -65,7 +65,7 @@ test('the column of the handbook is made, filled, queried and taken back', async
 })
 
 if (has('db')) {
-  test('sessions in a database of their own are counted and examined there', async (t) => {
+  test('sessions in a separate database are counted and checked there', async (t) => {
     const [DATABASE_URL, SESSION_DATABASE_URL] = [await migratedSqlite(t), await migratedSqlite(t)]
     const env = { NODE_ENV: 'test', DATABASE_URL, SESSION_DATABASE_URL, SECRET_KEY, LOG_LEVEL: 'silent' }
     const knex = openDatabase(SESSION_DATABASE_URL)

@@ -13,7 +13,7 @@ const foldersIn = (path: string) =>
     .filter((entry) => entry.isDirectory())
     .map(({ name }) => name)
 
-test('every folder of a feature has a line in the registry, and its name', async (t) => {
+test('every feature folder has a line in the registry, and its name', async (t) => {
   const names = (await loadFeatures()).map(({ name }) => name)
   t.deepEqual([...names].sort(), foldersIn('src/features').sort())
   for (const place of ['views', 'test/features']) {
@@ -25,7 +25,7 @@ test('every folder of a feature has a line in the registry, and its name', async
   }
 })
 
-test('nothing outside a feature imports it but the registry, and features that require it', async (t) => {
+test('a feature is only imported by the registry, and by features that require it', async (t) => {
   const required = new Map((await loadFeatures()).map(({ name, requires }) => [name, requires]))
   const root = join(projectRoot, 'src/features')
   const featureOf = (path: string) => {
@@ -56,7 +56,7 @@ test('a feature that requires a missing one is refused by name', async (t) => {
   await t.throwsAsync(loadFeatures([module(above)]), { message: 'The feature above requires the feature base.' })
 })
 
-test('the settings of a feature are read from the environment, and the first that is wrong is named', async (t) => {
+test('the settings of a feature are read from the environment, and the first invalid one is named', async (t) => {
   const { services, close } = await startApp()
   t.teardown(close)
   const read: unknown[] = []
@@ -79,7 +79,7 @@ test('the settings of a feature are read from the environment, and the first tha
   })
 })
 
-test('the style of a feature is under /assets, and nothing else of its folder', async (t) => {
+test('only the styles and browser scripts of a feature are under /assets', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   t.is((await fetch(`${app.origin}/assets/index.ts`)).status, 404)

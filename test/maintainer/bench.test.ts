@@ -33,7 +33,7 @@ async function bench(t: ExecutionContext, ...args: string[]) {
   return { code, output: program.output(), report: async () => JSON.parse(await readFile(file, 'utf8')) as Report }
 }
 
-test('every page of every candidate is measured, and answered rightly', async (t) => {
+test('every page of every candidate is measured, without wrong answers', async (t) => {
   t.timeout(600_000)
   const { code, output, report } = await bench(t, ...QUICK)
   t.is(code, 0, output)
@@ -58,7 +58,7 @@ test('every page of every candidate is measured, and answered rightly', async (t
   for (const name of measured) t.regex(output, new RegExp(`^${name} +\\d+`, 'm'))
 })
 
-test('--only takes bare Koa along; wrong use is one sentence and exit 2', async (t) => {
+test('--only includes bare Koa; a usage error is one sentence and exit 2', async (t) => {
   const { output, report } = await bench(t, ...QUICK, '--only', 'memory')
   t.deepEqual(new Set((await report()).results.map(({ candidate }) => candidate)), new Set(['koa', 'memory']))
   t.notRegex(output, /koa-session/)
@@ -92,7 +92,7 @@ async function liar(t: ExecutionContext, state: () => unknown, onLogin: (ctx: Co
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
 
-test('changes that are answered and not saved are told, and those saved twice', async (t) => {
+test('changes that are not saved or saved twice are reported', async (t) => {
   let changes = 0
   const origin = await liar(t, () => ({ changes, logins: 0, user: null }))
   const visitors = await beginSessions(origin, 2)
@@ -103,7 +103,7 @@ test('changes that are answered and not saved are told, and those saved twice', 
   t.deepEqual(await checkChanges(origin, visitors, 8, 1), { 'a change saved twice': 2 })
 })
 
-test('a login that saves nothing, keeps the key, or leaves the old key alive is told', async (t) => {
+test('a login that is not saved, keeps the key, or leaves the old key valid is reported', async (t) => {
   const idle = await liar(t, () => ({ changes: 0, logins: 0, user: null }))
   t.deepEqual(await checkLogin(idle, false), { 'a login not saved': 1, 'the key from before the login': 1 })
   const signedIn = () => ({ changes: 0, logins: 1, user: '1' })

@@ -25,7 +25,7 @@ const { runAva } = await import('./scripts/lib/ava.mjs')
 console.log(JSON.stringify(await runAva(['test/*.test.ts'], {})))
 `
 
-test('the run prints a line per file, then each failure in full, whatever was thrown', async (t) => {
+test('the run prints a line per file, then each failure in full, for any thrown value', async (t) => {
   const folder = await cloneProject(t)
   await rm(join(folder, 'test'), { recursive: true })
   await mkdir(join(folder, 'test'))

@@ -6,7 +6,7 @@ import { startProcess } from '../support/processes.ts'
 
 export const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 
-/** The real command on the table of sessions in a migrated SQLite of its own, and that database. */
+/** The real command on the sessions table of a separate migrated SQLite database. */
 export async function sessionsCli(t: ExecutionContext) {
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)

@@ -6,7 +6,7 @@ import { testDatabase } from '../support/databases.ts'
 import { startProcess } from '../support/processes.ts'
 import { SECRET_KEY } from './sessions-cli.ts'
 
-/** The commands that speak a database's own language, on that database. */
+/** The commands with SQL of a dialect, on that database. */
 export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
   const database = testDatabase(name)
   if (database === undefined) return
@@ -46,7 +46,7 @@ export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
     t.true(before > 0 && after > 0)
   })
 
-  test(`${name}: of 20 that ask for a lease at once one has it`, async (t) => {
+  test(`${name}: of 20 concurrent requests for a lease one gets it`, async (t) => {
     const { url, drop } = await database.fresh()
     const knex = openDatabase(url)
     t.teardown(async () => {

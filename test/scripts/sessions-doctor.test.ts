@@ -23,7 +23,7 @@ function told(output: string, state: string): string[] {
   return findings.filter((finding) => finding.state === state).map(({ item, message }) => `${item}: ${message}`)
 }
 
-test('doctor finds nothing wrong with a sound installation, and changes nothing', async (t) => {
+test('doctor reports no failure for a correct installation, and changes nothing', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const before = await knex('sqlite_master').select('name')
   const { code, output } = await run(['doctor'])
@@ -58,13 +58,13 @@ test('doctor finds missing indexes, tables and migrations, and many expired rows
   const fixes = findings.flatMap(({ fix }) => fix ?? [])
   t.true(fixes.includes('npm run sessions -- clear'))
   t.true(fixes.includes('npm run migrate'))
-  // What it says is what fixes it.
+  // The printed command fixes it.
   await knex.raw(fixes.find((fix) => fix.startsWith('CREATE INDEX')) ?? '')
   t.false(told((await run(['doctor', '--json'])).output, 'fail').some((line) => line.includes('index')))
 })
 
 if (has('cache', 'redis')) {
-  test('doctor works where the application could not start, and tells no secret', async (t) => {
+  test('doctor works if the application cannot start, and prints no secret', async (t) => {
     const { run } = await sessionsCli(t)
     const env = {
       NODE_ENV: 'production',
@@ -98,7 +98,7 @@ if (has('cache', 'redis')) {
   })
 }
 
-test('doctor looks at proxy, cookie, keys and folder', async (t) => {
+test('doctor checks proxy, cookie, keys and folder', async (t) => {
   const url = await migratedSqlite(t)
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-doctor-'))
   t.teardown(() => rm(folder, { recursive: true }))
@@ -139,7 +139,7 @@ test('doctor looks at proxy, cookie, keys and folder', async (t) => {
   }
 })
 
-test('doctor names the accounts that a published password opens, and the command that fixes it', async (t) => {
+test('doctor reports accounts with a published password, and the command that fixes it', async (t) => {
   const url = await migratedSqlite(t)
   const sessionUrl = await migratedSqlite(t)
   const knex = openDatabase(url)
@@ -159,7 +159,7 @@ test('doctor names the accounts that a published password opens, and the command
   t.deepEqual(await accounts({}), [])
 })
 
-test('clocks that are apart are found, whichever is ahead', async (t) => {
+test('clocks that differ are reported, whichever is ahead', async (t) => {
   const ask = async (ahead: number) => await clockFinding('clocks', 'the server', async () => Date.now() + ahead)
   t.is((await ask(0)).state, 'ok')
   t.like(await ask(3_000_000), { state: 'fail' })

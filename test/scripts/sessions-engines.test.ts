@@ -12,7 +12,7 @@ import { sessionsCli } from './sessions-cli.ts'
 
 const TOO_SHORT = 'SECRET_KEY is too short: use at least 32 random bytes.'
 
-test('what an engine cannot do it says in a sentence, and exits with 2', async (t) => {
+test('commands that an engine does not support print one sentence, and exit with 2', async (t) => {
   const { run } = await sessionsCli(t)
   const cases: [args: string[], env: Record<string, string>, pattern: RegExp][] = [
     [['clear'], { SESSION_ENGINE: 'cache' }, /memory deletes expired sessions by itself/],
@@ -32,7 +32,7 @@ test('what an engine cannot do it says in a sentence, and exits with 2', async (
   }
 })
 
-test('without a secret it says which one it needs, and how to ask about development instead', async (t) => {
+test('without a secret the error names the variable, and how to use the development secret', async (t) => {
   const { run } = await sessionsCli(t)
   t.deepEqual(await run(['stats'], { NODE_ENV: '', SECRET_KEY: '' }), {
     code: 1,
@@ -43,7 +43,7 @@ test('without a secret it says which one it needs, and how to ask about developm
   t.is((await run(['stats'], { NODE_ENV: 'development', SECRET_KEY: '' })).code, 0)
 })
 
-test('clear leaves expired sessions to whoever is at it, and a user to nobody', async (t) => {
+test('clear skips expired sessions if another process clears them, but never --user', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
   await knex('sessions').insert({ ...row, session_key: 'a', expires: 1 })
@@ -63,7 +63,7 @@ test('clear leaves expired sessions to whoever is at it, and a user to nobody', 
 })
 
 if (has('hybrid', 'signed_cookies')) {
-  test('clear --user ends what the cookies of the user hold as well', async (t) => {
+  test('clear --user ends sessions in cookies as well', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const revocations = new DatabaseRevocations({ knex })
     const epoch = async (userId: string) => (await revocations.check(userId, 'any')).epoch
@@ -85,7 +85,7 @@ if (has('hybrid', 'signed_cookies')) {
 }
 
 if (has('cached_db', 'memory')) {
-  test('clear says where the application has copies that only a restart ends', async (t) => {
+  test('clear warns if the application may have copies that only a restart ends', async (t) => {
     const { run } = await sessionsCli(t)
     const env = { SESSION_ENGINE: 'cached_db' }
     t.regex((await run(['clear', '--user', '7'], env)).output, /CACHE_URL is memory: .* Restart it/)
@@ -94,11 +94,11 @@ if (has('cached_db', 'memory')) {
 }
 
 if (has('hybrid')) {
-  test('clear removes the expired entries of ended sign-ins', async (t) => {
+  test('clear deletes expired revocations', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const revocations = new DatabaseRevocations({ knex })
     await revocations.endSession('old', 1)
-    await revocations.endSession('young', Date.now() + 1e9)
+    await revocations.endSession('recent', Date.now() + 1e9)
     const env = { SESSION_ENGINE: 'hybrid' }
     t.is((await run(['clear', '--json'], env)).output, '{"kind":"expired","deleted":0,"revocations":1}')
     t.is((await knex('session_revocations')).length, 1)
@@ -106,7 +106,7 @@ if (has('hybrid')) {
 }
 
 if (has('file', 'db', 'signed_cookies', 'migrating')) {
-  test('while sessions migrate, both engines are cleared, and stats say what is left', async (t) => {
+  test('while sessions migrate, both engines are cleared, and stats shows how many are left', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
     t.teardown(() => rm(folder, { recursive: true }))
@@ -129,7 +129,7 @@ if (has('file', 'db', 'signed_cookies', 'migrating')) {
   })
 }
 
-test('maintain gives back the room of deleted rows', async (t) => {
+test('maintain frees the disk space of deleted rows', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const rows = Array.from({ length: 400 }, (_, n) => ({
     session_key: `k${n}`,
@@ -149,7 +149,7 @@ test('maintain gives back the room of deleted rows', async (t) => {
 })
 
 if (has('cached_db', 'redis')) {
-  test('without its cache, cached_db says so, and removes nobody whose copy it cannot remove', async (t) => {
+  test('without its cache, cached_db reports that, and deletes no session whose copy it cannot delete', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const store = new DatabaseStore({ knex, table: 'sessions' })
     await store.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))

@@ -10,7 +10,7 @@ const url = serviceUrl('redis')
 const DAY = 86_400_000
 
 if (url !== undefined) {
-  test('redis: warm copies what was active lately, the latest first', async (t) => {
+  test('redis: warm copies recently active sessions, the latest first', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const store = new DatabaseStore({ knex, table: 'sessions' })
     const now = Date.now()

@@ -7,7 +7,7 @@ import { Operations } from '../../src/session/core/operations.ts'
 import { has, isPossible } from '../storage/present.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
-/** Begins a session as the application would, and answers its cookie. */
+/** Begins a session as the application would, and returns its cookie. */
 async function begin(t: ExecutionContext, env: Record<string, string>, values: Record<string, Json>): Promise<string> {
   const services = await openServices(readConfig({ NODE_ENV: 'test', SECRET_KEY, LOG_LEVEL: 'silent', ...env }))
   t.teardown(() => services.close())
@@ -66,7 +66,7 @@ test('show decodes a session of a table, and hides what looks like a secret', as
 })
 
 if (has('signed_cookies')) {
-  test('show reads the cookie from standard input, and steers no terminal', async (t) => {
+  test('show reads the cookie from standard input, and escapes control characters', async (t) => {
     const { url } = await sessionsCli(t)
     const env = { DATABASE_URL: url, SESSION_ENGINE: 'signed_cookies' }
     const cookie = await begin(t, env, { name: '\u001b[2J\u009b31m\u202e!' })
@@ -76,12 +76,12 @@ if (has('signed_cookies')) {
       encoding: 'utf8',
     })
     t.is(status, 0)
-    t.regex(stdout, /engine +signed_cookies\nstored +in the cookie\nuser +nobody/)
+    t.regex(stdout, /engine +signed_cookies\nstored +in the cookie\nuser +anonymous/)
     t.true(stdout.includes('"name": "\\u001b[2J\\u009b31m\\u202e!"'))
   })
 }
 
-test('a cookie that leads nowhere is exit 1 with the reason, and none is a usage error', async (t) => {
+test('a cookie without a session is exit 1 with the reason; no cookie is a usage error', async (t) => {
   const { run, url, knex } = await sessionsCli(t)
   const cookie = await begin(t, { DATABASE_URL: url }, VALUES)
   const cases: [args: string[], env: Record<string, string>, code: number, pattern: RegExp][] = [

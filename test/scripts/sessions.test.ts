@@ -37,7 +37,7 @@ async function insert(knex: Knex, count: number, values: Record<string, unknown>
 
 const left = async (knex: Knex) => Number((await knex('sessions').count({ count: '*' }).first())?.['count'])
 
-test('clear deletes the expired in batches; --dry-run only counts', async (t) => {
+test('clear deletes expired sessions in batches; --dry-run only counts', async (t) => {
   const { knex, run } = await bench(t)
   await insert(knex, 250, { expires: Date.now() - 1 })
   await insert(knex, 3, {})
@@ -60,7 +60,7 @@ test('clear by age, inactivity, user and orphans', async (t) => {
   t.is(await left(knex), 0)
 })
 
-test('two clears at once delete each record once, and nothing that lives', async (t) => {
+test('two concurrent clears delete each record once, and no live session', async (t) => {
   const { knex, run } = await bench(t)
   await insert(knex, 400, { expires: Date.now() - 1 })
   await insert(knex, 5, {})

@@ -50,7 +50,7 @@ async function site(t: ExecutionContext, handlers: Record<string, Handler> = {})
   return { ...made, accounts, record }
 }
 
-test('a slice of the account is in the account alone while somebody is signed in, the same for every session', async (t) => {
+test('a slice of the account is only in the account while a user is signed in, the same for every session', async (t) => {
   const { get, accounts, record } = await site(t)
   const anonymous = (await get('/push?1')).cookie
   t.deepEqual(Object.keys((await record(anonymous)) ?? {}), ['list'])
@@ -124,7 +124,7 @@ test('a sign-in that is sent twice, or again after its answer was lost, merges n
   t.is((accounts.data('7')[MERGED_KEY] as string[]).length, 2)
 })
 
-test('what another tab adds while the sign-in takes the slice over is neither lost nor there twice', async (t) => {
+test('what another tab adds while the sign-in merges the slice is neither lost nor there twice', async (t) => {
   const { get, accounts, record } = await site(t)
   const anonymous = (await get('/push?1')).cookie
   accounts.beforeSave = async () => void (await get('/push?2', anonymous))
@@ -133,7 +133,7 @@ test('what another tab adds while the sign-in takes the slice over is neither lo
   t.deepEqual(await record(cookie), { _auth_user_id: '7' })
 })
 
-test('what an anonymous request did to it, when it meets the session signed in by then, is done to the account', (t) => {
+test('changes of an anonymous request whose session was signed in meanwhile are applied to the account', (t) => {
   const made = new Operations()
   const append = (current: unknown) => [...((current as number[] | undefined) ?? []), 5]
   made.add('list', { kind: 'apply', apply: append }, { account: true, survivesSignIn: true })
@@ -152,7 +152,7 @@ test('what an anonymous request did to it, when it meets the session signed in b
   t.true(made.forAccount().empty)
 })
 
-test('a signed-in session that an older process has filled hands it over once, on its next request', async (t) => {
+test('a slice in a signed-in session of an older process is merged once, on its next request', async (t) => {
   const { get, accounts, engine, record } = await site(t, {
     '/fails': async (_ctx, session) => {
       await session()
@@ -190,7 +190,7 @@ test('the form of a newer version is never destroyed: read as default, not writt
   t.deepEqual({ ...accounts.data('7') }, { list: newer, unknown: stored(1) })
 })
 
-test('what is too large together stays apart, and nobody is kept from signing in', async (t) => {
+test('slices that are too large together stay separate and do not prevent the sign-in', async (t) => {
   const { get, accounts, record, events } = await site(t)
   const many = Array.from({ length: 60 }, (_, n) => n)
   accounts.open('7', { list: stored(many) })
@@ -203,7 +203,7 @@ test('what is too large together stays apart, and nobody is kept from signing in
   t.true(events.some((event) => event.type === 'slice' && event.problem === 'not-merged'))
 })
 
-test('after a save of the account of which nobody knows the outcome nothing is stored a second time', async (t) => {
+test('after a save of the account with an unknown result nothing is stored twice', async (t) => {
   const { get, accounts } = await site(t, {
     '/unsure': async (ctx, session) => {
       const opened = await session()
@@ -225,7 +225,7 @@ test('after a save of the account of which nobody knows the outcome nothing is s
   t.deepEqual(kept(accounts), [1])
 })
 
-test('where the account refuses what an anonymous request did, nothing of that request is stored', async (t) => {
+test('if the account refuses the changes of an anonymous request, nothing of it is stored', async (t) => {
   const { get, accounts, record } = await site(t, {
     '/too-much': async (ctx, session) => {
       const opened = await session()
@@ -245,7 +245,7 @@ test('where the account refuses what an anonymous request did, nothing of that r
   t.deepEqual(kept(accounts), many)
 })
 
-test('an old key removes what the account keeps, although it may not see it', async (t) => {
+test('an old key can remove a slice of the account although it cannot read it', async (t) => {
   const { get, accounts } = await site(t, {
     '/rotate': async (_ctx, session) => (await session()).cycleKey(),
     '/clear': async (_ctx, session) => void (await session()).delete(list),
@@ -258,7 +258,7 @@ test('an old key removes what the account keeps, although it may not see it', as
   t.is(kept(accounts), undefined)
 })
 
-test('a socket with an old key is not shown what the account keeps since then', async (t) => {
+test('a socket with an old key cannot read the account', async (t) => {
   const { get, accounts, engine, expiry, now } = await site(t, {
     '/rotate': async (_ctx, session) => (await session()).cycleKey(),
   })
@@ -270,7 +270,7 @@ test('a socket with an old key is not shown what the account keeps since then', 
   t.deepEqual(socket.session.get(list), [])
 })
 
-test('an ended session changes nothing of the account with its own changes; a gone account ends its sessions', async (t) => {
+test('an ended session does not change the account; a deleted account ends its sessions', async (t) => {
   const { get, accounts, record } = await site(t, {
     '/slow': async (ctx, session) => {
       const opened = await session()
@@ -293,7 +293,7 @@ test('an ended session changes nothing of the account with its own changes; a go
   t.is((await get('/in')).status, 409)
 })
 
-test('a session that does not prove its user is anonymous, keeps what it has, and is replaced only when that is safe', async (t) => {
+test('a session that does not prove its user is anonymous, unchanged, and only replaced when that is safe', async (t) => {
   const { get, record } = await site(t, {
     '/proof': async (ctx, session) => (await session()).set('proof', ctx.querystring),
     '/own': async (_ctx, session) => (await session()).set(own, 5),

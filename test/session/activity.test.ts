@@ -2,7 +2,7 @@ import test from 'ava'
 import { EXPIRY, START } from '../support/engine.ts'
 import { application } from '../support/handlers.ts'
 
-test('activity is written down once per share of the window, and needs no new cookie', async (t) => {
+test('activity is written once per share of the window and needs no new cookie', async (t) => {
   const { get, begin, calls, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 1000 } })
   const cookie = await begin()
   calls.length = 0
@@ -18,7 +18,7 @@ test('activity is written down once per share of the window, and needs no new co
   t.is((await get('/read', cookie)).text, '{}')
 })
 
-test('what was written while the clock was ahead is corrected by the next visit, and the idle age counts again', async (t) => {
+test('a time written by a wrong clock is corrected by the next request, and the idle age counts again', async (t) => {
   const { get, begin, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 1000 } })
   clock.now = START + 86_400_000
   const cookie = await begin()
@@ -28,7 +28,7 @@ test('what was written while the clock was ahead is corrected by the next visit,
   t.is((await get('/read', cookie)).text, '{}')
 })
 
-test('polling and prefetching are no activity', async (t) => {
+test('polling and prefetching are not activity', async (t) => {
   const { get, begin, calls, clock } = await application(
     t,
     {
@@ -44,7 +44,7 @@ test('polling and prefetching are no activity', async (t) => {
   t.deepEqual(calls, ['load', 'load'])
 })
 
-test('save-every-request counts untouched pages as activity, and then says Vary (CVE-2026-35192)', async (t) => {
+test('save-every-request counts untouched pages as activity, and sends Vary then (CVE-2026-35192)', async (t) => {
   const { get, begin, calls, store } = await application(t, {}, { saveEveryRequest: true })
   const cookie = await begin()
   calls.length = 0
@@ -57,7 +57,7 @@ test('save-every-request counts untouched pages as activity, and then says Vary 
   t.is((await (store as unknown as { statistics(): Promise<{ total: number }> }).statistics()).total, 1)
 })
 
-test('the idle and absolute clocks hold on the server, whatever the browser keeps', async (t) => {
+test('the idle and absolute ages are enforced on the server, whatever the browser sends', async (t) => {
   const { get, begin, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 5, absoluteAge: 10 } })
   const idle = await begin()
   clock.now = START + 4000
@@ -74,7 +74,7 @@ test('the idle and absolute clocks hold on the server, whatever the browser keep
   t.is((await get('/read', busy)).text, '{}')
 })
 
-test('with save-every-request, polling is still no activity, and an outage fails no page that did not ask', async (t) => {
+test('with save-every-request, polling is still not activity, and an outage fails no page that does not use the session', async (t) => {
   const { get, begin, calls, store } = await application(
     t,
     { '/poll': async (ctx) => void (await ctx.session({ activity: false })) },

@@ -22,7 +22,7 @@ const list = defineSlice({
   merge: (mine, theirs, base) => [...theirs, ...mine.slice(base.length)],
 })
 
-const NOBODY = { ipAddress: null, userAgent: null }
+const NO_CLIENT = { ipAddress: null, userAgent: null }
 const stored = (d: number[], v = 1) => ({ v, t: 1, d })
 const kept = (accounts: TestAccounts) => (accounts.data('7')[list.name] as { d: unknown } | undefined)?.d
 
@@ -62,11 +62,11 @@ async function pushInRecord({ engine }: Pick<Awaited<ReturnType<typeof site>>, '
     kind: 'apply',
     apply: (it) => stored([...((it as { d: number[] } | undefined)?.d ?? []), n]),
   })
-  const change = { changes, data: changes.replayOn(opened.loaded.data), client: NOBODY, restartClock: false }
+  const change = { changes, data: changes.replayOn(opened.loaded.data), client: NO_CLIENT, restartClock: false }
   await engine.commit({ write: 'save', loaded: opened.loaded, ...change })
 }
 
-test('where the account refuses, nothing of the session is stored either', async (t) => {
+test('if the account refuses, nothing of the session is stored', async (t) => {
   const { get, accounts, data } = await site(t)
   const { cookie } = await get('/in')
   const newer: SessionData = { [list.name]: stored([8], 2) }
@@ -76,7 +76,7 @@ test('where the account refuses, nothing of the session is stored either', async
   t.deepEqual({ ...accounts.data('7') }, newer)
 })
 
-test('where the session has ended when its request does, nothing of the account is stored', async (t) => {
+test('if the session has ended before the request, nothing of the account is stored', async (t) => {
   const { get, accounts } = await site(t, {
     '/slow': async (ctx, session) => {
       const opened = await session()
@@ -91,7 +91,7 @@ test('where the session has ended when its request does, nothing of the account 
   t.is(kept(accounts), undefined)
 })
 
-test('where the session ends at the very moment its account is stored, the answer says what was', async (t) => {
+test('if the session ends while its account is saved, the response says what was saved', async (t) => {
   const { get, accounts } = await site(t)
   const { cookie } = await get('/in')
   accounts.beforeSave = async () => void (await get('/end', cookie))
@@ -101,7 +101,7 @@ test('where the session ends at the very moment its account is stored, the answe
   t.deepEqual(kept(accounts), [1])
 })
 
-test('what an older process adds again and again is not taken over for ever', async (t) => {
+test('merging stops if an older process keeps adding to the session', async (t) => {
   const made = await site(t)
   const { get, accounts, engine } = made
   const { cookie } = await get('/in')
@@ -109,7 +109,7 @@ test('what an older process adds again and again is not taken over for ever', as
   const commit = engine.commit.bind(engine)
   let pushed = 0
   engine.commit = async (given) => {
-    if (given.client !== NOBODY && pushed < 40) await pushInRecord(made, cookie, ++pushed)
+    if (given.client !== NO_CLIENT && pushed < 40) await pushInRecord(made, cookie, ++pushed)
     return await commit(given)
   }
   t.is((await get('/list', cookie)).status, 503)
@@ -120,7 +120,7 @@ test('what an older process adds again and again is not taken over for ever', as
   )
 })
 
-test('a change and a sign-in in one request, beside another that signs in the same session: the change is there once', async (t) => {
+test('a change and a sign-in in one request that overlaps another sign-in: the change is there once', async (t) => {
   for (const all of [false, true]) {
     for (const first of ['changing', 'other']) {
       const { get, accounts } = await site(t, {
@@ -142,7 +142,7 @@ test('a change and a sign-in in one request, beside another that signs in the sa
   }
 })
 
-test('of two sign-ins of one session the first has taken its change along: the second adds nothing', async (t) => {
+test('of two overlapping sign-ins only the first merges its change', async (t) => {
   const opened = deferred()
   const goOn = deferred()
   const { get, accounts } = await site(t, {
@@ -167,7 +167,7 @@ test('of two sign-ins of one session the first has taken its change along: the s
   t.deepEqual(kept(accounts), [1, 2])
 })
 
-test('a change of all data before a sign-in that joins another is not done to the account a second time', async (t) => {
+test('a change of all data before a sign-in that joins another is not applied to the account twice', async (t) => {
   const { get, accounts } = await site(t, {
     '/push-in': async (ctx, session) => {
       const mine = await session()
@@ -182,12 +182,12 @@ test('a change of all data before a sign-in that joins another is not done to th
   t.deepEqual(kept(accounts), [1])
 })
 
-test('a socket of a session that the cookie holds can change what the account keeps, and nothing else', async (t) => {
+test('a socket of a session in a cookie can only change slices of the account', async (t) => {
   const accounts = new TestAccounts()
   accounts.open('7')
   const { engine, now } = cookieBench()
   const data = Object.assign(emptyData(), { _auth_user_id: '7' }) as SessionData
-  const change = { data, changes: new Operations(), client: NOBODY, restartClock: true }
+  const change = { data, changes: new Operations(), client: NO_CLIENT, restartClock: true }
   const made = await engine.commit({ write: 'create', loaded: undefined, ...change })
   if (made.outcome !== 'saved') return t.fail()
   const settings = { engine, expiry: EXPIRY, now, accounts, cookie: COOKIE }

@@ -32,7 +32,7 @@ async function site(t: ExecutionContext, options: Partial<CookieTiersOptions> = 
   return { get, clock }
 }
 
-test('a value comes back under its name and tier, and nobody can read it', async (t) => {
+test('a value can only be read with its name and tier, and is encrypted', async (t) => {
   const { get } = await site(t)
   const answer = await get('/set/critical/step?secret')
   t.regex(answer.set[0] ?? '', /^step=[\w-]+; Max-Age=1800; Expires=[^;]+; Path=\/; SameSite=Lax; HttpOnly$/)
@@ -42,7 +42,7 @@ test('a value comes back under its name and tier, and nobody can read it', async
   t.is((await get('/get/critical/step', answer.cookie)).text, '"secret"')
 })
 
-test('a value of one tier or name is nothing in another', async (t) => {
+test('a value of one tier or name is invalid in another', async (t) => {
   const { get } = await site(t)
   const { cookie } = await get('/set/preferences/theme?dark')
   t.is((await get('/get/preferences/theme', cookie)).text, '"dark"')
@@ -53,7 +53,7 @@ test('a value of one tier or name is nothing in another', async (t) => {
   t.false(session.decode(cookie.slice(6), 60).ok)
 })
 
-test('each tier has its age, whatever the browser keeps', async (t) => {
+test('each tier has its maximum age, whatever the browser sends', async (t) => {
   const { get, clock } = await site(t)
   const [critical, preferences] = [await get('/set/critical/a?1'), await get('/set/preferences/a?1')]
   const at = async (seconds: number) => {
@@ -76,7 +76,7 @@ test('altered, doubled or absent cookies have no value, and none is an error', a
   }
 })
 
-test('the last value set is the only one sent; a clear takes it back', async (t) => {
+test('only the last value set is sent; a clear removes it', async (t) => {
   const { get } = await site(t)
   const twice = await get('/twice/critical/a')
   t.is(twice.set.length, 1)
@@ -102,7 +102,7 @@ test("secrets rotate, attributes are the application's, and what no cookie can b
   }
 })
 
-test('attributes of which no browser would make a cookie are refused at once, and SameSite=None is Secure', async (t) => {
+test('attributes that browsers would refuse are errors, and SameSite=None is Secure', async (t) => {
   const tiers = (cookie: CookieTiersOptions['cookie']) =>
     cookieTiers({ critical: { maxAge: 60 } }, { secrets: [SECRET], ...(cookie && { cookie }) })
   t.throws(() => tiers({ sameSite: 'None', secure: false }), { instanceOf: TypeError, message: /^cookie\.secure must/ })

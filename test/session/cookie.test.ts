@@ -20,7 +20,7 @@ const settings: CookieSettings = {
 }
 const host: CookieSettings = { ...settings, name: '__Host-sid', secure: true }
 
-test('only exactly our name is ours (CVE-2022-31629, CVE-2023-23934)', (t) => {
+test('only exactly the cookie’s name matches (CVE-2022-31629, CVE-2023-23934)', (t) => {
   const values = (header: string | undefined) => cookieValues(header, '__Host-sid')
   t.deepEqual(values(undefined), [])
   t.deepEqual(values('__Host-sid=a'), ['a'])
@@ -74,12 +74,12 @@ test('no cookie asks for more than the 400 days that browsers give (RFC 6265bis)
   t.is(setCookie(settings, 'v', Number.MAX_SAFE_INTEGER, START), setCookie(settings, 'v', 34_560_000, START))
 })
 
-test('a cookie that is over already says so', (t) => {
+test('an age of zero or less is sent as an expiry that has passed', (t) => {
   t.regex(setCookie(settings, 'v', -10, START), /Max-Age=-10; Expires=Sun, 01 Mar 2026 11:59:50 GMT/)
   t.regex(setCookie(settings, 'v', 0, START), /Max-Age=0; Expires=Sun, 01 Mar 2026 12:00:00 GMT/)
 })
 
-test('settings of which no browser would make a cookie are refused at start, by name', (t) => {
+test('settings that browsers would refuse are errors that name them', (t) => {
   const host = { ...settings, name: '__Host-sid', secure: true }
   const wrong: [keyof CookieSettings, Partial<Record<keyof CookieSettings, unknown>>][] = [
     ['name', { name: 'a b' }],

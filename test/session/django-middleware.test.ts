@@ -27,41 +27,44 @@ interface Scenario {
 const NO_COOKIE = { cookies: 0 }
 
 /**
- * Where we differ on purpose: what we do instead, by behaviour number and reason. docs/django.md explains each. Everything
- * that is not in this table must match to the attribute.
+ * Intended differences from Django, with reasons, as in docs/django.md. Everything
+ * else must match to the attribute.
  */
 const DIFFERENCES: Readonly<
   Record<string, { instead: { cookies?: number; vary?: string | null; throws?: boolean }; why: string }>
 > = {
   untouched_short_cookie: {
     instead: { ...NO_COOKIE, vary: null },
-    why: '95: an untouched session is not looked at, so nothing is known of its cookie',
+    why: 'an untouched session is not read, so its cookie is not checked',
   },
   save_every_untouched_unknown: {
     instead: { ...NO_COOKIE, vary: 'Cookie' },
-    why: '97: visiting never creates a session',
+    why: 'reading never creates a session',
   },
-  samesite_bad: { instead: { throws: true }, why: '91: refused at start, not in the first answer' },
-  samesite_none_str: { instead: { throws: true }, why: 'browsers drop SameSite=None without Secure: refused at start' },
+  samesite_bad: { instead: { throws: true }, why: 'refused at startup, not with the first response' },
+  samesite_none_str: {
+    instead: { throws: true },
+    why: 'browsers drop SameSite=None without Secure: refused at startup',
+  },
   delete_samesite_none: {
     instead: { throws: true },
-    why: 'browsers drop SameSite=None without Secure: refused at start',
+    why: 'browsers drop SameSite=None without Secure: refused at startup',
   },
   file_traversal_cookie_read: {
     instead: { ...NO_COOKIE, vary: 'Cookie' },
-    why: '96: an unknown key does not clear the cookie',
+    why: 'an unknown key does not clear the cookie',
   },
   file_uppercase_cookie_read: {
     instead: { ...NO_COOKIE, vary: 'Cookie' },
-    why: '96: an unknown key does not clear the cookie',
+    why: 'an unknown key does not clear the cookie',
   },
   cache_bad_chars_read: {
     instead: { ...NO_COOKIE, vary: 'Cookie' },
-    why: '96: an unknown key does not clear the cookie',
+    why: 'an unknown key does not clear the cookie',
   },
 }
 
-/** What the view of a scenario does, told by the scenario's name. */
+/** The view of a scenario, by the scenario's name. */
 function view(name: string, end: () => Promise<unknown>): ((session: Session) => Promise<void> | void) | undefined {
   if (name === 'modify_then_delete') {
     return async (session) => {

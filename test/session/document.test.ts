@@ -37,14 +37,14 @@ const TABLE: Row[] = [
     ['o'],
   ],
   [
-    'one scalar changed by both to the same',
+    'one scalar changed by both to the same value',
     { o: { a: 1 } },
     (d) => Object.assign(at<object>(d, 'o'), { a: 2 }),
     { o: { a: 2 } },
     { o: { a: 2 } },
   ],
   [
-    'a property whose parent is gone',
+    'a property whose parent was removed',
     { o: { p: { a: 1 } } },
     (d) => Object.assign(at<{ p: object }>(d, 'o').p, { a: 2 }),
     { o: {} },
@@ -81,7 +81,7 @@ const TABLE: Row[] = [
   ['a default where there is none', {}, (d) => d.setDefault('n', 1), { m: 9 }, { m: 9, n: 1 }],
   ['a delete of what another stores just now', {}, (d) => d.delete('n'), { n: 9 }, {}],
   [
-    'names that are none elsewhere',
+    'names that are special elsewhere',
     { o: {} },
     (d) => Object.defineProperty(at<object>(d, 'o'), '__proto__', { value: { x: 1 }, enumerable: true }),
     { o: { a: 1 } },

@@ -4,7 +4,7 @@ import { EXPIRY, START } from '../support/engine.ts'
 
 const seconds = (count: number) => START + count * 1000
 
-test('age in Django order (31)', (t) => {
+test('age in Django’s order', (t) => {
   for (const falsy of [undefined, null, 0, false, '']) t.is(expiryAge(EXPIRY, falsy, START), 1_209_600)
   t.is(expiryAge(EXPIRY, 300, START), 300)
   t.is(expiryAge(EXPIRY, -10, START), -10)
@@ -15,7 +15,7 @@ test('age in Django order (31)', (t) => {
   t.is(expiryAge(EXPIRY, 'junk', START), 1_209_600)
 })
 
-test('an expiry beyond every date is refused where it is set, and bounded where it was stored', (t) => {
+test('an expiry beyond the maximum date is refused when it is set, and limited when it was stored', (t) => {
   for (const huge of [1e300, -1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
     t.throws(() => storedExpiry(huge), { instanceOf: RangeError })
   }
@@ -23,13 +23,13 @@ test('an expiry beyond every date is refused where it is set, and bounded where 
   t.notThrows(() => storedExpiry(10 * 365 * 86_400))
 })
 
-test('dates are written as Python reads them (30)', (t) => {
+test('dates are written as Python reads them', (t) => {
   t.is(storedExpiry(new Date('2030-01-02T03:04:05.678Z')), '2030-01-02T03:04:05.678+00:00')
   t.is(storedExpiry(new Date('2030-01-02T03:04:05.000Z')), '2030-01-02T03:04:05+00:00')
   t.is(expiryDate(EXPIRY, '2030-01-02T03:04:05+00:00', START).toISOString(), '2030-01-02T03:04:05.000Z')
 })
 
-test('the earliest of the four clocks decides', (t) => {
+test('the earliest of the four limits decides', (t) => {
   t.is(deadline(EXPIRY, undefined, START, START), seconds(1_209_600))
   t.is(deadline({ ...EXPIRY, idleAge: 60 }, undefined, START, START), seconds(60))
   t.is(deadline({ ...EXPIRY, idleAge: 60 }, 30, START, START), seconds(30))
@@ -38,17 +38,17 @@ test('the earliest of the four clocks decides', (t) => {
   t.is(deadline(absolute, undefined, START, seconds(99)), seconds(100))
 })
 
-test('a touch is due once the share of the window has passed, not before', (t) => {
+test('a touch is due after the share of the window, not before', (t) => {
   const policy = { ...EXPIRY, idleAge: 1000, touchAfter: 0.1 }
   const record = { createdAt: START, lastActivity: START, expires: seconds(1000) }
   t.false(touchDue(policy, undefined, record, seconds(99)))
   t.true(touchDue(policy, undefined, record, seconds(100)))
-  // Django's table keeps no last activity: there the expiry tells.
+  // Django's table has no last activity: there the expiry decides.
   t.false(touchDue(policy, undefined, { ...record, lastActivity: 0 }, seconds(99)))
   t.true(touchDue(policy, undefined, { ...record, lastActivity: 0 }, seconds(100)))
 })
 
-test('a fixed date does not slide, but activity is still written down', (t) => {
+test('a fixed date does not slide, but activity is still written', (t) => {
   const date = storedExpiry(new Date(seconds(5000)))
   const record = { createdAt: START, lastActivity: START, expires: seconds(5000) }
   t.is(deadline(EXPIRY, date, START, seconds(100)), seconds(5000))

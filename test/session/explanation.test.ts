@@ -20,7 +20,7 @@ function explaining() {
   return { explain, now }
 }
 
-test('a page that never asks: nothing was opened, nothing is done', async (t) => {
+test('a page without a session: nothing is opened, nothing is done', async (t) => {
   const { explain, now } = explaining()
   const { get } = await application(t, {}, { explain })
   await get('/nothing', `sid=${'a'.repeat(32)}`)
@@ -29,7 +29,7 @@ test('a page that never asks: nothing was opened, nothing is done', async (t) =>
   t.is(decision?.why, 'the handler never asked for the session')
 })
 
-test('how a session was looked for, and why there is none', async (t) => {
+test('how a session was opened, and why there is none', async (t) => {
   const { explain, now } = explaining()
   const { get } = await application(t, {}, { explain })
   const unknown = 'a'.repeat(32)
@@ -50,7 +50,7 @@ test('how a session was looked for, and why there is none', async (t) => {
   }
 })
 
-test('what will be done is told before, what was done after', async (t) => {
+test('before the response it shows what will be done, afterwards what was done', async (t) => {
   const { explain, now } = explaining()
   const asides: Explanation[] = []
   const { get, begin } = await application(
@@ -83,7 +83,7 @@ test('what will be done is told before, what was done after', async (t) => {
   t.false(JSON.stringify(after).includes(cookie.slice('sid='.length)))
 })
 
-test('objects that were changed in place are told of, and still saved', async (t) => {
+test('objects changed in place are shown and still saved', async (t) => {
   const { explain, now } = explaining()
   let seen: Explanation | undefined
   const { get } = await application(
@@ -105,7 +105,7 @@ test('objects that were changed in place are told of, and still saved', async (t
   t.is((await get('/read', cookie)).text, '{"list":[1,2,3]}')
 })
 
-test('the clocks: each on its own, and the first of them', async (t) => {
+test('the expiry times: each separately, and the earliest', async (t) => {
   const { explain, now } = explaining()
   const expiry = { cookieAge: 14 * 86_400, idleAge: 86_400, absoluteAge: 2 * 86_400, atBrowserClose: false }
   const { get, begin, clock } = await application(t, {}, { explain, expiry: { ...expiry, touchAfter: 0.5 } })
@@ -129,7 +129,7 @@ test('the clocks: each on its own, and the first of them', async (t) => {
   t.is(now().decision?.write, 'touch')
 })
 
-test('an own expiry, an end, and a mark without a change', async (t) => {
+test('a custom expiry, an end, and a forced save', async (t) => {
   const { explain, now } = explaining()
   const { get, begin } = await application(
     t,
@@ -153,7 +153,7 @@ test('an own expiry, an end, and a mark without a change', async (t) => {
   t.deepEqual([now().flushed, now().live, now().decision?.cookie], [true, undefined, 'clear'])
 })
 
-test('what failed is named', async (t) => {
+test('errors are named', async (t) => {
   const { explain, now } = explaining()
   const { get, begin, store, codec } = await application(
     t,
@@ -174,29 +174,32 @@ test('what failed is named', async (t) => {
   t.deepEqual([now().opening?.failed, now().opening?.live, now().decision], ['RangeError', false, undefined])
 })
 
-test.serial('without the option nothing is followed, and with it nothing is built until somebody asks', async (t) => {
-  const calls: string[] = []
-  for (const [prototype, name] of [
-    [Trace.prototype, 'open'],
-    [Trace.prototype, 'hold'],
-    [Trace.prototype, 'carryOut'],
-    [Trace.prototype, 'explain'],
-    [SessionState.prototype, 'summary'],
-  ] as const) {
-    const real: (...args: never[]) => unknown = Reflect.get(prototype, name)
-    Reflect.set(prototype, name, function counting(this: unknown, ...args: never[]) {
-      calls.push(name)
-      return real.apply(this, args)
-    })
-    t.teardown(() => void Reflect.set(prototype, name, real))
-  }
-  const silent = await application(t, {})
-  await silent.begin()
-  t.deepEqual(calls.splice(0), ['summary'])
-  const { explain, now } = explaining()
-  const told = await application(t, {}, { explain })
-  await told.begin()
-  t.deepEqual(calls.splice(0), ['open', 'hold', 'summary', 'carryOut', 'summary'])
-  now()
-  t.deepEqual(calls, ['explain', 'summary'])
-})
+test.serial(
+  'without the option nothing is recorded, and with it nothing is computed until the function is called',
+  async (t) => {
+    const calls: string[] = []
+    for (const [prototype, name] of [
+      [Trace.prototype, 'open'],
+      [Trace.prototype, 'hold'],
+      [Trace.prototype, 'apply'],
+      [Trace.prototype, 'explain'],
+      [SessionState.prototype, 'summary'],
+    ] as const) {
+      const real: (...args: never[]) => unknown = Reflect.get(prototype, name)
+      Reflect.set(prototype, name, function counting(this: unknown, ...args: never[]) {
+        calls.push(name)
+        return real.apply(this, args)
+      })
+      t.teardown(() => void Reflect.set(prototype, name, real))
+    }
+    const silent = await application(t, {})
+    await silent.begin()
+    t.deepEqual(calls.splice(0), ['summary'])
+    const { explain, now } = explaining()
+    const explained = await application(t, {}, { explain })
+    await explained.begin()
+    t.deepEqual(calls.splice(0), ['open', 'hold', 'summary', 'apply', 'summary'])
+    now()
+    t.deepEqual(calls, ['explain', 'summary'])
+  },
+)

@@ -2,7 +2,7 @@ import test from 'ava'
 import { openSession, type Session } from '../../src/session/index.ts'
 import { application, COOKIE, deferred } from '../support/handlers.ts'
 
-test('an early save makes the key and the cookie, which go out even where the request fails later', async (t) => {
+test('an early save creates the key and the cookie, which are sent even if the request fails later', async (t) => {
   let key: string | null = null
   const { get } = await application(t, {
     '/throws': async (_ctx, session) => {
@@ -19,7 +19,7 @@ test('an early save makes the key and the cookie, which go out even where the re
   t.is((await get('/read', failed.cookie)).text, '{"n":1}')
 })
 
-test('what changes after an early save is saved with the answer, and nothing is applied twice', async (t) => {
+test('changes after an early save are saved with the response, and nothing is applied twice', async (t) => {
   const { get, begin, calls } = await application(t, {
     '/twice': async (_ctx, session) => {
       const opened = await session()
@@ -44,7 +44,7 @@ test('what changes after an early save is saved with the answer, and nothing is 
   t.is((await get('/read', cookie)).text, '{"n":12,"list":[1,2]}')
 })
 
-test('what another request saved meanwhile is there after an early save, beside this one', async (t) => {
+test('an early save includes what another request saved meanwhile', async (t) => {
   const { get, begin } = await application(t, {
     '/both': async (ctx, session) => {
       const opened = await session()
@@ -65,7 +65,7 @@ test('what another request saved meanwhile is there after an early save, beside 
   t.is((await get('/read', cookie)).text, '{"n":1,"list":[9,1,2]}')
 })
 
-test('after the headers were sent, what needs a cookie fails at the call, and the session lives on', async (t) => {
+test('after the headers were sent, changes that need a cookie throw, and the session stays valid', async (t) => {
   const { get, begin } = await application(t, {
     '/stream': async (ctx, session) => {
       const opened = await session()
@@ -92,7 +92,7 @@ test('after the headers were sent, what needs a cookie fails at the call, and th
   t.is((await get('/read', cookie)).text, '{"n":2}')
 })
 
-test('a change while the answer is being saved, or after it, throws', async (t) => {
+test('a change during or after the save with the response throws', async (t) => {
   let session: Session | undefined
   const { get, begin } = await application(t, {
     '/background': async (_ctx, open) => {
@@ -108,7 +108,7 @@ test('a change while the answer is being saved, or after it, throws', async (t) 
   t.is((await get('/read', cookie)).text, '{"n":2}')
 })
 
-test('after a save of which nobody knows the outcome nothing is stored a second time', async (t) => {
+test('after a save with an unknown result nothing is stored twice', async (t) => {
   const { engine, get, begin } = await application(t, {
     '/unsure': async (ctx, session) => {
       const opened = await session()
@@ -132,7 +132,7 @@ test('after a save of which nobody knows the outcome nothing is stored a second 
   t.is((await get('/read', cookie)).text, '{"n":2}')
 })
 
-test('a change during an early save that cannot be made on newer data takes none of them along', async (t) => {
+test('a change during an early save that cannot be replayed does not affect newer data', async (t) => {
   const { engine, get, begin } = await application(t, {
     '/clash': async (ctx, session) => {
       const opened = await session()
@@ -169,7 +169,7 @@ test('a change during an early save that cannot be made on newer data takes none
   t.is((await get('/read', cookie)).text, '{"theirs":1,"mine":1}')
 })
 
-test('a save that was refused may be mended and saved again', async (t) => {
+test('after a refused save the changes can be corrected and saved', async (t) => {
   const { get, begin } = await application(t, {
     '/mend': async (ctx, session) => {
       const opened = await session()
@@ -224,7 +224,7 @@ test('a socket reads, changes and saves a session, and learns that it has ended'
   t.throws(() => stranger.session.set('n', 1), { message: /headers were sent/ })
 })
 
-test('a late logout with the old key ends the session, and takes no newer cookie from the browser', async (t) => {
+test('a late logout with the old key ends the session and does not clear a newer cookie', async (t) => {
   const { get, begin } = await application(t, { '/rotate': async (_ctx, session) => (await session()).cycleKey() })
   const cookie = await begin()
   const rotated = await get('/rotate', cookie)

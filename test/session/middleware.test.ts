@@ -9,7 +9,7 @@ import { START, testEngine } from '../support/engine.ts'
 import { application, COOKIE, deferred, type Handler } from '../support/handlers.ts'
 import { serve } from '../support/koa.ts'
 
-test('a page that never asks costs nothing and says nothing', async (t) => {
+test('a page without a session calls no store and sets no headers', async (t) => {
   const { get, calls, begin } = await application(t, {})
   const cookie = await begin()
   calls.length = 0
@@ -39,7 +39,7 @@ test('a read is one load, a change one load and one save', async (t) => {
   )
 })
 
-test('looking, without or with an unknown cookie, leaves no record and no cookie (A-33)', async (t) => {
+test('a read, without or with an unknown cookie, leaves no record and no cookie', async (t) => {
   const { get, store } = await application(t, {})
   for (let n = 0; n < 50; n++) {
     for (const cookie of [undefined, `sid=${'x'.repeat(30)}${String(n).padStart(2, '0')}`]) {
@@ -61,7 +61,7 @@ test('an unknown key is never adopted', async (t) => {
   t.false((await engine.open(sent)).live)
 })
 
-test('ids that are no ids are anonymous, reach no store and harm nothing', async (t) => {
+test('invalid keys are anonymous and are not looked up', async (t) => {
   const { get, calls, events } = await application(t, {})
   for (const id of [
     '',
@@ -83,7 +83,7 @@ test('ids that are no ids are anonymous, reach no store and harm nothing', async
   t.is(events.length, 10)
 })
 
-test('of several cookies of our name the only live one counts, and leftovers are removed', async (t) => {
+test('of several cookies of one name the only live one is used, and leftovers are removed', async (t) => {
   const { get, begin, events } = await application(t, {})
   const cookie = await begin()
   for (const both of [`${cookie}; sid=${'a'.repeat(32)}`, `sid=${'a'.repeat(32)}; ${cookie}`]) {
@@ -97,7 +97,7 @@ test('of several cookies of our name the only live one counts, and leftovers are
   )
 })
 
-test('two live cookies of our name are nobody, in one header line or two, and are reported', async (t) => {
+test('two live cookies of one name are anonymous, in one header line or two, and are reported', async (t) => {
   const { get, begin, origin, events } = await application(t, {})
   const [cookie, other] = [await begin(), await begin()]
   t.is((await get('/read', `${cookie}; ${other}`)).text, '{}')
@@ -118,7 +118,7 @@ test('two live cookies of our name are nobody, in one header line or two, and ar
   t.is(events.filter((event) => event.type === 'security' && event.kind === 'duplicate-cookie').length, 2)
 })
 
-test('more cookies of our name than any leftover explains are nobody, and cost no load', async (t) => {
+test('too many cookies of one name are anonymous and cost no load', async (t) => {
   const { get, begin, calls } = await application(t, {})
   const cookie = await begin()
   calls.length = 0
@@ -156,7 +156,7 @@ test('a failure saves nothing and leaves no record; a refusal by status is saved
   t.is((await get('/read', cookie)).text, '{"n":99}')
 })
 
-test('a slow request that overlaps a logout gets 409; the old cookie stays dead (A-11)', async (t) => {
+test('a slow request that overlaps a logout gets 409; the old cookie stays invalid', async (t) => {
   const entered = deferred()
   const release = deferred()
   const { get, begin, events } = await application(t, {
@@ -182,7 +182,7 @@ test('a slow request that overlaps a logout gets 409; the old cookie stays dead 
   t.true(events.some((event) => event.type === 'ended'))
 })
 
-test('storage that is away is 503 with Retry-After; the cookie is kept and public pages work', async (t) => {
+test('storage that is down is 503 with Retry-After; the cookie is kept and public pages work', async (t) => {
   const { get, begin, store } = await application(t, {})
   const cookie = await begin()
   await store.close?.()
@@ -194,7 +194,7 @@ test('storage that is away is 503 with Retry-After; the cookie is kept and publi
   t.is((await get('/nothing', cookie)).status, 200)
 })
 
-test('a handler that goes on without the session during an outage answers, and saves nothing', async (t) => {
+test('a handler that continues without the session during an outage responds and saves nothing', async (t) => {
   const { get, store } = await application(t, {
     '/robust': async (ctx, session) => {
       await session().catch(() => {
@@ -207,7 +207,7 @@ test('a handler that goes on without the session during an outage answers, and s
   t.deepEqual([answer.status, answer.text, answer.vary], [200, 'without', 'Cookie'])
 })
 
-test('cookies that a handler sets survive beside ours', async (t) => {
+test('cookies that a handler sets are kept', async (t) => {
   const { headers } = await handle(async (ctx) => {
     ctx.set('Set-Cookie', ['a=1', 'b=2'])
     ;(await ctx.session()).set('n', 1)
@@ -216,7 +216,7 @@ test('cookies that a handler sets survive beside ours', async (t) => {
   t.deepEqual(names, ['a', 'b', 'sessionid'])
 })
 
-test('a handler cannot make a personal answer cacheable by setting a cookie on it', async (t) => {
+test('a handler that sets a cookie cannot make a personal response cacheable', async (t) => {
   const { headers } = await handle(async (ctx) => {
     ctx.set('Cache-Control', 'public, max-age=60')
     ;(await ctx.session()).set('n', 1)
@@ -224,7 +224,7 @@ test('a handler cannot make a personal answer cacheable by setting a cookie on i
   t.is(headers['cache-control'], 'private, no-store')
 })
 
-test('what is written beside the session: an address that is one, a user agent that is short and clean (A-31)', async (t) => {
+test('the stored client: a valid address, and a short user agent without control characters', async (t) => {
   const { get, store, codec } = await application(t, {})
   const agent = `Browser <script>${'💥'.repeat(300)}`
   const { cookie } = await get('/begin', undefined, { 'User-Agent': Buffer.from(agent).toString('latin1') })
@@ -234,13 +234,13 @@ test('what is written beside the session: an address that is one, a user agent t
   t.notRegex(record?.userAgent ?? '', /\p{Cc}/u)
 })
 
-test('a change after the answer throws', async (t) => {
+test('a change after the response throws', async (t) => {
   const { ctx } = await handle(async (ctx) => void (await ctx.session()))
   const late = await ctx.session()
   t.throws(() => late.set('a', 1), { message: /would be lost/ })
 })
 
-test('a request that failed is over: a change that comes even later throws, and Vary is said', async (t) => {
+test('after a failed request a later change throws, and Vary is set', async (t) => {
   let kept: Session | undefined
   let vary: string | undefined
   const { engine, expiry } = testEngine()
@@ -263,7 +263,7 @@ test('a request that failed is over: a change that comes even later throws, and 
   t.throws(() => kept?.set('a', 1), { message: /would be lost/ })
 })
 
-test('who asks for the session only after the answer cannot change it either', async (t) => {
+test('a session opened after the response cannot be changed', async (t) => {
   for (const work of ['answers', 'throws']) {
     let late: Promise<void> | undefined
     const { origin, calls } = await besideErrors(
@@ -281,7 +281,7 @@ test('who asks for the session only after the answer cannot change it either', a
   }
 })
 
-test('a session that was not waited for does not bring the process down when the store is away', async (t) => {
+test('a session that was not awaited does not crash the process when the store is down', async (t) => {
   const { origin, store } = await besideErrors(t, (ctx) => {
     ctx.session()
     ctx.throw(400)
@@ -326,7 +326,7 @@ async function besideErrors(
   return { origin, store, calls }
 }
 
-test('what needs a cookie, and was not saved before the headers, is an error, and leaves nothing', async (t) => {
+test('a change that needs a cookie and was not saved before the headers is an error and stores nothing', async (t) => {
   const pages: Record<string, (session: Session) => Promise<void>> = {
     '/create': async (session) => session.set('n', 1),
     '/cycle': async (session) => session.cycleKey(),

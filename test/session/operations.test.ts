@@ -39,7 +39,7 @@ const TABLE: Row[] = [
   ['a clear after a set', (c) => [set(c, 'a', 1), c.clear()], { a: 9 }, {}],
   ['a set after a clear', (c) => [c.clear(), set(c, 'a', 1)], { a: 9, b: 1 }, { a: 1 }],
   ['an update after a clear', (c) => [c.clear(), update(c, 'a', add(1))], { a: 9 }, { a: 1 }],
-  ['names that are none elsewhere', (c) => set(c, 'constructor', 1), { __proto__: null }, { constructor: 1 }],
+  ['names that are special elsewhere', (c) => set(c, 'constructor', 1), { __proto__: null }, { constructor: 1 }],
 ]
 
 for (const [what, make, onto, gives] of TABLE) {
@@ -48,7 +48,7 @@ for (const [what, make, onto, gives] of TABLE) {
   })
 }
 
-test('a replay leaves what it was given alone, and can be repeated', (t) => {
+test('a replay does not change its argument and can be repeated', (t) => {
   const newer = data({ list: [1], other: { deep: [1] } })
   const made = changes((c) =>
     update(c, 'list', (list) => {
@@ -64,7 +64,7 @@ test('a replay leaves what it was given alone, and can be repeated', (t) => {
   t.not(first['other'], newer['other'])
 })
 
-test('a value is never shared with what comes out', (t) => {
+test('values are never shared with the result', (t) => {
   const list = [1]
   const made = changes((c) => set(c, 'list', list))
   const replayed = made.replayOn(emptyData())

@@ -4,7 +4,7 @@ import { SessionContendedError } from '../../src/session/core/errors.ts'
 import { retry, retryOnError } from '../../src/session/core/retry.ts'
 import { TimeoutError, withTimeout } from '../../src/session/core/timeout.ts'
 
-test('attempts are numbered, and go on until one comes to something, false and null too', async (t) => {
+test('attempts are numbered and continue until one returns a value, including false and null', async (t) => {
   for (const result of ['done', false, null, 0]) {
     const attempts: number[] = []
     const work = async (attempt: number) => {
@@ -16,7 +16,7 @@ test('attempts are numbered, and go on until one comes to something, false and n
   }
 })
 
-test('after the last attempt it is contended, and an error ends it at once', async (t) => {
+test('after the last attempt it throws SessionContendedError, and an error ends it at once', async (t) => {
   let attempts = 0
   await t.throwsAsync(
     retry(async () => void attempts++, 3),
@@ -31,7 +31,7 @@ test('after the last attempt it is contended, and an error ends it at once', asy
   t.is(attempts, 4)
 })
 
-test('only what may pass is tried again, and the last error is the one that is thrown', async (t) => {
+test('only transient errors are retried, and the last one is thrown', async (t) => {
   const passing = (error: unknown) => error instanceof RangeError
   const failing = (attempts: number[], last: number) => async (attempt: number) => {
     attempts.push(attempt)
@@ -48,14 +48,14 @@ test('only what may pass is tried again, and the last error is the one that is t
   )
 })
 
-test('what nobody answers is a timeout; an answer or an error in time is itself', async (t) => {
+test('no answer is a timeout; an answer or error in time is passed on', async (t) => {
   const error = await t.throwsAsync(withTimeout(new Promise(() => {}), 1), { instanceOf: TimeoutError })
   t.is(error?.message, 'There was no answer within 1 ms')
   t.is(await withTimeout(Promise.resolve('here'), 10_000), 'here')
   await t.throwsAsync(withTimeout(Promise.reject(new RangeError('broken')), 10_000), { instanceOf: RangeError })
 })
 
-test('an answer that came while the process was busy is no timeout', async (t) => {
+test('an answer that arrived while the process was busy is not a timeout', async (t) => {
   const { port1, port2 } = new MessageChannel()
   t.teardown(() => port1.close())
   const answer = new Promise<unknown>((resolve) => port1.once('message', resolve))

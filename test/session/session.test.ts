@@ -35,16 +35,16 @@ function session(data?: Record<string, unknown>, expiry = EXPIRY) {
   return Object.assign(new Session(state), { ended, state })
 }
 
-test('a new session: not accessed, not modified, empty, no key (1)', (t) => {
+test('a new session: not accessed, not modified, empty, no key', (t) => {
   const s = session()
   t.deepEqual([s.accessed, s.modified, s.isEmpty, s.key], [false, false, true, null])
 })
 
-test('a session with a key is never empty, even without data (9)', (t) => {
+test('a session with a key is never empty, even without data', (t) => {
   t.false(session({}).isEmpty)
 })
 
-test('every read marks it accessed, none marks it modified (10, 15)', (t) => {
+test('every read marks it accessed, none marks it modified', (t) => {
   const reads: ((s: Session) => unknown)[] = [
     (s) => s.get('a'),
     (s) => s.has('a'),
@@ -61,7 +61,7 @@ test('every read marks it accessed, none marks it modified (10, 15)', (t) => {
   }
 })
 
-test('set, delete, assign and update mark it modified (11)', (t) => {
+test('set, delete, assign and update mark it modified', (t) => {
   const writes: ((s: Session) => unknown)[] = [
     (s) => s.set('b', 1),
     (s) => s.delete('a'),
@@ -80,7 +80,7 @@ test('set, delete, assign and update mark it modified (11)', (t) => {
   }
 })
 
-test('what is missing: fallback, false, and no change (12, 13)', (t) => {
+test('missing keys: fallback, false, and no change', (t) => {
   const s = session({ a: null })
   t.is(s.get('missing'), undefined)
   t.is(s.get('missing', 'fallback'), 'fallback')
@@ -90,7 +90,7 @@ test('what is missing: fallback, false, and no change (12, 13)', (t) => {
   t.false(s.modified)
 })
 
-test('pop, setDefault, assign, keys, values, entries (13, 14)', (t) => {
+test('pop, setDefault, assign, keys, values, entries', (t) => {
   const s = session({ a: 1, b: 2 })
   t.is(s.pop('a'), 1)
   t.false(s.has('a'))
@@ -107,7 +107,7 @@ test('pop, setDefault, assign, keys, values, entries (13, 14)', (t) => {
   ])
 })
 
-test('a nested change is noticed by itself (17)', (t) => {
+test('a nested change is detected', (t) => {
   const s = session({ cart: { lines: [1] }, other: { a: 1 } })
   const cart = s.get('cart') as { lines: number[] }
   t.false(s.modified)
@@ -141,7 +141,7 @@ test('modified can be forced', (t) => {
   t.true(s.modified)
 })
 
-test('clear forgets the data and keeps the session (16); flush ends it (50)', async (t) => {
+test('clear removes the data and keeps the session; flush ends it', async (t) => {
   const cleared = session({ a: 1 })
   cleared.clear()
   t.deepEqual([cleared.keys(), cleared.isEmpty, cleared.modified, cleared.accessed], [[], false, true, true])
@@ -156,13 +156,13 @@ test('clear forgets the data and keeps the session (16); flush ends it (50)', as
   t.true(flushed.state.summary().flushed)
 })
 
-test('flush without a session ends nothing (93)', async (t) => {
+test('flush without a session ends nothing', async (t) => {
   const s = session()
   await s.flush()
   t.is(s.ended.length, 0)
 })
 
-test('values that JSON cannot hold are refused where they are stored (47)', (t) => {
+test('values that JSON cannot hold are refused where they are stored', (t) => {
   const s = session()
   const loop: Record<string, unknown> = {}
   loop['self'] = loop
@@ -183,7 +183,7 @@ test('__proto__ and constructor are ordinary keys', (t) => {
   t.false(session().has('hasOwnProperty'))
 })
 
-test('the test cookie (20)', (t) => {
+test('the test cookie', (t) => {
   const s = session()
   t.false(s.testCookieWorked())
   s.setTestCookie()
@@ -192,7 +192,7 @@ test('the test cookie (20)', (t) => {
   t.false(s.testCookieWorked())
 })
 
-test('expiry of its own: seconds, a date, 0, null (29 to 37)', (t) => {
+test('custom expiry: seconds, a date, 0, null', (t) => {
   const s = session()
   t.is(s.getExpiryAge(), 1_209_600)
   t.false(s.expiresAtBrowserClose())
@@ -211,13 +211,13 @@ test('expiry of its own: seconds, a date, 0, null (29 to 37)', (t) => {
   t.throws(() => s.setExpiry(Number.NaN), { instanceOf: RangeError })
 })
 
-test('setting no expiry where there is none is no change (29)', (t) => {
+test('setting no expiry where there is none is no change', (t) => {
   const s = session({ a: 1 })
   s.setExpiry(null)
   t.false(s.modified)
 })
 
-test('browser-length by setting, and the session may say otherwise (34)', (t) => {
+test('sessions until the browser closes, by setting or by session', (t) => {
   const atClose = { ...EXPIRY, atBrowserClose: true }
   t.true(session({}, atClose).expiresAtBrowserClose())
   t.false(session({ _session_expiry: 60 }, atClose).expiresAtBrowserClose())
@@ -245,7 +245,7 @@ test('an update that throws half-way changes nothing', (t) => {
   t.false(s.modified)
 })
 
-test('a number is an expiry as it is: negative, or with a fraction (29, 31)', (t) => {
+test('a number is used as the expiry unchanged, also negative or with a fraction', (t) => {
   const s = session()
   s.setExpiry(-10)
   t.deepEqual([s.getExpiryAge(), s.getExpiryDate().getTime(), s.get('_session_expiry')], [-10, START - 10_000, -10])
@@ -257,14 +257,14 @@ test('a number is an expiry as it is: negative, or with a fraction (29, 31)', (t
   t.throws(() => s.setExpiry(Number.POSITIVE_INFINITY), { instanceOf: RangeError })
 })
 
-test('setting an expiry back and forth ends at the cookie age (37)', (t) => {
+test('setting an expiry back and forth ends at the cookie age', (t) => {
   const s = session()
   for (const value of [null, 10, null]) s.setExpiry(value)
   t.is(s.getExpiryAge(), 1_209_600)
   t.false(s.has('_session_expiry'))
 })
 
-test('asking for the expiry is no access to the data (33)', (t) => {
+test('reading the expiry is not an access to the data', (t) => {
   const s = session({ a: 1 })
   s.getExpiryAge()
   s.getExpiryDate()
@@ -272,7 +272,7 @@ test('asking for the expiry is no access to the data (33)', (t) => {
   t.deepEqual([s.accessed, s.modified], [false, false])
 })
 
-test('what setDefault, values and entries hand out may be changed in place, too (17)', (t) => {
+test('objects returned by setDefault, values and entries may be changed in place', (t) => {
   const hands: ((s: Session) => unknown)[] = [
     (s) => s.setDefault('list', []),
     (s) => s.values()[0],
@@ -288,7 +288,7 @@ test('what setDefault, values and entries hand out may be changed in place, too 
   }
 })
 
-test('a change in place that is taken back is no change', (t) => {
+test('a change in place that is reverted is not a change', (t) => {
   const s = session({ list: [1] })
   const list = s.get('list') as number[]
   list.push(2)
@@ -296,7 +296,7 @@ test('a change in place that is taken back is no change', (t) => {
   t.false(s.modified)
 })
 
-test('what was removed or flushed is not brought back by the object a handler still holds', async (t) => {
+test('a removed or flushed value is not restored by an object that a handler still has', async (t) => {
   const s = session({ a: [1], b: [1], c: [1] })
   const [a, b, c] = [s.get('a'), s.get('b'), s.get('c')] as number[][]
   s.delete('a')
@@ -310,7 +310,7 @@ test('what was removed or flushed is not brought back by the object a handler st
   t.false(s.modified)
 })
 
-test('a new key is given with the answer; the data and the key stay until then (49)', async (t) => {
+test('a new key is sent with the response; data and key are unchanged until then', async (t) => {
   const s = session({ a: 1 })
   await s.cycleKey()
   t.is(s.key, 'k'.repeat(32))
@@ -321,7 +321,7 @@ test('a new key is given with the answer; the data and the key stay until then (
   t.true(s.state.summary().restartClock)
 })
 
-test('a flush forgets the new key that was asked for, and forced saving', async (t) => {
+test('a flush cancels a requested change of key and forced saving', async (t) => {
   const s = session({ a: 1 })
   s.modified = true
   await s.cycleKey({ restartClock: true })
@@ -329,7 +329,7 @@ test('a flush forgets the new key that was asked for, and forced saving', async 
   t.like(s.state.summary(), { cycled: false, restartClock: false, changed: false, flushed: true })
 })
 
-test('a flush that the store cannot carry out has flushed nothing', async (t) => {
+test('a flush that fails in the store has ended nothing', async (t) => {
   const s = session({ a: 1 })
   s.ended.push = () => {
     throw new StoreUnavailableError()
@@ -338,7 +338,7 @@ test('a flush that the store cannot carry out has flushed nothing', async (t) =>
   t.deepEqual([s.get('a'), s.key, s.state.summary().flushed], [1, 'k'.repeat(32), false])
 })
 
-test('assigning nothing is no change, unlike in Django (11)', (t) => {
+test('assigning nothing is no change, unlike in Django', (t) => {
   const s = session({ a: 1 })
   s.assign({})
   t.false(s.modified)

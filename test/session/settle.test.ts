@@ -28,8 +28,8 @@ const FLUSHED = { live: false, flushed: true, empty: true } as const
 
 const TABLE: Row[] = [
   // what happened                              facts                                             write     cookie   vary   personal
-  ['nobody asked', { asked: false }, 'none', 'none', false, false],
-  ['nobody asked, on a failure', { asked: false, status: 500 }, 'none', 'none', false, false],
+  ['not asked', { asked: false }, 'none', 'none', false, false],
+  ['not asked, on a failure', { asked: false, status: 500 }, 'none', 'none', false, false],
   ['a stranger was looked at', { ...NEW, empty: true }, 'none', 'none', true, false],
   ['a stranger with an unknown cookie', { live: false, empty: true }, 'none', 'none', true, false],
   ['a stranger, stored and removed again', { ...NEW, changed: true, empty: true }, 'none', 'none', true, false],
@@ -49,7 +49,7 @@ const TABLE: Row[] = [
   // An early save has begun it.
   ['a session was ended, another begun and saved', { flushed: true }, 'none', 'none', true, true],
   [
-    'a session was ended, another begun, saved and changed',
+    'a session was ended, another created, saved and changed',
     { flushed: true, changed: true },
     'save',
     'set',
@@ -75,7 +75,7 @@ for (const [what, facts, write, cookie, vary, personal] of TABLE) {
   })
 }
 
-test('whatever happens, the promises hold, and the table above has a row for every reason', (t) => {
+test('every combination keeps the guarantees, and the table above has a row for every reason', (t) => {
   const reasons = new Set<string>()
   const booleans = ['asked', 'hadCookie', 'live', 'flushed', 'changed', 'empty', 'cycled', 'touchDue'] as const
   for (const status of [200, 302, 404, 500, 503]) {
@@ -101,7 +101,7 @@ test('whatever happens, the promises hold, and the table above has a row for eve
   t.deepEqual([...shown].sort(), [...reasons].sort())
 })
 
-test('what the account keeps is written whatever becomes of the session, unless the request failed', (t) => {
+test('the account is saved whatever happens to the session, unless the request failed', (t) => {
   const account = (facts: Partial<Facts>) => settle({ ...QUIET, accountChanged: true, ...facts })
   t.like(account({}), { write: 'none', account: true, cookie: 'none', personal: true })
   t.like(account({ changed: true }), { write: 'save', account: true })

@@ -46,7 +46,7 @@ async function site(t: ExecutionContext, meanwhile: string, handlers: Record<str
   return { ...made, late }
 }
 
-test('what another request adds to a kept slice during the sign-out is kept, too', async (t) => {
+test('what another request adds to a kept slice during the sign-out is kept', async (t) => {
   const { get, late } = await site(t, '/word?theirs', {
     '/mine-out': async (_ctx, session) => {
       const opened = await session()
@@ -80,7 +80,7 @@ test('a change during the sign-out that does not fit what another request has st
   t.is((await get('/words', out.cookie)).text, `first,${'x'.repeat(60)}`)
 })
 
-test('a sign-out by a key that was changed meanwhile ends the session, and is told nothing newer', async (t) => {
+test('a sign-out with a key that was changed meanwhile ends the session and returns no newer data', async (t) => {
   const { get, late } = await site(t, '/rotate')
   const { cookie } = await get('/in', (await get('/word?first')).cookie)
   const out = await late('/out', cookie)
@@ -88,7 +88,7 @@ test('a sign-out by a key that was changed meanwhile ends the session, and is to
   t.is((await get('/who', out.during)).text, 'null')
 })
 
-test('an anonymous request that ends its session after a sign-in takes no cookie from the browser', async (t) => {
+test('an anonymous request that ends its session after a sign-in does not clear the cookie', async (t) => {
   const { get, late } = await site(t, '/in')
   for (const path of ['/end', '/out']) {
     const { cookie } = await get('/word?first')
@@ -100,7 +100,7 @@ test('an anonymous request that ends its session after a sign-in takes no cookie
   }
 })
 
-test('after such an end nothing takes the place of the newer session, unless somebody signs in', async (t) => {
+test('after such an end nothing replaces the newer session, except a sign-in', async (t) => {
   const { get, late } = await site(t, '/in', {
     '/end-and-change': async (_ctx, session) => {
       const opened = await session()
@@ -129,20 +129,20 @@ test('an ordinary end clears the cookie, and so does one that finds the session 
   t.regex((await get('/end', (await get('/begin')).cookie)).setCookie, /^sid=;/)
 })
 
-test('a sign-in that finds the key changed all the time gives up', async (t) => {
+test('a sign-in gives up if the key keeps changing', async (t) => {
   const store = new MemoryStore({ now: () => START })
   const [bench, rival] = [testEngine({ store }), testEngine({ store })]
   let cookie = await begun(bench)
   const { session, commit } = await open(bench, cookie)
   await signIn(session, '7')
-  let rivals = 0
-  // Whoever takes a key's place with a forward finds that somebody else has done so.
+  let competing = 0
+  // The change of key finds that another request has put a forward there.
   const save = store.save.bind(store)
   let busy = false
   store.save = async (key, version, record) => {
-    if (!busy && rivals < 300) {
+    if (!busy && competing < 300) {
       busy = true
-      rivals++
+      competing++
       const other = await open(rival, cookie)
       const moved = await other.commit('cycle')
       if (moved.outcome === 'saved') cookie = moved.cookie ?? cookie
@@ -151,5 +151,5 @@ test('a sign-in that finds the key changed all the time gives up', async (t) => 
     return await save(key, version, record)
   }
   await t.throwsAsync(commit('cycle'), { instanceOf: SessionContendedError })
-  t.true(rivals < 300)
+  t.true(competing < 300)
 })

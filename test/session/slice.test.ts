@@ -72,26 +72,26 @@ const replayed = (s: Session, onto: Record<string, unknown>) =>
     .summary()
     .operations.replayOn(Object.assign(emptyData(), onto) as SessionData)
 
-test('the default where nothing is stored, which is no change', (t) => {
+test('a read without a stored value returns the default and is not a change', (t) => {
   const { s } = session()
   t.deepEqual(s.get(notes), [])
   t.false(s.modified)
 })
 
-test('set, update and nested changes are stored and noticed', (t) => {
+test('set, update and nested changes are detected and stored', (t) => {
   const { s } = session({ notes: stored([1]) })
   s.update(notes, (current) => [...current, 2])
   s.get(notes).push(3)
   t.deepEqual(replayed(s, { notes: stored([1]) })['notes'], stored([1, 2, 3]))
 })
 
-test('an update is applied to what somebody else saved meanwhile', (t) => {
+test('an update is applied to what another request saved meanwhile', (t) => {
   const { s } = session({ notes: stored([1]) })
   s.update(notes, (current) => [...current, 2])
   t.deepEqual(replayed(s, { notes: stored([1, 9]) })['notes'], stored([1, 9, 2]))
 })
 
-test('a merge rule has the last word over set and nested changes', (t) => {
+test('a merge rule decides on set and nested changes', (t) => {
   const bySet = session({ wishes: stored([1]) }).s
   bySet.set(wishes, [1, 2])
   t.deepEqual(replayed(bySet, { wishes: stored([1, 9]) })['wishes'], stored([1, 2, 9]))
@@ -102,7 +102,7 @@ test('a merge rule has the last word over set and nested changes', (t) => {
   t.deepEqual(replayed(nested, { wishes: stored([1, 9]) })['wishes'], stored([1, 3, 9]))
 })
 
-test('a slice changed in place counts, whatever else the handler looks at before and after', (t) => {
+test('a change in place is stored, whatever else the handler reads before and after', (t) => {
   const { s } = session({ notes: stored([1]) })
   const held = s.get(notes)
   held.push(2)
@@ -125,12 +125,12 @@ test('each nested change of a merging slice is merged once', (t) => {
   t.like(replayed(s, { sum: stored({ n: 11 }) })['sum'], { d: { n: 14 } })
 })
 
-test('a default that is one object for all carries nothing from visitor to visitor', (t) => {
+test('a shared default object carries no data from one visitor to another', (t) => {
   session().s.get(shared).push(1)
   t.deepEqual(session().s.get(shared), [])
 })
 
-test('a schema may make more of the stored text: dates stay dates in defaults and merges', (t) => {
+test('a schema may transform the stored text: dates stay dates in defaults and merges', (t) => {
   const { s } = session()
   t.is(s.get(visits)[0]?.getTime(), START)
   s.set(visits, [new Date(START + 1000)])
@@ -149,7 +149,7 @@ test('data that no longer fit become the default, and are reported', (t) => {
   }
 })
 
-test('a report of data that do not fit repeats none of them, whatever the schema or an upgrade says', (t) => {
+test('a report of invalid data contains none of them, whatever the schema or an upgrade throws', (t) => {
   const validate = (value: unknown) => ({ issues: [{ message: `${value} is no number` }] })
   const schema: Schema<number> = { '~standard': { validate } }
   const upgrades = {
@@ -176,7 +176,7 @@ test('a value that does not fit is refused where it is stored', (t) => {
   t.false(s.modified)
 })
 
-test('a budget warns at 80 %, and refuses above with what was wanted', (t) => {
+test('a budget warns at 80 % and refuses more than 100 % with the size', (t) => {
   const { s, events } = session()
   s.set(
     wishes,
@@ -189,7 +189,7 @@ test('a budget warns at 80 %, and refuses above with what was wanted', (t) => {
   t.is(s.get(wishes).length, 45)
 })
 
-test('a slice dies on its own clock, counted from its last change', (t) => {
+test('a slice expires by its lifetime since its last change', (t) => {
   const clock = { now: START + 59_000 }
   t.deepEqual(session({ form: stored([1]) }, clock).s.get(form), [1])
   clock.now = START + 60_000
@@ -198,7 +198,7 @@ test('a slice dies on its own clock, counted from its last change', (t) => {
   t.false('form' in replayed(s, { form: stored([1]) }))
 })
 
-test('an expired slice that another request has begun anew meanwhile is not taken away from it', (t) => {
+test('an expired slice that another request has stored again is kept', (t) => {
   const clock = { now: START + 60_000 }
   const fresh = stored([5], 1, clock.now)
   const reader = session({ form: stored([1]) }, clock).s
@@ -210,7 +210,7 @@ test('an expired slice that another request has begun anew meanwhile is not take
   t.deepEqual(replayed(writer, { form: stored([1]) })['form'], stored([2], 1, clock.now))
 })
 
-test('an object that was set is the value, and may go on changing', (t) => {
+test('an object that was set is the value and may still be changed', (t) => {
   const { s } = session({ sum: stored({ n: 1 }) })
   const mine = { n: 2 }
   s.set(sum, mine)
@@ -219,7 +219,7 @@ test('an object that was set is the value, and may go on changing', (t) => {
   t.is(s.get(sum).n, 100)
 })
 
-test('two changes that fit alone and not together are refused at replay, not cut', (t) => {
+test('two changes that fit separately but not together are refused at replay, not truncated', (t) => {
   const { s } = session({ wishes: stored([]) })
   const more = (from: number) => Array.from({ length: 20 }, (_, n) => from + n)
   s.update(wishes, (now) => [...now, ...more(10)])
@@ -250,7 +250,7 @@ test('sign-in: keep and drop; a new key, and the absolute age counts from now', 
   t.like(stateOf(s).summary(), { cycled: true, restartClock: true, flushed: false })
 })
 
-test('login: drop also drops what another request has saved during the sign-in; what it says of itself is its own', async (t) => {
+test('login: drop also drops what another request has saved during the sign-in; values of the sign-in are kept', async (t) => {
   const { s } = session()
   await signIn(s, '7', { data: { proof: 'x' } })
   t.deepEqual({ ...replayed(s, { secret: stored([2]) }) }, { _auth_user_id: '7', proof: 'x' })
@@ -270,7 +270,7 @@ test('sign-out with nothing to keep leaves nothing', async (t) => {
   t.like(stateOf(s).summary(), { flushed: true, changed: false, empty: true })
 })
 
-test('sign-in as somebody else starts from nothing (50)', async (t) => {
+test('sign-in as another user starts with an empty session', async (t) => {
   const { s } = session({ _auth_user_id: '1', notes: stored([1]) })
   await signIn(s, '2')
   t.deepEqual(s.get(notes), [])
@@ -278,7 +278,7 @@ test('sign-in as somebody else starts from nothing (50)', async (t) => {
   t.is(s.userId, '2')
 })
 
-test('sign-out: everything is gone but what says keep', async (t) => {
+test('sign-out: only slices with keep are kept', async (t) => {
   const { s } = session({ _auth_user_id: '1', notes: stored([1]), wishes: stored([3]) })
   await signOut(s)
   t.deepEqual([s.userId, s.get(notes), s.get(wishes), s.keys()], [null, [1], [], ['notes']])

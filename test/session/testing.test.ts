@@ -15,9 +15,9 @@ const read = async (ctx: Context) => {
   ctx.body = { user: session.userId, ...Object.fromEntries(session.entries()) }
 }
 
-test('the handler finds who is signed in, and what the session holds', async (t) => {
-  const nobody = await handle(read)
-  t.deepEqual([nobody.text, nobody.cookie, nobody.session.isEmpty], ['{"user":null}', '', true])
+test('the handler gets the signed-in user and the session’s data', async (t) => {
+  const anonymous = await handle(read)
+  t.deepEqual([anonymous.text, anonymous.cookie, anonymous.session.isEmpty], ['{"user":null}', '', true])
   const { text, session, headers } = await handle(read, { user: 'ada', session: { n: 1 } })
   t.like(JSON.parse(text), { user: 'ada', n: 1 })
   t.deepEqual([session.userId, session.get('n')], ['ada', 1])
@@ -34,7 +34,7 @@ test('a function fills the session by slices', async (t) => {
   t.deepEqual(session.get(list), ['one', 'two'])
 })
 
-test('what is saved begins a session with a cookie, and what fails saves nothing', async (t) => {
+test('a saved change creates a session with a cookie, and a failed request saves nothing', async (t) => {
   const begun = await handle(async (ctx) => {
     ;(await ctx.session()).set('n', 1)
     ctx.body = 'ok'
@@ -48,7 +48,7 @@ test('what is saved begins a session with a cookie, and what fails saves nothing
   t.deepEqual([failed.status, failed.session.get('n')], [503, 1])
 })
 
-test('the same visitor comes again with the same cookies, and without one once the session ended', async (t) => {
+test('the next request has the same cookies, and none once the session has ended', async (t) => {
   const first = await handle(read, { user: 'ada' })
   t.like(JSON.parse((await first.again(read)).text), { user: 'ada' })
   const out = await first.again(async (ctx) => await signOut(await ctx.session()))
@@ -72,7 +72,7 @@ test('a route with parameters, a form and JSON reach the handler', async (t) => 
   t.is(posted.ctx.method, 'POST')
 })
 
-test('an error of the handler is thrown, and one with a status is the answer', async (t) => {
+test('an error of the handler is thrown, and one with a status is the response', async (t) => {
   const broken = new Error('broken')
   const error = await t.throwsAsync(() =>
     handle(() => {

@@ -7,7 +7,7 @@ import { cloneProject } from '../support/project.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 
-test('dev is development whatever NODE_ENV says; on a taken port it ends with one sentence and exit 1', async (t) => {
+test('dev is development whatever NODE_ENV is; on a used port it prints one sentence and exits with 1', async (t) => {
   const folder = await cloneProject(t)
   const taken = createServer().listen(0, '127.0.0.1')
   t.teardown(() => void taken.close())
@@ -23,7 +23,7 @@ test('dev is development whatever NODE_ENV says; on a taken port it ends with on
   t.notRegex(dev.output(), /\n\s+at /)
 })
 
-test('start before a build says what to do', async (t) => {
+test('start before a build prints the command to run', async (t) => {
   const folder = await cloneProject(t)
   const env = { SECRET_KEY, PORT: '0' }
   const early = startProcess(['scripts/start.mjs'], { cwd: folder, env })

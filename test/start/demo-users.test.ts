@@ -12,7 +12,7 @@ import { startProcess } from '../support/processes.ts'
 const REMEDY =
   'delete these accounts with "npm run seed -- --delete-demo-users", or change their passwords on /account/password under "npm run dev".'
 
-/** A migrated database, what may be done to it, and a server on it that nobody has told its mode. */
+/** A migrated database, and a server on it without NODE_ENV. */
 async function place(t: ExecutionContext) {
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)
@@ -56,7 +56,7 @@ async function place(t: ExecutionContext) {
   }
 }
 
-test('seed runs what the features have, and makes demo users in no mode at all', async (t) => {
+test('seed runs the seeds of the features, and never creates demo users', async (t) => {
   const { knex, seeded } = await place(t)
   const [done, says] = await seeded()
   t.is(done, 0)
@@ -67,7 +67,7 @@ test('seed runs what the features have, and makes demo users in no mode at all',
   t.regex(String(output), /^Unknown option '--delete-everything'/)
 })
 
-test('production does not start while a published password opens an account', async (t) => {
+test('production does not start while an account has a published password', async (t) => {
   const { knex, refusal, starts, setPassword, seeded } = await place(t)
   await seed(knex, { demoUsers: true })
   await starts({ NODE_ENV: 'development' })
@@ -77,14 +77,14 @@ test('production does not start while a published password opens an account', as
   await setPassword('ada', 'grace-demo-password')
   t.deepEqual(await refusal(), [1, `Anybody can sign in as ada with a published demo password: ${REMEDY}\n`])
 
-  // What the sentence says is what mends it.
+  // The printed command fixes it.
   t.deepEqual(await seeded('--delete-demo-users'), [0, 'Deleted ada.\n'])
   t.deepEqual(await knex('users').pluck('username'), ['grace'], 'who has a password of their own stays')
   await starts()
   t.deepEqual(await seeded('--delete-demo-users'), [0, 'No account accepts a demo password: nothing was deleted.\n'])
 })
 
-test('a disabled account counts, as it may be enabled again, and what is no hash accepts nothing', async (t) => {
+test('disabled accounts are checked, as they may be enabled again; an invalid hash accepts nothing', async (t) => {
   const { knex, starts, refusal } = await place(t)
   await seed(knex, { demoUsers: true })
   await knex('users').where({ username_key: 'grace' }).update({ password_hash: 'md5$1234' })
@@ -95,7 +95,7 @@ test('a disabled account counts, as it may be enabled again, and what is no hash
 })
 
 if (has('file')) {
-  test('without a table of users it starts where sessions are elsewhere, and says so in the log', async (t) => {
+  test('without a users table it starts if sessions are stored elsewhere, and logs that', async (t) => {
     const { knex, starts } = await place(t)
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-start-'))
     t.teardown(() => rm(folder, { recursive: true }))

@@ -14,7 +14,7 @@ function startWith(t: ExecutionContext, installed: readonly string[], DATABASE_U
   return server
 }
 
-// Nobody listens on port 1: whoever gets as far as being refused has loaded what it needs.
+// Nothing listens on port 1: if the connection is refused, the packages have been loaded.
 for (const [name, address] of [
   ['pg', 'postgres://user:password@127.0.0.1:1/app'],
   ['mysql2', 'mysql://user:password@127.0.0.1:1/app'],

@@ -18,7 +18,7 @@ async function start(t: ExecutionContext, env: Record<string, string>) {
   return server
 }
 
-/** A port where nobody listens. */
+/** A port without a listener. */
 async function deadPort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -57,7 +57,7 @@ if (has('cache', 'redis', 'memcached')) {
 }
 
 if (has('cache', 'redis')) {
-  test('an address that is none is a sentence with its name', async (t) => {
+  test('an invalid address is reported in one sentence with its variable', async (t) => {
     const wrong = (CACHE_URL: string, sentence: RegExp) => refused(t, { SESSION_ENGINE: 'cache', CACHE_URL }, sentence)
     await wrong('http://127.0.0.1', /^CACHE_URL is wrong: must be memory: or start with redis:/)
     await wrong('memcached://', /^CACHE_URL is wrong: /)
@@ -85,7 +85,7 @@ if (has('cached_db', 'redis')) {
 }
 
 if (has('file')) {
-  test('the file engine needs a folder of its own', async (t) => {
+  test('the file engine needs a private, writable folder', async (t) => {
     const path = await folder(t)
     const file = join(path, 'file')
     await writeFile(file, '')
@@ -106,7 +106,7 @@ test('each engine needs its table', async (t) => {
 })
 
 if (has('db', 'cache', 'django', 'migrating')) {
-  test('settings that do not go together are a sentence', async (t) => {
+  test('inconsistent settings are reported in one sentence', async (t) => {
     await refused(
       t,
       { SESSION_ENGINE: 'cache', SESSION_FORMAT: 'django' },

@@ -35,7 +35,7 @@ async function start(t: ExecutionContext, DATABASE_URL: string) {
   return { server, origin }
 }
 
-/** Somebody signed in, and what the browser sent before anything was ended. */
+/** A signed-in browser, and its cookie before anything was ended. */
 async function member(t: ExecutionContext, origin: string, username: string) {
   const browser = new TestBrowser(origin)
   t.is((await signIn(browser, username)).status, 303)
@@ -43,7 +43,7 @@ async function member(t: ExecutionContext, origin: string, username: string) {
   return { cookie, ask: async (path: string) => (await browser.post(path, {}, { cookie })).status }
 }
 
-test('what is acknowledged around a lock longer than the timeout outlives a crash, and what ended stays ended', async (t) => {
+test('saves during a lock that is longer than the timeout survive a crash, and ended sessions stay ended', async (t) => {
   t.timeout(180_000)
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)

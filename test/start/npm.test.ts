@@ -7,7 +7,7 @@ import { cloneProject } from '../support/project.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 
-// Windows has no SIGTERM that a process could answer.
+// Windows has no SIGTERM.
 const onPosix = process.platform === 'win32' ? test.skip : test
 
 onPosix('SIGTERM to npm start stops the server in order, and leaves none behind', async (t) => {
@@ -19,7 +19,7 @@ onPosix('SIGTERM to npm start stops the server in order, and leaves none behind'
     cwd: folder,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
-    // A group, so that a server which stays can be ended with the rest.
+    // A process group, so that a remaining server can be killed with the rest.
     detached: true,
   })
   t.teardown(() => {

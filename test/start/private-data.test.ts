@@ -16,7 +16,7 @@ const onPosix = process.platform === 'win32' ? test.skip : test
 
 test.before(() => void process.umask(0o022))
 
-/** Asserts that nobody else gets into the folder, nor into any of its files, and that these are among them. */
+/** Asserts that only the owner can read the folder and its files, and that these files exist. */
 async function isPrivate(t: ExecutionContext, folder: string, among: string[], message: string): Promise<void> {
   const names = await readdir(folder)
   const modeOf = async (name: string) => (await stat(join(folder, name))).mode & 0o777

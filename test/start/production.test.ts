@@ -7,7 +7,7 @@ import { cloneProject } from '../support/project.ts'
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const MISSING = 'SECRET_KEY is missing: set it to at least 32 random bytes, for example from `openssl rand -base64 48`.'
 
-test('what is built is production, unless it is started by hand as something else', async (t) => {
+test('the build runs in production, unless NODE_ENV is set', async (t) => {
   const folder = await cloneProject(t)
   const run = (args: readonly string[], env: Record<string, string> = {}) => {
     const process = startProcess(args, { cwd: folder, env: { PORT: '0', HOST: '127.0.0.1', ...env } })

@@ -12,7 +12,7 @@ const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const NO_BUILD =
   'There is no build: run "npm run build" where all packages are installed ("npm ci"), and copy dist/ here.\n'
 
-test('what an operator calls runs with the packages of production alone', async (t) => {
+test('the commands of operators run without dev dependencies', async (t) => {
   const clone = await cloneProject(t)
   const built = startProcess(['scripts/build.mjs'], { cwd: clone })
   t.is(await built.ended(), 0, built.output())
@@ -59,7 +59,7 @@ test('what an operator calls runs with the packages of production alone', async 
   t.is(await run(1, 'scripts/seed.ts'), NO_BUILD)
 })
 
-test('NODE_ENV=production runs the build, and says where there is none', async (t) => {
+test('NODE_ENV=production runs the build, and reports a missing one', async (t) => {
   const folder = await cloneProject(t)
   const seed = startProcess(['scripts/run.mjs', 'scripts/seed.ts'], { cwd: folder, env: { NODE_ENV: 'production' } })
   t.is(await seed.ended(), 1)

@@ -8,13 +8,13 @@ import { startProcess } from '../support/processes.ts'
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const SERVER = ['--import=tsx', 'src/server.ts']
 
-/** What a start prints that cannot succeed: exactly one line, and exit 1. */
+/** The output of a start that fails: exactly one line, and exit 1. */
 async function refusal(env: Record<string, string>): Promise<string[]> {
   const started = startProcess(SERVER, { env })
   return [String(await started.ended()), ...started.output().trim().split('\n')]
 }
 
-test('whatever its person can mend is one sentence and exit 1', async (t) => {
+test('mistakes in the settings are one sentence and exit 1', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1')
   await once(taken, 'listening')
   t.teardown(() => void taken.close())
@@ -45,7 +45,7 @@ test('whatever its person can mend is one sentence and exit 1', async (t) => {
   t.regex(sentence ?? '', /^The table "\w+" is missing or has other columns: run "npm run migrate"\.$/)
 })
 
-test('work in the background that fails is logged, and ends neither the process nor a request', async (t) => {
+test('failed background work is logged, and ends neither the process nor a request', async (t) => {
   const fails = 'process.on("SIGUSR2", () => void Promise.reject(new RangeError("late")))'
   const env = { SECRET_KEY, HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'test', DATABASE_URL: await migratedSqlite(t) }
   const server = startProcess(['--import', `data:text/javascript,${encodeURIComponent(fails)}`, ...SERVER], { env })

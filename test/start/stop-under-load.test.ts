@@ -19,7 +19,7 @@ interface Answer {
   readonly body: string
 }
 
-/** One request on a connection of its own; undefined when it was not answered. */
+/** One request on a separate connection; undefined without a response. */
 async function ask(origin: string, method: string, path: string, cookie = '', body = ''): Promise<Answer | undefined> {
   const headers = { accept: 'application/json', 'content-type': 'application/json', cookie, connection: 'close' }
   const sent = request(origin + path, { method, headers: { ...headers, 'content-length': body.length } })
@@ -58,7 +58,7 @@ const ADD = '{"productId":1,"quantity":1}'
 const quantityIn = (cart: Answer | undefined) =>
   (JSON.parse(cart?.body ?? '{}') as { lines?: { quantity: number }[] }).lines?.[0]?.quantity ?? 0
 
-test(`${RUNS} stops under load: every request in flight is answered, and every answer counts`, async (t) => {
+test(`${RUNS} stops under load: every request in flight gets a response, and every acknowledged change is saved`, async (t) => {
   t.timeout(240_000)
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)

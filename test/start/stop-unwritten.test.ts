@@ -6,7 +6,7 @@ import { migratedSqlite } from '../support/databases.ts'
 import { startProcess } from '../support/processes.ts'
 import '../../src/storage/caches/memory.ts'
 
-test('what the database does not take at the end is told, and the exit code is 1', async (t) => {
+test('writes that fail at the end are logged, and the exit code is 1', async (t) => {
   const DATABASE_URL = await migratedSqlite(t)
   const server = startProcess(['--import=tsx', 'src/server.ts'], {
     env: {

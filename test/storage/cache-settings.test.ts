@@ -4,7 +4,7 @@ import { configOf, refused } from '../support/settings.ts'
 
 const { name: SESSION_ENGINE } = cache
 
-test('what is wrong with the settings of the cache is a sentence with its name', (t) => {
+test('invalid cache settings are reported in one sentence with the variable', (t) => {
   refused(t, [
     [{ CACHE_URL: 'http://cache' }, /^CACHE_URL is wrong: must (be memory:|start with)/],
     [{ CACHE_CHECK_INTERVAL: '0' }, /^CACHE_CHECK_INTERVAL is wrong: must be 1 to 3600 seconds\.$/],
@@ -13,7 +13,7 @@ test('what is wrong with the settings of the cache is a sentence with its name',
   ])
 })
 
-test('in production sessions are in a cache only where CACHE_URL names it, also while they migrate', (t) => {
+test('in production the engine cache needs CACHE_URL, also while sessions migrate', (t) => {
   refused(t, [[{ SESSION_ENGINE }, /^SESSION_ENGINE=cache needs CACHE_URL in production/]])
   refused(t, [[{ SESSION_ENGINE, CACHE_URL: '' }, /^SESSION_ENGINE=cache needs CACHE_URL in production/]])
   t.is(configOf({ NODE_ENV: 'test', SESSION_ENGINE }).cacheUrl, undefined)

@@ -5,7 +5,7 @@ import { refused } from '../support/settings.ts'
 
 const { name: SESSION_FORMAT } = django
 
-test('Django’s format is for engines whose records Django reads, and for JSON', (t) => {
+test('Django’s format only works with engines and serializers that Django has', (t) => {
   for (const { name, shareable } of engines) {
     if (shareable) continue
     const sentence = new RegExp(`^SESSION_FORMAT=django works with the engines .*, not with ${name}\\.$`)

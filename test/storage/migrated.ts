@@ -12,7 +12,7 @@ export const DATA = { _auth_user_id: '7', n: 1 }
 async function on<T>(
   url: string,
   env: Record<string, string>,
-  work: (house: Parameters<typeof begun>[0]) => Promise<T>,
+  work: (migrating: Parameters<typeof begun>[0]) => Promise<T>,
 ): Promise<T> {
   const services = await openServices(readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', DATABASE_URL: url, ...env }))
   try {
@@ -26,6 +26,6 @@ async function on<T>(
 /** What is left of a session that was begun on some settings, and is read on others. */
 export async function migrated(t: ExecutionContext, from: Record<string, string>, to: Record<string, string>) {
   const url = await migratedSqlite(t)
-  const cookie = await on(url, from, (house) => begun(house, DATA))
-  return await on(url, to, (house) => read(house, cookie))
+  const cookie = await on(url, from, (migrating) => begun(migrating, DATA))
+  return await on(url, to, (migrating) => read(migrating, cookie))
 }

@@ -4,7 +4,7 @@ import cookies from '../../src/storage/engines/signed-cookies.ts'
 import '../../src/storage/migrating.ts'
 import { DATA, migrated } from './migrated.ts'
 
-test('a cookie of signed_cookies is nothing that hybrid takes for its own, nor the other way, but it can be migrated', async (t) => {
+test('hybrid and signed_cookies do not accept cookies of each other, but migrate them', async (t) => {
   for (const [one, other] of [
     [cookies.name, hybrid.name],
     [hybrid.name, cookies.name],

@@ -15,7 +15,7 @@ test(`while ${migrating.name}, sessions come from another engine, with the same 
   t.like(from({ SESSION_ENGINE: second, SESSION_MOVING_FROM, SESSION_TABLE: 'own' }), { table: 'own' })
 })
 
-test('or from another format, with the table of that', (t) => {
+test('sessions may come from another format, with the table of that format', (t) => {
   if (first === undefined || other === undefined) return t.pass()
   t.deepEqual(from({ SESSION_MOVING_FROM: `${first},${other.name}`, SESSION_TABLE: 'own_sessions' }), {
     engine: first,
@@ -24,7 +24,7 @@ test('or from another format, with the table of that', (t) => {
   })
 })
 
-test('what cannot be is a sentence', (t) => {
+test('an invalid SESSION_MOVING_FROM is reported in one sentence', (t) => {
   refused(t, [
     [{ SESSION_MOVING_FROM: 'attic' }, /^SESSION_MOVING_FROM is wrong: must be an engine/],
     [{ SESSION_MOVING_FROM: `${first},attic` }, /^SESSION_MOVING_FROM is wrong: must be an engine/],

@@ -24,7 +24,7 @@ function comparisonsIn(program: string): string[] {
     .map(([text]) => text)
 }
 
-test('nothing outside compares names of engines, caches and formats: it asks for their facts', (t) => {
+test('code outside src/storage never compares names of engines, caches and formats', (t) => {
   const files = ['src', 'scripts']
     .flatMap((folder) => readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)))
     .filter((file) => /\.(ts|mjs)$/.test(file) && !OWN.some((own) => file.startsWith(own)))
@@ -32,7 +32,7 @@ test('nothing outside compares names of engines, caches and formats: it asks for
   for (const file of files) t.deepEqual(comparisonsIn(readFileSync(file, 'utf8')), [], file)
 })
 
-test('such a comparison is seen in each of its forms', (t) => {
+test('comparisons are detected in each form', (t) => {
   const [{ name } = { name: '' }] = parts
   const forms = [
     `if (engine === '${name}') {`,

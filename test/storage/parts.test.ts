@@ -5,7 +5,7 @@ import { parts } from '../../src/storage/index.ts'
 
 const REGISTRY = join('src', 'storage', 'index.ts')
 const MANIFEST = /^src[\\/]storage[\\/](?:(?:engines|caches|formats)[\\/][\w-]+|migrating)\.ts$/
-// What a part is there for, and nobody needs without it.
+// Code that only one part uses.
 const CODE = [
   'engines/cookie/',
   'engines/hybrid/',
@@ -30,7 +30,7 @@ function programs(folder: string): string[] {
     .map((file) => join(folder, file))
 }
 
-test('nobody imports a manifest but the registry, so that its line is all that has to go', (t) => {
+test('only the registry imports a manifest, so that removing its line is enough', (t) => {
   for (const file of [...programs('src'), ...programs('scripts')]) {
     if (file === REGISTRY) continue
     t.deepEqual(
@@ -42,7 +42,7 @@ test('nobody imports a manifest but the registry, so that its line is all that h
   t.is(importsOf(REGISTRY).filter((path) => MANIFEST.test(path)).length, parts.length)
 })
 
-test('the code of parts is imported by storage alone', (t) => {
+test('the code of parts is only imported by src/storage', (t) => {
   for (const file of programs('src')) {
     if (file.startsWith(join('src', 'session')) || file.startsWith(join('src', 'storage'))) continue
     const found = importsOf(file).filter((path) => CODE.some((folder) => path.startsWith(folder)))
@@ -50,7 +50,7 @@ test('the code of parts is imported by storage alone', (t) => {
   }
 })
 
-test('names are unique, and the engine of settings that name none needs nothing else', (t) => {
+test('names are unique, and the default engine needs no other part', (t) => {
   t.is(new Set(parts.map(({ kind, name }) => `${kind} ${name}`)).size, parts.length)
   const [first] = parts.filter((part) => part.kind === 'engine')
   t.deepEqual(first?.requires, [])

@@ -10,13 +10,13 @@ import type { TestLayout } from './layouts.ts'
 
 type Env = Readonly<Record<string, string>>
 
-/** An engine as the application opens it. */
-export interface StoryEngine {
+/** An engine under test, and its settings. */
+export interface TestedEngine {
   readonly name: string
   readonly env: Env
   /** Its storage is in the memory of one process. */
   readonly oneProcess?: true
-  /** Sessions have to be large to be where the story wants them. */
+  /** Sessions have to be large to be stored on the server. */
   readonly large?: true
   /** Where sessions and accounts are; SQLite unless said otherwise. */
   readonly database?: 'PostgreSQL' | 'MariaDB'
@@ -28,7 +28,7 @@ export type Restore = () => Promise<void>
 /** What a file in `engines`, `formats` or `caches` says of its part: each is read, and none is named anywhere else. */
 export interface EngineSetUps {
   /** Those that need no service. */
-  readonly local: readonly StoryEngine[]
+  readonly local: readonly TestedEngine[]
   /** The settings on a cache server. */
   readonly onCache?: Env
   /** The settings on a database server. */
@@ -51,23 +51,23 @@ for (const folder of ['engines', 'formats', 'caches']) {
 export const setUps: readonly EngineSetUps[] = all
 
 /** Those that need no service. A format names engines that may not be there. */
-export const LOCAL: readonly StoryEngine[] = all
+export const LOCAL: readonly TestedEngine[] = all
   .flatMap(({ local }) => local)
   .filter(({ env }) => engines.some(({ name }) => name === env['SESSION_ENGINE']))
   .filter(({ oneProcess }) => oneProcess !== true || caches.some(({ inProcess }) => inProcess))
 
 /** Those on a cache server, where the run has it; each run under a prefix that no other suite uses. */
-export function onCache({ name: service }: CachePart): readonly StoryEngine[] {
+export function onCache({ name: service }: CachePart): readonly TestedEngine[] {
   const url = service === 'redis' || service === 'memcached' ? serviceUrl(service) : undefined
   if (url === undefined) return []
-  const shared = { CACHE_URL: url, CACHE_KEY_PREFIX: `stories-${randomBytes(4).toString('hex')}` }
+  const shared = { CACHE_URL: url, CACHE_KEY_PREFIX: `scenarios-${randomBytes(4).toString('hex')}` }
   return all.flatMap(({ onCache: env }) =>
     env === undefined ? [] : [{ name: `${env['SESSION_ENGINE']} on ${service}`, env: { ...env, ...shared } }],
   )
 }
 
 /** Those on a database server, where the run has it. */
-export function onDatabase(database: 'PostgreSQL' | 'MariaDB'): readonly StoryEngine[] {
+export function onDatabase(database: 'PostgreSQL' | 'MariaDB'): readonly TestedEngine[] {
   if (serviceUrl(database === 'PostgreSQL' ? 'postgres' : 'mariadb') === undefined) return []
   return all.flatMap(({ onDatabase: env }) =>
     env === undefined ? [] : [{ name: `${env['SESSION_ENGINE']} on ${database}`, env, database }],

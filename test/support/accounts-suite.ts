@@ -15,7 +15,7 @@ async function rollBackTo(knex: Knex, pattern: RegExp): Promise<void> {
   }
 }
 
-/** What the users' table does for accounts, on a database of this kind. */
+/** Accounts in the users table, on a database of this kind. */
 export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
   const database = testDatabase(name)
   if (database === undefined) return
@@ -34,7 +34,7 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     return { knex, users, made }
   }
 
-  test(`${name}: what accounts kept before is carried over, also what an older process saves meanwhile, and back`, async (t) => {
+  test(`${name}: saved slices are copied to the accounts, also those saved by an older process meanwhile, and back`, async (t) => {
     const { knex, users, made } = await open(t)
     const [{ id }, other] = [await made('ada'), await made('grace')]
     await rollBackTo(knex, ROLLED)
@@ -49,7 +49,7 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     await knex.migrate.up()
     t.like((await users.byId(id))?.account, { data: { cart: CART }, version: 1 })
 
-    // An older process signs somebody out; a newer one has changed the cart since.
+    // An older process signs a user out; a newer one has changed the cart since.
     await save('cart', { ...CART, t: 150 })
     await save('preferences', { v: 1, t: 300, d: { theme: 'light' } })
     await save('cart', CART, other.id)
@@ -72,7 +72,7 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     t.is((await knex('users').select('id')).length, 2)
   })
 
-  test(`${name}: of two saves at one version one counts; a disabled account takes none`, async (t) => {
+  test(`${name}: of two saves of one version one succeeds; a disabled account refuses both`, async (t) => {
     const { knex, users, made } = await open(t)
     const { id: userId } = await made('ada')
     const save = (data: Record<string, number>, version = 0) => users.saveAccount({ userId, version, data })
@@ -85,7 +85,7 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     t.is((await knex('users').select('id')).length, 1)
   })
 
-  test(`${name}: a name that is taken is told, and whatever else the table refuses makes no row`, async (t) => {
+  test(`${name}: a taken username is reported, and other constraint errors create no row`, async (t) => {
     const { knex, users, made } = await open(t)
     await made('ada')
     const again = { username: 'Ada', email: 'b@example.org', fullName: 'B', passwordHash: 'another' }
@@ -96,7 +96,7 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     t.deepEqual(await knex('users').pluck('username_key'), ['ada'])
   })
 
-  test(`${name}: what an account keeps and cannot be read is not taken for nothing`, async (t) => {
+  test(`${name}: unreadable account data do not count as empty`, async (t) => {
     const { knex, users, made } = await open(t)
     const { id } = await made('ada')
     for (const [text, unreadable] of [
@@ -112,7 +112,7 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     }
   })
 
-  test(`${name}: of several new passwords at once one counts, and whoever read the account before saves nothing`, async (t) => {
+  test(`${name}: of several concurrent password changes one succeeds, and requests that read the old account save nothing`, async (t) => {
     const { users, made } = await open(t)
     const user = await made('ada')
     const changed = await Promise.all(

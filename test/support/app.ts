@@ -11,7 +11,7 @@ import { migrate } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
 
-/** The whole application on a database of its own, listening on a free port. */
+/** The whole application on a separate database, listening on a free port. */
 export interface TestApp {
   readonly origin: string
   readonly services: Services
@@ -68,7 +68,7 @@ export interface Answer {
   json<T>(): T
 }
 
-/** A browser as far as HTTP goes: it keeps cookies, and follows no redirect by itself. */
+/** An HTTP client with a cookie jar, which does not follow redirects. */
 export class TestBrowser {
   readonly jar: CookieJar
   readonly origin: string

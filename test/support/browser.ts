@@ -10,7 +10,7 @@ const QUIET = [
   '--disable-sync',
 ]
 
-/** A real Chromium, without its chatter to the outside. */
+/** A real Chromium, without background requests. */
 export async function launchBrowser(): Promise<Browser> {
   const executablePath = serviceUrl('chromium')
   if (executablePath === undefined) throw new Error('There is no Chromium for this suite')

@@ -7,7 +7,7 @@ import createKnex from 'knex'
 import { databaseConfig, migrate, openDatabase } from '../../src/database.ts'
 import { serviceUrl } from './services.ts'
 
-/** A kind of database that is there, and how to get an empty one of one's own. */
+/** An available kind of database, and how to create an empty one. */
 export interface TestDatabase {
   readonly name: string
   fresh(): Promise<{ url: string; drop(): Promise<void> }>

@@ -6,7 +6,7 @@ import type { Session } from '../../src/session/session.ts'
 import { EXPIRY, testEngine } from './engine.ts'
 import { serve } from './koa.ts'
 
-/** What a test's page does. */
+/** A handler of a test. */
 export type Handler = (ctx: Context, session: () => Promise<Session>) => Promise<void> | void
 
 export const COOKIE = { name: 'sid', path: '/', secure: false, httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const

@@ -24,14 +24,14 @@ import { begun } from './requests.ts'
 
 const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
 type Now = () => number
-type Home = { now: Now; revocations: Revocations; store: SessionStore; cached: SessionStore; cache: Cache }
-type Open = (home: Home) => Migratable
+type Storage = { now: Now; revocations: Revocations; store: SessionStore; cached: SessionStore; cache: Cache }
+type Open = (storage: Storage) => Migratable
 
-/** Every call of a store, a cache or revocations, before and after it, as one row of steps. */
+/** Steps before and after each call of a store, a cache or revocations. */
 export class Steps {
   #step = async () => {}
 
-  /** The same thing, whose calls are steps. */
+  /** A proxy whose calls are steps. */
   watch<T extends object>(real: T): T {
     return new Proxy(real, {
       get: (target, name) => {
@@ -47,7 +47,7 @@ export class Steps {
     })
   }
 
-  /** Does the work, with something else at each of its steps; what that calls itself counts as none. Returns how many. */
+  /** Does the work, with something else at each of its steps; calls made by it are not steps. Returns how many. */
   async during(work: () => Promise<unknown>, each: (step: number) => Promise<void>): Promise<number> {
     let steps = 0
     let within = false
@@ -72,8 +72,9 @@ export class Steps {
 export const sealed = sealedCodec({ secrets: SECRETS, namespace: 'sid' })
 const django = djangoCodec({ secrets: SECRETS })
 
-function stored(codec: Codec, store: (home: Home) => SessionStore): Open {
-  return (home) => storedMigration(new StoredEngine({ store: store(home), codec, expiry: EXPIRY, now: home.now }))
+function stored(codec: Codec, store: (storage: Storage) => SessionStore): Open {
+  return (storage) =>
+    storedMigration(new StoredEngine({ store: store(storage), codec, expiry: EXPIRY, now: storage.now }))
 }
 
 function cookies(codec: (now: Now) => CookieCodec): Open {
@@ -90,7 +91,7 @@ const openHybrid: Open = ({ now, revocations, store }) => {
   return hybridMigration(new HybridEngine({ codec, stored: half, revocations, expiry: EXPIRY, now }))
 }
 
-/** What a session migrates from, and to. A cookie engine makes no promise to overlapping changes. */
+/** What a session migrates from, and to. Cookie engines do not guarantee overlapping changes. */
 export const ENGINES: Record<string, { open: Open; server: boolean; filler?: number }> = {
   'db, sealed': { open: stored(sealed, ({ store }) => store), server: true },
   'db, django': { open: stored(django, ({ store }) => store), server: true },
@@ -111,13 +112,13 @@ export const PAIRS = NAMES.flatMap((from) => NAMES.map((to) => [from, to] as con
     !(`${from} ${to}`.includes('record') && `${from} ${to}`.includes('signed_cookies')),
 )
 
-/** A site while its sessions migrate, and how it was before and will be after. */
+/** A site during, before and after a migration of its sessions. */
 export function bench(from: string, to: string, sharesRecords = false) {
   const clock = { now: START }
   const now = () => clock.now
   const steps = new Steps()
   const revocations = steps.watch(new MemoryRevocations({ now }))
-  const home = () => ({
+  const storage = () => ({
     now,
     revocations,
     store: steps.watch(new MemoryStore({ now })),
@@ -125,8 +126,8 @@ export function bench(from: string, to: string, sharesRecords = false) {
     cached: steps.watch(new CachedStore({ database: new MemoryStore({ now }), cache: new MemoryCache({ now }), now })),
     cache: steps.watch(new MemoryCache({ now })),
   })
-  const there = home()
-  const here = sharesRecords ? there : home()
+  const there = storage()
+  const here = sharesRecords ? there : storage()
   const engines = () => {
     const [source, target] = [ENGINES[from]?.open(there), ENGINES[to]?.open(here)]
     if (source === undefined || target === undefined) throw new Error('There is no such engine')
@@ -135,12 +136,12 @@ export function bench(from: string, to: string, sharesRecords = false) {
   const { source, target, engine } = engines()
   const common = { clock, now, expiry: EXPIRY, observe: () => undefined }
   const filler = FILLER.slice(0, Math.max(ENGINES[from]?.filler ?? 0, ENGINES[to]?.filler ?? 0))
-  const house = { ...common, engine }
+  const migrating = { ...common, engine }
   // Another process, for requests of one process wait for each other.
   const other = { ...common, engine: engines().engine }
   const before = { ...common, engine: source.engine }
   const start = () => begun(before, { [USER_KEY]: '7', n: 0, filler })
-  return { house, other, before, after: { ...common, engine: target.engine }, target, start, clock, steps }
+  return { migrating, other, before, after: { ...common, engine: target.engine }, target, start, clock, steps }
 }
 
 const FILLER = noise(5000)

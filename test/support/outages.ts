@@ -21,9 +21,9 @@ interface OutageSuite {
 }
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
-// What the application promises: sessions work again this soon after the server does.
+// Sessions must work again this soon after the server does.
 const RECOVERY = 5000
-const AT_ONCE = 5
+const CONCURRENT = 5
 
 /** The engine `cache` as the settings open it, in a Koa, while its one server pauses or restarts. */
 export function outageSuite({ name, start, url }: OutageSuite): void {
@@ -46,7 +46,7 @@ export function outageSuite({ name, start, url }: OutageSuite): void {
       const response = await fetch(origin, { headers: { cookie } })
       return { status: response.status, text: await response.text() }
     }
-    const together = async () => await Promise.all(Array.from({ length: AT_ONCE }, read))
+    const together = async () => await Promise.all(Array.from({ length: CONCURRENT }, read))
     return { server, services, begun: begun.status, read, together }
   }
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from '../../src/paths.ts'
 
-/** Who cleans up in the end, such as a test. */
+/** Cleans up at the end, such as a test. */
 interface Owner {
   teardown(work: () => Promise<void>): void
 }
@@ -30,7 +30,7 @@ const PARTS = [
   'biome.json',
 ]
 
-/** A clone of the project, without data, settings or build; its packages are borrowed. */
+/** A clone of the project, without data, settings or build; its node_modules is a link. */
 export async function cloneProject(t: Owner): Promise<string> {
   const folder = await emptyFolder(t)
   const there = PARTS.filter((part) => existsSync(join(projectRoot, part)))

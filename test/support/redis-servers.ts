@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava'
 import { createClient } from 'redis'
 import { freePort, startServer, stopServer, whenListening } from '../../scripts/test-services/processes.mjs'
 
-const PATIENCE = 20_000
+const TIMEOUT_MS = 20_000
 const LOCAL = '127.0.0.1'
 const CLUSTER_SLOTS = [
   ['0', '5460'],
@@ -15,9 +15,9 @@ const CLUSTER_SLOTS = [
   ['10923', '16383'],
 ]
 
-/** Looks again until there is what is wanted, a failure being nothing; throws the last one when patience is at its end. */
+/** Retries until the result is as expected; throws the last error after the timeout. */
 export async function eventually<T>(look: () => Promise<T>, wanted: (found: T) => boolean = () => true): Promise<T> {
-  const end = performance.now() + PATIENCE
+  const end = performance.now() + TIMEOUT_MS
   for (;;) {
     let failure: unknown
     try {
@@ -32,15 +32,15 @@ export async function eventually<T>(look: () => Promise<T>, wanted: (found: T) =
   }
 }
 
-/** A Redis, or a sentinel, that one test has to itself. */
+/** A Redis or sentinel of a single test. */
 export interface OwnRedis {
   readonly port: number
   readonly child: ChildProcess
-  /** Sends one command on a connection of its own. */
+  /** Sends one command on a separate connection. */
   command(...args: string[]): Promise<unknown>
 }
 
-/** Starts servers on free ports, each in a folder of its own, and stops them when the test ends. */
+/** Starts servers on free ports, each in a separate folder, and stops them when the test ends. */
 export class RedisServers {
   readonly #program: string
   readonly #running: ChildProcess[] = []

@@ -41,7 +41,7 @@ export async function begun(bench: Bench, data: Record<string, unknown> = { n: 0
   return cookieOf(committed)
 }
 
-/** The cookie that a commit gives out; empty for none. */
+/** The cookie of a commit; empty for none. */
 export function cookieOf(committed: Committed): string {
   return committed.outcome === 'saved' ? (committed.cookie ?? '') : ''
 }

@@ -3,7 +3,7 @@ import type { Knex } from 'knex'
 const MARKER = 'SELECT 1 AS the_work_is_done'
 
 /**
- * Counts the statements that SQLite itself executes while some work is done, whoever sends them. SQLite reports them a
+ * Counts the statements that SQLite itself executes while some work is done, by any sender. SQLite reports them a
  * little later, so each count is read when the report of a marker arrives.
  */
 export async function statementCounter(

@@ -94,7 +94,7 @@ const ANSWERS = {
 }
 
 for (const [accept, shape] of Object.entries(ANSWERS)) {
-  test(`a body that is not what its Content-Encoding says is 400 or 415, for ${accept}`, async (t) => {
+  test(`a body that does not match its Content-Encoding is a 400 or 415, for ${accept}`, async (t) => {
     const { port, noErrors } = await logged(t)
     const body = JSON.stringify({ text: randomBytes(2000).toString('hex') })
     const codings = { gzip: gzipSync(body), deflate: deflateSync(body), br: brotliCompressSync(body) }
@@ -118,7 +118,7 @@ for (const [accept, shape] of Object.entries(ANSWERS)) {
     await noErrors()
   })
 
-  test(`what is no file under /assets is 404, for ${accept}`, async (t) => {
+  test(`an unknown file under /assets is a 404, for ${accept}`, async (t) => {
     const { port, noErrors } = await logged(t)
     for (const name of [
       '',
@@ -152,7 +152,7 @@ for (const [accept, shape] of Object.entries(ANSWERS)) {
     await noErrors()
   })
 
-  test(`malformed bodies, paths and queries are no fault of ours, for ${accept}`, async (t) => {
+  test(`malformed bodies, paths and queries are a 4xx without an error in the log, for ${accept}`, async (t) => {
     const { port, noErrors } = await logged(t)
     for (const [type, body] of [
       ['application/json', '{"a":'],
@@ -202,7 +202,7 @@ for (const [accept, shape] of Object.entries(ANSWERS)) {
   })
 }
 
-test('an upload that breaks off is over at once, compressed or not, and no error', async (t) => {
+test('an aborted upload ends at once, compressed or not, without an error in the log', async (t) => {
   t.timeout(20_000)
   const { port, request, noErrors } = await logged(t)
   const part = gzipSync(randomBytes(3000)).subarray(0, 500)
@@ -217,7 +217,7 @@ test('an upload that breaks off is over at once, compressed or not, and no error
   await noErrors()
 })
 
-test('a Content-Length or a chunk that lies is refused, and nothing of it comes into the log', async (t) => {
+test('a wrong Content-Length or chunk size is refused, and nothing of it is logged', async (t) => {
   const { port, noErrors } = await logged(t)
   const head = { 'Content-Type': FORM, Cookie: 'sessionid=a' }
   for (const text of [
@@ -234,14 +234,14 @@ test('a Content-Length or a chunk that lies is refused, and nothing of it comes 
   await noErrors()
 })
 
-test('an address that nothing can parse is 400', async (t) => {
+test('an invalid URL is a 400', async (t) => {
   const { port, noErrors } = await logged(t)
   for (const address of ['http://[/', 'http://[::1/metrics', 'http://a^b/', 'http://xn--/'])
     t.regex(await raw(port, written('GET', address, {})), /^HTTP\/1\.1 400 /, address)
   await noErrors()
 })
 
-test('a client that accepts no coding at all gets pages and files without one', async (t) => {
+test('a client that accepts no encoding gets uncompressed pages and files', async (t) => {
   const { port, noErrors } = await logged(t)
   for (const accepted of ['identity;q=0', '*;q=0', 'gzip;q=0, *;q=0', 'gzip;q=0, identity;q=0', 'nothing, *;q=0']) {
     for (const path of ['/', '/assets/style.css']) {

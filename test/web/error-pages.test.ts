@@ -24,7 +24,7 @@ const ITS_LANGUAGE = { 'accept-language': `${LANGUAGE}-AT,${LANGUAGE};q=0.9,en;q
 const said = translations(LANGUAGE)
 const MISSING = '/nothing-here'
 
-test('a stranger’s pages are in the language that the browser asks for, error pages too', async (t) => {
+test('anonymous pages are in the language that the browser asks for, error pages too', async (t) => {
   const browser = (await site(t)).browser()
   t.is(look(await browser.get('/', ITS_LANGUAGE))[0], LANGUAGE)
   const missing = await browser.get(MISSING, ITS_LANGUAGE)
@@ -35,7 +35,7 @@ test('a stranger’s pages are in the language that the browser asks for, error 
   t.is(await browser.cookie(), '', 'and nobody gets a session')
 })
 
-test('an error page has the theme and language that its visitor chose, where the session was read anyway', async (t) => {
+test('an error page has the visitor’s theme and language if the session was loaded', async (t) => {
   const browser = (await site(t)).browser()
   await choose(browser, 'theme', 'dark')
   await choose(browser, 'language', LANGUAGE)
@@ -49,7 +49,7 @@ test('an error page has the theme and language that its visitor chose, where the
   )
 })
 
-test('the page of an outage asks no session store, and is in the language of the browser', async (t) => {
+test('the error page of an outage does not use the session store, and is in the language of the browser', async (t) => {
   const app = await site(t)
   const browser = app.browser()
   await choose(browser, 'theme', 'dark')

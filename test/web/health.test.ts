@@ -8,7 +8,7 @@ for (const env of [
   { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'db' },
   { SESSION_ENGINE: 'file', SESSION_MOVING_FROM: 'signed_cookies' },
 ].filter(isPossible)) {
-  test(`not ready while what sessions depend on is out: ${Object.values(env).join(', migrating from ')}`, async (t) => {
+  test(`not ready while a store of sessions is down: ${Object.values(env).join(', migrating from ')}`, async (t) => {
     const app = await startApp({ ...env, SESSION_DATABASE_URL: await migratedSqlite(t) })
     const ready = async () => (await app.browser().json('GET', '/readyz')).json()
     t.deepEqual(await ready(), { status: 'ok', database: 'ok', sessions: 'ok' })
@@ -18,7 +18,7 @@ for (const env of [
   })
 }
 
-test('alive and ready say so', async (t) => {
+test('/healthz and /readyz respond with 200 while all is well', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   t.is((await fetch(`${app.origin}/healthz`)).status, 200)

@@ -24,7 +24,7 @@ async function posts(): Promise<string[]> {
   return ['/', ...paths]
 }
 
-test('every form of another origin is refused on every route, and changes nothing (ASVS 3.5.1, 3.5.2)', async (t) => {
+test('forms of other origins are refused on every route, and change nothing (ASVS 3.5.1, 3.5.2)', async (t) => {
   const foreign: Record<string, string>[] = [
     { 'sec-fetch-site': 'cross-site' },
     { 'sec-fetch-site': 'same-site' },
@@ -48,7 +48,7 @@ test('every form of another origin is refused on every route, and changes nothin
   t.deepEqual(await app.services.knex('sessions').count({ count: '*' }), before)
 })
 
-test('own forms, and clients that are no browsers, are let through', async (t) => {
+test('forms of the same origin, and clients other than browsers, are accepted', async (t) => {
   for (const headers of [
     {},
     { 'sec-fetch-site': 'same-origin' },
@@ -64,7 +64,7 @@ test('own forms, and clients that are no browsers, are let through', async (t) =
   }
 })
 
-test('safe methods change nothing, whatever they pretend (ASVS 3.5.3)', async (t) => {
+test('safe methods change nothing, whatever their parameters (ASVS 3.5.3)', async (t) => {
   const before = await app.services.knex('sessions').count({ count: '*' })
   for (const path of await posts()) {
     for (const method of ['GET', 'HEAD', 'OPTIONS']) {
@@ -90,7 +90,7 @@ test('a page that never asks for the session: no statement, no Vary: Cookie, no 
   }
 })
 
-test('a flood of strangers leaves nothing behind (CVE-2015-5143)', async (t) => {
+test('many anonymous requests store nothing (CVE-2015-5143)', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   for (let n = 0; n < 300; n++) {
@@ -124,7 +124,7 @@ test('security headers are on pages, redirects, refusals and files alike', async
   }
 })
 
-test('nothing reflects an origin (ASVS 3.4.2)', async (t) => {
+test('no response reflects an origin (ASVS 3.4.2)', async (t) => {
   for (const origin of ['https://evil.example', 'null', `${app.origin}.evil.example`]) {
     const { headers } = await fetch(app.origin, { headers: { origin } })
     t.is(headers.get('access-control-allow-origin'), null)
@@ -132,7 +132,7 @@ test('nothing reflects an origin (ASVS 3.4.2)', async (t) => {
   }
 })
 
-test('errors are pages or JSON, and say nothing of the inside (ASVS 16.5.1)', async (t) => {
+test('errors are pages or JSON, without internal details (ASVS 16.5.1)', async (t) => {
   const page = await app.browser().get('/nothing-here')
   t.is(page.status, 404)
   t.regex(page.text, /<h1>Page not found<\/h1>/)
@@ -142,7 +142,7 @@ test('errors are pages or JSON, and say nothing of the inside (ASVS 16.5.1)', as
 })
 
 if (has('db')) {
-  test('a missing table is a 500 and a database that is down a 503, which say nothing of the inside', async (t) => {
+  test('a missing table is a 500 and a database that is down a 503, without internal details', async (t) => {
     const own = await startApp()
     t.teardown(() => own.close())
     await own.services.knex.schema.dropTable('sessions')
@@ -163,7 +163,7 @@ if (has('db')) {
   })
 }
 
-test('malformed, oversized and foreign bodies are 4xx', async (t) => {
+test('malformed, oversized and unsupported bodies are a 4xx', async (t) => {
   const send = (body: string | Buffer, type: string, extra: Record<string, string> = {}) =>
     fetch(app.origin, {
       method: 'POST',
@@ -204,7 +204,7 @@ test('several Cookie lines are one; TRACE and broken requests are refused', asyn
   t.regex(await raw('/', 'POST', 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n'), /^HTTP\/1\.1 400/)
 })
 
-test('what a visitor has already is not sent again', async (t) => {
+test('unchanged content is a 304', async (t) => {
   for (const path of ['/assets/style.css', '/']) {
     const first = await fetch(app.origin + path)
     const tag = first.headers.get('etag') ?? ''
@@ -228,7 +228,7 @@ test('liveness and readiness', async (t) => {
   await own.close()
 })
 
-test('a personal answer says so, an anonymous one stays cacheable by cookie (ASVS 14.3.2)', async (t) => {
+test('personal responses are private, anonymous ones vary by cookie (ASVS 14.3.2)', async (t) => {
   const stranger = await app.browser().get('/')
   t.regex(stranger.headers.get('vary') ?? '', /Cookie/)
   t.is(stranger.headers.get('cache-control'), null)

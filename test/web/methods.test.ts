@@ -37,7 +37,7 @@ async function send(method: string, path: string, accept = 'text/html'): Promise
   return await fetch(app.origin + path, { method, headers: { accept }, redirect: 'manual' })
 }
 
-test('a wrong method on a known path is 405 and tells the right ones; OPTIONS does, too', async (t) => {
+test('a wrong method on a known path is a 405 with Allow; OPTIONS has it, too', async (t) => {
   for (const [path, allowed] of KNOWN) {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'].filter(
       (one) => !allowed.includes(one),
@@ -62,7 +62,7 @@ test('405 is a page or JSON like every error', async (t) => {
   t.is(typeof JSON.parse(await json.text()).error, 'string')
 })
 
-test('a path that nobody knows is 404 for every method', async (t) => {
+test('an unknown path is a 404 for every method', async (t) => {
   for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS']) {
     for (const path of ['/nothing-here', '/nothing-here/', '/nothing/here']) {
       const answer = await send(method, path)
@@ -71,7 +71,7 @@ test('a path that nobody knows is 404 for every method', async (t) => {
   }
 })
 
-test('HEAD answers like GET, without the body', async (t) => {
+test('HEAD responds like GET, without the body', async (t) => {
   for (const path of ['/', '/healthz', '/assets/style.css', '/nothing-here']) {
     const [get, head] = [await send('GET', path), await send('HEAD', path)]
     t.is(head.status, get.status, path)
@@ -82,7 +82,7 @@ test('HEAD answers like GET, without the body', async (t) => {
   }
 })
 
-test('a slash too many at the end leads to the path without it, and the query comes along', async (t) => {
+test('a trailing slash redirects to the path without it, with the query string', async (t) => {
   t.is((await send('GET', '/nothing-here/')).status, 404)
   for (const [path, allowed] of KNOWN) {
     if (path === '/' || !ROUTES.has(path) || !allowed.includes('GET')) continue
@@ -94,7 +94,7 @@ test('a slash too many at the end leads to the path without it, and the query co
   }
 })
 
-/** Two routers that share a path, one of them open to any path, as nobody should write it. */
+/** Two routers that share a path, one of them open to any path. */
 async function twoRouters() {
   const say = (text: string) => (ctx: Context) => {
     ctx.body = text
@@ -117,7 +117,7 @@ async function twoRouters() {
   return await listen(app)
 }
 
-test('Allow names what all routers together take', async (t) => {
+test('Allow contains the methods of all routers', async (t) => {
   const { origin, close } = await twoRouters()
   t.teardown(close)
   const answer = await fetch(`${origin}/shared`, { method: 'DELETE' })

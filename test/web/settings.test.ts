@@ -33,7 +33,7 @@ for (const [name, env] of Object.entries(SETTINGS)) {
   })
 }
 
-test('sessions in a database of their own', async (t) => {
+test('sessions in a separate database', async (t) => {
   const url = await migratedSqlite(t)
   const app = await startApp({ SESSION_DATABASE_URL: url })
   t.teardown(() => app.close())
@@ -45,7 +45,7 @@ test('sessions in a database of their own', async (t) => {
   t.is((await app.browser().json('GET', '/readyz')).status, 200)
 })
 
-test('the address written down is the one that the nearest own proxy saw', async (t) => {
+test('the stored address is the one that the nearest trusted proxy saw', async (t) => {
   const addressBehind = async (proxies: string, forwarded: string) => {
     const app = await startApp({ TRUSTED_PROXIES: proxies })
     try {

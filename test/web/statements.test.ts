@@ -3,7 +3,7 @@ import { choose, themeOf } from '../features/preferences/steps.ts'
 import { startApp } from '../support/app.ts'
 import { statementCounter } from '../support/statements.ts'
 
-test('on the running application a read is one statement, a change one more, and a stranger none', async (t) => {
+test('on the running application a read is one statement, a change one more, and an anonymous visit none', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   const counted = await statementCounter(app.services.knex, app.services.sessionKnex)

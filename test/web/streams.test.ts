@@ -41,7 +41,7 @@ async function nextPiece(stream: Readable): Promise<string> {
   return String(piece)
 }
 
-test('server-sent events: headers, then each event, come before the next one is written', async (t) => {
+test('server-sent events: headers, then each event, arrive before the next one is written', async (t) => {
   const events = new PassThrough()
   const { get } = await page(t, '/events', (ctx) => {
     ctx.type = 'text/event-stream'
@@ -61,7 +61,7 @@ test('server-sent events: headers, then each event, come before the next one is 
   await once(response.resume(), 'end')
 })
 
-test('server-sent events of a page that has used the session come with its cookie', async (t) => {
+test('server-sent events of a page that has used the session have its cookie', async (t) => {
   const events = new PassThrough()
   const { get } = await page(t, '/events', async (ctx) => {
     ;(await ctx.session()).set('seen', true)
@@ -75,7 +75,7 @@ test('server-sent events of a page that has used the session come with its cooki
   t.is(await nextPiece(response), 'data: 1\n\n')
 })
 
-test('what a page writes to the response itself passes as it is', async (t) => {
+test('data that a page writes to ctx.res are sent unchanged', async (t) => {
   const { get } = await page(t, '/events', (ctx) => {
     ctx.respond = false
     ctx.res.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -88,7 +88,7 @@ test('what a page writes to the response itself passes as it is', async (t) => {
   response.destroy()
 })
 
-test('a compressed stream of another type comes piece by piece, too', async (t) => {
+test('other compressed streams are flushed after each chunk, too', async (t) => {
   const rows = new PassThrough()
   const { get } = await page(t, '/rows', (ctx) => {
     ctx.type = 'text/plain'
@@ -105,7 +105,7 @@ test('a compressed stream of another type comes piece by piece, too', async (t) 
   await once(unpacked.resume(), 'end')
 })
 
-test('a web stream is sent as it is, and two of them have no ETag in common', async (t) => {
+test('web streams are sent unchanged, and have no common ETag', async (t) => {
   const { get } = await page(t, '/web', (ctx) => {
     ctx.type = 'text/plain'
     ctx.body = ReadableStream.from(['one ', 'two'])

@@ -5,7 +5,7 @@ import test from 'ava'
 import { createApp } from '../../src/app.ts'
 import { startApp } from '../support/app.ts'
 
-test('a session can be opened within a transaction, and nobody else waits for it', async (t) => {
+test('a session can be opened within a transaction without blocking others', async (t) => {
   const site = await startApp()
   t.teardown(site.close)
   const { services } = site

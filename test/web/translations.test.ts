@@ -62,7 +62,7 @@ function literalsOfViews(templates: string): string[] {
 
 /** The sentences for people in code and views: what is given to `t`, named as a label, or written as a sentence. */
 function sentencesIn({ code, views: templates }: Owner): Set<string> {
-  // Help for whoever reads metrics or settings is not for visitors.
+  // Help texts of metrics and settings are not for visitors.
   const shown = code
     .replaceAll(/^\s*\/?\*.*$|^\s*\/\/.*$/gm, '')
     .replaceAll(/\bhelp: *'(?:[^'\\]|\\.)*'/g, '')

@@ -86,7 +86,7 @@ export type Ended =
    */
   | { outcome: 'ended'; last?: SessionData }
   /** Another user has signed in with this key's session, or signed out, since it was loaded: it was not ended. */
-  | { outcome: 'foreign' }
+  | { outcome: 'user-changed' }
 
 /**
  * A live session as its owner may see it.

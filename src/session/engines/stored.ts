@@ -41,6 +41,7 @@ interface CommitResult {
 }
 
 const ENDED: Ended = { outcome: 'ended' }
+const USER_CHANGED: Ended = { outcome: 'user-changed' }
 const GONE: CommitResult = { committed: { outcome: 'ended' }, newest: 'gone' }
 
 /**
@@ -123,7 +124,7 @@ export class StoredEngine implements Engine {
     if (!hasRecord(loaded)) return ENDED
     // With the version, or a change of key meanwhile would be missed.
     const first = loaded.forwarded ? 'conflict' : await this.records.delete(loaded)
-    if (first !== 'conflict') return first === 'missing' && this.#mayBeSignedIn(loaded) ? { outcome: 'foreign' } : ENDED
+    if (first !== 'conflict') return first === 'missing' && this.#mayBeSignedIn(loaded) ? USER_CHANGED : ENDED
     return await retry(() => this.#endNewest(loaded.key))
   }
 
@@ -244,7 +245,7 @@ export class StoredEngine implements Engine {
     if (mayEnd && (await this.records.delete(end)) === 'conflict') return undefined
     if ((await this.records.delete(loaded)) === 'conflict') return undefined
     // For a forward, `last` is from before the change of key: an old key shows nothing newer.
-    return end === undefined || mayEnd ? { outcome: 'ended', last: loaded.data } : { outcome: 'foreign' }
+    return end === undefined || mayEnd ? { outcome: 'ended', last: loaded.data } : USER_CHANGED
   }
 
   /** Whether a missing anonymous session may have been signed in under another key, which is unknown without forwards. */

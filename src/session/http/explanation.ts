@@ -108,7 +108,7 @@ export class Trace {
     this.#decide = decide
   }
 
-  async carryOut(decision: Decision, work: () => Promise<void>): Promise<void> {
+  async apply(decision: Decision, work: () => Promise<void>): Promise<void> {
     this.#decision = decision
     this.#changes = this.#state && changesOf(this.#state)
     const { result, ...attempt } = await attempted(work)

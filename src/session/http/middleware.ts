@@ -119,8 +119,8 @@ class RequestSession {
     if (decision.personal && (decision.cookie !== 'none' || !ctx.response.get('Cache-Control'))) {
       ctx.set('Cache-Control', 'private, no-store')
     }
-    if (this.#trace === undefined) await this.#carryOut(decision, opened)
-    else await this.#trace.carryOut(decision, () => this.#carryOut(decision, opened))
+    if (this.#trace === undefined) await this.#apply(decision, opened)
+    else await this.#trace.apply(decision, () => this.#apply(decision, opened))
   }
 
   /** Runs after errors too: an error page also depends on the cookie, and later changes must throw. */
@@ -169,8 +169,8 @@ class RequestSession {
     return opened.session
   }
 
-  async #carryOut(decision: Decision, opened: OpenedSession): Promise<void> {
-    const done = opened.carryOut(decision)
+  async #apply(decision: Decision, opened: OpenedSession): Promise<void> {
+    const done = opened.apply(decision)
     // Work that the handler left running may still read; later changes would not be saved.
     opened.state.close()
     await done

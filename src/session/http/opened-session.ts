@@ -72,7 +72,7 @@ const MAX_ACCOUNT_MERGES = 20
  * const sendCookie = (header: string) => ctx.append('Set-Cookie', header)
  * const opened = new OpenedSession(found, settings, { client, cookies: 1, canSendCookie: () => !ctx.headerSent, sendCookie })
  * opened.session.set('theme', 'dark')
- * await opened.carryOut(opened.decide(200, true))
+ * await opened.apply(opened.decide(200, true))
  */
 export class OpenedSession {
   /** For handlers. */
@@ -116,7 +116,7 @@ export class OpenedSession {
       observe: this.#observe,
       cookieHoldsData: settings.engine.cookieHoldsData === true,
       canSendCookie: transport.canSendCookie,
-      save: async () => void (await this.carryOut(this.decide(200, false))),
+      save: async () => void (await this.apply(this.decide(200, false))),
       end: (loaded: Loaded) => this.#end(loaded),
       accounts: settings.accounts,
     }
@@ -153,7 +153,7 @@ export class OpenedSession {
    * @throws SessionEndedError, SessionTooLargeError, StoreUnavailableError, SessionContendedError; Error, with nothing
    *   stored, if a cookie is needed and the headers were sent
    */
-  async carryOut(decision: Decision): Promise<void> {
+  async apply(decision: Decision): Promise<void> {
     const { write, account } = decision
     if (!this.#transport.canSendCookie() && this.#needsCookie(decision)) throw new Error(HEADERS_SENT)
     if (decision.cookie === 'clear') this.#clearCookie()
@@ -190,7 +190,7 @@ export class OpenedSession {
   async #end(loaded: Loaded): Promise<Ended> {
     const ended = await this.#settings.engine.end(loaded)
     // The browser has or is being sent the cookie of the session that was not ended.
-    if (ended.outcome === 'foreign') this.#hadCookie = false
+    if (ended.outcome === 'user-changed') this.#hadCookie = false
     return ended
   }
 

@@ -12,10 +12,10 @@ test.after.always(() => app?.close())
 const whoAmI = async (browser: TestBrowser) => (await browser.json('GET', '/account')).status
 const WRONG = { errors: { username: 'Username or password is wrong.' } }
 
-/** A browser that sends one fixed cookie, as a thief would. */
-const thief = (cookie: string) => fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie } })
+/** A client with one stolen cookie. */
+const attacker = (cookie: string) => fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie } })
 
-test('sign in, who am I, sign out', async (t) => {
+test('signing in, the account page, signing out', async (t) => {
   const browser = app.browser()
   t.is(await whoAmI(browser), 401)
   t.is((await browser.get('/account')).headers.get('location'), '/login?next=%2Faccount')
@@ -31,16 +31,16 @@ test('sign in, who am I, sign out', async (t) => {
     'sessionid=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; SameSite=Lax',
   ])
   t.is(await whoAmI(browser), 401)
-  t.is((await thief(cookie)).status, 401, 'the old cookie stays dead')
+  t.is((await attacker(cookie)).status, 401, 'the old cookie stays invalid')
 })
 
-test('a name counts in any case; JSON signs in too', async (t) => {
+test('usernames are case-insensitive; JSON can sign in, too', async (t) => {
   t.is((await signIn(app.browser(), 'ADA', 'ada-demo-password')).status, 303)
   const answer = await app.browser().json('POST', '/login', { username: 'Ada', password: 'ada-demo-password' })
   t.deepEqual([answer.status, answer.json()], [200, { user: { username: 'ada' } }])
 })
 
-test('unknown user and wrong password are told apart by nothing', async (t) => {
+test('an unknown user and a wrong password cannot be distinguished', async (t) => {
   const [unknown, wrong] = [
     await app.browser().json('POST', '/login', { username: 'nobody', password: 'x' }),
     await app.browser().json('POST', '/login', { username: 'ada', password: 'x' }),
@@ -53,7 +53,7 @@ test('unknown user and wrong password are told apart by nothing', async (t) => {
   t.is(page.headers.getSetCookie().length, 0)
 })
 
-test('fields of another kind are 422, never 500 (ASVS 15.3.5)', async (t) => {
+test('fields of other types are a 422, never a 500 (ASVS 15.3.5)', async (t) => {
   for (const body of [
     {},
     { username: ['ada'], password: 'x' },
@@ -79,7 +79,7 @@ test('fields of another kind are 422, never 500 (ASVS 15.3.5)', async (t) => {
   t.is(huge.status, 413)
 })
 
-test('a name that no account can have never reaches the database, which may choke on it', async (t) => {
+test('invalid usernames never reach the database', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const counted = await statementCounter(own.services.knex, own.services.sessionKnex)
@@ -91,7 +91,7 @@ test('a name that no account can have never reaches the database, which may chok
   }
 })
 
-test('a database that takes other letters for the same lets nobody in by them', async (t) => {
+test('a database with a lenient collation accepts no other spelling of a username', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   // What a lenient collation does: the row of `ada` is found by another name.
@@ -100,7 +100,7 @@ test('a database that takes other letters for the same lets nobody in by them', 
   t.deepEqual([answer.status, answer.json()], [422, WRONG])
 })
 
-test('next leads to own pages only', async (t) => {
+test('next only leads to pages of this application', async (t) => {
   const evil = [
     '//evil.example',
     '///evil.example',
@@ -147,7 +147,7 @@ test('next leads to own pages only', async (t) => {
   t.notRegex(twice.text, /evil/)
 })
 
-test('too many attempts are 429 with Retry-After, also with the right password', async (t) => {
+test('too many attempts are a 429 with Retry-After, also with the right password', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   for (let attempt = 0; attempt < 10; attempt++) t.is((await signIn(own.browser(), 'grace', 'wrong')).status, 422)
@@ -157,7 +157,7 @@ test('too many attempts are 429 with Retry-After, also with the right password',
   t.is((await signIn(own.browser(), 'ada')).status, 303, 'somebody else is not locked out')
 })
 
-test('one name is one name however it is spelled, and attempts at once all count', async (t) => {
+test('all spellings of a username share their attempts, and concurrent attempts all count', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const spellings = ['ada', 'ADA', 'ａda', 'aｄa', 'adａ', 'ａｄａ', 'ⓐda']
@@ -168,7 +168,7 @@ test('one name is one name however it is spelled, and attempts at once all count
   t.is((await own.browser().json('POST', '/login', { username: 'ada', password: 'ada-demo-password' })).status, 429)
 })
 
-test('unknown names are throttled as known ones are, and many names from one address too', async (t) => {
+test('unknown usernames are throttled as well, and many usernames from one address, too', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const attempt = async (username: string) =>
@@ -191,7 +191,7 @@ test('signing out without a session stores nothing and sets no cookie (CVE-2015-
   t.deepEqual(await own.services.knex('sessions').select(), [])
 })
 
-test('signing out is said on the page that follows, and answered in JSON', async (t) => {
+test('signing out is confirmed on the next page, and in JSON', async (t) => {
   const browser = app.browser()
   await signIn(browser, 'grace')
   const { headers } = await browser.post('/logout')
@@ -204,16 +204,16 @@ test('signing out is said on the page that follows, and answered in JSON', async
   t.is(await whoAmI(browser), 401)
 })
 
-test("signing in as somebody else ends the first person's session", async (t) => {
+test("signing in as another user ends the first user's session", async (t) => {
   const browser = app.browser()
   await signIn(browser, 'ada')
   const cookie = await browser.cookie()
   await signIn(browser, 'grace')
   t.is((await browser.json('GET', '/account')).json<{ user: { username: string } }>().user.username, 'grace')
-  t.is((await thief(cookie)).status, 401)
+  t.is((await attacker(cookie)).status, 401)
 })
 
-test('the page says who one is and since when; text of users stays text', async (t) => {
+test('the account page shows the account; text of users is escaped', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const browser = own.browser()

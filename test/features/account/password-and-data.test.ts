@@ -23,7 +23,7 @@ async function signedIn(app: TestApp, password = OLD): Promise<TestBrowser> {
 }
 
 for (const [name, settings] of Object.entries(ENGINES)) {
-  test(`${name}: another tab that polls 50 times during a new password signs nobody out, and the cart is kept`, async (t) => {
+  test(`${name}: another tab that polls 50 times during a password change signs no one out, and the cart is kept`, async (t) => {
     const app = await startApp(settings)
     t.teardown(() => app.close())
     const browser = await signedIn(app)
@@ -40,7 +40,7 @@ for (const [name, settings] of Object.entries(ENGINES)) {
     t.deepEqual(await quantities(browser), { 1: 2 })
   })
 
-  test(`${name}: at each step of a new password the other tabs see the account or nobody, and end nothing`, async (t) => {
+  test(`${name}: at each step of a password change, other tabs see the account or are anonymous, and end nothing`, async (t) => {
     const app = await startApp(settings)
     t.teardown(() => app.close())
     let [current, next] = [OLD, NEW]
@@ -69,7 +69,7 @@ for (const [name, settings] of Object.entries(ENGINES)) {
     }
   })
 
-  test(`${name}: of three new passwords at once one counts; its session goes on, all others end`, async (t) => {
+  test(`${name}: of three concurrent password changes one succeeds; its session continues, all others end`, async (t) => {
     const app = await startApp(settings)
     t.teardown(() => app.close())
     const browsers = [await signedIn(app), await signedIn(app), await signedIn(app)]
@@ -100,13 +100,16 @@ for (const [name, settings] of Object.entries(ENGINES)) {
     t.is((await signIn(app.browser(), 'ada', passwords[won])).status, 303)
     t.is((await signIn(app.browser(), 'ada', OLD)).status, 422)
     t.false(await isSignedIn(other))
-    const thief = app.browser()
-    t.deepEqual((await thief.get('/cart', { cookie: old, accept: 'application/json' })).json(), { lines: [], total: 0 })
+    const attacker = app.browser()
+    t.deepEqual((await attacker.get('/cart', { cookie: old, accept: 'application/json' })).json(), {
+      lines: [],
+      total: 0,
+    })
     t.deepEqual(await quantities(browsers[won] as TestBrowser), { 1: 2 })
   })
 }
 
-test('three new passwords at once from one browser: one 200, two 409, and it stays signed in', async (t) => {
+test('three concurrent password changes in one browser: one 200, two 409, and it stays signed in', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   const browser = await signedIn(app)
@@ -126,7 +129,7 @@ test('three new passwords at once from one browser: one 200, two 409, and it sta
   t.true(await isSignedIn(browser))
 })
 
-test('a session whose password is of long ago is nobody’s: it is left alone, and its browser may begin another', async (t) => {
+test('a session with the hash of an old password is anonymous: it is not changed, and its browser can begin a new one', async (t) => {
   // Whose sessions they are is not known in these files, so a new password cannot end them there.
   const app = await startApp({ SESSION_ENGINE: 'file', SESSION_FORMAT: 'django' })
   t.teardown(() => app.close())

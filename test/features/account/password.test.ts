@@ -19,7 +19,7 @@ const change = (fields: Record<string, unknown> = {}) =>
 const both = (password: unknown) => ({ password, repeat: password })
 const signsIn = async (password: string) => (await signIn(app.browser(), 'ada', password)).status === 303
 
-test.serial('it takes the current one, and one that is worth changing to', async (t) => {
+test.serial('changing the password needs the current one, and a valid new one', async (t) => {
   await app.services.knex('users').update({ username: 'ada-lovelace', username_key: 'ada-lovelace' }).where({ id: 1 })
   const wrong: [Record<string, unknown>, string][] = [
     [{ current: 'x' }, 'current'],
@@ -48,28 +48,31 @@ test.serial('it takes the current one, and one that is worth changing to', async
   t.true(await signsIn('ä'.repeat(512)))
 })
 
-test.serial('it ends every other session, and goes on here under a new key (ASVS 7.2.4, 7.4.3)', async (t) => {
-  const there = app.browser()
-  await signIn(there, 'ada')
-  const grace = app.browser()
-  await signIn(grace, 'grace')
-  const before = await here.cookie()
-  const answer = await here.post('/account/password', { current: OLD, password: NEW, repeat: NEW })
-  t.deepEqual([answer.status, answer.headers.get('location')], [303, '/account'])
-  t.regex((await here.get('/account')).text, /role="status"[\s\S]*Your password has been changed/)
-  t.not(await here.cookie(), before)
-  const replayed = await fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie: before } })
-  t.is(replayed.status, 401, 'the old cookie of this browser is dead')
-  t.is((await here.json('GET', '/account')).status, 200, 'and a late request with it ends nothing')
-  const [counted] = await app.services.knex('sessions').where({ user_id: '1' }).count({ sessions: '*' })
-  t.is(Number(counted?.['sessions']), 1, 'the other sessions are gone from the store too')
-  t.is((await here.json('GET', '/account')).status, 200)
-  t.is((await there.json('GET', '/account')).status, 401)
-  t.is((await grace.json('GET', '/account')).status, 200)
-  t.deepEqual([await signsIn(OLD), await signsIn(NEW)], [false, true])
-})
+test.serial(
+  'a password change ends all other sessions, and gives this one a new key (ASVS 7.2.4, 7.4.3)',
+  async (t) => {
+    const there = app.browser()
+    await signIn(there, 'ada')
+    const grace = app.browser()
+    await signIn(grace, 'grace')
+    const before = await here.cookie()
+    const answer = await here.post('/account/password', { current: OLD, password: NEW, repeat: NEW })
+    t.deepEqual([answer.status, answer.headers.get('location')], [303, '/account'])
+    t.regex((await here.get('/account')).text, /role="status"[\s\S]*Your password has been changed/)
+    t.not(await here.cookie(), before)
+    const replayed = await fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie: before } })
+    t.is(replayed.status, 401, 'the old cookie of this browser is dead')
+    t.is((await here.json('GET', '/account')).status, 200, 'and a late request with it ends nothing')
+    const [counted] = await app.services.knex('sessions').where({ user_id: '1' }).count({ sessions: '*' })
+    t.is(Number(counted?.['sessions']), 1, 'the other sessions are gone from the store too')
+    t.is((await here.json('GET', '/account')).status, 200)
+    t.is((await there.json('GET', '/account')).status, 401)
+    t.is((await grace.json('GET', '/account')).status, 200)
+    t.deepEqual([await signsIn(OLD), await signsIn(NEW)], [false, true])
+  },
+)
 
-test.serial('a stolen session is no place to guess the password from', async (t) => {
+test.serial('a stolen session cannot be used to guess the password', async (t) => {
   for (let attempt = 0; attempt < 10; attempt++) t.is((await change({ current: `guess ${attempt}` })).status, 422)
   const refused = await change()
   t.is(refused.status, 429)
@@ -77,7 +80,7 @@ test.serial('a stolen session is no place to guess the password from', async (t)
   t.true(await signsIn(OLD))
 })
 
-test.serial('the form never shows what was typed, and needs somebody signed in', async (t) => {
+test.serial('the password form never shows what was typed, and needs a signed-in user', async (t) => {
   const page = await here.post('/account/password', {
     current: 'typed-as-current',
     password: 'typed-as-new',

@@ -10,7 +10,7 @@ const OLD = 'an older secret of the tests: 1b5e0c2b9d8e4a7c'
 const NEW = 'a newer secret of the tests: 9c3d0c2b9d8e4a7c'
 
 for (const { name: engine } of engines.filter(({ requires }) => requires.length === 0)) {
-  test(`${engine}: a new secret signs nobody out who came by while both counted`, async (t) => {
+  test(`${engine}: a new secret signs out no user who was active while the old one was a fallback`, async (t) => {
     const url = await migratedSqlite(t)
     const SESSION_FILE_PATH = join(dirname(url.slice('sqlite:'.length)), 'sessions')
     const status = async (secrets: Record<string, string>, jar?: CookieJar) => {

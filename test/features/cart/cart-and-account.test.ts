@@ -9,15 +9,15 @@ test.before(async () => {
 })
 test.after.always(() => app?.close())
 
-/** A browser that sends one fixed cookie, as a thief would. */
-const thief = (cookie: string) => fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie } })
+/** A client with one stolen cookie. */
+const attacker = (cookie: string) => fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie } })
 
 async function orderCount(): Promise<number> {
   const row = await app.services.knex('orders').count({ count: '*' }).first()
   return Number(row?.['count'])
 }
 
-test('check-out needs a person; the cart goes along through the sign-in', async (t) => {
+test('a checkout needs a signed-in user; the cart is kept at the sign-in', async (t) => {
   const browser = app.browser()
   await add(browser, 1, 2)
   const anonymous = await browser.post('/cart/checkout')
@@ -39,7 +39,7 @@ test('check-out needs a person; the cart goes along through the sign-in', async 
   for (const id of [order.id, 999_999, 'x', '1e1', '../1']) t.is((await other.get(`/orders/${id}`)).status, 404)
 })
 
-test.serial('20 check-outs of one cart at once are one order', async (t) => {
+test.serial('20 concurrent checkouts of one cart are one order', async (t) => {
   const browser = app.browser()
   await signIn(browser, 'grace')
   await add(browser, 2, 5)
@@ -69,7 +69,7 @@ test.serial('a price that changed since the cart was shown is not charged silent
   t.is((await browser.post('/cart/checkout', { total: String(total + 50) })).status, 303)
 })
 
-test('what was in the cart at sign-out is there at the next sign-in; the larger quantity counts', async (t) => {
+test('the cart at sign-out is there at the next sign-in; the larger quantity counts', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const first = own.browser()
@@ -87,7 +87,7 @@ test('what was in the cart at sign-out is there at the next sign-in; the larger 
   t.deepEqual(await quantities(second), { 1: 3, 2: 4, 3: 1 }, 'signing in again doubles nothing')
 })
 
-test('the key changes at every sign-in, and the one before tells nothing of what came after (ASVS 7.2.4)', async (t) => {
+test('the key changes at every sign-in, and the old one reveals no later data (ASVS 7.2.4)', async (t) => {
   const browser = app.browser()
   await browser.json('POST', '/cart/items', { productId: 1 })
   const anonymous = await browser.cookie()
@@ -97,16 +97,16 @@ test('the key changes at every sign-in, and the one before tells nothing of what
   const second = await browser.cookie()
   t.is(new Set([anonymous, first, second]).size, 3)
   await browser.json('POST', '/cart/items', { productId: 2 })
-  t.is((await thief(anonymous)).status, 401)
+  t.is((await attacker(anonymous)).status, 401)
   for (const old of [anonymous, first]) {
     const cart = await fetch(`${app.origin}/cart`, { headers: { accept: 'application/json', cookie: old } })
     t.like(await cart.json(), { total: old === first ? 0 : 2450 })
     t.deepEqual(cart.headers.getSetCookie(), [])
   }
-  t.is((await thief(second)).status, 200)
+  t.is((await attacker(second)).status, 200)
 })
 
-test('a double click on the button gives one session, and the cart is there once', async (t) => {
+test('a double click on the sign-in button gives one session with one cart', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const browser = own.browser()
@@ -140,7 +140,7 @@ test('a double click on the button gives one session, and the cart is there once
   )
 })
 
-test('while a sign-in moves the session, requests with the old key see no 5xx and sign nobody out', async (t) => {
+test('during a change of key at a sign-in, requests with the old key get no 5xx and sign no one out', async (t) => {
   const browser = app.browser()
   await browser.json('POST', '/cart/items', { productId: 1 })
   const cookie = await browser.cookie()
@@ -165,7 +165,7 @@ test('while a sign-in moves the session, requests with the old key see no 5xx an
   t.is((await browser.json('GET', '/account')).status, 200)
 })
 
-test('60 races of a change with a sign-out: the change counts or is refused with 409, and the cookie stays dead', async (t) => {
+test('60 races of a change with a sign-out: the change is saved or refused with a 409, and the cookie stays invalid', async (t) => {
   const outcomes = new Set<number>()
   for (let race = 0; race < 60; race++) {
     const browser = app.browser()
@@ -178,13 +178,13 @@ test('60 races of a change with a sign-out: the change counts or is refused with
       race % 2 === 0 ? await Promise.all([change(), signOut()]) : (await Promise.all([signOut(), change()])).reverse()
     outcomes.add(changed?.status ?? 0)
     t.is(signedOut?.status, 200)
-    t.is((await thief(cookie)).status, 401)
+    t.is((await attacker(cookie)).status, 401)
     t.false((await app.services.engine.open(cookie.split('=')[1] ?? '')).live)
   }
   for (const status of outcomes) t.true([200, 409].includes(status), String(status))
 })
 
-test('two devices have one cart, and what both order at once is ordered once', async (t) => {
+test('two devices share a cart, and concurrent checkouts are one order', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   const [one, two] = [app.browser(), app.browser()]

@@ -21,7 +21,7 @@ test('add, set, remove, clear; the same product as number and as text is one lin
   t.deepEqual((await browser.json('POST', '/cart/clear')).json(), { lines: [], total: 0 })
 })
 
-test('totals are integers from the database, whatever the client says', async (t) => {
+test('totals are integers from the database, whatever the client sends', async (t) => {
   const browser = app.browser()
   const product = await app.services.knex('products').where({ id: 5 }).first()
   const answer = await browser.json('POST', '/cart/items', {
@@ -84,7 +84,7 @@ test('a quantity is a whole number from 1 to 99, and nothing else', async (t) =>
   t.is((await browser.json('GET', '/cart')).text, before)
 })
 
-test('unknown products are refused; caps hold, and nothing is lost at the cap', async (t) => {
+test('unknown products are refused; limits are enforced, and nothing is lost at the limit', async (t) => {
   const browser = app.browser()
   for (const id of [0, -1, 999_999, '1; DROP TABLE products', [1], null, undefined, 'x']) {
     t.is((await add(browser, id)).status, 422, JSON.stringify(id))
@@ -107,7 +107,7 @@ test('an HTML form that is refused shows the cart again, with the reason', async
   t.regex(answer.text, /Your cart/)
 })
 
-test('100 products added at once to one session are 100 lines (the first law)', async (t) => {
+test('100 products added at once to one session are 100 lines', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const extra = Array.from({ length: 40 }, (_, n) => ({
@@ -128,7 +128,7 @@ test('100 products added at once to one session are 100 lines (the first law)', 
   t.is((await add(browser, 101)).status, 422, 'the 101st product')
 })
 
-test.serial('a product that is sold no more is shown as gone, and not charged', async (t) => {
+test.serial('a product that is no longer sold is shown as unavailable, and not charged', async (t) => {
   const browser = app.browser()
   await add(browser, 10)
   await add(browser, 11)
@@ -151,7 +151,7 @@ test('1,000 additions later the sum is exact', async (t) => {
   )
 })
 
-test('additions that fill the cart together: as many as fit, the others are refused, none fails', async (t) => {
+test('concurrent additions that fill the cart: those that fit are saved, the others are refused', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const extra = Array.from({ length: 60 }, (_, n) => ({

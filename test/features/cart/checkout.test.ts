@@ -22,7 +22,7 @@ async function withCart(app: TestApp) {
 }
 
 for (const [name, settings] of Object.entries(ENGINES)) {
-  test(`${name}: a check-out that overlaps a logout orders the cart or leaves it, wherever they meet`, async (t) => {
+  test(`${name}: a checkout that overlaps a logout orders the cart or keeps it, at each step`, async (t) => {
     const app = await startApp(settings)
     t.teardown(() => app.close())
     const outcomes = new Set<string>()
@@ -56,7 +56,7 @@ for (const [name, settings] of Object.entries(ENGINES)) {
   })
 }
 
-test('what another tab adds during a check-out stays in the cart, of a product that is ordered, too', async (t) => {
+test('what another tab adds during a checkout stays in the cart, also of an ordered product', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   for (let step = 1, last = false; !last; step++) {
@@ -74,7 +74,7 @@ test('what another tab adds during a check-out stays in the cart, of a product t
   }
 })
 
-test('an account that is disabled or deleted during a slow check-out orders nothing', async (t) => {
+test('an account that is disabled or deleted during a slow checkout orders nothing', async (t) => {
   for (const gone of ['disabled', 'deleted']) {
     const app = await startApp()
     t.teardown(() => app.close())

@@ -9,7 +9,7 @@ export function checkoutsOn(name: 'PostgreSQL' | 'MariaDB'): void {
   const database = testDatabase(name)
   if (database === undefined) return
 
-  test(`${name}: 20 check-outs and 10 additions at once from two devices: nothing is lost, and nothing ordered twice`, async (t) => {
+  test(`${name}: 20 checkouts and 10 additions at once from two devices: nothing is lost or ordered twice`, async (t) => {
     const { url, drop } = await database.fresh()
     const app = await startApp({ DATABASE_URL: url })
     t.teardown(async () => {

@@ -19,7 +19,7 @@ const ENGINES = {
 }
 
 for (const [name, settings] of Object.entries(ENGINES)) {
-  test(`a visit on ${name}: a cart before the sign-in, an order after it, and an end to it all`, async (t) => {
+  test(`a visit on ${name}: a cart before the sign-in, an order after it, and a sign-out`, async (t) => {
     const app = await startApp({ SESSION_ENGINE: name, ...settings })
     t.teardown(() => app.close())
     const [laptop, phone] = [app.browser(), app.browser()]

@@ -74,7 +74,7 @@ if (redis !== undefined) {
     await end({ SESSION_ENGINE: 'db', SESSION_MOVING_FROM: 'signed_cookies' })
   })
 
-  test('between hybrid and the database whose table it shares, a new key takes the session along', async (t) => {
+  test('between hybrid and the database whose table it shares, a new key migrates the session', async (t) => {
     const { visit, quantities, end } = await site(t, redis)
     const large = { SESSION_HYBRID_LIMIT: '256' }
     await visit({ SESSION_ENGINE: 'db' }, true)
@@ -86,7 +86,7 @@ if (redis !== undefined) {
     await end({ SESSION_ENGINE: 'cached_db' })
   })
 
-  test('stats tells what is left to migrate', async (t) => {
+  test('stats shows how many sessions are left to migrate', async (t) => {
     const { visit, stats } = await site(t, redis)
     await visit({ SESSION_ENGINE: 'db' }, true)
     const migrating = { SESSION_ENGINE: 'db', SESSION_FORMAT: 'django', SESSION_MOVING_FROM: 'db,sealed' }

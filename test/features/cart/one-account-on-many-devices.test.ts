@@ -18,14 +18,14 @@ async function signedIn(app: TestApp): Promise<TestBrowser> {
 }
 
 for (const [name, settings] of Object.entries(ENGINES)) {
-  const story = (title: string, tell: (t: import('ava').ExecutionContext, app: TestApp) => Promise<void>) =>
+  const onEngine = (title: string, scenario: (t: import('ava').ExecutionContext, app: TestApp) => Promise<void>) =>
     test(`${name}: ${title}`, async (t) => {
       const app = await startApp(settings)
       t.teardown(() => app.close())
-      await tell(t, app)
+      await scenario(t, app)
     })
 
-  story('a cart that was cleared stays empty, whoever signs in and out', async (t, app) => {
+  onEngine('a cart that was cleared stays empty after sign-ins and sign-outs', async (t, app) => {
     const browser = await signedIn(app)
     await add(browser, 1, 2)
     await browser.post('/logout')
@@ -38,17 +38,20 @@ for (const [name, settings] of Object.entries(ENGINES)) {
     t.deepEqual(await quantities(browser), {})
   })
 
-  story('what one device buys is bought for all, those that were signed in and those that sign in', async (t, app) => {
-    const [here, there] = [await signedIn(app), await signedIn(app)]
-    await add(here, 1, 2)
-    t.deepEqual(await quantities(there), { 1: 2 }, 'it is there at once')
-    t.is((await checkOut(here)).status, 200)
-    t.deepEqual(await quantities(there), {})
-    t.is((await checkOut(there)).status, 422)
-    t.deepEqual(await quantities(await signedIn(app)), {})
-  })
+  onEngine(
+    'what one device buys is bought for all, those that were signed in and those that sign in',
+    async (t, app) => {
+      const [here, there] = [await signedIn(app), await signedIn(app)]
+      await add(here, 1, 2)
+      t.deepEqual(await quantities(there), { 1: 2 }, 'it is there at once')
+      t.is((await checkOut(here)).status, 200)
+      t.deepEqual(await quantities(there), {})
+      t.is((await checkOut(there)).status, 422)
+      t.deepEqual(await quantities(await signedIn(app)), {})
+    },
+  )
 
-  story('the theme of one device is that of the other at its next page', async (t, app) => {
+  onEngine('a theme set on one device applies on the other at its next page', async (t, app) => {
     const [here, there] = [await signedIn(app), await signedIn(app)]
     await choose(here, 'theme', 'dark')
     t.regex((await there.get('/shop')).text, /data-theme="dark"/)
@@ -58,8 +61,8 @@ for (const [name, settings] of Object.entries(ENGINES)) {
     t.is(await themeOf(await signedIn(app)), 'light')
   })
 
-  story(
-    'what comes late with the cookie from before a sign-in counts once in the account, or is its own',
+  onEngine(
+    'a late request with the cookie before a sign-in changes the account once, or a separate session',
     async (t, app) => {
       const browser = app.browser()
       await add(browser, 1, 2)
@@ -72,7 +75,7 @@ for (const [name, settings] of Object.entries(ENGINES)) {
     },
   )
 
-  story('two sign-ins at once, and one again after a lost answer: the cart is there once', async (t, app) => {
+  onEngine('two sign-ins at once, and one again after a lost answer: the cart is there once', async (t, app) => {
     const browser = app.browser()
     await add(browser, 1, 2)
     const headers = { cookie: await browser.cookie() }
@@ -92,7 +95,7 @@ for (const [name, settings] of Object.entries(ENGINES)) {
   })
 }
 
-test('a session that expires loses nothing of a cart: it is there after the next sign-in', async (t) => {
+test('an expired session does not lose the cart: it is there after the next sign-in', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   const browser = await signedIn(app)
@@ -103,7 +106,7 @@ test('a session that expires loses nothing of a cart: it is there after the next
   t.deepEqual(await quantities(browser), { 1: 2 })
 })
 
-test('overlapping additions on two devices are all there', async (t) => {
+test('overlapping additions on two devices are all saved', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   const devices = [await signedIn(app), await signedIn(app)]

@@ -20,7 +20,7 @@ test('two tabs change cart and preferences at the same time: both survive', asyn
   }
 })
 
-test('pages of the shop: length by preference, any page number leads somewhere', async (t) => {
+test('pages of the shop: length by preference, any page number shows a page', async (t) => {
   const browser = app.browser()
   const page = async (query: string) =>
     (await browser.json('GET', `/shop${query}`)).json<{ items: unknown[]; page: number; pages: number }>()

@@ -32,7 +32,7 @@ test('the page shows the document, and marks the heading of the running engine a
   }
 })
 
-test('it is nobody’s page: no session is asked for, no cookie set, and any cache may keep it', async (t) => {
+test('the page does not use the session, sets no cookie, and is cacheable', async (t) => {
   const visitor = app.browser()
   await signIn(visitor, 'ada')
   for (const headers of [{}, { accept: 'application/json' }]) {
@@ -51,18 +51,18 @@ if (knownLanguage('de') !== undefined) {
     t.regex(text, /<html lang="de"[\s\S]*Zum Inhalt springen/)
     t.regex(
       text,
-      /Einen Speicher wählen[\s\S]*Dieses Dokument gibt es nur auf Englisch[\s\S]*<article class="document" lang="en">/,
+      /Einen Sitzungsspeicher wählen[\s\S]*Dieses Dokument gibt es nur auf Englisch[\s\S]*<article class="document" lang="en">/,
     )
     t.regex(headers.get('vary') ?? '', /Accept-Language/)
     t.regex((await page({ 'accept-language': 'fr' })).text, /<html lang="en"/)
   })
 }
 
-test('the home page leads to it', async (t) => {
+test('the home page links to it', async (t) => {
   t.regex((await app.browser().get('/')).text, /href="\/engines"/)
 })
 
-test('in Markdown, HTML is text, nothing has a style, and the keyboard reaches what scrolls', (t) => {
+test('Markdown: HTML is escaped, there are no style attributes, and scrollable parts are focusable', (t) => {
   const { html, markedId } = renderMarkdown(
     '# Title\n\n## <b>One</b>\n\n<script>alert(1)</script>\n\n| a | b |\n|---|---:|\n| c | d |\n\n```sh\n<x>\n```\n',
     'another',

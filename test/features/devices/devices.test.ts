@@ -18,7 +18,7 @@ test.afterEach.always(() => app.close())
 const page = async (browser = here, query = '') =>
   (await browser.get(`/account/sessions${query}`, { 'user-agent': FIREFOX })).text
 
-test.serial('the page names this device, then the others, with addresses cut short', async (t) => {
+test.serial('the page lists this device, then the others, with truncated addresses', async (t) => {
   const text = await page()
   t.regex(text, /This device[\s\S]*Firefox 128 on Linux[\s\S]*Active now[\s\S]*Other devices[\s\S]*Safari 17 on iPhone/)
   t.regex(text, /<dd>(127\.0\.0\.x|::x)<\/dd>/)
@@ -28,7 +28,7 @@ test.serial('the page names this device, then the others, with addresses cut sho
 })
 
 if (knownLanguage('de') !== undefined) {
-  test.serial('times and texts are in the language and zone of the reader', async (t) => {
+  test.serial('times and texts are in the language and time zone of the visitor', async (t) => {
     await app.services.knex('sessions').update({ created_at: Date.UTC(2026, 0, 2, 3, 4) })
     t.regex(await page(), /Jan 2, 2026, 3:04/)
     await app.services.knex('users').update({ language: 'de' })
@@ -37,7 +37,7 @@ if (knownLanguage('de') !== undefined) {
   })
 }
 
-test.serial('alone, there is nothing to end; ending this very device is signing out', async (t) => {
+test.serial('with a single session there is nothing to end; ending the current one is signing out', async (t) => {
   await phone.post('/logout')
   const text = await page()
   t.regex(text, /You are not signed in on any other device\./)
@@ -52,7 +52,7 @@ test.serial('alone, there is nothing to end; ending this very device is signing 
   t.false(await opens(app, before))
 })
 
-test.serial('an id is neither the key nor a name for it, and means nothing else to anybody (ASVS 8.2.2)', async (t) => {
+test.serial('an id is not the key or derived from it, and does not work for other users (ASVS 8.2.2)', async (t) => {
   const id = await idOf(here, /iPhone/)
   t.regex(id, /^[\w-]{22}$/)
   const keys: { session_key: string }[] = await app.services.knex('sessions').select('session_key')
@@ -68,7 +68,7 @@ test.serial('an id is neither the key nor a name for it, and means nothing else 
   t.is(await idOf(here, /iPhone/), id, 'and stays the same')
 })
 
-test.serial('a sign-in of long ago must be confirmed by the password (ASVS 7.5.2)', async (t) => {
+test.serial('an older sign-in must be confirmed with the password (ASVS 7.5.2)', async (t) => {
   await age(app, here)
   const id = await idOf(here, /iPhone/)
   for (const path of [`${id}/end`, 'end-others']) {
@@ -95,7 +95,7 @@ test.serial('a sign-in of long ago must be confirmed by the password (ASVS 7.5.2
   t.false(await isSignedIn(again))
 })
 
-test.serial('ending sessions does not prolong the ten minutes', async (t) => {
+test.serial('ending sessions does not extend the ten minutes', async (t) => {
   await age(app, here, 9)
   t.is((await endOthers(here)).status, 303)
   await age(app, here, 11)
@@ -106,7 +106,7 @@ test.serial('ending sessions does not prolong the ten minutes', async (t) => {
   t.true((only?.signedInAt ?? 0) < Date.now() - 8 * 60_000, 'it is still the old sign-in')
 })
 
-test.serial('a stolen session is no place to guess the password from', async (t) => {
+test.serial('a stolen session cannot be used to guess the password', async (t) => {
   await age(app, here)
   for (let attempt = 0; attempt < 10; attempt++)
     t.is((await endOthers(here, { password: `guess ${attempt}` })).status, 422)
@@ -116,7 +116,7 @@ test.serial('a stolen session is no place to guess the password from', async (t)
   t.true(await isSignedIn(phone))
 })
 
-test.serial('nobody else gets in, and another site neither', async (t) => {
+test.serial('anonymous visitors and other sites are refused', async (t) => {
   const id = await idOf(here, /iPhone/)
   const stranger = app.browser()
   for (const [method, path] of [
@@ -148,7 +148,7 @@ test.serial('JSON lists and ends as the page does', async (t) => {
   t.deepEqual([rest.status, rest.json(), await isSignedIn(here)], [200, { ok: true }, true])
 })
 
-test.serial('whatever a browser calls itself is inert', async (t) => {
+test.serial('user agents are escaped', async (t) => {
   const agents = [
     '<script>alert(1)</script>/1.0',
     'Mozilla/5.0 "onmouseover="x" Firefox/<b>9</b>',
@@ -162,7 +162,7 @@ test.serial('whatever a browser calls itself is inert', async (t) => {
   t.deepEqual(names, ['Safari', 'Unknown browser', 'Firefox', 'Unknown browser', 'Safari 17 on iPhone'])
 })
 
-test.serial('a hundred sessions come in pages, the latest first', async (t) => {
+test.serial('a hundred sessions are paginated, the latest first', async (t) => {
   const [row] = await app.services.knex('sessions').where({ user_id: '1' }).orderBy('created_at').limit(1)
   const now = Date.now()
   for (let n = 0; n < 99; n++) {
@@ -185,7 +185,7 @@ test.serial('a hundred sessions come in pages, the latest first', async (t) => {
   t.is((await list(here)).sessions.length, 1)
 })
 
-test.serial('the log says who ended sessions, and names no key, address or browser', async (t) => {
+test.serial('the log contains who ended sessions, but no key, address or browser', async (t) => {
   const server = startProcess(['--import=tsx', 'src/server.ts'], {
     env: {
       NODE_ENV: 'test',

@@ -35,14 +35,14 @@ const LISTING: readonly Record<string, string>[] = [
 for (const env of LISTING) {
   const name = Object.values(env).join(', ')
   const enter = env['SESSION_ENGINE'] === 'hybrid' ? withMuch : signedIn
-  test(`${name}: devices are listed, and one is ended, by its owner alone`, (t) =>
+  test(`${name}: devices are listed, and only their user can end one`, (t) =>
     withApp(env, (app) => listsAndEndsOne(t, app, enter)))
 
-  test(`${name}: all others are ended, and this one goes on`, (t) =>
+  test(`${name}: all others are ended, and the current one continues`, (t) =>
     withApp(env, async (app) => await endsAllOthers(t, app, [await signedIn(app), await signedIn(app, IPHONE)])))
 }
 
-test('signed_cookies: nothing is listed but this device, and all others are ended', (t) =>
+test('signed_cookies: only the current device is listed, and all others are ended', (t) =>
   withApp({ SESSION_ENGINE: 'signed_cookies' }, async (app) => {
     const [here, there] = [await signedIn(app), await signedIn(app)]
     const { sessions, complete } = await list(here)
@@ -52,7 +52,7 @@ test('signed_cookies: nothing is listed but this device, and all others are ende
     await endsAllOthers(t, app, [there])
   }))
 
-test('hybrid: records are listed, cookies are not, and all of both are ended', (t) =>
+test('hybrid: records are listed, cookies are not, and both are ended', (t) =>
   withApp({ SESSION_ENGINE: 'hybrid' }, async (app) => {
     const [small, large] = [await signedIn(app, IPHONE), await signedIn(app)]
     await change(app, large, (session) => session.set('text', LONG))
@@ -92,7 +92,7 @@ test('hybrid: a cookie that holds the same session as its record is ended with t
     t.true(await isSignedIn(here))
   }))
 
-test('file: it cannot tell whose sessions it keeps, and says what ends them', (t) =>
+test('file: sessions have no user, and the page says how to end them', (t) =>
   withApp({ SESSION_ENGINE: 'file' }, async (app) => {
     const [here, there] = [await signedIn(app), await signedIn(app)]
     const { text } = await here.get('/account/sessions')

@@ -2,7 +2,7 @@ import test from 'ava'
 import { type DeviceKind, deviceKind, truncateAddress } from '../../../src/features/devices/recognise.ts'
 import { translations } from '../../support/translations.ts'
 
-test('an address loses what names one line: IPv4 keeps 24 bits, IPv6 keeps 48', (t) => {
+test('addresses are truncated: IPv4 to 24 bits, IPv6 to 48', (t) => {
   const addresses: [string | null, string | null][] = [
     ['203.0.113.77', '203.0.113.x'],
     ['::ffff:203.0.113.77', '203.0.113.x'],
@@ -21,7 +21,7 @@ test('an address loses what names one line: IPv4 keeps 24 bits, IPv6 keeps 48', 
   for (const [whole, cut] of addresses) t.is(truncateAddress(whole), cut, String(whole))
 })
 
-test('an address that another has written takes no quadratic time', (t) => {
+test('a long invalid address takes no quadratic time', (t) => {
   const took = (address: string) => {
     const start = performance.now()
     truncateAddress(address)
@@ -32,7 +32,7 @@ test('an address that another has written takes no quadratic time', (t) => {
   for (const time of slow) t.true(time < (usual ?? 0) * 20 + 200, String(time))
 })
 
-test('a device is named by its browser and system, as far as it says', (t) => {
+test('a device is named by its browser and system, if the user agent contains them', (t) => {
   const t9n = translations('en')
   const agents: [string | null, string, DeviceKind['form']][] = [
     ['Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0', 'Firefox 128 on Linux', 'computer'],

@@ -10,7 +10,7 @@ export const IPHONE =
 
 export const PASSWORD = 'ada-demo-password'
 
-/** A device as JSON tells of it. */
+/** A device in JSON. */
 export interface Listed {
   readonly id: string | null
   readonly device: string
@@ -20,10 +20,10 @@ export interface Listed {
   readonly current: boolean
 }
 
-/** A way in for a browser of its own. */
+/** Signs in with a new browser. */
 export type Enter = (app: TestApp, userAgent?: string, username?: string) => Promise<TestBrowser>
 
-/** A browser of its own, signed in. */
+/** A new browser, signed in. */
 export async function signedIn(
   app: Pick<TestApp, 'browser'>,
   userAgent = FIREFOX,

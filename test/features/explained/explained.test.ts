@@ -45,7 +45,7 @@ for (const [mode, env] of [
   ['production', PRODUCTION],
   ['test', {}],
 ] as const) {
-  test(`in ${mode} there is no page, no panel and no time`, async (t) => {
+  test(`in ${mode} there is no page, no panel and no Server-Timing`, async (t) => {
     const app = await startApp(env)
     t.teardown(() => app.close())
     const browser = app.browser()
@@ -88,7 +88,7 @@ test('why there is no session', async (t) => {
   t.regex(kept['Cookie']?.[0] ?? '', /^Neither sent nor deleted/)
 })
 
-test('a live session: engine, size, content, and every clock', async (t) => {
+test('a live session: engine, size, content, and all times', async (t) => {
   const app = await development(t, { SESSION_IDLE_AGE: '7200', SESSION_ABSOLUTE_AGE: '86400' })
   const cookie = await cookieWith(app, { fruit: 'a red apple', _hidden: 'worm' })
   const rows = await told(app, cookie)
@@ -117,7 +117,7 @@ for (const [engine, from] of [
   ['signed_cookies', ['From the cookie itself.']],
   ['hybrid', ['From the cookie itself.']],
 ] as const) {
-  test(`${engine}: where it comes from, and no secret of it`, async (t) => {
+  test(`${engine}: where it was loaded from, without secrets`, async (t) => {
     const app = await development(t, { SESSION_ENGINE: engine, SESSION_CACHE_STRATEGY: 'cache_aside' })
     const cookie = await cookieWith(app, { fruit: 'a red apple' })
     for (const expected of from) t.deepEqual((await told(app, cookie))['Loaded'], [expected])
@@ -133,13 +133,13 @@ for (const [engine, from] of [
   })
 }
 
-test('a session too large for its cookie comes from its record', async (t) => {
+test('a session too large for its cookie is loaded from its record', async (t) => {
   const app = await development(t, { SESSION_ENGINE: 'hybrid' })
   const cookie = await cookieWith(app, { long: Array.from({ length: 4000 }, (_, n) => n.toString(36)).join('') })
   t.regex((await told(app, cookie))['Loaded']?.[0] ?? '', /^From its record in the database/)
 })
 
-test('a storage that is out is said to be, on the error page', async (t) => {
+test('the error page shows that the storage is down', async (t) => {
   const app = await development(t)
   const cookie = await cookieWith(app, { fruit: 'apple' })
   await app.services.sessionKnex.destroy()
@@ -150,7 +150,7 @@ test('a storage that is out is said to be, on the error page', async (t) => {
   t.regex(panelOf(page), /the browser keeps the one it has/)
 })
 
-test('Server-Timing tells the load and the whole, on pages and JSON; the save where there is one', async (t) => {
+test('Server-Timing has the load and the total, on pages and JSON, and the save if there is one', async (t) => {
   const app = await development(t, { SESSION_SAVE_EVERY_REQUEST: 'true' })
   const cookie = await cookieWith(app, { fruit: 'apple' })
   const timing = async (path: string, headers: Record<string, string>) =>
@@ -162,7 +162,7 @@ test('Server-Timing tells the load and the whole, on pages and JSON; the save wh
   t.regex(await timing('/nothing-here', {}), /^total;dur=\d+\.\d$/)
 })
 
-test('the ten requests before, of this session and of no other', async (t) => {
+test('it shows the last ten requests, only of this session', async (t) => {
   const app = await development(t)
   const cookie = await cookieWith(app, { fruit: 'apple' })
   const other = await cookieWith(app, { fruit: 'pear' })

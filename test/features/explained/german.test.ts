@@ -2,7 +2,7 @@ import test from 'ava'
 import german from '../../../src/features/explained/locales/de.json' with { type: 'json' }
 import { settle } from '../../../src/session/http/settle.ts'
 
-test('every reason that the engine gives for saving or not can be said in German', (t) => {
+test('every reason of the engine for saving or not is translated to German', (t) => {
   const whys = [200, 500].flatMap((status) =>
     [...Array(512).keys()].map((bits) => {
       const is = (place: number) => (bits & (1 << place)) !== 0

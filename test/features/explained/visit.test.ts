@@ -40,7 +40,7 @@ const personal = {
 
 const panelOf = ({ text }: Answer) => /<aside class="explained"[\s\S]*<\/aside>/.exec(text)?.[0] ?? ''
 
-test('a form that stored something is understood after its redirect', async (t) => {
+test('a form that stored something is explained after its redirect', async (t) => {
   const app = await development(t)
   const browser = app.browser()
   t.is((await browser.post(PREFERENCES, { theme: 'dark' })).status, 303)
@@ -71,7 +71,7 @@ test('a form that stored something is understood after its redirect', async (t) 
   t.regex(post?.rows['Times']?.join() ?? '', /Saved in .*Store operations: create /)
 })
 
-test('signing in and out: a new key, an end, and nothing of it is lost on the way', async (t) => {
+test('signing in and out: a new key, an end, and nothing is lost', async (t) => {
   const app = await development(t)
   const browser = app.browser()
   await browser.post(PREFERENCES, { theme: 'dark' })
@@ -85,7 +85,7 @@ test('signing in and out: a new key, an end, and nothing of it is lost on the wa
   t.is(new Set(marks).size, 2, 'received one key, sent another')
   const signedIn = await browser.cookie()
   await signOut(browser)
-  // The browser has forgotten the cookie; whoever still has it sees what became of it.
+  // The browser has deleted the cookie; a copy of it still shows what happened.
   const late = await browser.get('/session', { cookie: signedIn })
   t.regex(late.text, /POST \/logout · 303/)
   t.regex(late.text, /The session was ended at once\./)
@@ -140,13 +140,13 @@ test('requests follow a session whose cookie changes with every save', async (t)
 })
 
 if (knownLanguage('de') !== undefined) {
-  test('the panel and the page speak the language of the page', async (t) => {
+  test('the panel is in the language of the page', async (t) => {
     const app = await development(t)
     const browser = app.browser()
     await browser.post(PREFERENCES, { language: 'de' })
     const page = await browser.get('/session')
     t.regex(page.text, /<h1>Die Sitzung erklärt<\/h1>/)
-    t.regex(page.text, /Eine neue Sitzung: Es wurde zum ersten Mal etwas abgelegt\./)
+    t.regex(page.text, /Eine neue Sitzung: Es wurde zum ersten Mal etwas gespeichert\./)
     t.regex(page.text, /der Browser vergisst es in 400 Tagen/)
     t.regex(panelOf(page), /Aus der Datenbank\./)
     t.notRegex(panelOf(page), /the session|Nothing/)

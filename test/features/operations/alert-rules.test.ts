@@ -19,7 +19,7 @@ interface Rule {
   readonly description: string
 }
 
-/** Reads the one shape that the file has; whatever is not of that shape is an error. */
+/** Parses the format of the file; anything else is an error. */
 function parse(text: string): Rule[] {
   const [head = '', ...blocks] = text.split(/^ {6}- alert: /m)
   if (!/^groups:\n {2}- name: holdfast\n {4}rules:\n$/m.test(head)) throw new Error(`This is no head:\n${head}`)
@@ -34,7 +34,7 @@ function parse(text: string): Rule[] {
   })
 }
 
-/** Which alert watches which figure of the dashboard. */
+/** The alert of each figure of the dashboard. */
 const WATCHED: Readonly<Record<string, string>> = {
   response: 'HoldfastResponseSlow',
   conflicts: 'HoldfastConflictsMany',
@@ -44,7 +44,7 @@ const WATCHED: Readonly<Record<string, string>> = {
   fallbacks: 'HoldfastFallbackHigh',
 }
 
-test('every rule is whole, and asks for series that the application has', async (t) => {
+test('every rule is complete, and uses series that the application has', async (t) => {
   const rules = parse(await readFile(FILE, 'utf8'))
   t.is(rules.length, 11)
   t.is(new Set(rules.map(({ alert }) => alert)).size, rules.length)
@@ -67,7 +67,7 @@ test('every rule is whole, and asks for series that the application has', async 
   }
 })
 
-test('the thresholds are those of the dashboard, and of as many events', async (t) => {
+test('the thresholds and the minimum number of events are those of the dashboard', async (t) => {
   const rules = new Map(parse(await readFile(FILE, 'utf8')).map((rule) => [rule.alert, rule]))
   t.deepEqual(
     Object.keys(WATCHED),
@@ -82,7 +82,7 @@ test('the thresholds are those of the dashboard, and of as many events', async (
     const said = unit === 'milliseconds' ? `target ${target}ms` : `${Math.round(target * 100)}%`
     t.true(rule?.summary.includes(said), `${id}: ${rule?.summary}`)
   }
-  // What the operators agreed on.
+  // The agreed targets and alert levels.
   const agreed = Object.fromEntries(FIGURES.map(({ id, target, alert }) => [id, [target, alert]]))
   t.like(agreed, { hits: [0.8, 0.7], writes: [0.95, 0.9], fallbacks: [0.2, 0.3], response: [100, 200] })
 })

@@ -37,7 +37,7 @@ function repeat(count: number, app: TestApp, event: Parameters<TestApp['services
   for (let n = 0; n < count; n++) app.services.observe(event)
 }
 
-test('the dashboard is for the staff: others are sent to sign in, or refused', async (t) => {
+test('the dashboard is for staff: others are redirected to the sign-in, or refused', async (t) => {
   const { app, staff } = await staffOn(t)
   t.is((await staff.get('/operations')).status, 200)
   const stranger = await app.browser().get('/operations')
@@ -50,7 +50,7 @@ test('the dashboard is for the staff: others are sent to sign in, or refused', a
   t.regex((await staff.get('/')).text, /href="\/operations"/)
 })
 
-test('every figure stands beside its target and alert level, in words', async (t) => {
+test('every figure is shown with its target and alert level', async (t) => {
   const { staff } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
   const { text } = await staff.get('/operations')
   const levels: Record<string, RegExp> = {
@@ -70,7 +70,7 @@ test('every figure stands beside its target and alert level, in words', async (t
     t.true(text.includes(word), word)
 })
 
-test('what is bad is said in words, on the card and above all', async (t) => {
+test('bad figures are named on the card and in the summary', async (t) => {
   const { app, staff, figures } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
   repeat(40, app, { type: 'cache', outcome: 'hit' })
   repeat(60, app, { type: 'cache', outcome: 'miss' })
@@ -85,13 +85,13 @@ test('what is bad is said in words, on the card and above all', async (t) => {
   t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'good')
 })
 
-test('too little traffic is not judged', async (t) => {
+test('with too little traffic there is no rating', async (t) => {
   const { app, figures } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
   repeat(3, app, { type: 'cache', outcome: 'miss' })
   t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'few')
 })
 
-test('an engine without copies has no hit ratio, and says so', async (t) => {
+test('an engine without copies has no hit ratio, and the page says so', async (t) => {
   const { staff, figures } = await staffOn(t)
   t.deepEqual(
     (await figures()).figures.map(({ id }) => id),
@@ -106,7 +106,7 @@ test('an engine without copies has no hit ratio, and says so', async (t) => {
   t.regex((await cookies.staff.get('/operations')).text, /signed_cookies cannot count its sessions/)
 })
 
-test('the page renews itself with scripts and without, and a watched page keeps nobody signed in', async (t) => {
+test('the page refreshes itself with scripts and without, and does not keep anybody signed in', async (t) => {
   const { staff } = await staffOn(t)
   const { text, headers } = await staff.get('/operations')
   t.regex(text, /<script type="module" src="\/assets\/operations\.browser\.js"><\/script>/)
@@ -119,7 +119,7 @@ test('the page renews itself with scripts and without, and a watched page keeps 
   t.deepEqual([renewed.status, renewed.headers.getSetCookie()], [200, []])
 })
 
-test('no metric names a visitor: no key, user, path or address', async (t) => {
+test('metrics contain no key, user, path or address', async (t) => {
   const { app, staff } = await staffOn(t)
   await staff.get('/account?secret-path=1')
   await staff.json('POST', '/logout')
@@ -131,7 +131,7 @@ test('no metric names a visitor: no key, user, path or address', async (t) => {
 })
 
 if (knownLanguage('de') !== undefined) {
-  test('German, for those who prefer it', async (t) => {
+  test('the dashboard in German', async (t) => {
     const { staff } = await staffOn(t)
     t.regex((await staff.get('/operations')).text, /Targets and alert levels/)
     t.is((await choose(staff, 'language', 'de')).status, 200)

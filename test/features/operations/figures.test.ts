@@ -20,7 +20,7 @@ const german = knownLanguage('de')
 const EVERY = 10_000
 const english = translations('en')
 
-/** The figures of an application, on a clock that the test moves. */
+/** The figures of an application, with a clock that the test controls. */
 async function watched(t: Parameters<typeof appFor>[0], keep = 60) {
   const { services } = await appFor(t, { SESSION_ENGINE: 'cached_db' })
   const clock = { now: Date.UTC(2026, 0, 2, 3, 4) }
@@ -37,7 +37,7 @@ async function watched(t: Parameters<typeof appFor>[0], keep = 60) {
   return { clock, dashboard, metrics, samples, tick }
 }
 
-test('a level itself is still good, and what is beyond it is not', (t) => {
+test('a value equal to a level is still good, beyond it is not', (t) => {
   for (const figure of FIGURES) {
     const { bad, target, alert } = figure
     const beyond = (level: number) => level + (bad === 'above' ? 0.001 : -0.001)
@@ -48,7 +48,7 @@ test('a level itself is still good, and what is beyond it is not', (t) => {
   }
 })
 
-test('a quantile is read between the bounds as Prometheus reads it', (t) => {
+test('a quantile is interpolated between the bounds, as in Prometheus', (t) => {
   const bounds = [0.1, 0.2, 0.5]
   t.is(quantile(0.95, [0, 0, 0, 0], bounds), 0)
   t.is(quantile(0.5, [10, 10, 10, 10], bounds), 0.05)
@@ -57,7 +57,7 @@ test('a quantile is read between the bounds as Prometheus reads it', (t) => {
   t.is(quantile(0.99, [0, 0, 0, 7], bounds), 0.5, 'nobody knows how far beyond the last bound')
 })
 
-test('a chart joins what follows, leaves gaps, and stays inside its box', (t) => {
+test('a chart connects points, leaves gaps, and stays inside its box', (t) => {
   const frame = { from: 0, to: 100, maxGap: 15, target: 2, alert: 4, top: 5 }
   t.is(drawChart([{ at: 0, value: undefined }], frame), undefined)
   const points = [
@@ -83,7 +83,7 @@ test('a chart joins what follows, leaves gaps, and stays inside its box', (t) =>
   }
 })
 
-test('the last ten minutes are remembered, and no more', async (t) => {
+test('only the last ten minutes are kept', async (t) => {
   const { clock, samples, tick } = await watched(t, 3)
   const begin = clock.now
   t.deepEqual((await samples.recent()).since, begin)
@@ -99,7 +99,7 @@ test('the last ten minutes are remembered, and no more', async (t) => {
   t.like(await samples.recent(), { since: begin + 2 * EVERY, counts: { hits: 3, misses: 0 } })
 })
 
-test('after a process stood still there is a gap, and nothing of before is told as recent', async (t) => {
+test('after a process was suspended there is a gap, and older figures are not recent', async (t) => {
   const { clock, samples, tick } = await watched(t, 3)
   await tick(5, 0)
   await tick(9, 0, 60_000)
@@ -110,7 +110,7 @@ test('after a process stood still there is a gap, and nothing of before is told 
   t.like(await samples.recent(), { since: clock.now, counts: { hits: 0 } })
 })
 
-test('a chart says in words what it shows, and a table has every value of it', async (t) => {
+test('a chart has a text alternative, and a table has all its values', async (t) => {
   const { dashboard, tick } = await watched(t)
   const before = await dashboard.view(DEFAULT_DISPLAY, english)
   t.is(before.cards.find(({ id }) => id === 'hits')?.chart, undefined, 'nothing to draw yet')
@@ -140,7 +140,7 @@ test('a chart says in words what it shows, and a table has every value of it', a
 })
 
 if (german !== undefined) {
-  test('the dashboard is in German, with figures as Germans write them', async (t) => {
+  test('the dashboard is in German, with German number formats', async (t) => {
     const { dashboard, tick } = await watched(t)
     await tick(601, 399)
     const { cards, overall } = await dashboard.view({ ...DEFAULT_DISPLAY, language: german }, translations(german))
@@ -156,7 +156,7 @@ if (german !== undefined) {
   })
 }
 
-test('a queue and the state of the cache are judged as well', async (t) => {
+test('the queue and the state of the cache are rated as well', async (t) => {
   const { services } = await appFor(t, { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' })
   const metrics = new Metrics(services)
   const samples = new Samples({ counts: () => metrics.counts() })
@@ -186,7 +186,7 @@ test('a queue and the state of the cache are judged as well', async (t) => {
   t.regex(overall.text, /State of the cache/)
 })
 
-test('sessions are counted once for all who look, rarely where that is slow, and again after a failure', async (t) => {
+test('sessions are counted once for all viewers, less often if that is slow, and again after a failure', async (t) => {
   const clock = { now: 0 }
   let [counts, takes, fails] = [0, 0, false]
   class Slow extends MemoryStore {

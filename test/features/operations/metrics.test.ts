@@ -1,11 +1,8 @@
-import { request } from 'node:http'
 import test from 'ava'
-import { startApp, type TestApp } from '../../support/app.ts'
+import type { TestApp } from '../../support/app.ts'
 import { application } from '../../support/handlers.ts'
 import { begun, open, read } from '../../support/requests.ts'
 import { appFor, scrape } from './steps.ts'
-
-const TOKEN = 'a token of the tests'
 
 const bench = ({ services: { engine, config, observe } }: TestApp) => ({
   engine,
@@ -14,81 +11,7 @@ const bench = ({ services: { engine, config, observe } }: TestApp) => ({
   now: Date.now,
 })
 
-async function status(app: TestApp, headers: Record<string, string> = {}, method = 'GET'): Promise<number> {
-  return (await fetch(`${app.origin}/metrics`, { headers, method })).status
-}
-
-/** Headers go out exactly as they are, also where fetch would mend them. */
-function rawStatus(app: TestApp, headers: Record<string, string | string[]>): Promise<number | undefined> {
-  return new Promise((resolve, reject) => {
-    request(`${app.origin}/metrics`, { headers }, (answer) => resolve(answer.resume().statusCode))
-      .on('error', reject)
-      .end()
-  })
-}
-
-test('this machine reads them without a token, in the text format, and nobody stores them', async (t) => {
-  const app = await appFor(t)
-  const answer = await fetch(`${app.origin}/metrics`)
-  t.is(answer.status, 200)
-  t.regex(answer.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4; charset=utf-8/)
-  t.is(answer.headers.get('cache-control'), 'no-store')
-  t.regex(await answer.text(), /^# HELP holdfast_/)
-  t.is(await status(app, {}, 'HEAD'), 200)
-  for (const method of ['POST', 'PUT', 'DELETE']) {
-    const refused = await fetch(`${app.origin}/metrics`, { method })
-    t.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, HEAD'])
-  }
-})
-
-for (const hops of ['0', '1', '2']) {
-  test(`with ${hops} trusted proxies, whom one of them names is not this machine`, async (t) => {
-    const app = await appFor(t, { TRUSTED_PROXIES: hops })
-    for (const forwarded of ['203.0.113.7', '127.0.0.1, 203.0.113.7', '203.0.113.7, 127.0.0.1', '2001:db8::1', 'x']) {
-      t.is(await status(app, { 'x-forwarded-for': forwarded }), 403, forwarded)
-    }
-    t.is(await rawStatus(app, { 'x-forwarded-for': ['127.0.0.1', '203.0.113.7'] }), 403, 'in two headers')
-    t.is(await status(app, { forwarded: 'for=203.0.113.7' }), 403)
-    t.is(await status(app, { 'x-real-ip': '127.0.0.1' }), 403, 'a proxy that says little is not trusted')
-    t.is(await status(app, { via: '1.1 proxy' }), 403)
-    for (const local of ['127.0.0.1', '::1', '::ffff:127.0.0.9', '127.0.0.1, ::1']) {
-      t.is(await status(app, { 'x-forwarded-for': local }), 200, local)
-    }
-    const { text } = await app.browser().get('/metrics', { 'x-forwarded-for': '203.0.113.7' })
-    t.notRegex(text, /holdfast_/)
-  })
-}
-
-test('elsewhere the token opens them, and nothing else does', async (t) => {
-  const app = await appFor(t, { METRICS_TOKEN: TOKEN.replaceAll(' ', '-'), TRUSTED_PROXIES: '1' })
-  const token = TOKEN.replaceAll(' ', '-')
-  const away = { 'x-forwarded-for': '203.0.113.7' }
-  t.is(await status(app, { ...away, authorization: `Bearer ${token}` }), 200)
-  t.is(await status(app, { ...away, authorization: `bearer  ${token}` }), 200, 'the scheme is of any case (RFC 9110)')
-  t.is(await status(app, away), 403)
-  t.is(await status(app), 403, 'a proxy on this machine may not say for whom it asks')
-  const wrong = ['', token.slice(1), `${token}x`, token.toUpperCase(), `${token} x`, 'é'.repeat(20), 'x'.repeat(5_000)]
-  for (const given of wrong) {
-    t.is(
-      await rawStatus(app, { ...away, authorization: Buffer.from(`Bearer ${given}`).toString('latin1') }),
-      403,
-      given,
-    )
-  }
-  t.is(await status(app, { ...away, authorization: `Basic ${btoa(`x:${token}`)}` }), 403)
-  t.is(await status(app, { ...away, authorization: token }), 403)
-  t.is((await app.browser().get(`/metrics?token=${token}`, away)).status, 403)
-})
-
-test('without a METRICS_TOKEN, no token opens them', async (t) => {
-  const app = await appFor(t)
-  for (const given of ['Bearer undefined', 'Bearer ', 'Bearer null', 'Bearer x']) {
-    t.is(await status(app, { 'x-forwarded-for': '203.0.113.7', authorization: given }), 403, given)
-  }
-  await t.throwsAsync(startApp({ METRICS_TOKEN: 'short' }), { message: /METRICS_TOKEN.*at least 16/s })
-})
-
-test('asking for them touches no session, sets no cookie, and is not counted as an answer', async (t) => {
+test('reading metrics touches no session, sets no cookie, and is not counted as a response', async (t) => {
   const app = await appFor(t, { SESSION_SAVE_EVERY_REQUEST: 'true' })
   const cookie = `${app.services.config.session.cookie.name}=${await begun(bench(app))}`
   const rows = await app.services.knex('sessions')
@@ -103,7 +26,7 @@ test('asking for them touches no session, sets no cookie, and is not counted as 
   t.deepEqual(await app.services.knex('sessions'), rows)
 })
 
-test('what the engine asks of its store is counted and timed, by operation and outcome', async (t) => {
+test('operations of the store are counted and timed, by operation and outcome', async (t) => {
   const app = await appFor(t)
   const one = bench(app)
   const cookie = await begun(one)
@@ -140,7 +63,7 @@ test('a store that fails is counted as failed', async (t) => {
   t.is((await scrape(app)).value('holdfast_session_operation_seconds_count', labels), 1)
 })
 
-test('changes to what had ended, replays and cookies that lead nowhere are counted by kind', async (t) => {
+test('changes of ended sessions, replays and cookies without a session are counted by kind', async (t) => {
   const app = await appFor(t)
   const { engine, observe } = app.services
   const change = async (between: (cookie: string) => Promise<unknown>) => {
@@ -185,7 +108,7 @@ test('changes to what had ended, replays and cookies that lead nowhere are count
   t.deepEqual([security('undecodable'), security('revoked')], [0, 0])
 })
 
-test('a session that the secret does not open is counted as unreadable', async (t) => {
+test('a session that cannot be decrypted is counted as unreadable', async (t) => {
   const app = await appFor(t)
   const cookie = await begun(bench(app))
   await app.services.knex('sessions').update({ data: 'forged' })
@@ -212,7 +135,7 @@ test('cached_db: hits, misses, fills and writes of the cache are counted', async
   t.is(value('holdfast_cache_up'), 1)
 })
 
-test('a cache that is down shows in failures, fallbacks and its state, and in no answer', async (t) => {
+test('a cache that is down is visible in failures, fallbacks and its state, and in no response', async (t) => {
   const app = await appFor(t, { SESSION_ENGINE: 'cached_db' })
   const cookie = await begun(bench(app))
   await app.services.cache?.close()
@@ -223,7 +146,7 @@ test('a cache that is down shows in failures, fallbacks and its state, and in no
   t.is(value('holdfast_cache_up'), 0)
 })
 
-test('write_behind: what waits for the database is shown, and goes when it is written', async (t) => {
+test('write_behind: pending writes are shown until they are saved', async (t) => {
   const app = await appFor(t, { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' })
   const waiting: number[] = []
   let written = () => {}
@@ -246,7 +169,7 @@ test('write_behind: what waits for the database is shown, and goes when it is wr
   t.is((await scrape(app)).value('holdfast_session_write_behind_waiting'), 7)
 })
 
-test('hybrid and cookies: what does not fit is counted, and sizes of cookies too', async (t) => {
+test('hybrid and cookies: overflows and cookie sizes are counted', async (t) => {
   const env = { SESSION_ENGINE: 'signed_cookies', SESSION_COOKIE_OVERFLOW: 'degrade', SESSION_COOKIE_DROP: 'long' }
   const app = await appFor(t, env)
   const { engine, observe } = app.services
@@ -266,7 +189,7 @@ test('hybrid and cookies: what does not fit is counted, and sizes of cookies too
   t.is(value('holdfast_session_bytes_count', { engine: 'signed_cookies' }), 2)
 })
 
-test('answers are timed by class of status, those that fail as well', async (t) => {
+test('responses are timed by status class, failed ones too', async (t) => {
   const app = await appFor(t)
   await app.browser().get('/')
   await app.browser().get('/nowhere')
@@ -283,7 +206,7 @@ test('answers are timed by class of status, those that fail as well', async (t) 
   t.true(bounds.includes('0.1') && bounds.includes('0.2'), 'target and alert level are bounds, and so exact')
 })
 
-test('the connections of the pool are shown by what they do', async (t) => {
+test('the connections of the pool are shown by state', async (t) => {
   const app = await appFor(t)
   const { knex } = app.services
   const state = async (name: string) => (await scrape(app)).value('holdfast_database_connections', { state: name })
@@ -294,7 +217,7 @@ test('the connections of the pool are shown by what they do', async (t) => {
   t.true(((await state('free')) ?? 0) >= 1)
 })
 
-test('two applications in one process count on their own', async (t) => {
+test('two applications in one process have separate metrics', async (t) => {
   const [one, other] = [await appFor(t), await appFor(t)]
   const before = (await scrape(other)).text
   await begun(bench(one))

@@ -5,7 +5,7 @@ import { appFor, scrape } from './steps.ts'
 const memcached = serviceUrl('memcached')
 
 if (memcached !== undefined) {
-  test('what Memcached tells of its stats, items and slabs is among the metrics', async (t) => {
+  test('stats, items and slabs of Memcached are in the metrics', async (t) => {
     const app = await appFor(t, { SESSION_ENGINE: 'cached_db', CACHE_URL: memcached })
     const { series, value } = await scrape(app)
     const figures = new Set(

@@ -5,7 +5,7 @@ import { appFor, scrape } from './steps.ts'
 const redis = serviceUrl('redis')
 
 if (redis !== undefined) {
-  test('what Redis tells of its memory, keys and slow log is among the metrics', async (t) => {
+  test('memory, keys and slow log of Redis are in the metrics', async (t) => {
     const app = await appFor(t, { SESSION_ENGINE: 'cached_db', CACHE_URL: redis })
     const { series, value } = await scrape(app)
     const figures = new Set(

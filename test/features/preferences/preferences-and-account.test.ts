@@ -20,7 +20,7 @@ const read = async (browser: TestBrowser) => (await browser.json('GET', '/prefer
 const write = (browser: TestBrowser, key: unknown, value: unknown) =>
   browser.json('POST', '/preferences', { key, value })
 
-test('they follow the account to another browser', async (t) => {
+test('preferences of the account apply in another browser', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const first = own.browser()

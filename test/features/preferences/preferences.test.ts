@@ -31,14 +31,14 @@ const read = async (browser: TestBrowser) => (await browser.json('GET', '/prefer
 const write = (browser: TestBrowser, key: unknown, value: unknown) =>
   browser.json('POST', '/preferences', { key, value })
 
-test('defaults, and reading them stores nothing', async (t) => {
+test('there are defaults, and reading preferences stores nothing', async (t) => {
   const browser = app.browser()
   const answer = await browser.json('GET', '/preferences')
   t.deepEqual(answer.json(), DEFAULTS)
   t.is(answer.headers.get('set-cookie'), null)
 })
 
-test('one by its dotted path; the others keep their defaults', async (t) => {
+test('one preference is set by its dotted path; the others keep their defaults', async (t) => {
   const browser = app.browser()
   t.is((await write(browser, 'notifications.email', false)).status, 200)
   await write(browser, 'theme', 'dark')
@@ -50,7 +50,7 @@ test('one by its dotted path; the others keep their defaults', async (t) => {
   t.deepEqual((await browser.json('POST', '/preferences/reset')).json(), DEFAULTS)
 })
 
-test('paths outside the declared shape are refused and change nothing', async (t) => {
+test('paths outside the schema are refused and change nothing', async (t) => {
   const browser = app.browser()
   await write(browser, 'theme', 'dark')
   const before = (await browser.json('GET', '/preferences')).text
@@ -101,7 +101,7 @@ test('paths outside the declared shape are refused and change nothing', async (t
   t.is((await browser.json('GET', '/preferences')).text, before)
 })
 
-test('values outside the declared shape are refused', async (t) => {
+test('values outside the schema are refused', async (t) => {
   const browser = app.browser()
   const wrong: [string, unknown][] = [
     ['theme', 'neon'],
@@ -126,7 +126,7 @@ test('values outside the declared shape are refused', async (t) => {
   t.deepEqual(await read(browser), DEFAULTS)
 })
 
-test('JSON with __proto__ in it poisons nothing', async (t) => {
+test('JSON with __proto__ pollutes no prototype', async (t) => {
   const response = await fetch(`${app.origin}/preferences`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },
@@ -136,7 +136,7 @@ test('JSON with __proto__ in it poisons nothing', async (t) => {
   t.is(({} as Record<string, unknown>)['isAdmin'], undefined)
 })
 
-test('the form saves all of them, and says what is wrong beside the field', async (t) => {
+test('the form saves all preferences, and shows errors beside the field', async (t) => {
   const browser = app.browser()
   t.is((await browser.post('/preferences', { ...FORM, theme: 'dark', 'notifications.sms': 'true' })).status, 303)
   t.like(await read(browser), { theme: 'dark', notifications: { email: true, push: false, sms: true } })
@@ -151,7 +151,7 @@ test('the form saves all of them, and says what is wrong beside the field', asyn
   t.is((await read(browser)).theme, 'dark')
 })
 
-test('a form that names only some of them leaves the others as they are', async (t) => {
+test('a form with only some preferences does not change the others', async (t) => {
   const browser = app.browser()
   await browser.post('/preferences', { ...FORM, timezone: 'Europe/Berlin', 'notifications.sms': 'true' })
   t.is((await browser.post('/preferences', { theme: 'dark' })).status, 303)
@@ -164,7 +164,7 @@ test('a form that names only some of them leaves the others as they are', async 
   t.like(await read(browser), { theme: 'dark', notifications: { email: false, push: true, sms: false } })
 })
 
-test('they act: theme, language, zone', async (t) => {
+test('pages use theme, language and time zone', async (t) => {
   const browser = app.browser()
   const page = await browser.get('/')
   t.regex(page.text, /<html lang="en" data-theme="light">/)
@@ -176,7 +176,7 @@ test('they act: theme, language, zone', async (t) => {
   t.true((await browser.get('/preferences')).text.includes(time))
 })
 
-test('two tabs saving different ones at once: both count', async (t) => {
+test('two tabs save different preferences at once: both are kept', async (t) => {
   const browser = app.browser()
   await write(browser, 'theme', 'dark')
   await Promise.all([

@@ -28,7 +28,7 @@ function visit(clock = { now: START }, earlier?: Session): Session {
   return new Session(state)
 }
 
-test('it knows what is filled in, what comes next, and when it is done', (t) => {
+test('the wizard knows which steps are complete, the next step, and when it is done', (t) => {
   const session = visit()
   const state = () => [wizard.currentStep(session), wizard.completedSteps(session), wizard.isCompleted(session)]
   t.deepEqual(state(), [1, [], false])
@@ -41,7 +41,7 @@ test('it knows what is filled in, what comes next, and when it is done', (t) => 
   t.deepEqual(wizard.allData(session), { shape: { sides: 8 }, colour: { hex: 'f00' }, label: { text: 'Stop' } })
 })
 
-test('a later step that is filled in opens nothing while an earlier one is not', (t) => {
+test('a complete later step does not skip an incomplete earlier one', (t) => {
   const session = visit()
   wizard.set(session, colour, { hex: 'f00' })
   wizard.set(session, label, { text: 'Stop' })
@@ -49,14 +49,14 @@ test('a later step that is filled in opens nothing while an earlier one is not',
   t.false(wizard.isCompleted(session))
 })
 
-test('data that fit the step no more count as not filled in', (t) => {
+test('data that no longer match the schema count as incomplete', (t) => {
   const session = visit()
   wizard.set(session, shape, { sides: 2 })
   t.is(wizard.get(session, shape), undefined)
   t.is(wizard.currentStep(session), 1)
 })
 
-test('looking changes nothing; clearing leaves nothing', (t) => {
+test('reading changes nothing; clear() removes everything', (t) => {
   const session = visit()
   t.deepEqual([wizard.get(session, shape), wizard.updatedAt(session), wizard.currentStep(session)], [undefined, 0, 1])
   t.deepEqual(session.keys(), [])
@@ -66,7 +66,7 @@ test('looking changes nothing; clearing leaves nothing', (t) => {
   t.deepEqual(session.keys(), [])
 })
 
-test('what is abandoned is forgotten on its own clock, counted from the last change', (t) => {
+test('abandoned data expire after the lifetime of the slice, counted from the last change', (t) => {
   const clock = { now: START }
   const first = visit(clock)
   wizard.set(first, shape, { sides: 4 })

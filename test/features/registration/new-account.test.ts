@@ -34,7 +34,7 @@ test('three steps, one account, signed in under a new key', async (t) => {
   t.is((await browser.get('/register/1')).headers.get('location'), '/account', 'one account is enough')
 })
 
-test('back and forth: earlier answers are kept, and the password need not be typed again', async (t) => {
+test('going back: earlier input is kept, and the password need not be entered again', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('backer'))
   await browser.post('/register/2', PLACE)
@@ -45,7 +45,7 @@ test('back and forth: earlier answers are kept, and the password need not be typ
   t.is((await signIn(app.browser(), 'backer2', PERSON.password)).status, 303)
 })
 
-test('50 times "create" at once is one account, and no answer is a 5xx', async (t) => {
+test('50 concurrent submissions create one account, and no response is a 5xx', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('eager'))
   await browser.post('/register/2', PLACE)
@@ -61,7 +61,7 @@ test('50 times "create" at once is one account, and no answer is a 5xx', async (
     ),
   )
   t.is((await users('eager')).length, 1)
-  // Whoever clicked twice is welcome in both answers: it is the same registration.
+  // After a double click both responses succeed: it is the same registration.
   t.true(answers.some((answer) => answer.headers.get('location') === '/account'))
   t.true(
     answers.every(({ status }) => status < 500),
@@ -69,7 +69,7 @@ test('50 times "create" at once is one account, and no answer is a 5xx', async (
   )
 })
 
-test('a name that is taken, at once or meanwhile, is said where it can be mended', async (t) => {
+test('a taken username, also if taken meanwhile, is reported on the step where it can be changed', async (t) => {
   t.deepEqual((await app.browser().json('POST', '/register/1', person('ADA'))).json(), {
     errors: { username: 'This username is taken.' },
   })
@@ -86,7 +86,7 @@ test('a name that is taken, at once or meanwhile, is said where it can be mended
   t.is((await two.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
 })
 
-test("an unfinished registration is nobody's after a sign-in on the same browser", async (t) => {
+test('an unfinished registration is dropped by a sign-in in the same browser', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('leftover'))
   await signIn(browser, 'grace')
@@ -99,14 +99,14 @@ test("an unfinished registration is nobody's after a sign-in on the same browser
   t.true(stored.live && stored.loaded.data['registration'] === undefined)
 })
 
-test('no partial registration is a sign-in (WSTG-SESS-08)', async (t) => {
+test('a partial registration is not a sign-in (WSTG-SESS-08)', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('partial'))
   await browser.post('/register/2', PLACE)
   t.is((await browser.json('GET', '/account')).status, 401)
 })
 
-test('left and resumed: another visit, a reload, a detour, and the next step is where it was', async (t) => {
+test('an interrupted registration resumes at the same step', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('resumer'))
   await browser.get('/login')
@@ -120,7 +120,7 @@ test('left and resumed: another visit, a reload, a detour, and the next step is 
   t.is((await users('resumer'))[0]?.line1, 'Street 2')
 })
 
-test('two tabs: what each sends is kept, and the slower one finds the account made', async (t) => {
+test('two tabs: the data of each are kept, and the slower one finds the account created', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('tabby'))
   const tab = () => browser.post('/register/1', { ...person('tabby'), fullName: 'Tab One', password: '', repeat: '' })
@@ -137,7 +137,7 @@ test('two tabs: what each sends is kept, and the slower one finds the account ma
   t.deepEqual([(await users('tabby')).length, (await users('tabby2')).length], [1, 0])
 })
 
-test('the password is hashed before anything keeps it, and no page shows the hash', async (t) => {
+test('the password is hashed before it is stored, and no page shows the hash', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const browser = own.browser()

@@ -10,7 +10,7 @@ test.after.always(() => app?.close())
 
 const users = async (username: string) => await app.services.knex('users').where({ username_key: username }).select()
 
-test('JSON tells how far it is, and never the password', async (t) => {
+test('JSON has the progress, and never the password', async (t) => {
   const browser = app.browser()
   t.deepEqual(await progress(browser), { current_step: 1, total_steps: 3, completed_steps: [], data: {} })
   await browser.post('/register/1', person('jason'))
@@ -24,7 +24,7 @@ test('JSON tells how far it is, and never the password', async (t) => {
   t.notRegex(JSON.stringify(after), /argon2|correct horse/)
 })
 
-test('steps cannot be skipped, repeated wrongly or invented', async (t) => {
+test('steps cannot be skipped, repeated with errors or invented', async (t) => {
   const browser = app.browser()
   for (const step of [2, 3]) {
     t.is((await browser.get(`/register/${step}`)).headers.get('location'), '/register/1')
@@ -57,7 +57,7 @@ test('fields of other steps and extra fields are ignored', async (t) => {
   t.deepEqual([(await users('other')).length, (await users('third')).length], [0, 0])
 })
 
-test('wrong input: beside the field, with what was typed, without the password', async (t) => {
+test('invalid input: errors beside the field, with the input, without the password', async (t) => {
   const browser = app.browser()
   const refused = await browser.post('/register/1', {
     ...PERSON,
@@ -117,7 +117,7 @@ test('wrong input: beside the field, with what was typed, without the password',
   }
 })
 
-test('a refused form comes back as it was typed, with the one thing that is wrong', async (t) => {
+test('a refused form keeps the input, and shows the error', async (t) => {
   const browser = app.browser()
   const taken = await browser.post('/register/1', { ...person('ada'), fullName: 'Ada Two' })
   t.is(taken.status, 422)
@@ -137,7 +137,7 @@ test('a refused form comes back as it was typed, with the one thing that is wron
   t.notRegex(refused.text, /name="newsletter"[^>]* checked/, 'a box that was unticked stays so')
 })
 
-test('the password is not the username, by whichever way they meet', async (t) => {
+test('the password must not be the username, whichever is changed', async (t) => {
   const browser = app.browser()
   const [password, repeat] = ['meet-in-the-middle', 'meet-in-the-middle']
   await browser.post('/register/1', { ...person('walker'), password, repeat })
@@ -145,7 +145,7 @@ test('the password is not the username, by whichever way they meet', async (t) =
   t.deepEqual(answer.json(), { errors: { password: 'The password must not be the username.' } })
 })
 
-test('only looking at the form stores nothing', async (t) => {
+test('viewing the form stores nothing', async (t) => {
   const browser = app.browser()
   for (const path of ['/register', '/register/1', '/register/2']) {
     t.deepEqual((await browser.get(path)).headers.getSetCookie(), [], path)
@@ -153,7 +153,7 @@ test('only looking at the form stores nothing', async (t) => {
   }
 })
 
-test('text of visitors stays text on the review page', async (t) => {
+test('text of visitors is escaped on the review page', async (t) => {
   const browser = app.browser()
   const evil = '"><script>alert(1)</script>'
   await browser.post('/register/1', { ...person('scripter'), fullName: evil })
@@ -166,7 +166,7 @@ test('text of visitors stays text on the review page', async (t) => {
   }
 })
 
-test('one address cannot ask for thousands of names', async (t) => {
+test('one address cannot check thousands of usernames', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const ask = async () => await own.browser().json('POST', '/register/1', person('ada'))

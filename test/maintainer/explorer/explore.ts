@@ -2,7 +2,7 @@ import type { Implementation } from './implementation.ts'
 import { type Program, STARTS, type Start } from './programs.ts'
 import { violation } from './properties.ts'
 import { describe, independent, type Option } from './schedule.ts'
-import { type Situation, situation, World } from './world.ts'
+import { type Snapshot, snapshot, World } from './world.ts'
 
 /** What was found: how it came about, and what is wrong then. */
 export interface Finding {
@@ -16,22 +16,22 @@ const MAX_STEPS = 400
 /** Runs programs on one engine, in every order of their steps. */
 export class Explorer {
   readonly #engine: Implementation
-  readonly #situations: ReadonlyMap<Start, Situation>
+  readonly #snapshots: ReadonlyMap<Start, Snapshot>
   runs = 0
 
-  private constructor(engine: Implementation, situations: ReadonlyMap<Start, Situation>) {
+  private constructor(engine: Implementation, snapshots: ReadonlyMap<Start, Snapshot>) {
     this.#engine = engine
-    this.#situations = situations
+    this.#snapshots = snapshots
   }
 
   static async on(engine: Implementation): Promise<Explorer> {
-    const situations = new Map<Start, Situation>()
-    for (const start of STARTS) situations.set(start, await situation(engine, start))
-    return new Explorer(engine, situations)
+    const snapshots = new Map<Start, Snapshot>()
+    for (const start of STARTS) snapshots.set(start, await snapshot(engine, start))
+    return new Explorer(engine, snapshots)
   }
 
   /**
-   * Every order, but for orders that nobody can tell apart (sleep sets).
+   * All orders, except equivalent ones (sleep sets).
    *
    * @param until when it gives up, by `performance.now()`; `complete` says whether it did not have to
    */
@@ -61,9 +61,9 @@ export class Explorer {
    */
   async random(program: Program, random: () => number, taken: string[] = []): Promise<Finding | undefined> {
     return await this.#run(program, (options) => {
-      const calm = options.filter(({ answer }) => answer === 'done')
-      const from = calm.length > 0 && random() < 0.9 ? calm : options
-      return noted(from[Math.floor(random() * from.length)], taken)
+      const faultless = options.filter(({ answer }) => answer === 'done')
+      const from = faultless.length > 0 && random() < 0.9 ? faultless : options
+      return recorded(from[Math.floor(random() * from.length)], taken)
     })
   }
 
@@ -72,7 +72,7 @@ export class Explorer {
     return await this.#run(program, (options, depth) => {
       const option = options.find((it) => describe(it) === schedule[depth])
       if (option === undefined && schedule[depth] !== undefined) throw new Error(`No such step: ${schedule[depth]}`)
-      return noted(option, taken)
+      return recorded(option, taken)
     })
   }
 
@@ -82,7 +82,7 @@ export class Explorer {
     choose: (options: readonly Option[], depth: number) => Option | undefined,
   ): Promise<Finding | undefined> {
     this.runs++
-    const from = this.#situations.get(program.start)
+    const from = this.#snapshots.get(program.start)
     if (from === undefined) throw new Error(program.start)
     const world = new World(this.#engine, from, program)
     const { schedule } = world
@@ -99,7 +99,7 @@ export class Explorer {
   }
 }
 
-function noted(option: Option | undefined, taken: string[]): Option | undefined {
+function recorded(option: Option | undefined, taken: string[]): Option | undefined {
   if (option !== undefined) taken.push(describe(option))
   return option
 }
@@ -108,7 +108,7 @@ function noted(option: Option | undefined, taken: string[]): Option | undefined 
 class Node {
   readonly options: readonly Option[]
   at = -1
-  /** Tried before in an order that nobody can tell apart. */
+  /** Tried before in an equivalent order. */
   #asleep: readonly Option[]
 
   constructor(options: readonly Option[], parent: Node | undefined) {

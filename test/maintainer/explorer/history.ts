@@ -12,7 +12,7 @@ export type Effect =
 export type Outcome = 'acknowledged' | 'refused' | 'unknown'
 
 /** What a request did that others can notice, or noticed of others. `key` is the one that it had at that moment. */
-export type Happening =
+export type HistoryEvent =
   | { kind: 'read'; key: string; found: SessionData | undefined; forwarded: boolean }
   | {
       kind: 'commit'
@@ -29,7 +29,7 @@ export type Happening =
   | { kind: 'evicted'; key: string; id: string; forward: boolean }
 
 /** A request from its beginning to its answer's arrival. */
-export interface Visit {
+export interface Exchange {
   readonly name: string
   readonly browser: string
   readonly sent: string | undefined
@@ -38,7 +38,7 @@ export interface Visit {
   status: number
   /** The session keys of its Set-Cookie headers; '' takes the cookie back. */
   readonly cookies: string[]
-  readonly happenings: Happening[]
+  readonly events: HistoryEvent[]
 }
 
 /** The user of these data. */
@@ -70,7 +70,7 @@ function put(data: SessionData, { kind, key, id }: Extract<Effect, { id: string 
 }
 
 /** Whether a sign-in leaves what these changes concern. */
-export function survive(effects: readonly Effect[]): boolean {
+export function surviveSignIn(effects: readonly Effect[]): boolean {
   return effects.every((effect) => effect.kind === 'append to slice' && effect.key === 'kept')
 }
 

@@ -11,7 +11,7 @@ import type {
   Version,
 } from '../../../src/session/stores/store.ts'
 import type { Implementation } from './implementation.ts'
-import { acting, type Schedule } from './schedule.ts'
+import { currentActor, type Schedule } from './schedule.ts'
 
 type Kept = StoredRecord & { version: number }
 
@@ -133,8 +133,8 @@ export class ModelStore implements SessionStore, UserSessionStore {
 
   async #call<T>(label: string, record: string, writes: boolean, work: () => T): Promise<T> {
     if (this.#schedule === undefined) return work()
-    const actor = acting.getStore()
-    if (actor === undefined) throw new Error(`Nobody asked to ${label}`)
+    const actor = currentActor.getStore()
+    if (actor === undefined) throw new Error(`No call to ${label} is pending`)
     const answer = await this.#schedule.wait({ actor, kind: 'call', label, record, writes, process: this.#process })
     if (answer === 'lost before') throw new this.#errors.StoreUnavailableError()
     const result = work()

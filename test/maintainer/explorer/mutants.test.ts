@@ -8,7 +8,7 @@ import { type Op, type Program, pairs, triples } from './programs.ts'
 const RANDOM_RUNS = 1000
 
 for (const mutant of MUTANTS) {
-  test.serial(`it finds out when this is gone: ${mutant.guard}`, async (t) => {
+  test.serial(`it detects the removal of: ${mutant.guard}`, async (t) => {
     const patched = await loadPatched([mutant.patch])
     t.teardown(patched.remove)
     const explorer = await Explorer.on(patched)
@@ -36,7 +36,7 @@ async function find(explorer: Explorer, mutant: Mutant): Promise<Finding | undef
   return undefined
 }
 
-/** Whether each of these is done by a request of its own. */
+/** Whether each of these is done by a separate request. */
 function doesAll({ requests }: Program, ops: readonly Op[]): boolean {
   const left = [...requests]
   return ops.every((op) => {

@@ -22,8 +22,8 @@ export interface Request {
 }
 
 /** `two devices`: A and B are signed in as one user, with a session each. */
-export type Start = 'nobody' | 'anonymous' | 'signed in' | 'two devices'
-export const STARTS: readonly Start[] = ['nobody', 'anonymous', 'signed in', 'two devices']
+export type Start = 'no session' | 'anonymous' | 'signed in' | 'two devices'
+export const STARTS: readonly Start[] = ['no session', 'anonymous', 'signed in', 'two devices']
 
 /** Requests that overlap. */
 export interface Program {

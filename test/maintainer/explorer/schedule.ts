@@ -5,11 +5,11 @@ import timers from 'node:timers/promises'
 /** `lost`: the caller learns only that the storage is unavailable; the call was not carried out, or was. */
 export type Answer = 'done' | 'lost before' | 'lost after'
 
-/** Where somebody waits until the schedule lets them go on. */
+/** A point at which a request waits for the schedule. */
 export interface Step {
   readonly actor: string
   readonly kind: 'begin' | 'handle' | 'call' | 'arrive' | 'evict'
-  /** What is done, in words. */
+  /** A description. */
   readonly label: string
   /** The record it concerns; `*` for a search over all of them. */
   readonly record?: string
@@ -28,8 +28,8 @@ export interface Option {
   readonly answer: Answer
 }
 
-/** The acting request, for calls that reach the store through an engine that several requests share. */
-export const acting = new AsyncLocalStorage<string>()
+/** The currentActor request, for calls that reach the store through an engine that several requests share. */
+export const currentActor = new AsyncLocalStorage<string>()
 
 // The engine's pauses between two tries: the schedule decides how long they take, by what it lets go on first.
 timers.setTimeout = (async () => {}) as typeof timers.setTimeout
@@ -38,7 +38,7 @@ syncBuiltinESMExports()
 /** Everything that waits, in an order that only the program decides. */
 export class Schedule {
   readonly log: string[] = []
-  readonly #waiting = new Map<string, { step: Step; goOn: (answer: Answer) => void }>()
+  readonly #waiting = new Map<string, { step: Step; resume: (answer: Answer) => void }>()
   /** Whose handler has begun. */
   readonly #handling = new Set<string>()
   readonly #evictable: () => readonly Step[]
@@ -49,10 +49,10 @@ export class Schedule {
    * @param faults how many calls may be lost, or records evicted
    * @param evictions what may be evicted at the moment, and how
    */
-  constructor(faults: number, evictions?: { all: () => readonly Step[]; carryOut: (step: Step) => void }) {
+  constructor(faults: number, evictions?: { all: () => readonly Step[]; apply: (step: Step) => void }) {
     this.#faults = faults
     this.#evictable = evictions?.all ?? (() => [])
-    this.#evict = evictions?.carryOut ?? (() => {})
+    this.#evict = evictions?.apply ?? (() => {})
   }
 
   /** Waits until it is this step's turn. */
@@ -61,7 +61,7 @@ export class Schedule {
     if (this.#waiting.has(actor)) throw new Error(`${actor} waits twice`)
     if (kind === 'handle') this.#handling.add(actor)
     const step = { ...asked, opening: kind === 'call' && !this.#handling.has(actor) }
-    return new Promise((goOn) => this.#waiting.set(actor, { step, goOn }))
+    return new Promise((resume) => this.#waiting.set(actor, { step, resume }))
   }
 
   /** What could happen next. */
@@ -90,12 +90,12 @@ export class Schedule {
     this.#waiting.delete(step.actor)
     if (answer !== 'done') this.#faults--
     this.log.push(describe({ step: waiting.step, answer }))
-    waiting.goOn(answer)
+    waiting.resume(answer)
     await settled()
   }
 }
 
-/** One line of a printed schedule, and what a replay goes by. */
+/** One line of a printed schedule, which a replay reads. */
 export function describe({ step, answer }: Option): string {
   return `${step.actor}  ${step.label}${answer === 'done' || step.kind === 'evict' ? '' : `  [${answer}]`}`
 }

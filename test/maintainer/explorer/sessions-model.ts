@@ -1,5 +1,5 @@
 import type { SessionData } from '../../../src/session/core/data.ts'
-import { applied, type Effect, type Happening, survive, text, userOf } from './history.ts'
+import { applied, type Effect, type HistoryEvent, surviveSignIn, text, userOf } from './history.ts'
 
 /** Sessions as their users should find them: no versions, no copies, one thing after the other. */
 export interface Model {
@@ -9,31 +9,31 @@ export interface Model {
   readonly replaced: ReadonlyMap<string, string | null>
   /** Old keys that were given up without an end of the session. */
   readonly dead: ReadonlySet<string>
-  /** The key of a session as far as the browser was told. */
+  /** The key of a session that the browser knows. */
   readonly current: ReadonlyMap<string, string>
 }
 
-/** What the model needs to know of the keys that were handed out. */
+/** What the model needs to know of the keys that were sent. */
 export interface Keys {
   readonly idOf: ReadonlyMap<string, string>
   /** The keys that one was changed to, directly or in several steps. */
   laterThan(key: string): ReadonlySet<string>
 }
 
-type Commit = Happening & { kind: 'commit' }
+type Commit = HistoryEvent & { kind: 'commit' }
 
 /** What may be after this has happened; nothing when it could not happen in this state. */
-export function after(model: Model, happening: Happening, keys: Keys): Model[] {
-  if (happening.kind === 'commit') return committed(model, happening, keys)
-  if (happening.kind === 'read') return mayRead(model, happening, keys) ? [model] : []
-  if (happening.kind === 'evicted') {
-    if (happening.forward) return [givenUp(model, happening.key)]
-    return [ended(model, happening.id), model]
+export function after(model: Model, event: HistoryEvent, keys: Keys): Model[] {
+  if (event.kind === 'commit') return committed(model, event, keys)
+  if (event.kind === 'read') return mayRead(model, event, keys) ? [model] : []
+  if (event.kind === 'evicted') {
+    if (event.forward) return [invalidated(model, event.key)]
+    return [ended(model, event.id), model]
   }
-  if (happening.outcome === 'refused') return []
-  const next = happening.kind === 'end' ? endedBy(model, happening.key, keys) : endedOf(model, happening, keys)
-  if (happening.outcome !== 'unknown') return next
-  const id = happening.kind === 'end' ? keys.idOf.get(happening.key) : happening.id
+  if (event.outcome === 'refused') return []
+  const next = event.kind === 'end' ? endedBy(model, event.key, keys) : endedOf(model, event, keys)
+  if (event.outcome !== 'unknown') return next
+  const id = event.kind === 'end' ? keys.idOf.get(event.key) : event.id
   const old = oldKeys(model, id, keys)
   return [...next, model, { ...model, dead: new Set([...model.dead, ...old]) }]
 }
@@ -44,24 +44,24 @@ export function isDead(model: Model, key: string, keys: Keys): boolean {
   return dead.has(key) || isOfFormerUser(model, key, keys) || [...keys.laterThan(key)].some((later) => dead.has(later))
 }
 
-/** An old key of somebody who is not the session's user any more shows and changes nothing. */
+/** An old key of another user shows and changes nothing. */
 function isOfFormerUser(model: Model, key: string, keys: Keys): boolean {
   const user = model.replaced.get(key)
   return typeof user === 'string' && otherUser(model, key, keys)
 }
 
-function mayRead(model: Model, { key, found, forwarded }: Happening & { kind: 'read' }, keys: Keys): boolean {
+function mayRead(model: Model, { key, found, forwarded }: HistoryEvent & { kind: 'read' }, keys: Keys): boolean {
   const data = dataOf(model, key, keys)
   if (found === undefined) return data === undefined || isDead(model, key, keys)
   if (data === undefined) return false
   return forwarded || text(found) === text(data)
 }
 
-function endedOf(model: Model, { id = '', user }: Happening & { kind: 'end others' }, keys: Keys): Model[] {
+function endedOf(model: Model, { id = '', user }: HistoryEvent & { kind: 'end others' }, keys: Keys): Model[] {
   const data = model.live.get(id)
   if (data === undefined) return [model]
   if (userOf(data) === user) return [ended(model, id)]
-  // Another's or nobody's by now: what it was found under while it was the user's may go.
+  // Another user's or anonymous by now: its key from before may be removed.
   const without = { ...model, dead: new Set([...model.dead, ...oldKeys(model, id, keys)]) }
   return userOf(data) === null ? [model, without, ended(model, id)] : [model, without]
 }
@@ -73,7 +73,7 @@ function oldKeys({ replaced }: Model, id: string | undefined, { idOf }: Keys): s
 function endedBy(model: Model, key: string, keys: Keys): Model[] {
   const id = keys.idOf.get(key)
   if (id === undefined) return [model]
-  if (otherUser(model, key, keys)) return [givenUp(model, key)]
+  if (otherUser(model, key, keys)) return [invalidated(model, key)]
   // Nothing leads from a key that was given up to the session any more, but it may have been followed before.
   return isDead(model, key, keys) ? [ended(model, id), model] : [ended(model, id)]
 }
@@ -103,14 +103,14 @@ function stored(model: Model, commit: Commit, keys: Keys): Model[] {
       const others = effects.filter(({ kind }) => kind !== 'sign in')
       // It drops nothing a second time, but may drop what its own request has put there before.
       const at = effects.findLastIndex(({ kind }) => kind === 'sign in')
-      const spared = effects.filter((effect, place) => place > at || !('key' in effect && effect.key === 'gone'))
+      const spared = effects.filter((effect, position) => position > at || !('key' in effect && effect.key === 'gone'))
       const kept = spared.filter(({ kind }) => kind !== 'sign in')
       return [others, kept].map((each) => withData(model, id, applied(each, data)))
     }
     if (late && user !== null) return []
     return [rekeyed(withData(model, id, applied(effects, data)), { id, key, user }, now?.key)]
   }
-  if (otherUser(model, key, keys) && !survive(effects)) return []
+  if (otherUser(model, key, keys) && !surviveSignIn(effects)) return []
   const next = withData(model, id, applied(effects, data))
   return [change === 'key' && !late ? rekeyed(next, { id, key, user: userOf(data) }, now?.key) : next]
 }
@@ -165,6 +165,6 @@ function ended(model: Model, id: string): Model {
   return { ...model, live }
 }
 
-function givenUp(model: Model, key: string): Model {
+function invalidated(model: Model, key: string): Model {
   return { ...model, dead: new Set(model.dead).add(key) }
 }

@@ -1,21 +1,21 @@
 import type { StoredEngine } from '../../../src/session/engines/stored.ts'
 import type { SessionSettings } from '../../../src/session/http/opened-session.ts'
-import type { Visit } from './history.ts'
+import { Handler, readOf } from './handler.ts'
+import type { Exchange } from './history.ts'
 import type { Implementation } from './implementation.ts'
 import { CLEAR, ModelStore, parsed, Records } from './model-store.ts'
 import type { Program, Request, Start } from './programs.ts'
-import { acting, Schedule, type Step } from './schedule.ts'
-import { Handler, readOf } from './visit.ts'
+import { currentActor, Schedule, type Step } from './schedule.ts'
 
 const COOKIE = { name: 's', path: '/', secure: false, httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const
 const EXPIRY = { cookieAge: 86_400, atBrowserClose: false, touchAfter: 0.1 }
 /** Seconds; longer than the minute that a successor lives until it is confirmed. */
 export const FORWARD_FOR = 120
 const AFTER_A_FAILURE = 'The last save failed, so nothing more can be stored'
-const NOBODY = { ipAddress: null, userAgent: null }
+const NO_CLIENT = { ipAddress: null, userAgent: null }
 
 /** A storage with sessions in it, and browsers that hold their cookies. */
-export interface Situation {
+export interface Snapshot {
   readonly records: Records
   readonly jars: ReadonlyMap<string, string>
   /** The public id that each session key was given to. */
@@ -29,14 +29,14 @@ export class World {
   readonly records: Records
   readonly jars: Map<string, string>
   readonly idOf: Map<string, string>
-  readonly visits: Visit[] = []
+  readonly exchanges: Exchange[] = []
   /** What went wrong that no application should see. */
-  readonly surprises: string[] = []
+  readonly unexpected: string[] = []
   /** The sessions that were there before. */
   readonly deviceIds: readonly string[]
   readonly #engines = new Map<number, StoredEngine>()
 
-  constructor(engine: Implementation, from: Situation, program: Program) {
+  constructor(engine: Implementation, from: Snapshot, program: Program) {
     this.engine = engine
     this.records = new Records(from.records)
     this.jars = new Map(from.jars)
@@ -45,7 +45,7 @@ export class World {
     this.schedule = new Schedule(program.faults, program.evicts ? this.#evictions() : undefined)
     for (const [at, request] of program.requests.entries()) {
       const name = `R${at + 1}`
-      acting.run(name, () => void this.#send(name, request))
+      currentActor.run(name, () => void this.#send(name, request))
     }
   }
 
@@ -66,7 +66,7 @@ export class World {
   statusOf(error: unknown): number {
     if (error instanceof Error && 'status' in error) return Number(error.status)
     if (error instanceof Error && error.message === AFTER_A_FAILURE) return 500
-    this.surprises.push(error instanceof Error ? String(error.stack) : String(error))
+    this.unexpected.push(error instanceof Error ? String(error.stack) : String(error))
     return 500
   }
 
@@ -75,28 +75,28 @@ export class World {
     await schedule.wait({ actor: name, kind: 'begin', label: `${browser} sends: ${ops.join(', ')}`, process })
     const sent = this.jars.get(browser)
     const begun = schedule.log.length
-    const visit: Visit = { name, browser, sent, begun, arrived: Infinity, status: 200, cookies: [], happenings: [] }
-    this.visits.push(visit)
+    const exchange: Exchange = { name, browser, sent, begun, arrived: Infinity, status: 200, cookies: [], events: [] }
+    this.exchanges.push(exchange)
     const settings = settingsOf(this.engineOf(process), this.records, ops.includes('touch'))
     try {
       const found = await engine.openCookies(settings, sent === undefined ? [] : [sent])
-      visit.happenings.push(...readOf(sent, found))
+      exchange.events.push(...readOf(sent, found))
       const opened = new engine.OpenedSession(found, settings, {
-        client: NOBODY,
+        client: NO_CLIENT,
         cookies: sent === undefined ? 0 : 1,
         canSendCookie: () => true,
         sendCookie: (header) => {
           const key = /^s=([^;]*)/.exec(header)?.[1] ?? ''
-          visit.cookies.push(key)
+          exchange.cookies.push(key)
           const record = this.records.byKey.get(key)
           if (record !== undefined && parsed(record.data).successor !== undefined) {
-            this.surprises.push(`${name} hands out ${this.records.nameOf(key)}, which was changed before`)
+            this.unexpected.push(`${name} sends ${this.records.nameOf(key)}, which was changed before`)
           }
           const { id } = opened.session
           if (id !== null) this.idOf.set(key, id)
         },
       })
-      const handler = new Handler(this, visit, opened, process)
+      const handler = new Handler(this, exchange, opened, process)
       try {
         for (const op of ops) await handler.perform(op)
         await handler.settle(ops.includes('touch'))
@@ -105,33 +105,33 @@ export class World {
       }
       if (ops.includes('too late')) handler.tooLate()
     } catch (error) {
-      visit.status = this.statusOf(error)
+      exchange.status = this.statusOf(error)
     }
-    await schedule.wait({ actor: name, kind: 'arrive', label: `${visit.status} arrives`, browser, process })
-    visit.arrived = schedule.log.length
-    for (const key of visit.cookies) {
+    await schedule.wait({ actor: name, kind: 'arrive', label: `${exchange.status} arrives`, browser, process })
+    exchange.arrived = schedule.log.length
+    for (const key of exchange.cookies) {
       if (key === '') this.jars.delete(browser)
       else this.jars.set(browser, key)
     }
   }
 
   #evictions() {
-    const { records, visits } = this
+    const { records, exchanges } = this
     return {
       all: (): Step[] =>
         [...records.byKey.keys()].map((key) => {
           const label = `evict ${records.nameOf(key)}`
           return { actor: 'cache', kind: 'evict', label, record: key, writes: true, process: -1 }
         }),
-      carryOut: ({ record: key = '' }: Step) => {
+      apply: ({ record: key = '' }: Step) => {
         const record = records.byKey.get(key)
         if (record === undefined) return
         records.byKey.delete(key)
         const forward = parsed(record.data).successor !== undefined
-        const happening = { kind: 'evicted', key, id: record.sessionId ?? '', forward } as const
+        const event = { kind: 'evicted', key, id: record.sessionId ?? '', forward } as const
         const begun = this.schedule.log.length
-        const nobody = { name: 'cache', browser: '', sent: undefined, status: 200, cookies: [] }
-        visits.push({ ...nobody, begun, arrived: Infinity, happenings: [happening] })
+        const origin = { name: 'cache', browser: '', sent: undefined, status: 200, cookies: [] }
+        exchanges.push({ ...origin, begun, arrived: Infinity, events: [event] })
       },
     }
   }
@@ -148,11 +148,11 @@ function settingsOf(engine: StoredEngine, records: Records, touching: boolean): 
 }
 
 /** What programs start from, made once for an engine. */
-export async function situation(engine: Implementation, start: Start): Promise<Situation> {
+export async function snapshot(engine: Implementation, start: Start): Promise<Snapshot> {
   const records = new Records()
   const jars = new Map<string, string>()
   const idOf = new Map<string, string>()
-  const browsers = start === 'nobody' ? [] : start === 'two devices' ? ['A', 'B'] : ['A']
+  const browsers = start === 'no session' ? [] : start === 'two devices' ? ['A', 'B'] : ['A']
   for (const browser of browsers) {
     const settings = settingsOf(
       engineOn(engine, new ModelStore({ records, errors: engine.errors }), records),
@@ -160,7 +160,7 @@ export async function situation(engine: Implementation, start: Start): Promise<S
       false,
     )
     const opened = new engine.OpenedSession({ live: false }, settings, {
-      client: NOBODY,
+      client: NO_CLIENT,
       cookies: 0,
       canSendCookie: () => true,
       sendCookie: () => {},

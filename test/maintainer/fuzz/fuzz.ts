@@ -34,7 +34,7 @@ export interface FuzzTraits {
 
 /** Overlapping calls in random sequences, whose answers must fit some order of them on each record. */
 export function fuzz(name: string, traits: FuzzTraits, open: (now: () => number) => Promise<Handles>): void {
-  test.serial(`${name}: the answers to random overlapping calls fit some order of them`, async (t) => {
+  test.serial(`${name}: results of random overlapping calls fit some sequential order`, async (t) => {
     t.timeout((SECONDS + 60) * 1000)
     const { stores, close } = await open(() => NOW)
     t.teardown(close)
@@ -128,7 +128,7 @@ class Sequence {
     // Mostly the newest that anybody has seen.
     const over = random() < 0.7 ? known.at(-1) : known[Math.floor(random() * known.length)]
     const saw = (version: Version) => void this.#versions.set(key, [...(this.#versions.get(key) ?? []), version])
-    // Keys are random, so nobody creates one a second time after it was deleted: creating is over before that begins.
+    // Keys are random, so none is created again after it was deleted.
     const creating = this.#creating.get(key) ?? 0
     if (over === undefined && creating < 2) return await this.#create(store, key, saw)
     if (over === undefined || draw < 0.4 || creating > 0) {
@@ -183,7 +183,7 @@ class Sequence {
     return new Map(keys.map((key) => [key, { kind: 'end', exceptId }]))
   }
 
-  /** @param forward one that leads to another key, and so is nobody's */
+  /** @param forward whether it leads to another key, and has no user */
   #record(key: string, forward: boolean): SessionRecord {
     const at = this.#texts++
     return {

@@ -123,7 +123,7 @@ export function printed(events: readonly Event[]): string {
 
 function inWords(call: Call): string {
   const state = (record: SessionRecord) =>
-    `${record.data} of ${record.userId === null ? 'nobody' : 'the user'} until ${record.expires}, active ${record.lastActivity}`
+    `${record.data} of ${record.userId === null ? 'no user' : 'the user'} until ${record.expires}, active ${record.lastActivity}`
   switch (call.kind) {
     case 'load':
       return `load: ${call.found === undefined ? 'nothing' : `${state(call.found)}, version ${call.found.version}`}`

@@ -15,7 +15,7 @@ import { EXPIRY } from '../../support/engine.ts'
 export interface Backend {
   /** For SESSION_ENGINE and whatever else Django's settings need. */
   settings(folder: string): Record<string, unknown>
-  engine(ground: Ground): Engine | Promise<Engine>
+  engine(storage: SharedStorage): Engine | Promise<Engine>
   /** The backend alone ends sessions, keys and all; a cookie that holds the session cannot. */
   readonly keepsRecords: boolean
   /** Django itself ends a session by an expiry of seconds that the session has. */
@@ -24,7 +24,7 @@ export interface Backend {
   readonly oldDjangoFailsToReadDates: boolean
 }
 
-export interface Ground {
+export interface SharedStorage {
   readonly folder: string
   readonly knex: Knex
   readonly secrets: Secrets
@@ -83,8 +83,8 @@ export function useBench(test: TestFn, python: string, backend: Backend): () => 
       folder,
       async ours(t, { secrets = SECRETS, clock = Date.now } = {}) {
         const connection = openDatabase(`sqlite:${file}`)
-        const ground = { folder, knex: connection, secrets, expiry: EXPIRY, now: clock }
-        const site = await ourSite({ ...ground, engine: await backend.engine(ground) })
+        const storage = { folder, knex: connection, secrets, expiry: EXPIRY, now: clock }
+        const site = await ourSite({ ...storage, engine: await backend.engine(storage) })
         t.teardown(async () => {
           site.close()
           await connection.destroy()

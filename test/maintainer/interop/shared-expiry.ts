@@ -5,7 +5,7 @@ import type { Backend, Bench } from './shared-bench.ts'
 
 const HOUR = 3600
 
-/** Each side has a clock of its own: ours runs ahead or behind, so that nobody has to wait. */
+/** Each side has a separate clock; the one here runs ahead or behind, so that no test has to wait. */
 function shifted(seconds: number): () => number {
   return () => Date.now() + seconds * 1000
 }
@@ -56,7 +56,7 @@ export function expirySuite(test: TestFn, bench: () => Bench, backend: Backend):
     }
   })
 
-  test.serial('a session that neither gave an expiry ends by the cookie age', async (t) => {
+  test.serial('a session without a custom expiry ends by the cookie age', async (t) => {
     const { django, ours } = bench()
     const visitor = new Visitor()
     await visitor.at(django, 'write', { values: { n: 1 } })

@@ -7,7 +7,7 @@ import type { Bench } from './shared-bench.ts'
 
 /** What holds where a record is kept for each session: two requests at once, and the end of it all. */
 export function recordsSuite(test: TestFn, bench: () => Bench): void {
-  test.serial('what Django saves between our load and our save is not lost', async (t) => {
+  test.serial('what Django saves between load and save here is not lost', async (t) => {
     const { django, ours } = bench()
     const here = await ours(t)
     const visitor = new Visitor()
@@ -35,7 +35,7 @@ export function recordsSuite(test: TestFn, bench: () => Bench): void {
     },
   )
 
-  test.serial('what Django has pickled is not read here, and stays as it is', async (t) => {
+  test.serial('pickled sessions of Django are not read here, and not changed', async (t) => {
     const { ours, anotherDjango } = bench()
     const here = await ours(t)
     const pickling = await anotherDjango(t, {
@@ -49,7 +49,7 @@ export function recordsSuite(test: TestFn, bench: () => Bench): void {
     t.deepEqual((await visitor.attempt(pickling, 'read')).data, pickling.since(5, 0) ? {} : { n: 1 })
   })
 
-  test.serial('a session that Django ends while we hold it stays ended', async (t) => {
+  test.serial('a session that Django ends while it is loaded here stays ended', async (t) => {
     const { django, ours } = bench()
     const here = await ours(t)
     const visitor = new Visitor()
@@ -61,7 +61,7 @@ export function recordsSuite(test: TestFn, bench: () => Bench): void {
     t.deepEqual(await copy.read(here), {})
   })
 
-  test.serial('a session that we end while Django holds it stays ended', async (t) => {
+  test.serial('a session that is ended here while Django has it loaded stays ended', async (t) => {
     const { django, ours } = bench()
     const here = await ours(t)
     const visitor = new Visitor()
@@ -73,7 +73,7 @@ export function recordsSuite(test: TestFn, bench: () => Bench): void {
     t.deepEqual(await copy.read(django), {})
   })
 
-  test.serial('a sign-in by Django while we hold the session leaves nothing under the old key', async (t) => {
+  test.serial('a sign-in by Django while the session is loaded here leaves nothing under the old key', async (t) => {
     const { django, ours, newUser } = bench()
     const here = await ours(t)
     const user = newUser()
@@ -88,7 +88,7 @@ export function recordsSuite(test: TestFn, bench: () => Bench): void {
     t.is((await visitor.read(django))['n'], 1)
   })
 
-  test.serial("Django's clearsessions takes the sessions of ours that are over, and no other", async (t) => {
+  test.serial("Django's clearsessions deletes expired sessions that were created here, and no others", async (t) => {
     const { django, ours, knex, folder } = bench()
     // What other tests have left under other secrets, Django before 4.1 may fail on.
     await knex('django_session').delete()

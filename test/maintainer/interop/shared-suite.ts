@@ -33,7 +33,7 @@ export async function bothWays(
 export function sharedSuite(test: TestFn, python: string, backend: Backend): () => Bench {
   const bench = useBench(test, python, backend)
 
-  test.serial('what one writes the other reads', async (t) => {
+  test.serial('sessions written on one side are read by the other', async (t) => {
     const ours = await bench().ours(t)
     await bothWays({ ...bench(), ours }, async (writer, reader) => {
       const visitor = new Visitor()
@@ -43,7 +43,7 @@ export function sharedSuite(test: TestFn, python: string, backend: Backend): () 
     })
   })
 
-  test.serial('what one changes, nested values included, the other reads', async (t) => {
+  test.serial('changes on one side, nested ones too, are read by the other', async (t) => {
     const ours = await bench().ours(t)
     await bothWays({ ...bench(), ours }, async (writer, changer) => {
       const visitor = new Visitor()
@@ -68,7 +68,7 @@ export function sharedSuite(test: TestFn, python: string, backend: Backend): () 
     })
   })
 
-  test.serial('the test cookie of one is found and taken away by the other', async (t) => {
+  test.serial('the test cookie of one side is found and removed by the other', async (t) => {
     const ours = await bench().ours(t)
     await bothWays({ ...bench(), ours }, async (writer, reader) => {
       const visitor = new Visitor()
@@ -80,7 +80,7 @@ export function sharedSuite(test: TestFn, python: string, backend: Backend): () 
     })
   })
 
-  test.serial('a flush by one leaves an anonymous visitor to the other', async (t) => {
+  test.serial('after a flush on one side the visitor is anonymous on the other', async (t) => {
     const ours = await bench().ours(t)
     await bothWays({ ...bench(), ours }, async (writer, ender) => {
       const visitor = new Visitor()
@@ -95,7 +95,7 @@ export function sharedSuite(test: TestFn, python: string, backend: Backend): () 
     })
   })
 
-  test.serial('a new key given by one is the only one for the other', async (t) => {
+  test.serial('after a change of key on one side, the other accepts only the new key', async (t) => {
     const ours = await bench().ours(t)
     await bothWays({ ...bench(), ours }, async (writer, cycler) => {
       const visitor = new Visitor()
@@ -107,7 +107,7 @@ export function sharedSuite(test: TestFn, python: string, backend: Backend): () 
     })
   })
 
-  test.serial('the cookie of one lives as long as that of the other', async (t) => {
+  test.serial('the cookies of both sides have the same lifetime', async (t) => {
     const ours = await bench().ours(t)
     await bothWays({ ...bench(), ours }, async (writer) => {
       const visitor = new Visitor()

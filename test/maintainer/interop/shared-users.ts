@@ -4,7 +4,7 @@ import { type Bench, NEW_SECRET, SECRET } from './shared-bench.ts'
 
 /** Whom one side has signed in, the other knows, as long as the password and the secret are the same. */
 export function usersSuite(test: TestFn, bench: () => Bench): void {
-  test.serial('a user whom Django signs in is known here, with what the visitor had before', async (t) => {
+  test.serial('a user signed in by Django is signed in here, with earlier data of the visitor', async (t) => {
     const { django, ours, newUser } = bench()
     const here = await ours(t)
     const user = newUser()
@@ -21,7 +21,7 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     t.is(read.data['_auth_user_backend'], 'django.contrib.auth.backends.ModelBackend')
   })
 
-  test.serial('a user whom we sign in is known to Django', async (t) => {
+  test.serial('a user signed in here is signed in in Django', async (t) => {
     const { django, ours, newUser } = bench()
     const here = await ours(t)
     const user = newUser()
@@ -34,7 +34,7 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     t.deepEqual(read.data['cart'], ['tea'])
   })
 
-  test.serial('a sign-out by either side is one for the other', async (t) => {
+  test.serial('a sign-out on either side signs out on both', async (t) => {
     const { django, ours, newUser } = bench()
     const here = await ours(t)
     const user = newUser()
@@ -51,7 +51,7 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     }
   })
 
-  test.serial('a new password in Django ends what the old one has opened, whoever opened it', async (t) => {
+  test.serial('a new password in Django ends all sessions of the old one, created by either side', async (t) => {
     const { django, ours, newUser } = bench()
     const here = await ours(t)
     for (const [opener, asked] of [
@@ -69,7 +69,7 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     }
   })
 
-  test.serial('an account that is no longer active is not known here', async (t) => {
+  test.serial('a user who is no longer active is not signed in here', async (t) => {
     const { django, ours, newUser, knex } = bench()
     const here = await ours(t)
     const user = newUser()
@@ -81,7 +81,7 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     t.is((await visitor.at(here, 'read')).user, null)
   })
 
-  test.serial('a session under a secret that the other side does not know is none', async (t) => {
+  test.serial('a session signed with a secret that the other side does not have is empty there', async (t) => {
     const { django, ours } = bench()
     const stranger = await ours(t, { secrets: [NEW_SECRET] })
     for (const [writer, reader] of [
@@ -94,30 +94,33 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     }
   })
 
-  test.serial('a new secret, one side after the other: what both know all the way is read all the way', async (t) => {
-    const { django, ours, anotherDjango } = bench()
-    const rotated = await anotherDjango(t, { SECRET_KEY: NEW_SECRET, SECRET_KEY_FALLBACKS: [SECRET] })
+  test.serial(
+    'a new secret, one side after the other: sessions whose secret both sides have can be read at each step',
+    async (t) => {
+      const { django, ours, anotherDjango } = bench()
+      const rotated = await anotherDjango(t, { SECRET_KEY: NEW_SECRET, SECRET_KEY_FALLBACKS: [SECRET] })
 
-    // First we get to know the new one, and go on signing with the one that Django knows.
-    const cautious = await ours(t, { secrets: [SECRET, NEW_SECRET] })
-    const early = new Visitor()
-    await early.at(django, 'write', { values: { n: 1 } })
-    await early.at(cautious, 'increment', { name: 'n' })
-    t.deepEqual(await early.read(django), { n: 2 })
+      // First we get to know the new one, and go on signing with the one that Django knows.
+      const cautious = await ours(t, { secrets: [SECRET, NEW_SECRET] })
+      const early = new Visitor()
+      await early.at(django, 'write', { values: { n: 1 } })
+      await early.at(cautious, 'increment', { name: 'n' })
+      t.deepEqual(await early.read(django), { n: 2 })
 
-    // Then Django changes over. Before 4.1 it has no fallbacks, and reads nothing that was signed before.
-    t.deepEqual(await early.read(rotated), rotated.since(4, 1) ? { n: 2 } : {})
-    const late = new Visitor()
-    await late.at(rotated, 'write', { values: { n: 10 } })
-    t.deepEqual(await late.read(cautious), { n: 10 })
+      // Then Django changes over. Before 4.1 it has no fallbacks, and reads nothing that was signed before.
+      t.deepEqual(await early.read(rotated), rotated.since(4, 1) ? { n: 2 } : {})
+      const late = new Visitor()
+      await late.at(rotated, 'write', { values: { n: 10 } })
+      t.deepEqual(await late.read(cautious), { n: 10 })
 
-    // And then we do: our next change signs anew what was signed before.
-    const done = await ours(t, { secrets: [NEW_SECRET, SECRET] })
-    const between = new Visitor()
-    await between.at(cautious, 'write', { values: { n: 5 } })
-    await between.at(done, 'increment', { name: 'n' })
-    t.deepEqual(await between.read(rotated), { n: 6 })
-  })
+      // So does this side: its next change signs the session again.
+      const done = await ours(t, { secrets: [NEW_SECRET, SECRET] })
+      const between = new Visitor()
+      await between.at(cautious, 'write', { values: { n: 5 } })
+      await between.at(done, 'increment', { name: 'n' })
+      t.deepEqual(await between.read(rotated), { n: 6 })
+    },
+  )
 
   test.serial('a sign-in from before the new secret holds here, and in Django since 4.1', async (t) => {
     const { django, ours, newUser, anotherDjango } = bench()

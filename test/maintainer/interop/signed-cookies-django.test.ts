@@ -43,7 +43,7 @@ if (python !== undefined) {
     },
   )
 
-  test.serial('what is kept here beside the data does not trouble Django', async (t) => {
+  test.serial('values stored beside the data do not affect Django', async (t) => {
     const { django, ours, newUser } = bench()
     const here = await ours(t)
     const user = newUser()

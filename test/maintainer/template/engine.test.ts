@@ -29,7 +29,7 @@ const server = app.listen(0, '127.0.0.1', () => {
 })
 `
 
-test('src/session copied into an empty Koa project compiles with its own packages alone, and counts', async (t) => {
+test('src/session copied into an empty Koa project compiles with only its packages, and counts', async (t) => {
   const folder = await folderWithPackages(t, ENGINE_PACKAGES)
   await cp(join(projectRoot, 'src/session'), join(folder, 'src/session'), { recursive: true })
   await writeFile(join(folder, 'src/app.ts'), COUNTER)
@@ -128,10 +128,10 @@ function withoutMethod(source: string, name: string): string {
   return source.replace(new RegExp(`^ {2}(?:async )?${name}\\([^]*?^ {2}\\}$`, 'gm'), '')
 }
 
-test('the way of one change, as the document names it, meets nothing that the settings did not choose', async (t) => {
+test('the path of a change in the document imports no engine, cache or format that is not configured', async (t) => {
   const root = join(projectRoot, 'src/session')
   const document = await readFile(join(projectRoot, 'docs/architecture.md'), 'utf8')
-  const way = document.slice(document.indexOf('## The way of one change'), document.indexOf('## The two laws'))
+  const way = document.slice(document.indexOf('## The path of a change'), document.indexOf('## The two guarantees'))
   const named = [...way.matchAll(/^\| \w+ \| `src\/session\/([^`]+)`/gm)].map(([, file = '']) => file)
   t.is(named.length, 5, 'and the handler')
   const met = new Set(named)
@@ -147,13 +147,13 @@ test('the way of one change, as the document names it, meets nothing that the se
   )
 })
 
-const FLOORS = ['core', 'caches', 'codec', 'stores', 'engines', 'top', 'http', 'index.ts', 'testing']
+const LAYERS = ['core', 'caches', 'codec', 'stores', 'engines', 'top', 'http', 'index.ts', 'testing']
 
-test('imports of the engine run one way: no floor knows one above it', async (t) => {
+test('imports of the engine go one way: no layer imports a higher one', async (t) => {
   const root = join(projectRoot, 'src/session')
-  const floorOf = (path: string) => {
+  const layerOf = (path: string) => {
     const [first = '', ...below] = relative(root, path).split(sep)
-    return FLOORS.indexOf(below.length > 0 || first === 'index.ts' ? first : 'top')
+    return LAYERS.indexOf(below.length > 0 || first === 'index.ts' ? first : 'top')
   }
   const upward: string[] = []
   for (const file of await readdir(root, { recursive: true })) {
@@ -161,7 +161,7 @@ test('imports of the engine run one way: no floor knows one above it', async (t)
     const path = join(root, file)
     for (const [, target = ''] of (await readFile(path, 'utf8')).matchAll(/ from '(\.[^']+)'/g)) {
       const found = join(dirname(path), target)
-      if (floorOf(found) > floorOf(path)) upward.push(`${file} -> ${relative(root, found)}`)
+      if (layerOf(found) > layerOf(path)) upward.push(`${file} -> ${relative(root, found)}`)
     }
   }
   t.deepEqual(upward, [])

@@ -13,7 +13,7 @@ test.serial('TypeScript 5.9 compiles the project', async (t) => {
   t.is(await compile(t, projectRoot, '--noEmit'), '')
 })
 
-test.serial('TypeScript 5.9 compiles src/session alone, in an empty project', async (t) => {
+test.serial('TypeScript 5.9 compiles only src/session, in an empty project', async (t) => {
   const folder = await folderWithPackages(t, ENGINE_PACKAGES)
   await cp(join(projectRoot, 'src/session'), join(folder, 'src/session'), { recursive: true })
   await writeFile(join(folder, 'package.json'), '{"type":"module"}')

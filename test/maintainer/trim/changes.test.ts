@@ -99,7 +99,7 @@ test('the graph has files and packages, however they are imported', async (t) =>
   t.deepEqual([...missingImports(graph)], ['src/shared.ts -> src/a.ts'])
 })
 
-test('every part of this project can be removed alone, as far as its imports tell', async (t) => {
+test('every part of this project can be removed alone, judging by its imports', async (t) => {
   for (const part of await readParts(projectRoot)) {
     if (part.kind !== 'feature') t.notThrows(() => planChanges(projectRoot, [part], false), part.name)
   }

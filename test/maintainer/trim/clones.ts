@@ -3,7 +3,7 @@ import { cloneProject } from '../../support/project.ts'
 
 /** Suites beside the unit suites that need no service. */
 export const SUITES = [
-  'test/{docs,features,scripts,start,stories,web}/**/*.test.ts',
+  'test/{docs,features,scenarios,scripts,start,web}/**/*.test.ts',
   '!test/**/*-{redis,redis-servers,memcached,mariadb,postgresql}.test.ts',
 ]
 

@@ -75,7 +75,7 @@ test('after some failures in a row it is down, and then no call reaches the cach
   t.deepEqual(await steered.steered.users.keys('7'), [])
 })
 
-test('a success in between starts the count again', async (t) => {
+test('a success resets the count', async (t) => {
   const { steered, cache, fail } = bench(t, { maxFailures: 3 })
   for (let n = 0; n < 5; n++) {
     steered.out = true
@@ -86,7 +86,7 @@ test('a success in between starts the count again', async (t) => {
   t.is(cache.state, 'up')
 })
 
-test('only silence counts: an outcome, a wrong argument or an error of the server is no failure', async (t) => {
+test('only timeouts and lost connections count: a conflict, a wrong argument or an error of the server is not a failure', async (t) => {
   const { memory, cache, states } = bench(t, { maxFailures: 1 })
   await cache.add('a', entry())
   t.is(await cache.swap('a', 'other', entry()), 'conflict')
@@ -109,14 +109,14 @@ test('only silence counts: an outcome, a wrong argument or an error of the serve
   }
 })
 
-test('an outage of the users alone counts as well', async (t) => {
+test('an outage of only the users table counts as well', async (t) => {
   const { memory, cache } = bench(t, { maxFailures: 1 })
   await memory.close()
   await t.throwsAsync(async () => await cache.users?.keys('7'), unavailable)
   t.is(cache.state, 'down')
 })
 
-test('a ping finds that it answers again, though a healthy one is checked once an hour', async (t) => {
+test('a ping detects that the cache answers again, although a healthy one is only checked once an hour', async (t) => {
   const { steered, cache, states, fail, comesTo } = bench(t, { maxFailures: 1, checkInterval: 3600 })
   await cache.add('a', entry())
   steered.out = true
@@ -130,7 +130,7 @@ test('a ping finds that it answers again, though a healthy one is checked once a
 })
 
 // Alone, as all timers are the test's.
-test.serial('pings that fail become more seldom, up to 5 s apart, and after an answer are quick again', async (t) => {
+test.serial('failing pings become less frequent, up to 5 s apart, and frequent again after an answer', async (t) => {
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const { steered, cache, fail } = bench(t, { maxFailures: 2, checkInterval: 60 })
@@ -158,7 +158,7 @@ test.serial('pings that fail become more seldom, up to 5 s apart, and after an a
   steered.out = false
 })
 
-test('while a ping is under way calls fail at once, and there is no second one', async (t) => {
+test('during a ping calls fail at once, and there is no second ping', async (t) => {
   const { steered, cache, fail, comesTo } = bench(t, { maxFailures: 1, checkInterval: 0.01 })
   steered.out = true
   await fail(1)
@@ -176,7 +176,7 @@ test('while a ping is under way calls fail at once, and there is no second one',
   t.is(await cache.get('a'), undefined)
 })
 
-test('an answer that comes late says as much as a ping', async (t) => {
+test('a late answer counts as a ping', async (t) => {
   const { steered, cache, states, fail } = bench(t, { maxFailures: 1, checkInterval: 3600 })
   const stopped = steered.stopAt('delete')
   const late = cache.delete('a')
@@ -189,7 +189,7 @@ test('an answer that comes late says as much as a ping', async (t) => {
   t.deepEqual(states, ['down', 'up'])
 })
 
-test('a failure that comes late, from before the outage, neither tells of it twice nor ends the pings', async (t) => {
+test('a late failure from before the outage neither reports it twice nor ends the pings', async (t) => {
   const { steered, cache, states, fail, comesTo } = bench(t, { maxFailures: 1 })
   const stopped = steered.stopAt('delete')
   const late = t.throwsAsync(cache.delete('a'), unavailable)
@@ -205,7 +205,7 @@ test('a failure that comes late, from before the outage, neither tells of it twi
   t.is(cache.state, 'up')
 })
 
-test('an application that asks for nothing notices that it is down, and that it is up again', async (t) => {
+test('an idle application notices that it is down and up again', async (t) => {
   const { steered, states, comesTo } = bench(t, { maxFailures: 3, checkInterval: 0.01 })
   const down = comesTo('down')
   steered.out = true
@@ -229,7 +229,7 @@ test('a new connection is a reason to ping at once, while it is down', async (t)
   t.teardown(() => cache.close())
   steered.calls.length = 0
   connected()
-  t.deepEqual(steered.calls, [], 'nobody doubts that it is up')
+  t.deepEqual(steered.calls, [], 'it still counts as up')
   steered.out = true
   await t.throwsAsync(cache.get('a'), unavailable)
   connected()
@@ -242,7 +242,7 @@ test('a new connection is a reason to ping at once, while it is down', async (t)
   t.is(cache.state, 'up')
 })
 
-test('settings that no timer or count can follow are refused', (t) => {
+test('settings out of range are refused', (t) => {
   const memory = new MemoryCache()
   for (const checkInterval of [0, -1, 3601, 2_592_000, Number.NaN, Number.POSITIVE_INFINITY]) {
     t.throws(() => new CheckedCache(memory, { checkInterval }), { instanceOf: RangeError }, String(checkInterval))
@@ -252,7 +252,7 @@ test('settings that no timer or count can follow are refused', (t) => {
   }
 })
 
-test('one that was closed is pinged no more', async (t) => {
+test('a closed cache is not pinged', async (t) => {
   const { steered, cache, fail } = bench(t, { maxFailures: 1, checkInterval: 0.01 })
   steered.out = true
   await fail(1)
@@ -266,7 +266,7 @@ test('one that was closed is pinged no more', async (t) => {
   t.deepEqual(steered.calls, [])
 })
 
-test('its checks keep no process alive, up or down', async (t) => {
+test('its checks do not keep the process alive, up or down', async (t) => {
   const program = `
     const { CheckedCache } = await import('./src/session/caches/checked.ts')
     const { MemoryCache } = await import('./src/session/caches/memory.ts')

@@ -33,7 +33,7 @@ export function cacheContract(
 }
 
 function verbContract(on: RegisterCache): void {
-  on('an entry comes back as it was added, to everybody', async (t, { cache, another, key }) => {
+  on('an entry is read as it was added, by every client', async (t, { cache, another, key }) => {
     const added = entry({ version: 'first', expires: START + HOUR + 1 })
     t.true(await cache.add(key('a'), added))
     t.deepEqual(await cache.get(key('a')), added)
@@ -42,7 +42,7 @@ function verbContract(on: RegisterCache): void {
     await t.notThrowsAsync(cache.ping())
   })
 
-  on('an add writes only where nothing is', async (t, { cache, key }) => {
+  on('an add only writes a free key', async (t, { cache, key }) => {
     t.true(await cache.add(key('a'), entry({ body: Buffer.from('first') })))
     t.false(await cache.add(key('a'), entry({ version: 'v2', body: Buffer.from('second') })))
     t.is(text(await cache.get(key('a'))), 'first')
@@ -60,7 +60,7 @@ function verbContract(on: RegisterCache): void {
     t.deepEqual(await cache.get(key('a')), second)
   })
 
-  on('a swap of what was deleted, or never was, finds it missing and writes nothing', async (t, { cache, key }) => {
+  on('a swap of a deleted or unknown entry is missing and writes nothing', async (t, { cache, key }) => {
     await cache.add(key('a'), entry())
     await cache.delete(key('a'))
     t.is(await cache.swap(key('a'), 'v1', entry({ version: 'v2' })), 'missing')
@@ -79,18 +79,21 @@ function verbContract(on: RegisterCache): void {
     t.is(await cache.get(key('a')), undefined)
   })
 
-  on('a delete is harmless where nothing is, and with a version spares any other', async (t, { cache, key }) => {
-    t.is(await cache.delete(key('never')), 'missing')
-    t.is(await cache.delete(key('never'), 'v1'), 'missing')
-    await cache.add(key('a'), entry({ version: 'v2' }))
-    t.is(await cache.delete(key('a'), 'v1'), 'conflict')
-    t.is((await cache.get(key('a')))?.version, 'v2')
-    t.is(await cache.delete(key('a'), 'v2'), 'done')
-    t.is(await cache.delete(key('a'), 'v2'), 'missing')
-    await cache.add(key('a'), entry())
-    t.is(await cache.delete(key('a')), 'done')
-    t.is(await cache.get(key('a')), undefined)
-  })
+  on(
+    'a delete of a missing key is harmless, and with a version it keeps any other version',
+    async (t, { cache, key }) => {
+      t.is(await cache.delete(key('never')), 'missing')
+      t.is(await cache.delete(key('never'), 'v1'), 'missing')
+      await cache.add(key('a'), entry({ version: 'v2' }))
+      t.is(await cache.delete(key('a'), 'v1'), 'conflict')
+      t.is((await cache.get(key('a')))?.version, 'v2')
+      t.is(await cache.delete(key('a'), 'v2'), 'done')
+      t.is(await cache.delete(key('a'), 'v2'), 'missing')
+      await cache.add(key('a'), entry())
+      t.is(await cache.delete(key('a')), 'done')
+      t.is(await cache.get(key('a')), undefined)
+    },
+  )
 
   on('keys and versions may have every character and length that is allowed', async (t, { cache, key }) => {
     const keys = ['a', 'A', 'a.', 'a:', 'a-b_c.D:9', 'k'.repeat(200 - key('').length)].map(key)
@@ -106,7 +109,7 @@ function verbContract(on: RegisterCache): void {
 }
 
 function expiryContract(on: RegisterCache): void {
-  on('at the very instant of its expiry an entry is gone for every verb', async (t, { cache, clock, key }) => {
+  on('at exactly its expiry an entry is missing for every method', async (t, { cache, clock, key }) => {
     await cache.add(key('a'), entry())
     clock.now = START + HOUR - 1
     t.is(text(await cache.get(key('a'))), 'body')
@@ -122,7 +125,7 @@ function expiryContract(on: RegisterCache): void {
     t.is(text(await cache.get(key('a'))), added ? 'later' : undefined)
   })
 
-  on('an entry that has expired already is never seen', async (t, { cache, key }) => {
+  on('an expired entry is never read', async (t, { cache, key }) => {
     await cache.add(key('a'), entry({ expires: START }))
     t.is(await cache.get(key('a')), undefined)
     await cache.add(key('b'), entry())
@@ -143,7 +146,7 @@ function expiryContract(on: RegisterCache): void {
 }
 
 function byteContract(on: RegisterCache): void {
-  on('bodies come back byte for byte', async (t, { cache, key }) => {
+  on('bodies are read back byte for byte', async (t, { cache, key }) => {
     const bodies = {
       empty: Buffer.alloc(0),
       everyByte: Buffer.from(Array.from({ length: 256 }, (_, byte) => byte)),
@@ -160,7 +163,7 @@ function byteContract(on: RegisterCache): void {
     }
   })
 
-  on('many commands at once are not mixed up', async (t, { cache, key }) => {
+  on('the replies to many concurrent commands are not mixed up', async (t, { cache, key }) => {
     const names = Array.from({ length: 300 }, (_, n) => String(n))
     const body = (name: string) => Buffer.from(name.repeat(1 + (Number(name) % 50)))
     const added = await Promise.all(names.map((name) => cache.add(key(name), entry({ body: body(name) }))))
@@ -211,7 +214,7 @@ function raceContract(on: RegisterCache): void {
     }
   })
 
-  on('100 races of a swap with a touch: the swap is done, and stays', async (t, { cache, another, key }) => {
+  on('100 races of a swap with a touch: the swap succeeds and is kept', async (t, { cache, another, key }) => {
     const [writer, toucher] = [await another(), await another()]
     for (let n = 0; n < 100; n++) {
       const name = key(`race${n}`)
@@ -226,7 +229,7 @@ function raceContract(on: RegisterCache): void {
     }
   })
 
-  on('of many who add, swap or delete the same only one did', async (t, { another, key }) => {
+  on('of many concurrent adds, swaps or deletes only one succeeds', async (t, { another, key }) => {
     const rivals = await Promise.all(Array.from({ length: 6 }, another))
     const added = await Promise.all(rivals.map((rival) => rival.add(key('a'), entry())))
     t.is(added.filter((did) => did).length, 1)
@@ -260,7 +263,7 @@ function troubleContract(on: RegisterCache, traits: CacheTraits): void {
     await t.throwsAsync(cache.get(key('a')), { instanceOf: StoreUnavailableError })
   })
 
-  on('damaged bytes are known as damaged, and can be replaced and deleted', async (t, { cache, plant, key }) => {
+  on('damaged bytes are detected, and can be replaced and deleted', async (t, { cache, plant, key }) => {
     t.is(plant !== undefined, traits.damageable)
     if (plant === undefined) return
     const damages = [Buffer.alloc(0), Buffer.from('{"json":true}'), Buffer.alloc(39, 48), randomBytes(500)]
@@ -283,7 +286,7 @@ function troubleContract(on: RegisterCache, traits: CacheTraits): void {
 }
 
 function userContract(on: RegisterCache): void {
-  on('the keys of a user are told until they expire or are removed', async (t, { cache, another, clock, key }) => {
+  on('the keys of a user are listed until they expire or are removed', async (t, { cache, another, clock, key }) => {
     const [users, elsewhere] = [cache.users, (await another()).users]
     if (users === undefined || elsewhere === undefined) return t.fail('this cache knows no users')
     const sorted = async (userId: string) => (await elsewhere.keys(userId)).sort()

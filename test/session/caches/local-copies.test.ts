@@ -12,7 +12,7 @@ function bench(entries = 10) {
   return { copies, read, answer, waiting }
 }
 
-test('what was read once is copied, and what is missing is asked for again', async (t) => {
+test('found entries are copied, and missing ones are requested again', async (t) => {
   const { read, answer, waiting } = bench()
   const missing = read()
   answer(undefined)
@@ -24,7 +24,7 @@ test('what was read once is copied, and what is missing is asked for again', asy
   t.is(waiting.length, 0)
 })
 
-test('an answer that was invalidated on its way is not copied', async (t) => {
+test('an answer that was invalidated meanwhile is not copied', async (t) => {
   for (const key of ['a', undefined]) {
     const { copies, read, answer } = bench()
     const stale = read()
@@ -37,7 +37,7 @@ test('an answer that was invalidated on its way is not copied', async (t) => {
   }
 })
 
-test('a reading that failed leaves nothing', async (t) => {
+test('a failed read leaves nothing', async (t) => {
   const { copies, read, answer } = bench()
   await t.throwsAsync(copies.get('a', () => Promise.reject(new Error('cut'))))
   const next = read()
@@ -45,7 +45,7 @@ test('a reading that failed leaves nothing', async (t) => {
   t.is((await next)?.version, 'v1')
 })
 
-test('invalidating one key spares the others, and the oldest copy makes room', async (t) => {
+test('invalidating one key keeps the others, and the least recently used copy is dropped first', async (t) => {
   const { copies, read, answer, waiting } = bench(2)
   for (const key of ['a', 'b']) {
     const reading = read(key)
@@ -64,7 +64,7 @@ test('invalidating one key spares the others, and the oldest copy makes room', a
   answer(undefined)
 })
 
-test('a copy does not hold on to the bytes that it came in', async (t) => {
+test('a copy does not keep the buffer of the reply', async (t) => {
   const { read, answer } = bench()
   const chunk = Buffer.from('body and what followed it')
   const reading = read()

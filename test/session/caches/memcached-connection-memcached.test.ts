@@ -44,7 +44,7 @@ function suite(server: MemcachedAddress): void {
     t.deepEqual(found, [entry({ body }), undefined, entry({ body })])
   })
 
-  test.serial('an error of the server is no silence: it is up, and goes on being asked', async (t) => {
+  test.serial('an error of the server does not count as down', async (t) => {
     const tap = await wiretap(t, server)
     const cache = open(t, tap.address)
     const checked = new CheckedCache(cache, { maxFailures: 1 })
@@ -57,21 +57,21 @@ function suite(server: MemcachedAddress): void {
     t.is(await checked.get(freshKey()), undefined)
   })
 
-  test.serial('an answer on a new connection is told, so that nobody waits for the next ping', async (t) => {
+  test.serial('an answer on a new connection is reported, so that no request waits for the next ping', async (t) => {
     const proxy = await tcpProxy(server.host, server.port)
     const cache = open(t, { host: '127.0.0.1', port: proxy.port })
     t.teardown(() => proxy.close())
-    let told = 0
-    cache.onConnect(() => told++)
+    let connects = 0
+    cache.onConnect(() => connects++)
     await cache.ping()
     await cache.ping()
-    t.is(told, 1)
+    t.is(connects, 1)
     proxy.cut()
     await t.throwsAsync(cache.ping(), unavailable)
-    t.is(told, 1, 'a connection that brings no answer is none')
+    t.is(connects, 1, 'a connection without an answer does not count')
     proxy.repair()
     while ((await cache.serverStats()).some(({ up }) => !up)) await new Promise((resolve) => setTimeout(resolve, 5))
-    t.is(told, 2)
+    t.is(connects, 2)
   })
 
   test.serial('keys that could break out of a command are refused before a byte is sent', async (t) => {
@@ -108,7 +108,7 @@ function suite(server: MemcachedAddress): void {
     t.true(await cache.add(freshKey().padEnd(250, 'x'), entry()), 'the longest key that there can be')
   })
 
-  test.serial('a server that falls silent fails all who wait for it, and a new connection is made', async (t) => {
+  test.serial('a server that stops answering fails all waiting commands, and a new connection is made', async (t) => {
     const proxy = await tcpProxy(server.host, server.port)
     t.teardown(() => proxy.close())
     const cache = open(t, { host: '127.0.0.1', port: proxy.port }, { commandTimeout: 50 })
@@ -123,7 +123,7 @@ function suite(server: MemcachedAddress): void {
     t.is(text(await cache.get(key)), 'body')
   })
 
-  test.serial('a server that is gone is dialled again, at first at once and then with pauses', async (t) => {
+  test.serial('a server that is down is connected again, first at once and then with delays', async (t) => {
     const proxy = await tcpProxy(server.host, server.port)
     t.teardown(() => proxy.close())
     const cache = open(t, { host: '127.0.0.1', port: proxy.port })
@@ -131,7 +131,7 @@ function suite(server: MemcachedAddress): void {
     proxy.cut()
     for (let n = 0; n < 3; n++) await t.throwsAsync(cache.ping(), unavailable)
     proxy.repair()
-    // Nothing tells when the pause is over but an attempt.
+    // Only an attempt shows that the delay is over.
     for (;;) {
       const answered = await cache.ping().then(
         () => true,
@@ -145,7 +145,7 @@ function suite(server: MemcachedAddress): void {
     t.pass()
   })
 
-  test.serial('a port where nobody listens is named', async (t) => {
+  test.serial('a refused connection is named', async (t) => {
     const proxy = await tcpProxy(server.host, server.port)
     proxy.close()
     const cache = open(t, { host: '127.0.0.1', port: proxy.port })
@@ -153,7 +153,7 @@ function suite(server: MemcachedAddress): void {
     t.regex(problemOf(error), new RegExp(`^memcached 127\\.0\\.0\\.1:${proxy.port}: .*ECONNREFUSED`))
   })
 
-  test.serial('an answer that is not understood ends the connection, and the next one is sound', async (t) => {
+  test.serial('an invalid reply ends the connection, and the next one works', async (t) => {
     const wrong = [
       'HTTP/1.1 400 Bad Request\r\n',
       'VA 3\r\nabcd\r\n',
@@ -174,7 +174,7 @@ function suite(server: MemcachedAddress): void {
     }
   })
 
-  test.serial('an answer for another key is never believed', async (t) => {
+  test.serial('a reply for another key is never used', async (t) => {
     const tap = await wiretap(t, server)
     const cache = open(t, tap.address)
     const [mine, hers] = [freshKey(), freshKey()]
@@ -188,7 +188,7 @@ function suite(server: MemcachedAddress): void {
     t.is(text(await cache.get(mine)), 'mine')
   })
 
-  test.serial('words that nobody asked for end the connection', async (t) => {
+  test.serial('an unexpected reply ends the connection', async (t) => {
     const tap = await wiretap(t, server)
     const cache = open(t, tap.address)
     tap.answer = (bytes) => [bytes, Buffer.from('EN\r\n')]
@@ -241,7 +241,7 @@ function suite(server: MemcachedAddress): void {
     t.true((await cache.get(key))?.body.equals(most.body), 'the largest that is let through')
   })
 
-  test.serial('the server itself forgets what has expired, soon after and never before', async (t) => {
+  test.serial('the server removes expired entries, soon after and never before', async (t) => {
     const cache = open(t, server)
     const age = async (expires: number) => {
       const key = freshKey()
@@ -257,7 +257,7 @@ function suite(server: MemcachedAddress): void {
     t.true((await age(START - HOUR)) <= 2)
   })
 
-  test.serial('the figures of servers are told, and one that is down is told as down', async (t) => {
+  test.serial('statistics of the servers, including one that is down', async (t) => {
     const own = await ownMemcached(t)
     const proxy = await tcpProxy(server.host, server.port)
     proxy.close()

@@ -27,7 +27,7 @@ function parsed(pieces: readonly Buffer[]): Reply[] {
   return pieces.flatMap((piece) => parser.push(piece))
 }
 
-test('replies come out of any pieces: at once, byte by byte, and cut anywhere', (t) => {
+test('replies are parsed from any chunks: at once, byte by byte, and cut anywhere', (t) => {
   t.deepEqual(parsed([stream]), replies)
   t.deepEqual(parsed(Array.from(stream, (byte) => Buffer.from([byte]))), replies)
   for (let cut = 1; cut < stream.length; cut++) {
@@ -35,14 +35,14 @@ test('replies come out of any pieces: at once, byte by byte, and cut anywhere', 
   }
 })
 
-test('a reply is told as soon as it is whole', (t) => {
+test('a reply is returned as soon as it is complete', (t) => {
   const parser = new ReplyParser()
   t.deepEqual(parser.push(Buffer.from('VA 3 c1\r\nabc\r')), [])
   t.deepEqual(parser.push(Buffer.from('\nHD')), [{ code: 'VA', words: ['c1'], value: Buffer.from('abc') }])
   t.deepEqual(parser.push(Buffer.from('\r\n')), [{ code: 'HD', words: [] }])
 })
 
-test('a large value comes together from many pieces', (t) => {
+test('a large value is assembled from many chunks', (t) => {
   const value = randomBytes(1_000_000)
   const bytes = Buffer.concat([Buffer.from(`VA ${value.length} c1\r\n`), value, Buffer.from('\r\nEN\r\n')])
   const pieces = Array.from({ length: Math.ceil(bytes.length / 1448) }, (_, n) =>
@@ -53,7 +53,7 @@ test('a large value comes together from many pieces', (t) => {
   t.is(second?.code, 'EN')
 })
 
-test('what is no reply is refused', (t) => {
+test('an invalid reply is refused', (t) => {
   const bad = [
     'HELLO\r\n',
     '\r\n',

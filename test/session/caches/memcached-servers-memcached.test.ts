@@ -52,7 +52,7 @@ function suite(url: string): void {
     }
   })
 
-  test('each key lies on one server, and only there', async (t) => {
+  test('each key is on exactly one server', async (t) => {
     const { cache, keysOf } = await bench(t)
     for (const [place, server] of servers.entries()) {
       const keys = keysOf(place)
@@ -65,7 +65,7 @@ function suite(url: string): void {
     }
   })
 
-  test('the keys of a server that is out are unavailable, never looked for elsewhere, and come back', async (t) => {
+  test('the keys of a server that is down are unavailable, do not move, and are available again afterwards', async (t) => {
     const { proxies, cache, keysOf } = await bench(t)
     const [lost = '', other = ''] = keysOf(0)
     const [kept = ''] = keysOf(1)
@@ -80,7 +80,7 @@ function suite(url: string): void {
     t.regex(String(error?.cause), new RegExp(`memcached 127\\.0\\.0\\.1:${proxies[0]?.port}: `))
     proxies[0]?.repair()
     for (;;) {
-      // Nothing tells when the pause between two attempts is over but an attempt.
+      // Only an attempt shows that the delay is over.
       if ((await cache.serverStats()).every(({ up }) => up)) break
       await new Promise((resolve) => setTimeout(resolve, 5))
     }
@@ -99,7 +99,7 @@ function homes(names: readonly string[]): (string | undefined)[] {
   return KEYS.map((key) => hashing.of(key).name)
 }
 
-test('servers share the keys evenly, and the order in which they are named means nothing', (t) => {
+test('servers share the keys evenly, in any order of the list', (t) => {
   const found = homes(['one', 'two', 'three', 'four'])
   const shares = new Map<string | undefined, number>()
   for (const home of found) shares.set(home, (shares.get(home) ?? 0) + 1)
@@ -108,7 +108,7 @@ test('servers share the keys evenly, and the order in which they are named means
   t.deepEqual(homes(['four', 'two', 'one', 'three']), found)
 })
 
-test('a server more takes about its share of the keys, and moves no other', (t) => {
+test('a new server takes about its share of the keys and moves no others', (t) => {
   const before = homes(['one', 'two', 'three', 'four'])
   const after = homes(['one', 'two', 'three', 'four', 'five'])
   const moved = after.filter((home, n) => home !== before[n])
@@ -125,7 +125,7 @@ test('a key has the same server in every process and release', (t) => {
   )
 })
 
-test('the address of several servers is taken apart', (t) => {
+test('the address of several servers is parsed', (t) => {
   t.deepEqual(addressesIn('memcached://localhost'), [{ host: 'localhost', port: 11211 }])
   t.deepEqual(addressesIn('memcached://10.0.0.1:1,cache-2.example:65535,[::1]:2,[fe80::1]'), [
     { host: '10.0.0.1', port: 1 },

@@ -22,7 +22,7 @@ function small(maxBytes: number) {
   return { cache, present }
 }
 
-test('a full memory cache lets the entry go that was longest without use', async (t) => {
+test('a full memory cache evicts the least recently used entry', async (t) => {
   const { cache, present } = small(4 * KB)
   for (const key of ['a', 'b', 'c']) await cache.add(key, entry({ body: Buffer.alloc(KB) }))
   await cache.get('a')
@@ -32,7 +32,7 @@ test('a full memory cache lets the entry go that was longest without use', async
   t.is(await present(), 'ad', 'a larger state makes room, too')
 })
 
-test('the byte limit counts keys, bodies and what an entry takes beside them', async (t) => {
+test('the byte limit includes keys, bodies and an overhead per entry', async (t) => {
   const { cache } = small(10 * KB)
   for (let n = 0; n < 1000; n++) await cache.add(`empty${n}`, entry({ body: Buffer.alloc(0) }))
   const kept = await Promise.all(Array.from({ length: 1000 }, (_, n) => cache.get(`empty${n}`)))

@@ -20,7 +20,7 @@ import { cacheContract } from './contract.ts'
 const url = serviceUrl('redis')
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
+const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 const unique = () => `existing:${randomBytes(6).toString('hex')}`
 const live = (body: string) => entry({ expires: Date.now() + HOUR, body: Buffer.from(body) })
@@ -42,7 +42,7 @@ if (url !== undefined) {
   const bench = async (t: ExecutionContext, options: Partial<RedisCacheOptions> = {}) => {
     const proxy = await tcpProxy(hostname, Number(port))
     const client = await clientAt(`redis://127.0.0.1:${proxy.port}`)
-    const cache = new RedisCache({ client, ...PATIENT, ...options })
+    const cache = new RedisCache({ client, ...LONG_TIMEOUTS, ...options })
     t.teardown(async () => {
       await cache.close()
       client.destroy()
@@ -58,7 +58,7 @@ if (url !== undefined) {
     const direct = await clientAt(url)
     const caches: RedisCache[] = []
     const over = async (one: typeof client) => {
-      const cache = new RedisCache({ client: one, now, ...PATIENT })
+      const cache = new RedisCache({ client: one, now, ...LONG_TIMEOUTS })
       caches.push(cache)
       await cache.connect()
       return cache
@@ -96,7 +96,7 @@ if (url !== undefined) {
     await t.throwsAsync(cache.get(key), UNAVAILABLE)
   })
 
-  test('while an existing client is away nothing waits in its queue; once it is back the cache is, too', async (t) => {
+  test('while an existing client is disconnected nothing waits in its queue; the cache is back with it', async (t) => {
     const { proxy, client, cache } = await bench(t)
     const key = unique()
     const lost = reconnecting(client)
@@ -111,10 +111,10 @@ if (url !== undefined) {
     t.is(text(await cache.get(key)), 'body')
   })
 
-  test('a client that is not connected says so, and is used as soon as it is', async (t) => {
+  test('a client that is not connected gives a clear error, and is used once it is', async (t) => {
     const client = createClient({ url })
     client.on('error', () => {})
-    const cache = new RedisCache({ client, ...PATIENT })
+    const cache = new RedisCache({ client, ...LONG_TIMEOUTS })
     t.teardown(async () => {
       await cache.close()
       client.destroy()
@@ -126,7 +126,7 @@ if (url !== undefined) {
     await t.notThrowsAsync(cache.ping())
   })
 
-  test('a url and a client, neither, no client, and local copies over one are refused', (t) => {
+  test('a url with a client, neither, an invalid client, and a client with local copies are refused', (t) => {
     const client = createClient({ url })
     const cluster: unknown = createCluster({ rootNodes: [{ url }] })
     const wrong: RedisCacheOptions[] = [
@@ -143,7 +143,7 @@ if (url !== undefined) {
     const { client } = await bench(t)
     const knex = openDatabase(await migratedSqlite(t))
     t.teardown(() => knex.destroy())
-    const cache = new RedisCache({ client, ...PATIENT, indexPrefix: `${unique()}:` })
+    const cache = new RedisCache({ client, ...LONG_TIMEOUTS, indexPrefix: `${unique()}:` })
     await cache.connect()
     const database = new DatabaseStore({ knex, table: 'sessions' })
     const store = new CachedStore({ database, cache })

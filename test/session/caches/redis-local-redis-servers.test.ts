@@ -12,15 +12,15 @@ import { entry } from './bench.ts'
 
 const program = serviceUrl('redisServer')
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
+const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 if (program !== undefined) {
-  /** A cache with local copies on a server of its own, through a proxy, and a way to swap from another process. */
+  /** A cache with local copies on a separate server, through a proxy, and a way to swap from another process. */
   const bench = async (t: ExecutionContext, localEntries = 100) => {
     const server = await new RedisServers(t, program).start()
     const proxy = await tcpProxy('127.0.0.1', server.port)
-    const patience = { ...PATIENT, commandTimeout: 2000 }
-    const cache = new RedisCache({ url: `redis://127.0.0.1:${proxy.port}`, localEntries, ...patience })
+    const timeouts = { ...LONG_TIMEOUTS, commandTimeout: 2000 }
+    const cache = new RedisCache({ url: `redis://127.0.0.1:${proxy.port}`, localEntries, ...timeouts })
     t.teardown(async () => {
       await cache.close()
       proxy.close()
@@ -37,7 +37,7 @@ if (program !== undefined) {
     return { server, proxy, cache, expires, swapElsewhere }
   }
 
-  test.serial('two processes: reads of one cost one way to the server, until the other writes', async (t) => {
+  test.serial('two processes: reads of one need one round trip, until the other writes', async (t) => {
     const { server, cache, swapElsewhere } = await bench(t)
     for (let n = 0; n < 50; n++) t.is((await cache.get('a'))?.version, 'v1')
     t.is(await readsOf(server), 1)
@@ -59,7 +59,7 @@ if (program !== undefined) {
     t.is(await readsOf(server), after)
   })
 
-  test.serial('without local entries every read is asked for', async (t) => {
+  test.serial('without local entries every read goes to the server', async (t) => {
     const { server, cache } = await bench(t, 0)
     for (let n = 0; n < 5; n++) await cache.get('a')
     t.is(await readsOf(server), 5)
@@ -68,7 +68,7 @@ if (program !== undefined) {
   test.serial('a swap over a stale copy is refused, and the next read is fresh', async (t) => {
     const { server, expires, cache: other } = await bench(t, 0)
     const url = `redis://127.0.0.1:${await portWithoutPushes(t, server.port)}`
-    const cache = new RedisCache({ url, localEntries: 100, ...PATIENT })
+    const cache = new RedisCache({ url, localEntries: 100, ...LONG_TIMEOUTS })
     t.teardown(() => cache.close())
     await cache.connect()
     for (let n = 1; n <= 3; n++) {
@@ -80,12 +80,12 @@ if (program !== undefined) {
       t.is((await cache.get('a'))?.version, next)
     }
     t.is(await cache.swap('a', 'v4', entry({ version: 'mine', expires })), 'done')
-    t.is((await cache.get('a'))?.version, 'mine', 'and so is one after a write of its own')
+    t.is((await cache.get('a'))?.version, 'mine', 'and so is one after its own write')
     t.is(await cache.delete('a'), 'done')
     t.is(await cache.get('a'), undefined)
   })
 
-  test.serial('two processes: on a silent network a copy ends by itself', async (t) => {
+  test.serial('two processes: when the network fails a copy expires', async (t) => {
     const { proxy, cache, swapElsewhere } = await bench(t)
     t.is((await cache.get('a'))?.version, 'v1')
     proxy.silence()
@@ -106,7 +106,7 @@ if (program !== undefined) {
     )
   })
 
-  test.serial('a lost connection takes the copies with it', async (t) => {
+  test.serial('a lost connection drops all copies', async (t) => {
     const { proxy, cache } = await bench(t)
     await cache.get('a')
     proxy.cut()
@@ -122,10 +122,13 @@ if (program !== undefined) {
     t.is((await eventually(() => cache.get('a')))?.version, 'v1')
   })
 
-  test.serial('a cluster says as well what has changed', async (t) => {
+  test.serial('a cluster also reports changes', async (t) => {
     const nodes = await new RedisServers(t, program).cluster()
     const url = `redis-cluster://127.0.0.1:${nodes[0]?.port}`
-    const [cache, other] = [new RedisCache({ url, localEntries: 100, ...PATIENT }), new RedisCache({ url, ...PATIENT })]
+    const [cache, other] = [
+      new RedisCache({ url, localEntries: 100, ...LONG_TIMEOUTS }),
+      new RedisCache({ url, ...LONG_TIMEOUTS }),
+    ]
     t.teardown(async () => void (await Promise.all([cache.close(), other.close()])))
     await cache.connect()
     await other.connect()

@@ -17,7 +17,7 @@ import { cacheContract } from './contract.ts'
 const url = serviceUrl('redis')
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
+const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 if (url !== undefined) {
   const { hostname, port } = new URL(url)
@@ -31,7 +31,7 @@ if (url !== undefined) {
   /** A connected cache, and a proxy on its way to the server. */
   const through = async (t: ExecutionContext, options: Partial<RedisCacheOptions> = {}) => {
     const proxy = await tcpProxy(hostname, Number(port))
-    const cache = new RedisCache({ url: `redis://127.0.0.1:${proxy.port}`, ...PATIENT, ...options })
+    const cache = new RedisCache({ url: `redis://127.0.0.1:${proxy.port}`, ...LONG_TIMEOUTS, ...options })
     t.teardown(async () => {
       await cache.close()
       proxy.close()
@@ -67,7 +67,7 @@ if (url !== undefined) {
       const client = await rawClient()
       const caches: RedisCache[] = []
       const on = async (address: string) => {
-        const cache = new RedisCache({ url: address, localEntries, now, ...PATIENT })
+        const cache = new RedisCache({ url: address, localEntries, now, ...LONG_TIMEOUTS })
         caches.push(cache)
         await cache.connect()
         return cache
@@ -86,7 +86,7 @@ if (url !== undefined) {
     })
   }
 
-  test.serial('redis: what is no string is damaged, and can be replaced and deleted', async (t) => {
+  test.serial('redis: a key of another type is damaged, and can be replaced and deleted', async (t) => {
     const { cache } = await through(t)
     const client = await raw(t)
     const key = unique()
@@ -101,7 +101,7 @@ if (url !== undefined) {
     t.is(await cache.delete(key), 'done')
   })
 
-  test.serial('redis: the server sweeps up what expires, and the index with its last member', async (t) => {
+  test.serial('redis: the server removes expired entries, and the index with its last member', async (t) => {
     const clock = { now: START }
     const { cache } = await through(t, { now: () => clock.now, indexPrefix: `${unique()}:` })
     const client = await raw(t)
@@ -148,7 +148,7 @@ if (url !== undefined) {
     },
   )
 
-  test.serial('redis: scripts that the server forgot are taught again', async (t) => {
+  test.serial('redis: scripts that the server has lost are sent again', async (t) => {
     const { cache } = await through(t)
     const client = await raw(t)
     const key = unique()
@@ -159,7 +159,7 @@ if (url !== undefined) {
     t.is(await cache.delete(key, 'v3'), 'done')
   })
 
-  test.serial('redis: it heals after a cut, and commands fail at once until then', async (t) => {
+  test.serial('redis: it reconnects, and commands fail at once until then', async (t) => {
     const { cache, proxy } = await through(t)
     const key = unique()
     await cache.add(key, live())
@@ -170,7 +170,7 @@ if (url !== undefined) {
     t.is(text(await eventually(() => cache.get(key))), 'body')
   })
 
-  test.serial('redis: a silent server is unavailable, and its connection replaced', async (t) => {
+  test.serial('redis: a server that does not answer is unavailable, and its connection is replaced', async (t) => {
     const { cache, proxy } = await through(t, { commandTimeout: 500 })
     const key = unique()
     await cache.add(key, live())
@@ -179,13 +179,13 @@ if (url !== undefined) {
     t.is(text(await eventually(() => cache.get(key))), 'body')
   })
 
-  test.serial('redis: a connection that went silent while nobody used it is replaced', async (t) => {
+  test.serial('redis: an idle connection that stopped answering is replaced', async (t) => {
     const client = await raw(t)
     const user = await newUser(t, client, ['+@all'])
     const proxy = await tcpProxy(hostname, Number(port))
     t.teardown(() => proxy.close())
-    const patience = { commandTimeout: 500, healthCheckInterval: 0.05 }
-    const cache = cacheAt(t, `redis://${user}:word@127.0.0.1:${proxy.port}`, patience)
+    const timeouts = { commandTimeout: 500, healthCheckInterval: 0.05 }
+    const cache = cacheAt(t, `redis://${user}:word@127.0.0.1:${proxy.port}`, timeouts)
     await cache.connect()
     const connections = async () =>
       (await client.clientList()).filter((other) => other.user === user).map(({ id }) => id)
@@ -197,16 +197,18 @@ if (url !== undefined) {
     await t.notThrowsAsync(eventually(() => cache.ping()))
   })
 
-  test.serial('redis: a server that accepts and never greets is a sentence', async (t) => {
-    const mute = createServer(() => {}).listen(0, '127.0.0.1')
-    await once(mute, 'listening')
-    t.teardown(() => mute.close())
-    const cache = cacheAt(t, `redis://127.0.0.1:${(mute.address() as AddressInfo).port}`, { connectTimeout: 100 })
+  test.serial('redis: a server that accepts but never greets gives a clear error', async (t) => {
+    const silentServer = createServer(() => {}).listen(0, '127.0.0.1')
+    await once(silentServer, 'listening')
+    t.teardown(() => silentServer.close())
+    const cache = cacheAt(t, `redis://127.0.0.1:${(silentServer.address() as AddressInfo).port}`, {
+      connectTimeout: 100,
+    })
     await t.throwsAsync(cache.connect(), { message: /says nothing\. Check that it is not stopped/ })
     await t.throwsAsync(cache.get('a'), UNAVAILABLE)
   })
 
-  test.serial('redis: begun without a server it says what to do, and finds the server later', async (t) => {
+  test.serial('redis: started without a server the error has the fix, and it connects later', async (t) => {
     const proxy = await tcpProxy(hostname, Number(port))
     t.teardown(() => proxy.close())
     proxy.cut()
@@ -225,7 +227,7 @@ if (url !== undefined) {
     await t.notThrowsAsync(eventually(() => healing.ping()))
   })
 
-  test.serial('redis: over TLS nothing is said in plain text, and a server without TLS is a sentence', async (t) => {
+  test.serial('redis: TLS sends no plain text, and a server without TLS gives a clear error', async (t) => {
     const said: Buffer[] = []
     const plain = createServer((socket) => {
       socket.on('error', () => {})
@@ -242,20 +244,17 @@ if (url !== undefined) {
     t.false(Buffer.concat(said).includes('s3cret-word'))
   })
 
-  test.serial(
-    'redis: a database that is not there, a cluster and a sentinel that are none are sentences',
-    async (t) => {
-      const sentences = new Map([
-        [`redis://${hostname}:${port}/9999`, /has no database 9999\. Choose a lower number/],
-        [`redis-cluster://${hostname}:${port}`, /is a single server\. Write redis:/],
-        [`redis-sentinel://${hostname}:${port}/main`, /cannot be reached \(.*unknown command/i],
-        [`redis://user:s3cret-word@${hostname}:${port}`, /refuses the user or the password\. Correct them/],
-      ])
-      for (const [address, message] of sentences) {
-        await t.throwsAsync(cacheAt(t, address).connect(), { message }, address)
-      }
-    },
-  )
+  test.serial('redis: a missing database, and a wrong cluster or sentinel URL, give clear errors', async (t) => {
+    const sentences = new Map([
+      [`redis://${hostname}:${port}/9999`, /has no database 9999\. Choose a lower number/],
+      [`redis-cluster://${hostname}:${port}`, /is a single server\. Write redis:/],
+      [`redis-sentinel://${hostname}:${port}/main`, /cannot be reached \(.*unknown command/i],
+      [`redis://user:s3cret-word@${hostname}:${port}`, /refuses the user or the password\. Correct them/],
+    ])
+    for (const [address, message] of sentences) {
+      await t.throwsAsync(cacheAt(t, address).connect(), { message }, address)
+    }
+  })
 
   test.serial('redis: an error of the server is unavailable, and the connection stays', async (t) => {
     const client = await raw(t)
@@ -273,7 +272,7 @@ if (url !== undefined) {
     t.is(await checked.get(unique()), undefined)
   })
 
-  test.serial('redis: a new connection is told, so that nobody waits for the next ping', async (t) => {
+  test.serial('redis: a new connection is reported, so that no request waits for the next ping', async (t) => {
     const { cache, proxy } = await through(t)
     proxy.cut()
     await t.throwsAsync(cache.ping(), UNAVAILABLE)
@@ -283,13 +282,13 @@ if (url !== undefined) {
     await t.notThrowsAsync(cache.ping())
   })
 
-  test('redis: an interval that no timer can follow is refused', (t) => {
+  test('redis: an interval above the maximum of a timer is refused', (t) => {
     for (const healthCheckInterval of [0, 3601, 2_592_000, Number.NaN]) {
       t.throws(() => new RedisCache({ url, healthCheckInterval }), { instanceOf: RangeError })
     }
   })
 
-  test.serial('redis: the server tells its figures', async (t) => {
+  test.serial('redis: statistics of the server', async (t) => {
     const { cache, proxy } = await through(t)
     await cache.add(unique(), live())
     const [figures, ...others] = await cache.serverStats()
@@ -315,7 +314,7 @@ function live(changes: Parameters<typeof entry>[0] = {}) {
 }
 
 function cacheAt(t: ExecutionContext, url: string, options: Partial<RedisCacheOptions> = {}): RedisCache {
-  const cache = new RedisCache({ url, ...PATIENT, ...options })
+  const cache = new RedisCache({ url, ...LONG_TIMEOUTS, ...options })
   t.teardown(() => cache.close())
   return cache
 }

@@ -11,10 +11,10 @@ import { entry, text } from './bench.ts'
 const program = serviceUrl('redisServer')
 const UNAVAILABLE = { instanceOf: StoreUnavailableError }
 // Where time is not what a test is about, a busy machine has plenty.
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
+const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000, maxRetryDelay: 100 }
 
 if (program !== undefined) {
-  test.serial('a single Redis: wrong and missing passwords are sentences without the password', async (t) => {
+  test.serial('a single Redis: wrong and missing passwords give clear errors without the password', async (t) => {
     const servers = new RedisServers(t, program)
     const { port } = await servers.start(['--requirepass', 'r1ght-word'])
     const sentences = new Map([
@@ -30,7 +30,7 @@ if (program !== undefined) {
     await t.notThrowsAsync(cache.ping())
   })
 
-  test.serial('a single Redis: killed, it is unavailable; begun again, it serves', async (t) => {
+  test.serial('a single Redis: unavailable after a kill, and working after a restart', async (t) => {
     const servers = new RedisServers(t, program)
     const first = await servers.start()
     const cache = cacheAt(t, `redis://127.0.0.1:${first.port}`)
@@ -41,10 +41,10 @@ if (program !== undefined) {
     t.is(await eventually(() => cache.get('a')), undefined)
   })
 
-  test.serial('a single Redis: stopped in its tracks, it is unavailable; going on, it serves', async (t) => {
+  test.serial('a single Redis: unavailable while suspended, and working afterwards', async (t) => {
     const servers = new RedisServers(t, program)
     const server = await servers.start()
-    const cache = cacheAt(t, `redis://127.0.0.1:${server.port}`, { ...PATIENT, commandTimeout: 500 })
+    const cache = cacheAt(t, `redis://127.0.0.1:${server.port}`, { ...LONG_TIMEOUTS, commandTimeout: 500 })
     await cache.connect()
     await cache.add('a', live())
     server.child.kill('SIGSTOP')
@@ -54,7 +54,7 @@ if (program !== undefined) {
     t.is(text(await eventually(() => cache.get('a'))), 'body')
   })
 
-  test.serial('a full Redis refuses what would be written, and goes on reading and deleting', async (t) => {
+  test.serial('a full Redis refuses writes and still reads and deletes', async (t) => {
     const server = await new RedisServers(t, program).start()
     const cache = cacheAt(t, `redis://127.0.0.1:${server.port}`)
     await cache.connect()
@@ -108,11 +108,11 @@ if (program !== undefined) {
     }
   })
 
-  test.serial('a cluster: while one node is silent the others serve, and it serves again when it speaks', async (t) => {
+  test.serial('a cluster: while one node does not answer the others work, and it works again afterwards', async (t) => {
     const nodes = await new RedisServers(t, program).cluster()
     for (const node of nodes) await node.command('CONFIG', 'SET', 'cluster-node-timeout', '60000')
     const url = `redis-cluster://${nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`
-    const cache = cacheAt(t, url, { ...PATIENT, connectTimeout: 1000, commandTimeout: 500 })
+    const cache = cacheAt(t, url, { ...LONG_TIMEOUTS, connectTimeout: 1000, commandTimeout: 500 })
     await cache.connect()
     const keys = Array.from({ length: 30 }, (_, n) => `session:1:${n}`)
     for (const key of keys) await cache.add(key, live())
@@ -128,7 +128,7 @@ if (program !== undefined) {
   })
 
   test.serial(
-    'sentinels: the master is killed, the replica takes over, and no version is overwritten unseen',
+    'sentinels: the master is killed, the replica takes over, and no version is overwritten silently',
     async (t) => {
       const { master, replica, sentinels } = await new RedisServers(t, program).sentinels()
       const hosts = sentinels.map(({ port }) => `127.0.0.1:${port}`).join(',')
@@ -153,14 +153,17 @@ if (program !== undefined) {
     },
   )
 
-  test.serial('sentinels: with a password of their own, some gone, and an unknown name', async (t) => {
+  test.serial('sentinels: with a separate password, some down, and an unknown name', async (t) => {
     const servers = new RedisServers(t, program)
     const { sentinels } = await servers.sentinels('s3cret-word')
     const [first, ...rest] = sentinels
     if (first === undefined) return t.fail('a sentinel')
     await kill(first)
     const hosts = [first, ...rest].map(({ port }) => `127.0.0.1:${port}`).join(',')
-    const cache = cacheAt(t, `redis-sentinel://:s3cret-word@${hosts}/main/2`, { ...PATIENT, healthCheckInterval: 0.1 })
+    const cache = cacheAt(t, `redis-sentinel://:s3cret-word@${hosts}/main/2`, {
+      ...LONG_TIMEOUTS,
+      healthCheckInterval: 0.1,
+    })
     await cache.connect()
     await t.notThrowsAsync(cache.ping())
     const unknown = cacheAt(t, `redis-sentinel://:s3cret-word@${hosts}/other`)
@@ -179,7 +182,7 @@ if (program !== undefined) {
   })
 }
 
-function cacheAt(t: ExecutionContext, url: string, options: Partial<RedisCacheOptions> = PATIENT): RedisCache {
+function cacheAt(t: ExecutionContext, url: string, options: Partial<RedisCacheOptions> = LONG_TIMEOUTS): RedisCache {
   const cache = new RedisCache({ url, ...options })
   t.teardown(() => cache.close())
   return cache

@@ -31,7 +31,7 @@ test('one setting, the URL, chooses the topology', (t) => {
   })
 })
 
-test('a URL that makes no sense is a sentence that does not hold it', (t) => {
+test('an invalid URL gives a clear error that does not contain it', (t) => {
   const wrong = new Map([
     ['http://u:s3cret@a', /not the URL of a Redis/],
     ['redis://u:s3cret@', /not the URL of a Redis/],
@@ -51,7 +51,7 @@ test('a URL that makes no sense is a sentence that does not hold it', (t) => {
   }
 })
 
-test('a place is described without user and password', (t) => {
+test('a target is described without user and password', (t) => {
   const describe = (url: string) => describeTarget(parseRedisUrl(url))
   t.is(describe('redis://user:s3cret@[::1]:7/1'), 'Redis at [::1]:7')
   t.is(describe('redis-cluster://:s3cret@a,b:2'), 'the Redis cluster at a:6379, b:2')

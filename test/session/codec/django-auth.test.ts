@@ -27,13 +27,13 @@ function session(values: Record<string, unknown>) {
   return { get: (key: string) => values[key] }
 }
 
-test('makes the hashes that Django makes', (t) => {
+test('creates the same hashes as Django', (t) => {
   t.is(djangoAuthHash(PASSWORD, VECTOR_SECRET), HASH)
   t.is(djangoAuthHash(PASSWORD, VECTOR_SECRET, 'sha1'), SHA1_HASH)
   t.is(djangoAuthHash('', VECTOR_SECRET), NO_PASSWORD_HASH)
 })
 
-test('a hash holds for one password and one secret', (t) => {
+test('a hash is valid for one password and one secret', (t) => {
   t.true(verifyDjangoAuthHash(PASSWORD, HASH, options))
   t.false(verifyDjangoAuthHash(`${PASSWORD} `, HASH, options))
   t.false(verifyDjangoAuthHash(PASSWORD, HASH, { secrets: ['another secret, long enough for anybody'] }))
@@ -45,7 +45,7 @@ test('older secrets verify, and the first one signs', (t) => {
   t.is(djangoSignIn(user, rotated)['_auth_user_hash'], djangoAuthHash(PASSWORD, NEWER))
 })
 
-test('SHA-1 holds only where it is asked for', (t) => {
+test('SHA-1 is only accepted if requested', (t) => {
   t.false(verifyDjangoAuthHash(PASSWORD, SHA1_HASH, options))
   t.true(verifyDjangoAuthHash(PASSWORD, SHA1_HASH, { ...options, acceptSha1: true }))
   t.true(verifyDjangoAuthHash(PASSWORD, HASH, { ...options, acceptSha1: true }))
@@ -68,12 +68,12 @@ for (const given of [
   })
 }
 
-test('makes the three values that Django looks for', (t) => {
+test('creates the three values that Django reads', (t) => {
   t.deepEqual(djangoSignIn(user, options), SIGNED_IN)
   t.true(isDjangoSignIn(session(djangoSignIn(user, options)), user, options))
 })
 
-test('a sign-in needs the right user, a backend that is in use, and the hash', (t) => {
+test('a sign-in needs the right user, a configured backend, and the hash', (t) => {
   t.true(isDjangoSignIn(session(SIGNED_IN), user, options))
   t.false(isDjangoSignIn(session({}), user, options))
   t.false(isDjangoSignIn(session({ ...SIGNED_IN, _auth_user_id: '8' }), user, options))
@@ -83,7 +83,7 @@ test('a sign-in needs the right user, a backend that is in use, and the hash', (
   t.false(isDjangoSignIn(session({ ...SIGNED_IN, _auth_user_hash: SHA1_HASH }), user, options))
 })
 
-test('backends of their own: the first is written, all of them count', (t) => {
+test('custom backends: the first is written, all of them are accepted', (t) => {
   const several: DjangoAuthOptions = { ...options, backends: ['shop.backends.Email', 'shop.backends.Card'] }
   t.is(djangoSignIn(user, several)['_auth_user_backend'], 'shop.backends.Email')
   t.true(isDjangoSignIn(session({ ...SIGNED_IN, _auth_user_backend: 'shop.backends.Card' }), user, several))

@@ -38,7 +38,7 @@ test('base64url', (t) => {
   }
 })
 
-test('salted HMAC; the SHA-1 of old releases is not spoken', (t) => {
+test('salted HMAC; the SHA-1 of old releases is not accepted', (t) => {
   type Mac = { key_salt: string; value: string; secret: string; algorithm: string; hmac_hex: string }
   for (const { key_salt, value, secret, algorithm, hmac_hex } of vectors<Mac>('salted_hmac')) {
     const ours = saltedHmac(key_salt, value, secret).toString('hex')
@@ -72,7 +72,7 @@ test('TimestampSigner', (t) => {
   }
 })
 
-test('ages: at the limit it holds, above it does not', (t) => {
+test('ages: valid at the limit, invalid above it', (t) => {
   type Aged = { signed: string; now: number; max_age: number; ok: boolean; value: string | null; error: string | null }
   for (const { signed, now, max_age, ok, value, error } of vectors<Aged>('timestamp_max_age')) {
     const signer = new TimestampSigner({ secrets: [VECTOR_SECRET], salt: 'django.core.signing.TimestampSigner' })
@@ -171,7 +171,7 @@ test('any backend of Django reads what another wrote', (t) => {
   }
 })
 
-test('rightly signed text that is no object is refused, unlike in Django (behaviour 25)', (t) => {
+test('signed JSON that is not an object is refused, unlike in Django', (t) => {
   for (const { input } of vectors<{ input: string }>('session_decode_non_dict')) {
     t.deepEqual(djangoCodec({ secrets: [VECTOR_SECRET] }).decode(key, input), { ok: false, reason: 'not-an-object' })
   }
@@ -197,7 +197,7 @@ interface OwnCookie {
   cookie_value: string
 }
 
-test('cookies of one own, signed as set_signed_cookie does', (t) => {
+test('cookies signed like set_signed_cookie', (t) => {
   for (const { name, value, salt, time, cookie_value } of vectors<OwnCookie>('set_signed_cookie_v2')) {
     const options = { secrets: [VECTOR_SECRET] as const, salt, now: time * 1000 }
     t.is(signCookie(name, value, options), cookie_value)

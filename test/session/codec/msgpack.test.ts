@@ -7,7 +7,7 @@ import { plainJson, type SessionData } from '../../../src/session/core/data.ts'
 
 const foreign = new Packr({ useRecords: false, moreTypes: true })
 
-test('whatever JSON can hold comes out as it went in', (t) => {
+test('JSON values are read back as they were written', (t) => {
   const record = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ stringUnit: 'grapheme' }))
   t.notThrows(() =>
     fc.assert(
@@ -20,7 +20,7 @@ test('whatever JSON can hold comes out as it went in', (t) => {
   )
 })
 
-test('what comes out has no prototype, at any depth', (t) => {
+test('decoded objects have no prototype, at any depth', (t) => {
   const data = plainJson({ list: [{ deep: {} }] }) as SessionData
   const { list } = msgpackSerializer.loads(msgpackSerializer.dumps(data))
   const [item] = list as SessionData[]
@@ -28,7 +28,7 @@ test('what comes out has no prototype, at any depth', (t) => {
   t.is(Object.getPrototypeOf(item?.['deep']), null)
 })
 
-test('what JSON cannot hold is refused', (t) => {
+test('values that are not JSON are refused', (t) => {
   const values: Record<string, unknown> = {
     date: new Date(0),
     binary: Buffer.from('bytes'),
@@ -45,7 +45,7 @@ test('what JSON cannot hold is refused', (t) => {
   }
 })
 
-test('what is no object, or no MessagePack, is refused', (t) => {
+test('invalid MessagePack and values that are not objects are refused', (t) => {
   for (const value of ['text', 5, null, [1, 2]]) {
     t.throws(() => msgpackSerializer.loads(foreign.pack(value)), { instanceOf: TypeError })
   }
@@ -53,7 +53,7 @@ test('what is no object, or no MessagePack, is refused', (t) => {
   t.throws(() => msgpackSerializer.loads(jsonSerializer.dumps(plainJson({ a: 1 }) as SessionData)))
 })
 
-test('half a surrogate pair becomes U+FFFD, and the rest of the text stays', (t) => {
+test('a lone surrogate becomes U+FFFD, and the rest of the text is kept', (t) => {
   const read = msgpackSerializer.loads(msgpackSerializer.dumps(plainJson({ text: 'a\ud800b' }) as SessionData))
   t.regex(String(read['text']), /^a\ufffd+b$/)
 })

@@ -22,7 +22,7 @@ const reason = (codec: CookieCodec, text: string, age = FOREVER) => {
   return decoded.ok ? 'ok' : decoded.reason
 }
 
-test('what is sealed opens again with its time, and hides its content', (t) => {
+test('an encrypted cookie can be decrypted with its time and hides its content', (t) => {
   const codec = sealed()
   const text = codec.encode(data)
   t.deepEqual(codec.decode(text, 0), { ok: true, data, issuedAt: START })
@@ -31,7 +31,7 @@ test('what is sealed opens again with its time, and hides its content', (t) => {
   t.regex(text, /^[\w-]+$/)
 })
 
-test('changing any byte is noticed: the time and the version too', (t) => {
+test('changing any byte is detected, including time and version', (t) => {
   const codec = sealed()
   const bytes = Buffer.from(codec.encode(data), 'base64url')
   for (let at = 0; at < bytes.length; at++) {
@@ -41,7 +41,7 @@ test('changing any byte is noticed: the time and the version too', (t) => {
   }
 })
 
-test('every shorter text, padding, spare bits and white space are refused (A-40)', (t) => {
+test('every shorter text, padding, spare bits and white space are refused', (t) => {
   const codec = sealed()
   const text = codec.encode(data)
   for (let length = 0; length < text.length; length++) t.false(codec.decode(text.slice(0, length), FOREVER).ok)
@@ -50,14 +50,14 @@ test('every shorter text, padding, spare bits and white space are refused (A-40)
   }
 })
 
-test('it is refused after its age, not at it', (t) => {
+test('it is valid at its maximum age and refused after it', (t) => {
   const text = sealed().encode(data)
   const later = (milliseconds: number) => sealed({ now: () => START + milliseconds })
   t.is(reason(later(60_000), text, 60), 'ok')
   t.is(reason(later(60_001), text, 60), 'expired')
 })
 
-test('secrets rotate: [old] to [new, old] to [new] (A-37)', (t) => {
+test('secrets rotate: [old] to [new, old] to [new]', (t) => {
   const old = sealed({ secrets: [OLD] }).encode(data)
   t.is(reason(sealed({ secrets: [NEW, OLD] }), old), 'ok')
   t.is(reason(sealed({ secrets: [NEW] }), old), 'unauthentic')
@@ -66,7 +66,7 @@ test('secrets rotate: [old] to [new, old] to [new] (A-37)', (t) => {
   t.is(reason(sealed({ secrets: [OLD] }), fresh), 'unauthentic')
 })
 
-test('a cookie of another name or tier opens nothing, however the two are cut', (t) => {
+test('a cookie of another name or tier is refused, wherever name and tier are split', (t) => {
   const uses = [
     { cookieName: 'sid' },
     { cookieName: 'other' },
@@ -86,7 +86,7 @@ test('a cookie of another name or tier opens nothing, however the two are cut', 
   t.false(record.decode('k'.repeat(32), sealed().encode(data)).ok)
 })
 
-test('it is deflated where that is shorter, and inflated within bounds only', (t) => {
+test('it is deflated if that is shorter, and only inflated up to the limit', (t) => {
   const long = plainJson({ text: 'again and '.repeat(500) }) as SessionData
   const text = sealed().encode(long)
   t.true(text.length < 300)
@@ -98,7 +98,7 @@ test('it is deflated where that is shorter, and inflated within bounds only', (t
   t.is(reason(sealed(), sealed({ serializer }).encode(data)), 'malformed')
 })
 
-test('what was sealed by one serializer and is no data for another is refused', (t) => {
+test('data of another serializer are refused', (t) => {
   const packed = sealed({ serializer: msgpackSerializer })
   t.deepEqual(packed.decode(packed.encode(data), FOREVER), { ok: true, data, issuedAt: START })
   t.is(reason(sealed(), packed.encode(data)), 'malformed')
@@ -106,7 +106,7 @@ test('what was sealed by one serializer and is no data for another is refused', 
   t.is(reason(sealed(), sealed({ serializer: list }).encode(data)), 'malformed')
 })
 
-test('any JSON comes back as it was, and no text at all throws', (t) => {
+test('any JSON is read back as it was, and no text throws', (t) => {
   const codec = sealed()
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.jsonValue({ noUnicodeString: false })), (value) => {

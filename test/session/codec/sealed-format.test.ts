@@ -36,7 +36,7 @@ function unseal(text: string, underKey: Buffer): Buffer {
   return Buffer.concat([decipher.update(bytes.subarray(29)), decipher.final()])
 }
 
-test('what is sealed by the book opens, and the other way round', (t) => {
+test('an independent implementation of the documented format encrypts and decrypts the same', (t) => {
   const data = plainJson({ user: 'ada' })
   const json = Buffer.from('{"user":"ada"}')
   t.is(codec.storeKey(key), storeKey)
@@ -52,7 +52,7 @@ test('a large session is deflated, a small one is not', (t) => {
   t.is(unseal(codec.encode(key, text(1014)), dataKey)[0], 1)
 })
 
-test('another version, an unknown flag and what is no session are refused, however rightly sealed', (t) => {
+test('another version, an unknown flag and data that are not an object are refused, even if authentic', (t) => {
   const json = Buffer.from('{"user":"ada"}')
   const wrong: Record<string, string> = {
     'version 0': seal(Buffer.concat([PLAIN, json]), 0),
@@ -70,7 +70,7 @@ test('another version, an unknown flag and what is no session are refused, howev
   for (const [name, text] of Object.entries(wrong)) t.false(codec.decode(key, text).ok, name)
 })
 
-test('no key that signs, and no hash of the secret alone, opens what is sealed', (t) => {
+test('neither a signing key nor a hash of the secret alone decrypts', (t) => {
   const text = codec.encode(key, Object.assign(Object.create(null), { user: 'ada' }))
   const signing = (purpose: string) => sha256(`${purpose}signer${secret}`).digest()
   const others = [
@@ -86,7 +86,7 @@ test('no key that signs, and no hash of the secret alone, opens what is sealed',
   t.notThrows(() => unseal(text, dataKey))
 })
 
-test('a bomb under the right key costs no memory', async (t) => {
+test('a decompression bomb encrypted with the right key does not use memory', async (t) => {
   const size = 256 * 1024 * 1024
   const zeros = Readable.from(Array.from({ length: size / 1_048_576 }, () => Buffer.alloc(1_048_576)))
   const bomb = await buffer(zeros.pipe(createDeflateRaw()))

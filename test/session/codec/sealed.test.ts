@@ -22,7 +22,7 @@ const data = plainJson({ user: 'ada', cart: [1, 2, 3] }) as SessionData
 const sealed = (secrets: readonly [string, ...string[]] = [NEW], namespace = 'sessionid') =>
   sealedCodec({ secrets, namespace })
 
-test('what is sealed opens again, and hides its content and its key', (t) => {
+test('encrypted data can be decrypted and reveal neither content nor key', (t) => {
   const codec = sealed()
   const text = codec.encode(key, data)
   t.deepEqual(codec.decode(key, text), { ok: true, data })
@@ -37,7 +37,7 @@ test('the key derivation is that of RFC 5869', (t) => {
   t.deepEqual(hkdf(key, createSecretKey(salt), Buffer.from('info')), expected)
 })
 
-test('changing any byte is noticed', (t) => {
+test('changing any byte is detected', (t) => {
   const codec = sealed()
   const bytes = Buffer.from(codec.encode(key, data), 'base64url')
   for (let at = 0; at < bytes.length; at++) {
@@ -47,7 +47,7 @@ test('changing any byte is noticed', (t) => {
   }
 })
 
-test('a shortened tag, spare bits, padding and white space are refused (A-40)', (t) => {
+test('a shortened tag, spare bits, padding and white space are refused', (t) => {
   const codec = sealed()
   const text = codec.encode(key, data)
   const bytes = Buffer.from(text, 'base64url')
@@ -65,7 +65,7 @@ test('a shortened tag, spare bits, padding and white space are refused (A-40)', 
   }
 })
 
-test('another session key, another area of the site or another secret opens nothing', (t) => {
+test('another session key, namespace or secret does not decrypt', (t) => {
   const text = sealed().encode(key, data)
   t.false(sealed().decode(other, text).ok)
   t.false(sealed([NEW], 'adminid').decode(key, text).ok)
@@ -73,7 +73,7 @@ test('another session key, another area of the site or another secret opens noth
   t.not(sealed([NEW], 'adminid').storeKey(key), sealed().storeKey(key))
 })
 
-test('secrets rotate: the first seals, all of them open (CVE-2025-47278)', (t) => {
+test('secrets rotate: the first encrypts, all of them decrypt (CVE-2025-47278)', (t) => {
   const before = sealed([OLD]).encode(key, data)
   t.true(sealed([NEW, OLD]).decode(key, before).ok)
   t.false(sealed([NEW]).decode(key, before).ok)
@@ -82,7 +82,7 @@ test('secrets rotate: the first seals, all of them open (CVE-2025-47278)', (t) =
   t.false(sealed([OLD]).decode(key, after).ok)
 })
 
-test('what one codec remembers of many sessions changes nothing that another reads', (t) => {
+test('the key cache of one codec does not affect another', (t) => {
   const codec = sealed([NEW, OLD])
   const keys = Array.from({ length: 1200 }, (_, index) => String(index).padStart(32, '0'))
   const before = keys.map((sessionKey) => sealed([OLD]).encode(sessionKey, { sessionKey }))
@@ -101,7 +101,7 @@ test('10,000 records have 10,000 nonces', (t) => {
   t.is(nonces.size, 10_000)
 })
 
-test('a bomb is not inflated beyond the limit, even under the right key (A-35)', (t) => {
+test('a decompression bomb is not inflated beyond the limit, even with the right key', (t) => {
   const bomb: Serializer = {
     name: 'bomb',
     // 60,000 zeros: a few dozen bytes once deflated.
@@ -117,7 +117,7 @@ test('a bomb is not inflated beyond the limit, even under the right key (A-35)',
   t.deepEqual(djangoCodec({ secrets: [NEW] }).decode(key, signed), { ok: false, reason: 'too-large' })
 })
 
-test('a session over its limit is refused with its size', (t) => {
+test('a session above its limit is refused with its size', (t) => {
   const large = plainJson({ text: 'x'.repeat(2000) }) as SessionData
   for (const codec of [
     sealedCodec({ secrets: [NEW], namespace: 's', maxBytes: 1000 }),
@@ -129,7 +129,7 @@ test('a session over its limit is refused with its size', (t) => {
   }
 })
 
-test('a session over 80 % of its limit is a warning', (t) => {
+test('a session above 80 % of its limit is a warning', (t) => {
   const warnings: [number, number][] = []
   const options = {
     secrets: [NEW] as const,
@@ -172,7 +172,7 @@ test('text of one format, or made for one purpose, is refused by every other', (
   }
 })
 
-test('random and mutated text never throws and never opens', (t) => {
+test('random and mutated text never throws and is never accepted', (t) => {
   const cookie = djangoCookieCodec({ secrets: [NEW] })
   const formats = [
     { text: sealed().encode(key, data), opens: (text: string) => sealed().decode(key, text).ok },
@@ -239,7 +239,7 @@ function roundTrip(codec: Codec, value: SessionData): Decoded {
 
 const SUCCESSOR = 'z'.repeat(32)
 
-test('a forward holds the next key and the data, under the old key alone', (t) => {
+test('a forward contains the next key and the data, readable with the old key only', (t) => {
   for (const held of [data, plainJson({ long: 'x'.repeat(5000) }) as SessionData]) {
     const codec = sealed()
     const text = codec.encode(key, held, SUCCESSOR)
@@ -266,14 +266,14 @@ test('no data can be taken for a forward, and no forward for data', (t) => {
   t.like(codec.decode(key, relabelled(codec.encode(key, data, SUCCESSOR), 1)), { ok: false, reason: 'unauthentic' })
 })
 
-test('a forward of a session at its limit is no error, and no warning', (t) => {
-  const told: number[] = []
+test('a forward of a session at its limit is neither an error nor a warning', (t) => {
+  const warnings: number[] = []
   const codec = sealedCodec({
     secrets: [NEW],
     namespace: 'n',
     maxBytes: 100,
-    onNearlyFull: (bytes) => void told.push(bytes),
+    onNearlyFull: (bytes) => void warnings.push(bytes),
   })
   t.notThrows(() => codec.encode(key, plainJson({ long: 'x'.repeat(200) }) as SessionData, SUCCESSOR))
-  t.deepEqual(told, [])
+  t.deepEqual(warnings, [])
 })

@@ -14,7 +14,7 @@ const OLD = 'the old secret, long enough for anybody'
 const salt = 'purpose'
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
 
-test('a signature has one spelling: spare bits, padding, white space and the other alphabet are refused', (t) => {
+test('only the canonical form of a signature is accepted: spare bits, padding, white space and the other alphabet are refused', (t) => {
   const signer = new Signer({ secrets: [NEW], salt })
   // Of a value whose signature has both letters in which the two alphabets differ.
   const value = Array.from({ length: 1000 }, (_, n) => `value ${n}`).find((text) =>
@@ -36,7 +36,7 @@ test('a signature has one spelling: spare bits, padding, white space and the oth
   t.is(signer.unsign(signed), value)
 })
 
-test('a signature that is too short, too long or absent is a bad one, no other error', (t) => {
+test('a signature that is too short, too long or absent throws BadSignature', (t) => {
   const signer = new Signer({ secrets: [NEW], salt })
   const signed = signer.sign('value')
   for (const wrong of ['', ':', 'value', 'value:', signed.slice(0, -1), `${signed}A`, `value:${'é'.repeat(43)}`]) {
@@ -44,7 +44,7 @@ test('a signature that is too short, too long or absent is a bad one, no other e
   }
 })
 
-test('a separator that signed text could contain is refused', (t) => {
+test('a separator that signatures could contain is refused', (t) => {
   for (const separator of ['', '-', '_', '=', 'a', 'Z9', 'a-b_c']) {
     t.throws(() => new Signer({ secrets: [NEW], salt, separator }), { instanceOf: RangeError }, separator)
     t.throws(() => new TimestampSigner({ secrets: [NEW], salt, separator }), { instanceOf: RangeError }, separator)
@@ -55,7 +55,7 @@ test('a separator that signed text could contain is refused', (t) => {
   }
 })
 
-test('secrets rotate: the first signs, all of them verify (behaviour 111)', (t) => {
+test('secrets rotate: the first signs, all of them verify', (t) => {
   const before = new Signer({ secrets: [OLD], salt }).sign('value')
   const both = new Signer({ secrets: [NEW, OLD], salt })
   t.is(both.unsign(before), 'value')
@@ -64,7 +64,7 @@ test('secrets rotate: the first signs, all of them verify (behaviour 111)', (t) 
   t.throws(() => new Signer({ secrets: [OLD], salt }).unsign(both.sign('value')), { instanceOf: BadSignature })
 })
 
-test('an expired signature is told from a bad one, and a bad one is never called expired', (t) => {
+test('an expired signature has its own error, and an invalid one never has it', (t) => {
   const signer = new TimestampSigner({ secrets: [NEW], salt })
   const signed = signer.sign('value', 1_000_000)
   const now = 1_011_000
@@ -79,7 +79,7 @@ test('an expired signature is told from a bad one, and a bad one is never called
   )
 })
 
-test('text signed without a time is refused where a time is due', (t) => {
+test('text signed without a time is refused where a time is required', (t) => {
   const untimed = new Signer({ secrets: [NEW], salt })
   const signer = new TimestampSigner({ secrets: [NEW], salt })
   for (const text of ['value', 'value:', 'value:not*base62', 'value:zzzzzzzzzzzz']) {
@@ -87,14 +87,14 @@ test('text signed without a time is refused where a time is due', (t) => {
   }
 })
 
-test('a rightly signed payload has one spelling too', (t) => {
+test('a signed payload is only accepted in its canonical form', (t) => {
   const signer = new TimestampSigner({ secrets: [NEW], salt })
   const read = (payload: string) => loads(signer.sign(payload), { secrets: [NEW], salt, maxBytes: 1000 }).toString()
   t.is(read('e30'), '{}')
   for (const wrong of ['e31', 'e30=', 'e30 ', 'e+0', 'e/0']) t.throws(() => read(wrong), undefined, wrong)
 })
 
-test('base 62 of anything else is no number', (t) => {
+test('other text is not base 62', (t) => {
   for (const text of ['', '-', '--1', ' 1', '1 ', '1.5', 'é', '1_0']) t.is(fromBase62(text), Number.NaN, text)
 })
 

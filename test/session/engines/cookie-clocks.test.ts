@@ -27,7 +27,7 @@ async function touchedAt(bench: Bench, cookie: string, seconds: number): Promise
 }
 
 for (const format of formats) {
-  test(`${format.name}: without activity a session is over after the idle age`, async (t) => {
+  test(`${format.name}: without activity a session ends after the idle age`, async (t) => {
     const bench = cookieBench({ format, expiry: { ...BASE, idleAge: 50 } })
     const cookie = await begun(bench)
     t.true(await livesAt(bench, cookie, 50))
@@ -37,7 +37,7 @@ for (const format of formats) {
     t.false(await livesAt(bench, touched, 91))
   })
 
-  test(`${format.name}: activity does not carry a session over its absolute age; a sign-in begins a new one`, async (t) => {
+  test(`${format.name}: activity does not extend the absolute age; a sign-in restarts it`, async (t) => {
     const bench = cookieBench({ format, expiry: { ...BASE, absoluteAge: 100 } })
     const cookie = await begun(bench)
     const touched = await touchedAt(bench, await touchedAt(bench, cookie, 60), 90)
@@ -66,7 +66,7 @@ for (const format of formats) {
     }
   })
 
-  test(`${format.name}: over HTTP, activity gives out a new cookie before the window is over, and not at each request`, async (t) => {
+  test(`${format.name}: over HTTP, activity sends a new cookie before the window ends, but not with each request`, async (t) => {
     const bench = cookieBench({ format, expiry: BASE, maxReplay: 60 })
     const get = await site(t, bench)
     let cookie = (await get('/set')).cookie
@@ -86,7 +86,7 @@ for (const format of formats) {
   })
 }
 
-test('no cookie is good for longer than browsers keep one (RFC 6265bis, 5.5)', async (t) => {
+test('no cookie is valid for longer than browsers keep one (RFC 6265bis, 5.5)', async (t) => {
   const bench = cookieBench({ expiry: { ...BASE, cookieAge: 1e9 } })
   const cookie = await begun(bench)
   t.true(await livesAt(bench, cookie, 400 * 86_400))

@@ -11,7 +11,7 @@ const MUTATIONS = 1000
 const CHARACTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_:.=+/!$%&*'
 
 for (const format of formats) {
-  test(`${format.name}: ${MUTATIONS} wrong cookies are nobody, each reported, none an error`, async (t) => {
+  test(`${format.name}: ${MUTATIONS} altered cookies are anonymous, each reported, none an error`, async (t) => {
     const bench = cookieBench({ format })
     const { origin, close } = await serve(sessions({ ...bench, cookie: COOKIE }), async (ctx) => {
       ctx.body = (await ctx.session()).keys()

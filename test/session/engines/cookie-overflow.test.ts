@@ -9,7 +9,7 @@ import { begun, open, read } from '../../support/requests.ts'
 const DEGRADING = { overflow: 'degrade', dropOrder: ['recent', 'hints'] } as const
 const long = (seed: number, length = 300) => Array.from({ length }, (_, n) => (n * 7919 * seed) % 100_003)
 
-test('what may go goes, first things first; the rest stays, and everybody can see it', async (t) => {
+test('keys are dropped in their order, the rest is kept, and both are reported', async (t) => {
   const bench = cookieBench({ maxSize: 1000, ...DEGRADING })
   const { session, commit } = await open(bench)
   await signIn(session, '7')
@@ -38,11 +38,11 @@ test('still too large, or not allowed to drop: refused, nothing reported as drop
   }
 })
 
-test('an engine that would have to drop who is signed in does not start', (t) => {
+test('an engine that would have to drop the sign-in does not start', (t) => {
   t.throws(() => cookieBench({ overflow: 'degrade', dropOrder: ['_auth_user_id'] }), { instanceOf: RangeError })
 })
 
-test('the answer is sent, and the application can tell the visitor what was dropped', async (t) => {
+test('the response is sent, and the application knows what was dropped', async (t) => {
   const settings = { ...cookieBench({ maxSize: 1000, ...DEGRADING }), cookie: COOKIE }
   const filled = await handle(
     async (ctx) => {

@@ -38,8 +38,8 @@ for (const format of formats) {
     t.not(await read(bench, await signedIn(bench)), undefined, 'the user may come back')
   })
 
-  // The difference between cookies and stores that docs and matrix name: nobody is asked, so nobody can say no.
-  test(`${format.name}: a copy of an anonymous cookie, or of any without revocations, outlives the logout`, async (t) => {
+  // The documented difference between cookies and stores: no server is asked, so none can refuse.
+  test(`${format.name}: a copy of an anonymous cookie, or of any without revocations, stays valid after the logout`, async (t) => {
     const anonymous = cookieBench({ format })
     const cart = await begun(anonymous, { cart: [1] })
     await (await open(anonymous, cart)).session.flush()
@@ -61,7 +61,7 @@ for (const format of formats) {
     t.deepEqual({ ...(await read(bench, older)) }, { cart: [1] })
   })
 
-  test(`${format.name}: ending all sessions of a user ends those before, not those after, and nobody else's`, async (t) => {
+  test(`${format.name}: ending all sessions of a user ends those before, not those after, and no sessions of other users`, async (t) => {
     const bench = cookieBench({ format })
     const [one, two, other] = [await signedIn(bench), await signedIn(bench), await signedIn(bench, '8')]
     t.is(await bench.engine.endUser('7'), undefined)
@@ -75,7 +75,7 @@ for (const format of formats) {
   })
 }
 
-test('whoever ends the others goes on, signed in anew, with the same data', async (t) => {
+test('the session that ends all others continues with a new sign-in and the same data', async (t) => {
   const bench = cookieBench()
   const other = await signedIn(bench)
   const { session, commit } = await open(bench, await signedIn(bench, '7', await begun(bench, { cart: [1] })))
@@ -153,7 +153,7 @@ test('a change that overlaps a logout, or the end of all sessions, is refused', 
   }
 })
 
-test('a sign-in that overlaps a logout stands, without what the session held', async (t) => {
+test('a sign-in that overlaps a logout succeeds without the data of the session', async (t) => {
   const bench = cookieBench()
   const cookie = await signedIn(bench, '7', await begun(bench, { secret: 'of before' }))
   const { session, commit } = await open(bench, cookie)
@@ -162,7 +162,7 @@ test('a sign-in that overlaps a logout stands, without what the session held', a
   t.deepEqual({ ...(await read(bench, cookieOf(await commit('cycle')))) }, { _auth_user_id: '7' })
 })
 
-test('a new password that overlaps a logout keeps nobody signed in', async (t) => {
+test('a new password that overlaps a logout leaves no session signed in', async (t) => {
   const bench = cookieBench()
   const cookie = await signedIn(bench)
   const { session, commit } = await open(bench, cookie)
@@ -186,7 +186,7 @@ test('a change of key gives a new sign-in to the same session, and ends the old 
   t.is((await read(bench, next))?.['_auth_user_id'], '7')
 })
 
-test('a change of key that overlaps the end of all sessions, wherever it stops, keeps nobody signed in', async (t) => {
+test('a change of key that overlaps the end of all sessions, wherever it stops, leaves no session signed in', async (t) => {
   for (const ended of [0, 1, 2]) {
     const bench = cookieBench()
     const cookie = await signedIn(bench)
@@ -231,7 +231,7 @@ test('a sign-in too large for its cookie leaves the session as it was', async (t
   t.is((await read(bench, cookie))?.['_auth_user_id'], '7')
 })
 
-test('no answer is an outage, never a logout: opening, changing, ending', async (t) => {
+test('no answer is an outage, not a logout: opening, changing, ending', async (t) => {
   const bench = cookieBench()
   const cookie = await signedIn(bench)
   const anonymous = await begun(bench)
@@ -248,7 +248,7 @@ test('no answer is an outage, never a logout: opening, changing, ending', async 
   t.not(await read(bench, anonymous), undefined)
 })
 
-test('an entry stays until the last cookie it refuses is over, whatever expiry the session had', async (t) => {
+test('an entry stays until the last cookie that it refuses has expired, whatever expiry the session had', async (t) => {
   const bench = cookieBench({ expiry: { cookieAge: 100, atBrowserClose: false, touchAfter: 0.1 } })
   const { session, commit } = await open(bench)
   await signIn(session, '7')
@@ -262,16 +262,16 @@ test('an entry stays until the last cookie it refuses is over, whatever expiry t
   t.is(await read(bench, long), undefined)
 })
 
-test('a session that has migrated to a store leaves a cookie that is over in a moment', async (t) => {
+test('a session that has migrated to a store leaves a cookie that expires in a moment', async (t) => {
   const bench = cookieBench()
-  const house = testEngine({ clock: bench.clock })
-  const sides = { target: storedMigration(house.engine), source: cookieMigration(bench.engine) }
+  const storedBench = testEngine({ clock: bench.clock })
+  const sides = { target: storedMigration(storedBench.engine), source: cookieMigration(bench.engine) }
   const migrating = { ...bench, engine: new MigratingEngine({ ...sides, now: bench.now }) }
   const cookie = await signedIn(bench)
   const { session, commit } = await open(migrating, cookie)
   session.set('a', 1)
   const key = cookieOf(await commit())
-  t.like(await read(house, key), { _auth_user_id: '7', a: 1 })
+  t.like(await read(storedBench, key), { _auth_user_id: '7', a: 1 })
   t.not(await read(migrating, cookie), undefined, 'requests that were sent with it are under way')
   bench.clock.now += 60_000
   t.is(await read(migrating, cookie), undefined)
@@ -280,10 +280,10 @@ test('a session that has migrated to a store leaves a cookie that is over in a m
 
 test('a session that comes from a store can be ended like any other', async (t) => {
   const bench = cookieBench()
-  const house = testEngine({ clock: bench.clock })
-  const sides = { target: cookieMigration(bench.engine), source: storedMigration(house.engine) }
+  const storedBench = testEngine({ clock: bench.clock })
+  const sides = { target: cookieMigration(bench.engine), source: storedMigration(storedBench.engine) }
   const migrating = { ...bench, engine: new MigratingEngine({ ...sides, now: bench.now }) }
-  const { session, commit } = await open(migrating, await begun(house, { _auth_user_id: '7' }))
+  const { session, commit } = await open(migrating, await begun(storedBench, { _auth_user_id: '7' }))
   session.set('a', 1)
   const cookie = cookieOf(await commit())
   t.like(await read(migrating, cookie), { _auth_user_id: '7', a: 1 })

@@ -47,7 +47,7 @@ test('the cookie is the session: no key, nothing to conflict with', async (t) =>
   t.is(opened.loaded.version, 0)
 })
 
-test('what was not signed with our secret is nobody, and reported', async (t) => {
+test('a cookie signed with another secret is anonymous and reported', async (t) => {
   const { engine, write } = bench()
   const cookie = await write({ user: 'ada' })
   const foreign = await bench({ secret: 'another secret of the tests: 1234567' }).write({ user: 'ada' })
@@ -70,7 +70,7 @@ const CLOCKS: Row[] = [
 ]
 
 for (const [what, own, lives, dead] of CLOCKS) {
-  test(`the server holds to the expiry (81): ${what}`, async (t) => {
+  test(`the server enforces the expiry: ${what}`, async (t) => {
     const { write, livesAt } = bench()
     const cookie = await write(own === undefined ? { a: 1 } : { a: 1, _session_expiry: own })
     t.true(await livesAt(cookie, 0))
@@ -79,12 +79,12 @@ for (const [what, own, lives, dead] of CLOCKS) {
   })
 }
 
-test('an expiry in the past is over at once', async (t) => {
+test('an expiry in the past ends the session at once', async (t) => {
   const { write, livesAt } = bench()
   t.false(await livesAt(await write({ _session_expiry: -10 }), 0))
 })
 
-test('a touch makes a new cookie, whose time begins anew', async (t) => {
+test('a touch creates a cookie with a new time', async (t) => {
   const { engine, write, clock, livesAt } = bench()
   const cookie = await write({ a: 1 })
   clock.now = START + 90_000
@@ -103,7 +103,7 @@ test('a value beyond the maximum is refused, not cut and not sent', async (t) =>
   await t.throwsAsync(write({ a: noise(300) }), { instanceOf: SessionTooLargeError })
 })
 
-test('over HTTP: kept, changed, ended; beyond 4096 bytes with its name a 413, and the old cookie still holds', async (t) => {
+test('over HTTP: kept, changed, ended; above 4096 bytes with its name a 413, and the old cookie is still valid', async (t) => {
   const { get } = await site(t)
   const begun = await get('/set?x')
   t.is((await get('/read', begun)).text, '"x"')

@@ -4,7 +4,7 @@ import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { START, testEngine } from '../../support/engine.ts'
 import { begun, cookieOf, increment, open, read } from '../../support/requests.ts'
 
-test('a cycle moves the data to a new key, and the old one tells for a while what was there before', async (t) => {
+test('cycleKey moves the data to a new key, and the old one shows the data from before for a while', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { n: 1 })
   const { session, commit } = await open(bench, cookie)
@@ -19,7 +19,7 @@ test('a cycle moves the data to a new key, and the old one tells for a while wha
   t.deepEqual({ ...(await read(bench, moved.cookie ?? '')) }, { n: 2 })
 })
 
-test('a cycle takes along what somebody saved meanwhile', async (t) => {
+test('cycleKey includes what another request saved meanwhile', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { n: 1 })
   const [moving, saving] = [await open(bench, cookie), await open(testEngine({ store: bench.store }), cookie)]
@@ -30,7 +30,7 @@ test('a cycle takes along what somebody saved meanwhile', async (t) => {
   t.deepEqual(moved.outcome === 'saved' && { ...moved.loaded.data }, { n: 1, cart: [1], user: 'ada' })
 })
 
-test("20 x 20 cycles at once: one gives out a new key, and the others' changes are in it", async (t) => {
+test('20 x 20 cycles at once: one new key is sent, and the changes of the others are kept', async (t) => {
   for (let round = 0; round < 20; round++) {
     const bench = testEngine()
     const cookie = await begun(bench, { cart: [1] })
@@ -38,7 +38,7 @@ test("20 x 20 cycles at once: one gives out a new key, and the others' changes a
   }
 })
 
-test("20 engines over one store cycle one session: one gives out a new key, and the others' changes are in it", async (t) => {
+test('20 engines over one store cycle one session: one new key is sent, and the changes of the others are kept', async (t) => {
   const store = new MemoryStore({ now: () => START })
   const first = testEngine({ store })
   const cookie = await begun(first, { cart: [1] })
@@ -79,10 +79,10 @@ test('a sign-in submitted twice: both are in one session, with one cookie and th
   t.is(cookies[0], cookies[1])
   t.not(cookies[0], cookie)
   t.deepEqual({ ...(await read(bench, cookies[0] ?? '')) }, { cart: [1], _auth_user_id: '7' })
-  t.deepEqual({ ...(await read(bench, cookie)) }, { cart: [1] }, 'the old key tells nothing of the sign-in')
+  t.deepEqual({ ...(await read(bench, cookie)) }, { cart: [1] }, 'the old key shows nothing of the sign-in')
 })
 
-test('the absolute age counts from the beginning, through cycles, and anew from sign-in', async (t) => {
+test('the absolute age counts from the creation, through changes of key, and restarts at sign-in', async (t) => {
   const bench = testEngine({ expiry: { cookieAge: 1000, absoluteAge: 100, atBrowserClose: false, touchAfter: 0.1 } })
   const cookie = await begun(bench)
   bench.clock.now = START + 60_000

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { deferred } from '../../support/handlers.ts'
-import { Browser, ground, hybridSite, KEY, QUIET, readAs } from './hybrid-site.ts'
+import { Browser, hybridSite, KEY, QUIET, readAs, sharedState } from './hybrid-site.ts'
 
 interface Step {
   readonly what: string
@@ -31,7 +31,7 @@ for (const signedIn of [false, true]) {
 for (const { what, path, change } of STEPS) {
   test(`a crash at any step leaves the session before or after the change, whole: ${what}`, async (t) => {
     const prepared = async () => {
-      const shared = ground()
+      const shared = sharedState()
       const [dying, healthy] = [await hybridSite(t, shared), await hybridSite(t, shared)]
       const browser = new Browser(healthy)
       for (const step of path) {
@@ -43,18 +43,18 @@ for (const { what, path, change } of STEPS) {
     const whole = await prepared()
     const before = await whole.browser.read()
     const victim = new Browser(whole.dying, whole.browser.cookie)
-    const startedAt = whole.dying.life.calls
+    const startedAt = whole.dying.crash.calls
     t.is((await victim.visit(change)).status, 200)
     const after = await readAs(whole.healthy, victim.cookie)
     t.notDeepEqual(after, before)
-    const steps = whole.dying.life.calls - startedAt
+    const steps = whole.dying.crash.calls - startedAt
     t.true(steps > 0)
 
     for (let step = 1; step <= steps; step++) {
-      for (const carriedOut of [false, true]) {
+      for (const performed of [false, true]) {
         const { dying, healthy, browser } = await prepared()
         const crashed = new Browser(dying, browser.cookie)
-        dying.life.end = { at: dying.life.calls + step, carriedOut }
+        dying.crash.end = { at: dying.crash.calls + step, performed }
         t.is((await crashed.visit(change)).status, 503)
         t.is(crashed.cookie, browser.cookie, 'a failed request hands out no cookie')
         const found = await browser.read()
@@ -62,7 +62,7 @@ for (const { what, path, change } of STEPS) {
           [before, after].some((one) => JSON.stringify(one) === JSON.stringify(found)),
           JSON.stringify(found),
         )
-        // And it goes on from there, as if nothing had been.
+        // And it continues from there.
         t.is((await browser.visit('/add')).status, 200)
         t.deepEqual(await browser.read(), { ...found, n: Number(found['n']) + 1 })
         t.is((await browser.visit(change)).status, 200)
@@ -80,8 +80,8 @@ for (const { what, path, change } of STEPS) {
   })
 }
 
-test('an answer overtaken by an older one loses nothing: while there is a record, it is the session', async (t) => {
-  const shared = ground()
+test('a response overtaken by an older one loses nothing: while there is a record, it is authoritative', async (t) => {
+  const shared = sharedState()
   const site = await hybridSite(t, shared)
   const browser = new Browser(site)
   for (const path of ['/fill?2000', '/fill?10']) await browser.visit(path)
@@ -101,8 +101,8 @@ test('an answer overtaken by an older one loses nothing: while there is a record
   t.is((await shared.store.statistics()).total, 0)
 })
 
-test('a request that still has the key saves after the session went back: both changes are there', async (t) => {
-  const shared = ground()
+test('a request with the key saves after the session moved back to the cookie: both changes are there', async (t) => {
+  const shared = sharedState()
   const { promise, resolve } = deferred()
   const opened = deferred()
   const site = await hybridSite(t, shared, {
@@ -124,9 +124,9 @@ test('a request that still has the key saves after the session went back: both c
   t.deepEqual(await browser.read(), { text: 10, n: 2 })
 })
 
-test('a request under way when the record goes is refused, or keeps the record there: nothing is lost silently', async (t) => {
+test('a request under way when the record is deleted is refused or keeps the record: nothing is lost silently', async (t) => {
   for (const order of ['leaves first', 'saves first']) {
-    const shared = ground()
+    const shared = sharedState()
     const [leaving, saving] = [await hybridSite(t, shared), await hybridSite(t, shared)]
     const browser = new Browser(leaving)
     for (const path of ['/fill?2000', '/fill?10']) await browser.visit(path)
@@ -153,8 +153,8 @@ test('a request under way when the record goes is refused, or keeps the record t
   }
 })
 
-test('two overlapping requests that both outgrow the cookie: the last answer decides, the other record expires', async (t) => {
-  const shared = ground()
+test('two overlapping requests that exceed the cookie: the last response decides, the other record expires', async (t) => {
+  const shared = sharedState()
   const [one, two] = [await hybridSite(t, shared), await hybridSite(t, shared)]
   const browser = new Browser(one)
   await browser.visit('/add')
@@ -173,7 +173,7 @@ test('two overlapping requests that both outgrow the cookie: the last answer dec
 })
 
 test('8 processes, 50 changes each, while the session grows and shrinks in its record: none is lost', async (t) => {
-  const shared = ground()
+  const shared = sharedState()
   const sites = await Promise.all(Array.from({ length: 8 }, () => hybridSite(t, shared)))
   const [first] = sites
   if (first === undefined) return t.fail()
@@ -194,7 +194,7 @@ test('8 processes, 50 changes each, while the session grows and shrinks in its r
   for (const last of cookies) t.like(await readAs(first, last), { n: 400 })
 })
 
-test('while the store is out: what is in the cookie goes on, a record is a 503 and there again afterwards', async (t) => {
+test('while the store is down: sessions in cookies work, a record is a 503 and works again afterwards', async (t) => {
   const site = await hybridSite(t)
   const [small, large] = [new Browser(site), new Browser(site)]
   await small.visit('/add')

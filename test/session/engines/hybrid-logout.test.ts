@@ -1,7 +1,7 @@
 import test from 'ava'
 import { signIn } from '../../../src/session/sign-in.ts'
 import { deferred } from '../../support/handlers.ts'
-import { Browser, ground, hybridSite, KEY, noise, QUIET, readAs } from './hybrid-site.ts'
+import { Browser, hybridSite, KEY, noise, QUIET, readAs, sharedState } from './hybrid-site.ts'
 
 // Where a session can be, and how it comes there.
 const STATES = {
@@ -28,8 +28,8 @@ async function arrive(browser: Browser, path: readonly string[], clock: { now: n
 
 for (const [state, path] of Object.entries(STATES)) {
   for (const way of ['/out', '/end', '/in?grace']) {
-    test(`after a logout nothing that this session ever handed out opens it: ${state}, ${way}`, async (t) => {
-      const shared = ground()
+    test(`after a logout no cookie that this session has ever had opens it: ${state}, ${way}`, async (t) => {
+      const shared = sharedState()
       const [site, other] = [await hybridSite(t, shared), await hybridSite(t, shared)]
       const browser = new Browser(site)
       await arrive(browser, path, shared.clock)
@@ -48,7 +48,7 @@ for (const [state, path] of Object.entries(STATES)) {
     const probe = new Browser(await hybridSite(t))
     await arrive(probe, path, { now: 0 })
     for (let index = 0; index < probe.earlier.length; index++) {
-      const shared = ground()
+      const shared = sharedState()
       const site = await hybridSite(t, shared)
       const browser = new Browser(site)
       await arrive(browser, path, shared.clock)
@@ -60,7 +60,7 @@ for (const [state, path] of Object.entries(STATES)) {
   })
 
   test(`all sessions of a user end at once, and only theirs: ${state}`, async (t) => {
-    const shared = ground()
+    const shared = sharedState()
     const site = await hybridSite(t, shared)
     const [browser, stranger] = [new Browser(site), new Browser(site)]
     await arrive(browser, path, shared.clock)
@@ -76,9 +76,9 @@ for (const [state, path] of Object.entries(STATES)) {
   })
 }
 
-test('a change of key that overlaps the end of all sessions, wherever it stops, keeps nobody signed in', async (t) => {
+test('a change of key that overlaps the end of all sessions, wherever it stops, leaves no session signed in', async (t) => {
   for (const ended of [0, 1, 2, 3, 4]) {
-    const shared = ground()
+    const shared = sharedState()
     const { revocations } = shared
     const site = await hybridSite(t, shared)
     const browser = new Browser(site)
@@ -95,8 +95,8 @@ test('a change of key that overlaps the end of all sessions, wherever it stops, 
   }
 })
 
-test('the excepted session lives on, through its way back to the cookie', async (t) => {
-  const shared = ground()
+test('the kept session stays valid, also when it moves back to the cookie', async (t) => {
+  const shared = sharedState()
   const site = await hybridSite(t, shared)
   const [kept, ended] = [new Browser(site), new Browser(site)]
   for (const path of ['/in', '/fill?2000', '/add']) {
@@ -115,8 +115,8 @@ test('the excepted session lives on, through its way back to the cookie', async 
   t.like(await kept.read(), { _auth_user_id: 'ada', n: 2, text: 10 })
 })
 
-test('a session that is at work while the others end goes on with what it was excepted for', async (t) => {
-  const shared = ground()
+test('a session that changes while the others are ended is kept', async (t) => {
+  const shared = sharedState()
   let endOthers = async (_id: string | null) => {}
   const site = await hybridSite(t, shared, {
     '/password': async (_ctx, session) => {
@@ -152,8 +152,8 @@ test('a session that is at work while the others end goes on with what it was ex
   }
 })
 
-test('signed in, a change of key ends every earlier copy within a minute, wherever it comes from and wherever it leads', async (t) => {
-  const shared = ground()
+test('signed in, a change of key ends every earlier copy within a minute, whatever the source and the target', async (t) => {
+  const shared = sharedState()
   const site = await hybridSite(t, shared, {
     '/cycle-and-grow': async (_ctx, session) => {
       await (await session()).cycleKey()
@@ -180,7 +180,7 @@ test('signed in, a change of key ends every earlier copy within a minute, wherev
 test('a change of key that comes after a logout by a copy is refused', async (t) => {
   const opened = deferred()
   const ended = deferred()
-  const site = await hybridSite(t, ground(), {
+  const site = await hybridSite(t, sharedState(), {
     '/cycle-slowly': async (_ctx, session) => {
       await (await session()).cycleKey()
       opened.resolve()
@@ -198,8 +198,8 @@ test('a change of key that comes after a logout by a copy is refused', async (t)
   for (const cookie of browser.earlier) t.deepEqual(await readAs(site, cookie), {})
 })
 
-test('signed in by a copy of an ended session: a session of its own, with nothing of the old one', async (t) => {
-  const shared = ground()
+test('a sign-in with a copy of an ended session starts a new one with none of its data', async (t) => {
+  const shared = sharedState()
   const opened = deferred()
   const ended = deferred()
   const site = await hybridSite(t, shared, {
@@ -224,7 +224,7 @@ test('signed in by a copy of an ended session: a session of its own, with nothin
 })
 
 test('200 logouts against changes that grow, shrink and move: none is undone', async (t) => {
-  const shared = ground()
+  const shared = sharedState()
   const [ending, writing] = [await hybridSite(t, shared), await hybridSite(t, shared)]
   const states = Object.values(STATES)
   const changes = ['/add', '/fill?2000', '/fill?10', '/cycle']
@@ -244,7 +244,7 @@ test('200 logouts against changes that grow, shrink and move: none is undone', a
   }
 })
 
-test('a logout that fails half-way has not ended the session for its browser alone', async (t) => {
+test('a logout that fails half-way has not ended the session for only one browser', async (t) => {
   for (const part of ['store', 'revocations'] as const) {
     const site = await hybridSite(t)
     const browser = new Browser(site)
@@ -264,7 +264,7 @@ test('a logout that fails half-way has not ended the session for its browser alo
   }
 })
 
-test('signed in, the revocations are asked of both halves: while they are out nobody is in, and nobody is out', async (t) => {
+test('cookies and records of signed-in users need the revocations: while these are down, requests are neither signed in nor signed out', async (t) => {
   const site = await hybridSite(t)
   for (const path of [['/in'], ['/in', '/fill?2000']]) {
     const browser = new Browser(site)
@@ -276,7 +276,7 @@ test('signed in, the revocations are asked of both halves: while they are out no
   }
 })
 
-test('expected: a copy of an anonymous session in the cookie lives on after its end; a record does not', async (t) => {
+test('expected: a copy of an anonymous session in a cookie stays valid after its end; a record does not', async (t) => {
   const site = await hybridSite(t)
   const [small, large] = [new Browser(site), new Browser(site)]
   await small.visit('/add')
@@ -286,7 +286,7 @@ test('expected: a copy of an anonymous session in the cookie lives on after its 
   t.deepEqual(await readAs(site, large.earlier[0]), {})
 })
 
-test('a revoked cookie is told to the operator', async (t) => {
+test('a revoked cookie is reported', async (t) => {
   const site = await hybridSite(t)
   const browser = new Browser(site)
   for (const path of ['/in', '/add', '/end']) await browser.visit(path)

@@ -15,7 +15,7 @@ import { application, type Handler } from '../../support/handlers.ts'
 
 /** Most characters of a session's cookie here. */
 export const LIMIT = 1000
-/** Milliseconds after which nobody is taken to be still at work on a record. */
+/** Milliseconds after which no request is still using a record. */
 export const QUIET = 60_000
 /** A record's key and nothing else. */
 export const KEY = /^sid=[a-z0-9]{32}$/
@@ -23,25 +23,25 @@ export const KEY = /^sid=[a-z0-9]{32}$/
 const SECRETS: [string] = ['a secret of the tests: 6f1f0c2b9d8e4a7c']
 
 /** What several processes share. */
-export function ground(options: { expiry?: ExpiryPolicy; maxBytes?: number } = {}) {
+export function sharedState(options: { expiry?: ExpiryPolicy; maxBytes?: number } = {}) {
   const clock = { now: START }
   const now = () => clock.now
   const { expiry = EXPIRY, maxBytes = 65_536 } = options
   return { clock, now, expiry, maxBytes, store: new MemoryStore({ now }), revocations: new MemoryRevocations({ now }) }
 }
 
-export type Ground = ReturnType<typeof ground>
+export type SharedState = ReturnType<typeof sharedState>
 
-/** One process: its site, and its store in the test's hand. */
+/** One process: its site, and its store, which the test controls. */
 export async function hybridSite(
   t: ExecutionContext,
-  shared: Ground = ground(),
+  shared: SharedState = sharedState(),
   handlers: Record<string, Handler> = {},
 ) {
   const { expiry, now, maxBytes } = shared
-  const life: Life = { calls: 0, end: undefined }
-  const store = steer<SessionStore>(mortal(shared.store, life))
-  const revocations = steer(mortal(shared.revocations, life))
+  const crash: CrashPlan = { calls: 0, end: undefined }
+  const store = steer<SessionStore>(withCrash(shared.store, crash))
+  const revocations = steer(withCrash(shared.revocations, crash))
   const codec = sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', now })
   const stored = new StoredEngine({
     store: store.steered,
@@ -69,26 +69,26 @@ export async function hybridSite(
       observe: (event) => void (event.type === 'security' && events.push(event.kind)),
     },
   )
-  return { engine, stored, store, revocations, life, get, events, clock: shared.clock }
+  return { engine, stored, store, revocations, crash, get, events, clock: shared.clock }
 }
 
-/** How many calls a process has made of what it shares with others, and the one at which it dies. */
-interface Life {
+/** The number of calls of a process to shared storage, and the one at which it crashes. */
+interface CrashPlan {
   calls: number
-  /** From that call on it gets no answer any more; whether that very call is still carried out is the question. */
-  end: { at: number; carriedOut: boolean } | undefined
+  /** From this call on it gets no response; `performed`: whether this call itself takes effect. */
+  end: { at: number; performed: boolean } | undefined
 }
 
-function mortal<T extends object>(real: T, life: Life): T {
+function withCrash<T extends object>(real: T, crash: CrashPlan): T {
   return new Proxy(real, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name)
       if (typeof member !== 'function') return member
       return async (...args: unknown[]) => {
-        life.calls++
-        const { end } = life
-        if (end === undefined || life.calls < end.at) return await member.apply(target, args)
-        if (life.calls === end.at && end.carriedOut) await member.apply(target, args)
+        crash.calls++
+        const { end } = crash
+        if (end === undefined || crash.calls < end.at) return await member.apply(target, args)
+        if (crash.calls === end.at && end.performed) await member.apply(target, args)
         throw new StoreUnavailableError()
       }
     },

@@ -3,12 +3,12 @@ import { emptyData } from '../../../src/session/core/data.ts'
 import { Operations } from '../../../src/session/core/operations.ts'
 import { hybridMigration } from '../../../src/session/engines/migrating/hybrid-migration.ts'
 import { START } from '../../support/engine.ts'
-import { Browser, ground, hybridSite, KEY, LIMIT, noise, QUIET, readAs } from './hybrid-site.ts'
+import { Browser, hybridSite, KEY, LIMIT, noise, QUIET, readAs, sharedState } from './hybrid-site.ts'
 
-const records = async ({ store }: ReturnType<typeof ground>) => (await store.statistics()).total
+const records = async ({ store }: ReturnType<typeof sharedState>) => (await store.statistics()).total
 
-test('a small session asks the store for nothing; a large one is a record, under a key alone', async (t) => {
-  const shared = ground()
+test('a small session does not use the store; a large one is a record, with only a key in the cookie', async (t) => {
+  const shared = sharedState()
   const site = await hybridSite(t, shared)
   const browser = new Browser(site)
   await browser.visit('/add')
@@ -23,8 +23,8 @@ test('a small session asks the store for nothing; a large one is a record, under
   t.is(await records(shared), 1)
 })
 
-test('a session that shrinks is in both, then in its cookie alone, and no record is left', async (t) => {
-  const shared = ground()
+test('a session that shrinks is in both, then in its cookie only, and no record is left', async (t) => {
+  const shared = sharedState()
   const site = await hybridSite(t, shared)
   const browser = new Browser(site)
   await browser.visit('/fill?2000')
@@ -32,7 +32,7 @@ test('a session that shrinks is in both, then in its cookie alone, and no record
   t.notRegex(browser.cookie ?? '', KEY)
   t.is(await records(shared), 1)
   t.deepEqual(await browser.read(), { text: 10 })
-  // Somebody may still be at work on the record ...
+  // A request may still be using the record ...
   await browser.visit('/add')
   t.is(await records(shared), 1)
   // ... but not for long.
@@ -45,8 +45,8 @@ test('a session that shrinks is in both, then in its cookie alone, and no record
   t.deepEqual(site.store.calls, [])
 })
 
-test('what is only a little below the limit stays where it is', async (t) => {
-  const shared = ground()
+test('a session only a little below the limit is not moved', async (t) => {
+  const shared = sharedState()
   const browser = new Browser(await hybridSite(t, shared))
   const [under, over] = [LIMIT * 0.75, LIMIT]
   await browser.visit(`/fill?${under}`)
@@ -75,7 +75,7 @@ test('every size across the limit is kept, and no cookie is over it', async (t) 
 })
 
 test('too large for the record too: a 413, and the session is as it was', async (t) => {
-  const browser = new Browser(await hybridSite(t, ground({ maxBytes: 5000 })))
+  const browser = new Browser(await hybridSite(t, sharedState({ maxBytes: 5000 })))
   await browser.visit('/add')
   t.is((await browser.visit('/fill?6000')).status, 413)
   t.deepEqual(await browser.read(), { n: 1 })
@@ -84,9 +84,9 @@ test('too large for the record too: a 413, and the session is as it was', async 
   t.deepEqual(await browser.read(), { n: 1, text: 3000 })
 })
 
-test('the absolute age counts from the beginning, through both halves', async (t) => {
+test('the absolute age counts from the creation, in cookie and record', async (t) => {
   const expiry = { cookieAge: 10_000, absoluteAge: 1000, atBrowserClose: false, touchAfter: 0.1 }
-  const shared = ground({ expiry })
+  const shared = sharedState({ expiry })
   const browser = new Browser(await hybridSite(t, shared))
   for (const path of ['/add', '/fill?2000', '/fill?10', '/add', '/fill?2000', '/cycle', '/fill?20', '/add', '/add']) {
     await browser.visit(path)
@@ -102,7 +102,7 @@ test('the absolute age counts from the beginning, through both halves', async (t
 
 test('reading keeps it alive in every state', async (t) => {
   const expiry = { cookieAge: 1000, atBrowserClose: false, touchAfter: 0.1 }
-  const shared = ground({ expiry })
+  const shared = sharedState({ expiry })
   const browser = new Browser(await hybridSite(t, shared))
   for (const path of ['/fill?10', '/fill?2000', '/fill?20']) {
     await browser.visit(path)
@@ -118,7 +118,7 @@ test('reading keeps it alive in every state', async (t) => {
 })
 
 test('a change of key moves the data, and the old key ends a minute later, in every state', async (t) => {
-  const shared = ground()
+  const shared = sharedState()
   const site = await hybridSite(t, shared)
   for (const state of [
     ['/add', '/fill?2000'],
@@ -137,7 +137,7 @@ test('a change of key moves the data, and the old key ends a minute later, in ev
   }
 })
 
-test('handlers see nothing of what the engine keeps beside the data, and cannot put it there', async (t) => {
+test('handlers neither see nor change the engine’s own keys', async (t) => {
   const browser = new Browser(await hybridSite(t))
   for (const path of ['/in', '/fill?10', '/fill?2000', '/fill?10', '/add']) {
     await browser.visit(path)
@@ -155,7 +155,7 @@ test('handlers see nothing of what the engine keeps beside the data, and cannot 
   }
 })
 
-test('1,000 altered cookies of every kind are nobody, and none of them an error', async (t) => {
+test('1,000 altered cookies of every kind are anonymous, and none is an error', async (t) => {
   const site = await hybridSite(t)
   const browser = new Browser(site)
   for (const path of ['/add', '/fill?700', '/fill?10']) await browser.visit(path)
@@ -181,8 +181,8 @@ test('1,000 altered cookies of every kind are nobody, and none of them an error'
   }
 })
 
-test('wherever it wanders, a session holds what was put into it', async (t) => {
-  const shared = ground()
+test('a session keeps its data when it moves between cookie and record', async (t) => {
+  const shared = sharedState()
   const site = await hybridSite(t, shared)
   const sizes = [10, 400, 740, 900, 1100, 2500]
   let state = 7
@@ -205,12 +205,12 @@ test('wherever it wanders, a session holds what was put into it', async (t) => {
     }
     await browser.visit('/end')
   }
-  // Nobody's answer was lost, so nobody's record is left over.
+  // No response was lost, so no record is left over.
   t.is(await records(shared), 0)
 })
 
-test('it takes sessions over from another engine, and gives them up to one, from either half', async (t) => {
-  const shared = ground()
+test('sessions migrate to and from another engine, from cookie and record', async (t) => {
+  const shared = sharedState()
   const { engine, stored } = await hybridSite(t, shared)
   const migration = hybridMigration(engine)
   const client = { ipAddress: null, userAgent: null }

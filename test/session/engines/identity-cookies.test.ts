@@ -49,7 +49,7 @@ test('a logout by any cookie of the session ends them all', async (t) => {
   }
 })
 
-test('20 changes of key at once give out one cookie, and the others are refused', async (t) => {
+test('20 overlapping changes of key send one cookie, and the others are refused', async (t) => {
   const bench = cookieBench()
   const cookie = await signedIn(bench)
   const requests = await Promise.all(Array.from({ length: 20 }, () => open(bench, cookie)))
@@ -58,7 +58,7 @@ test('20 changes of key at once give out one cookie, and the others are refused'
   t.not(await read(bench, cookies.find((each) => each !== '') ?? ''), undefined)
 })
 
-test('a late sign-in is a session of its own, without the data that went on', async (t) => {
+test('a late sign-in starts a new session without the data of the newer one', async (t) => {
   const bench = cookieBench()
   const cookie = await signedIn(bench)
   const { session, commit } = await open(bench, cookie)
@@ -97,7 +97,7 @@ for (const verb of ['check', 'endSession']) {
   }
 }
 
-test('ending the others spares the session, whatever cookie it has by then', async (t) => {
+test('ending the others keeps the session, whatever cookie it has by then', async (t) => {
   const bench = cookieBench()
   const [cookie, other] = [await signedIn(bench), await signedIn(bench)]
   const opened = await bench.engine.open(cookie)
@@ -110,7 +110,7 @@ test('ending the others spares the session, whatever cookie it has by then', asy
   t.is(await read(bench, next), undefined)
 })
 
-test('a logout that cannot be finished is refused, never taken for done', async (t) => {
+test('a logout that cannot be finished is an error', async (t) => {
   const bench = cookieBench()
   const cookie = await signedIn(bench)
   const { session } = await open(bench, cookie)

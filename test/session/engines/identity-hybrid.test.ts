@@ -1,5 +1,5 @@
 import test from 'ava'
-import { Browser, ground, hybridSite, KEY, readAs } from './hybrid-site.ts'
+import { Browser, hybridSite, KEY, readAs, sharedState } from './hybrid-site.ts'
 
 const RECORDED = {
   'in the record': ['/in', '/add', '/fill?2000'],
@@ -9,7 +9,7 @@ const RECORDED = {
 
 for (const [state, path] of Object.entries(RECORDED)) {
   test(`after a change of key the old cookie reads, changes and sets none: ${state}`, async (t) => {
-    const shared = ground()
+    const shared = sharedState()
     const [site, other] = [await hybridSite(t, shared), await hybridSite(t, shared)]
     const browser = new Browser(site)
     for (const step of path) await browser.visit(step)
@@ -28,7 +28,7 @@ for (const [state, path] of Object.entries(RECORDED)) {
 
   for (const by of ['old', 'new'] as const) {
     test(`a logout by the ${by} cookie ends both: ${state}`, async (t) => {
-      const shared = ground()
+      const shared = sharedState()
       const site = await hybridSite(t, shared)
       const browser = new Browser(site)
       for (const step of path) await browser.visit(step)
@@ -44,8 +44,8 @@ for (const [state, path] of Object.entries(RECORDED)) {
   }
 }
 
-test('the same sign-in twice joins, and its session is one', async (t) => {
-  const shared = ground()
+test('the same sign-in twice joins one session', async (t) => {
+  const shared = sharedState()
   const site = await hybridSite(t, shared)
   const browser = new Browser(site)
   for (const step of ['/add', '/fill?2000']) await browser.visit(step)
@@ -60,7 +60,7 @@ test('the same sign-in twice joins, and its session is one', async (t) => {
 
 test('a logout that overlaps a change of key, wherever it stops, ends it under every cookie', async (t) => {
   for (const verb of ['check', 'endSession', 'load', 'create', 'save', 'touch'] as const) {
-    const shared = ground()
+    const shared = sharedState()
     const [site, other] = [await hybridSite(t, shared), await hybridSite(t, shared)]
     const browser = new Browser(site)
     for (const step of ['/in', '/add', '/fill?2000']) await browser.visit(step)

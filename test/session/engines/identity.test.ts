@@ -33,11 +33,11 @@ interface Race {
 
 interface Outcome {
   readonly outcome: string
-  /** What the changing request gives out; empty for none. */
+  /** The cookie of the changing request; empty for none. */
   readonly cookie: string
 }
 
-const GROUNDS: Record<string, (t: ExecutionContext, clock: { now: number }) => Promise<SessionStore>> = {
+const STORES: Record<string, (t: ExecutionContext, clock: { now: number }) => Promise<SessionStore>> = {
   memory: async (_t, clock) => new MemoryStore({ now: () => clock.now }),
   async sqlite(t, clock) {
     const knex = openDatabase(await migratedSqlite(t))
@@ -62,11 +62,11 @@ function during(
   change: (request: Awaited<ReturnType<typeof open>>) => Promise<void>,
   body: (race: Race, goOn: () => Promise<Outcome>) => Promise<void>,
 ): void {
-  for (const [name, ground] of Object.entries(GROUNDS)) {
+  for (const [name, openStore] of Object.entries(STORES)) {
     test(`${name}: ${title}`, async (t) => {
       for (const step of STEPS) {
         const clock = { now: START }
-        const store = await ground(t, clock)
+        const store = await openStore(t, clock)
         const steered = steer(store)
         const [changing, other] = [testEngine({ store: steered.steered, clock }), testEngine({ store, clock })]
         const cookie = await begun(other, data)
@@ -209,13 +209,13 @@ during('a touch meanwhile harms nothing', MINE, rotate, async ({ t, other, cooki
   t.deepEqual({ ...(await read(other, next)) }, MINE)
 })
 
-for (const [name, ground] of Object.entries(GROUNDS)) {
+for (const [name, openStore] of Object.entries(STORES)) {
   for (const heard of [true, false]) {
     test(`${name}: a crash ${heard ? 'before' : 'after'} any step loses nothing and leaves one session`, async (t) => {
       for (const step of STEPS) {
         for (const then of ['change', 'logout', 'nothing'] as const) {
           const clock = { now: START }
-          const store = await ground(t, clock)
+          const store = await openStore(t, clock)
           const steered = steer(store)
           const [dying, other] = [testEngine({ store: steered.steered, clock }), testEngine({ store, clock })]
           const cookie = await begun(other, MINE)
@@ -249,7 +249,7 @@ for (const [name, ground] of Object.entries(GROUNDS)) {
   }
 }
 
-test('after a sign-in with the old key: what a sign-in leaves is replayed, anything else is refused', async (t) => {
+test('after a sign-in with the old key: changes of slices kept at sign-in are replayed, others are refused', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { n: 0 })
   const [plain, signing] = [await open(bench, cookie), await open(bench, cookie)]
@@ -264,7 +264,7 @@ test('after a sign-in with the old key: what a sign-in leaves is replayed, anyth
   t.deepEqual({ ...(await read(bench, cookie)) }, { n: 0 })
 })
 
-test('a late sign-in after a mere change of key takes the session along, under one more key', async (t) => {
+test('a late sign-in after a mere change of key signs the session in, with another key', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { cart: [1] })
   const signing = await open(bench, cookie)
@@ -315,7 +315,7 @@ test('a late change after the end is refused, a sign-in too', async (t) => {
   t.is(await read(bench, cookie), undefined)
 })
 
-test('of two late requests in line, one that is refused does not spoil the other', async (t) => {
+test('of two queued late requests, one that is refused does not affect the other', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { n: 0 })
   const [refused, late] = [await open(bench, cookie), await open(bench, cookie)]
@@ -331,23 +331,23 @@ test('of two late requests in line, one that is refused does not spoil the other
   )
 })
 
-test('a use of an old key is told once', async (t) => {
+test('the use of an old key is reported once', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, MINE)
   const [late, changing] = [await open(bench, cookie), await open(bench, cookie)]
   await changing.commit('cycle')
-  const told = () => bench.events.filter(({ type }) => type === 'forward').length
-  t.is(told(), 0)
+  const reported = () => bench.events.filter(({ type }) => type === 'forward').length
+  t.is(reported(), 0)
   late.session.update('n', increment)
   await late.commit()
-  t.is(told(), 1)
+  t.is(reported(), 1)
   const again = await open(bench, cookie)
   again.session.update('n', increment)
   await again.commit()
-  t.is(told(), 2)
+  t.is(reported(), 2)
 })
 
-test('a logout of what changes all the time is refused, never taken for done', async (t) => {
+test('a logout of a session that keeps changing is an error', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, MINE)
   const { session } = await open(bench, cookie)

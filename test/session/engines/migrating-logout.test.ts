@@ -4,8 +4,8 @@ import { USER_KEY } from '../../../src/session/core/user.ts'
 import { bench, ENGINES, PAIRS } from '../../support/migrating.ts'
 import { increment, open, read } from '../../support/requests.ts'
 
-type Site = ReturnType<typeof bench>
-type House = Site['house']
+type Bench = ReturnType<typeof bench>
+type MigratingSite = Bench['migrating']
 type Request = Awaited<ReturnType<typeof open>>
 type Saved = string | undefined
 
@@ -15,7 +15,7 @@ async function add({ session, commit }: Request): Promise<Saved> {
 }
 
 /** What a request does whose session ends meanwhile. Returns the cookie that it leaves in the browser for the session. */
-const CHANGES: Record<string, (request: Request, house: House) => Promise<Saved>> = {
+const CHANGES: Record<string, (request: Request, migrating: MigratingSite) => Promise<Saved>> = {
   change: add,
   touch: async ({ state: { loaded } }, { engine }) => {
     return loaded && (await engine.touch(loaded))?.cookie
@@ -30,13 +30,13 @@ const CHANGES: Record<string, (request: Request, house: House) => Promise<Saved>
 }
 
 /** How a session ends: by a request that began earlier, or by one that begins now. Returns whether it was ended. */
-const ENDINGS: Record<string, (house: House, earlier: Request, cookie: string) => Promise<boolean>> = {
-  'logout that began before': async (_house, earlier) => {
+const ENDINGS: Record<string, (migrating: MigratingSite, earlier: Request, cookie: string) => Promise<boolean>> = {
+  'logout that began before': async (_site, earlier) => {
     await earlier.session.flush()
     return true
   },
-  logout: async (house, _earlier, cookie) => {
-    const { session, live } = await open(house, cookie)
+  logout: async (migrating, _earlier, cookie) => {
+    const { session, live } = await open(migrating, cookie)
     await session.flush()
     return live
   },
@@ -57,16 +57,16 @@ function cookieOf(committed: Awaited<ReturnType<Request['commit']>>): Saved {
   return committed.outcome === 'saved' ? committed.cookie : undefined
 }
 
-/** Which of these cookies open the session that they were given out for. */
-async function opening(house: House, cookies: Iterable<Saved>): Promise<string[]> {
+/** Which of these cookies still open their session. */
+async function opening(migrating: MigratingSite, cookies: Iterable<Saved>): Promise<string[]> {
   const found: string[] = []
-  for (const cookie of cookies) if (cookie && (await read(house, cookie))?.[USER_KEY] === '7') found.push(cookie)
+  for (const cookie of cookies) if (cookie && (await read(migrating, cookie))?.[USER_KEY] === '7') found.push(cookie)
   return found
 }
 
 /** Whether any does, also on either side alone. */
-async function anyLeft({ other, before, after }: Site, cookies: Set<Saved>): Promise<boolean> {
-  for (const house of [other, before, after]) if ((await opening(house, cookies)).length > 0) return true
+async function anyLeft({ other, before, after }: Bench, cookies: Set<Saved>): Promise<boolean> {
+  for (const migrating of [other, before, after]) if ((await opening(migrating, cookies)).length > 0) return true
   return false
 }
 
@@ -93,14 +93,14 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
         for (const others of [false, true]) {
           await forEachStep(async (at) => {
             const site = bench(from, to, shares)
-            const { house, other } = site
+            const { migrating, other } = site
             const old = await site.start()
-            const slow = await open(house, old)
+            const slow = await open(migrating, old)
             const [earlier, second, late] = [await open(other, old), await open(other, old), await open(other, old)]
             const given = new Set<Saved>([old])
             let ended = false
             const steps = await site.steps.during(
-              async () => given.add(await change(slow, house).catch(refused)),
+              async () => given.add(await change(slow, migrating).catch(refused)),
               async (step) => {
                 if (step === at) {
                   if (others) given.add(await add(second))
@@ -126,9 +126,9 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
       for (const crash of [false, true]) {
         await forEachStep(async (at) => {
           const site = bench(from, to, shares)
-          const { house, other } = site
+          const { migrating, other } = site
           const old = await site.start()
-          const [leaving, slow] = [await open(house, old), await open(other, old)]
+          const [leaving, slow] = [await open(migrating, old), await open(other, old)]
           const given = new Set<Saved>([old])
           const steps = await site.steps.during(
             () => leaving.session.flush().catch(refused),
@@ -138,8 +138,8 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
               if (crash) throw new StoreUnavailableError()
             },
           )
-          for (const cookie of crash ? await opening(house, given) : [])
-            await (await open(house, cookie)).session.flush()
+          for (const cookie of crash ? await opening(migrating, given) : [])
+            await (await open(migrating, cookie)).session.flush()
           if (await anyLeft(site, given)) revived.push(`${crash ? 'crashed' : 'paused'} at step ${at}`)
           return steps
         })
@@ -152,9 +152,9 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
     const wrong: string[] = []
     await forEachStep(async (at) => {
       const site = bench(from, to, shares)
-      const { house, other } = site
+      const { migrating, other } = site
       const old = await site.start()
-      const slow = await open(house, old)
+      const slow = await open(migrating, old)
       const steps = await site.steps.during(
         () => add(slow).catch(refused),
         async (step) => {
@@ -165,7 +165,7 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
       const next = await add(await open(other, old))
       const sum = Number((await read(other, next ?? ''))?.['n'])
       const merged = ENGINES[from]?.server && ENGINES[to]?.server
-      // The change that was cut off may take effect until somebody saves, as after any answer that never came.
+      // The interrupted change may take effect until the next save, as after any lost answer.
       if (!(sum >= (merged ? n + 1 : 1) && sum <= 2)) wrong.push(`crashed at step ${at}: ${n}, then ${sum}`)
       await (await open(other, next ?? '')).session.flush()
       if (await anyLeft(site, new Set([old, next]))) wrong.push(`crashed at step ${at}: open after a logout`)

@@ -19,8 +19,8 @@ const MINUTE = 60_000
 const DAY = 86_400_000
 
 /** A change; answers its cookie, or undefined for an ended session. */
-async function add(house: ReturnType<typeof bench>['house'], cookie: string): Promise<string | undefined> {
-  const { session, commit } = await open(house, cookie)
+async function add(migrating: ReturnType<typeof bench>['migrating'], cookie: string): Promise<string | undefined> {
+  const { session, commit } = await open(migrating, cookie)
   return await increased(session, commit)
 }
 
@@ -37,122 +37,122 @@ for (const [from, to] of PAIRS) {
   const pair = `${from} to ${to}`
 
   test(`${pair}: stays signed in and keeps its data, for as long as it is used`, async (t) => {
-    const { house, after, start, clock } = bench(from, to)
+    const { migrating, after, start, clock } = bench(from, to)
     let cookie = await start()
-    t.like(await read(house, cookie), { [USER_KEY]: '7', n: 0 })
+    t.like(await read(migrating, cookie), { [USER_KEY]: '7', n: 0 })
     for (let n = 1; n <= 5; n++) {
-      cookie = (await add(house, cookie)) ?? ''
+      cookie = (await add(migrating, cookie)) ?? ''
       clock.now += DAY
-      t.like(await read(house, cookie), { [USER_KEY]: '7', n })
+      t.like(await read(migrating, cookie), { [USER_KEY]: '7', n })
       t.like(await read(after, cookie), { [USER_KEY]: '7', n }, 'it is in the new one')
     }
   })
 
-  test(`${pair}: a logout ends every copy, whichever cookie asks for it`, async (t) => {
+  test(`${pair}: a logout with any cookie ends every copy`, async (t) => {
     for (const which of ['old', 'first', 'last'] as const) {
-      const { house, start, clock } = bench(from, to)
+      const { migrating, start, clock } = bench(from, to)
       const old = await start()
-      const [one, other, slow] = [await open(house, old), await open(house, old), await open(house, old)]
+      const [one, other, slow] = [await open(migrating, old), await open(migrating, old), await open(migrating, old)]
       const first = await increased(one.session, one.commit)
       const last = await increased(other.session, other.commit)
       const all = { old, first: first ?? '', last: last ?? '' }
-      const leaving = await open(house, all[which])
+      const leaving = await open(migrating, all[which])
       t.true(leaving.live, `${which} is live before`)
       await leaving.session.flush()
       const late = await increased(slow.session, slow.commit)
       clock.now += 1
       for (const [name, cookie] of Object.entries({ ...all, late: late ?? '' })) {
-        t.is(await read(house, cookie), undefined, `${name}, after a logout by ${which}`)
+        t.is(await read(migrating, cookie), undefined, `${name}, after a logout by ${which}`)
       }
     }
   })
 
-  test(`${pair}: what was ended before its first change is not migrated`, async (t) => {
-    const { house, start } = bench(from, to)
+  test(`${pair}: a session that was ended before its first change is not migrated`, async (t) => {
+    const { migrating, start } = bench(from, to)
     const old = await start()
-    const slow = await open(house, old)
-    await (await open(house, old)).session.flush()
+    const slow = await open(migrating, old)
+    await (await open(migrating, old)).session.flush()
     const late = await increased(slow.session, slow.commit)
-    t.is(await read(house, late ?? ''), undefined)
-    t.is(await read(house, old), undefined)
+    t.is(await read(migrating, late ?? ''), undefined)
+    t.is(await read(migrating, old), undefined)
   })
 
   test(`${pair}: ending all sessions of the user ends both sides`, async (t) => {
-    const { house, start } = bench(from, to)
+    const { migrating, start } = bench(from, to)
     const [moved, unmoved] = [await start(), await start()]
-    const slow = await open(house, unmoved)
-    const young = (await add(house, moved)) ?? ''
-    await house.engine.endUser('7')
+    const slow = await open(migrating, unmoved)
+    const newer = (await add(migrating, moved)) ?? ''
+    await migrating.engine.endUser('7')
     const late = await increased(slow.session, slow.commit)
-    for (const cookie of [moved, unmoved, young, late ?? '']) t.is(await read(house, cookie), undefined)
+    for (const cookie of [moved, unmoved, newer, late ?? '']) t.is(await read(migrating, cookie), undefined)
   })
 
   test(`${pair}: a change of key after the migration leaves nothing under the old one`, async (t) => {
-    const { house, start, clock } = bench(from, to)
+    const { migrating, start, clock } = bench(from, to)
     const old = await start()
-    const moved = (await add(house, old)) ?? ''
-    const { commit } = await open(house, moved)
+    const moved = (await add(migrating, old)) ?? ''
+    const { commit } = await open(migrating, moved)
     const cycled = await commit('cycle')
     clock.now += 1
-    t.like(await read(house, cycled.outcome === 'saved' ? (cycled.cookie ?? '') : ''), { [USER_KEY]: '7', n: 1 })
+    t.like(await read(migrating, cycled.outcome === 'saved' ? (cycled.cookie ?? '') : ''), { [USER_KEY]: '7', n: 1 })
     // Late requests may still read what was there before.
     clock.now += 2 * MINUTE
-    t.is(await read(house, moved), undefined)
-    t.is(await read(house, old), undefined)
+    t.is(await read(migrating, moved), undefined)
+    t.is(await read(migrating, old), undefined)
   })
 
-  test(`${pair}: activity alone, beside a change, signs nobody out`, async (t) => {
-    const { house, start, clock } = bench(from, to)
+  test(`${pair}: activity that overlaps a change does not sign the user out`, async (t) => {
+    const { migrating, start, clock } = bench(from, to)
     const old = await start()
     clock.now += 5 * DAY
-    const reading = await house.engine.open(old)
-    await add(house, old)
+    const reading = await migrating.engine.open(old)
+    await add(migrating, old)
     if (!reading.live) return t.fail()
-    const touched = await house.engine.touch(reading.loaded)
+    const touched = await migrating.engine.touch(reading.loaded)
     clock.now += 2 * MINUTE
     if (touched === undefined) return t.pass('the answer sets no cookie')
-    t.like(await read(house, touched.cookie ?? ''), { [USER_KEY]: '7' })
+    t.like(await read(migrating, touched.cookie ?? ''), { [USER_KEY]: '7' })
   })
 
   if (ENGINES[from]?.server && ENGINES[to]?.server) {
     test(`${pair}: 20 overlapping changes lose nothing`, async (t) => {
-      const { house, start } = bench(from, to)
+      const { migrating, start } = bench(from, to)
       const cookie = await start()
-      const requests = await Promise.all(Array.from({ length: 20 }, () => open(house, cookie)))
+      const requests = await Promise.all(Array.from({ length: 20 }, () => open(migrating, cookie)))
       const moved = await Promise.all(requests.map(({ session, commit }) => increased(session, commit)))
-      for (const one of moved) t.like(await read(house, one ?? ''), { n: 20 })
+      for (const one of moved) t.like(await read(migrating, one ?? ''), { n: 20 })
     })
   }
 }
 
 for (const from of ['signed_cookies, sealed', 'signed_cookies, django']) {
   test(`${from} to hybrid: a session that outgrows its cookie with its first change`, async (t) => {
-    const { house, start } = bench(from, 'hybrid, in the cookie')
+    const { migrating, start } = bench(from, 'hybrid, in the cookie')
     const old = await start()
-    const { session, commit } = await open(house, old)
+    const { session, commit } = await open(migrating, old)
     session.set('filler', noise(5000))
     const committed = await commit()
     const cookie = committed.outcome === 'saved' ? (committed.cookie ?? '') : ''
     t.regex(cookie, /^[a-z0-9]{32}$/)
-    t.like(await read(house, cookie), { [USER_KEY]: '7', n: 0 })
-    await (await open(house, cookie)).session.flush()
-    t.is(await read(house, cookie), undefined)
-    t.is(await read(house, old), undefined)
+    t.like(await read(migrating, cookie), { [USER_KEY]: '7', n: 0 })
+    await (await open(migrating, cookie)).session.flush()
+    t.is(await read(migrating, cookie), undefined)
+    t.is(await read(migrating, old), undefined)
   })
 }
 
-test('a sign-in beside the change that migrates the session takes the change along', async (t) => {
-  const { house, start } = bench('db, sealed', 'db, django')
+test('a sign-in that overlaps the migrating change includes it', async (t) => {
+  const { migrating, start } = bench('db, sealed', 'db, django')
   const cookie = await start()
-  const [login, change] = [await open(house, cookie), await open(house, cookie)]
+  const [login, change] = [await open(migrating, cookie), await open(migrating, cookie)]
   login.session.set(USER_KEY, '8')
   await increased(change.session, change.commit)
   const signedIn = await login.commit('cycle')
-  t.like(await read(house, signedIn.outcome === 'saved' ? (signedIn.cookie ?? '') : ''), { [USER_KEY]: '8', n: 1 })
-  t.is(await read(house, cookie), undefined)
+  t.like(await read(migrating, signedIn.outcome === 'saved' ? (signedIn.cookie ?? '') : ''), { [USER_KEY]: '8', n: 1 })
+  t.is(await read(migrating, cookie), undefined)
 })
 
-test('what the target knows as ended, the source does not bring back', async (t) => {
+test('the source does not restore a session that was ended in the target', async (t) => {
   const now = () => START
   const revocations = new MemoryRevocations({ now })
   const store = new MemoryStore({ now })
@@ -162,19 +162,24 @@ test('what the target knows as ended, the source does not bring back', async (t)
   const hybrid = new HybridEngine({ codec, stored: half, revocations, expiry: EXPIRY, limit: 1000, now })
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4000, revocations, now })
   const [source, target] = [cookieMigration(cookies), hybridMigration(hybrid)]
-  const house = { now, expiry: EXPIRY, observe: () => undefined, engine: new MigratingEngine({ target, source, now }) }
-  const key = await begun(house, { [USER_KEY]: '7', filler: noise(2000) })
-  const { session, commit } = await open(house, key)
+  const migrating = {
+    now,
+    expiry: EXPIRY,
+    observe: () => undefined,
+    engine: new MigratingEngine({ target, source, now }),
+  }
+  const key = await begun(migrating, { [USER_KEY]: '7', filler: noise(2000) })
+  const { session, commit } = await open(migrating, key)
   session.delete('filler')
   const small = await commit()
   const cookie = small.outcome === 'saved' ? (small.cookie ?? '') : ''
   t.not(cookie, key, 'the cookie holds the session beside the key of its record')
-  const { listed } = await house.engine.listUser('7')
-  t.true(await house.engine.endOne('7', listed[0]?.id ?? ''))
-  t.is(await read(house, cookie), undefined)
+  const { listed } = await migrating.engine.listUser('7')
+  t.true(await migrating.engine.endOne('7', listed[0]?.id ?? ''))
+  t.is(await read(migrating, cookie), undefined)
 })
 
-test('out of a hybrid: a copy in a cookie does not stand in for a record whose migration is decided', async (t) => {
+test('from hybrid: a copy in a cookie is not used instead of a record whose migration is decided', async (t) => {
   const now = () => START
   const revocations = new MemoryRevocations({ now })
   const stored = new StoredEngine({ store: new MemoryStore({ now }), codec: sealed, expiry: EXPIRY, now })
@@ -197,21 +202,21 @@ test('out of a hybrid, over its own table: a logout ends the copies in cookies a
   const hybrid = new HybridEngine({ codec: sealedCookies(now), stored, revocations, expiry: EXPIRY, limit: 1000, now })
   const before = { now, expiry: EXPIRY, observe: () => undefined, engine: hybrid }
   const sides = { target: storedMigration(stored), source: hybridMigration(hybrid) }
-  const house = { ...before, engine: new MigratingEngine({ ...sides, now }) }
+  const migrating = { ...before, engine: new MigratingEngine({ ...sides, now }) }
   const small = await begun(before, { [USER_KEY]: '7' })
   const { session, commit } = await open(before, small)
   session.set('filler', noise(2000))
   const grown = await commit()
   const key = grown.outcome === 'saved' ? (grown.cookie ?? '') : ''
-  t.not(await read(house, small), undefined, 'a copy of the cookie from before')
-  await (await open(house, key)).session.flush()
-  t.is(await read(house, small), undefined)
+  t.not(await read(migrating, small), undefined, 'a copy of the cookie from before')
+  await (await open(migrating, key)).session.flush()
+  t.is(await read(migrating, small), undefined)
 })
 
-test('what a crash has left in the source goes with a change of key', async (t) => {
-  const { house, before, target, start } = bench('db, sealed', 'db, django')
+test('a record left in the source by a crash is removed by a change of key', async (t) => {
+  const { migrating, before, target, start } = bench('db, sealed', 'db, django')
   const cookie = await start()
-  const { loaded } = await live(house, cookie)
+  const { loaded } = await live(migrating, cookie)
   await target.adopt({
     write: 'save',
     loaded,
@@ -220,15 +225,15 @@ test('what a crash has left in the source goes with a change of key', async (t) 
     client: { ipAddress: null, userAgent: null },
     restartClock: false,
   })
-  const { commit } = await open(house, cookie)
+  const { commit } = await open(migrating, cookie)
   const cycled = await commit('cycle')
-  t.like(await read(house, cycled.outcome === 'saved' ? (cycled.cookie ?? '') : ''), { [USER_KEY]: '7' })
-  t.is(await read(house, cookie), undefined)
+  t.like(await read(migrating, cycled.outcome === 'saved' ? (cycled.cookie ?? '') : ''), { [USER_KEY]: '7' })
+  t.is(await read(migrating, cookie), undefined)
   t.is(await read(before, cookie), undefined)
 })
 
-async function live(house: { engine: Engine }, cookie: string) {
-  const opened = await house.engine.open(cookie)
+async function live(migrating: { engine: Engine }, cookie: string) {
+  const opened = await migrating.engine.open(cookie)
   if (!opened.live) throw new Error('The session is not live')
   return opened
 }

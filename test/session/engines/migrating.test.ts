@@ -49,7 +49,7 @@ test('a session migrates with its first change, under its own key', async (t) =>
   t.deepEqual({ ...(await read(site, cookie)) }, { user: 'ada', n: 1 })
 })
 
-test('new sessions begin in the target', async (t) => {
+test('new sessions are created in the target', async (t) => {
   const site = bench()
   const cookie = await begun(site, { n: 5 })
   t.deepEqual({ ...(await read(site.targetBench, cookie)) }, { n: 5 })
@@ -82,7 +82,7 @@ test('a change that an older deploy saved meanwhile is replayed, not lost', asyn
   t.deepEqual({ ...(await read(site, cookie)) }, { n: 1, theirs: true })
 })
 
-test('what was ended in the source is not migrated', async (t) => {
+test('a session that was ended in the source is not migrated', async (t) => {
   const site = bench()
   const cookie = await begun(site.sourceBench)
   const slow = await open(site, cookie)
@@ -124,7 +124,7 @@ test('a crash after the step that decides leaves the session in the target, and 
   t.is(await read(site.sourceBench, cookie), undefined)
 })
 
-test('an outage of either is no logout', async (t) => {
+test('an outage of either is not a logout', async (t) => {
   for (const side of ['source', 'target'] as const) {
     const site = bench()
     const cookie = await begun(site.sourceBench)
@@ -145,7 +145,7 @@ test('a sign-in migrates to a new key and ends the old one', async (t) => {
   t.is(await read(site, cookie), undefined)
 })
 
-test('what the target has alone is ended, also where a source without forwards has never known it', async (t) => {
+test('a session that only the target has is ended, also if a source without forwards never had it', async (t) => {
   const site = bench()
   const sides = { target: storedMigration(site.from), source: storedMigration(site.to) }
   const engine = new MigratingEngine({ ...sides, now: site.now })
@@ -162,35 +162,35 @@ test('into a cookie: requests under way still find the session for a minute, and
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, now: site.now })
   const sides = { target: cookieMigration(cookies), source: storedMigration(site.from) }
   const engine = new MigratingEngine({ ...sides, now: site.now })
-  const house = { ...site, engine }
+  const migrating = { ...site, engine }
   const key = await begun(site.sourceBench, { n: 0 })
-  const { session, commit } = await open(house, key)
+  const { session, commit } = await open(migrating, key)
   session.update('n', increment)
   const committed = await commit()
   const cookie = committed.outcome === 'saved' ? (committed.cookie ?? '') : ''
-  t.like(await read(house, cookie), { n: 1 })
-  t.like(await read(house, key), { n: 0 })
+  t.like(await read(migrating, cookie), { n: 1 })
+  t.like(await read(migrating, key), { n: 0 })
   site.clock.now = START + 60_000
-  t.is(await read(house, key), undefined)
-  t.like(await read(house, cookie), { n: 1 })
+  t.is(await read(migrating, key), undefined)
+  t.like(await read(migrating, cookie), { n: 1 })
   site.clock.now = START
-  await (await open(house, cookie)).session.flush()
-  t.is(await read(house, key), undefined)
+  await (await open(migrating, cookie)).session.flush()
+  t.is(await read(migrating, key), undefined)
 })
 
 test('out of a cookie: the session gets a key', async (t) => {
   const site = bench()
   const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, now: site.now })
-  const house = {
+  const migrating = {
     ...site,
     engine: new MigratingEngine({ target: storedMigration(site.to), source: cookieMigration(cookies), now: site.now }),
   }
   const cookie = await begun({ ...site, engine: cookies }, { n: 0 })
-  const { session, commit } = await open(house, cookie)
+  const { session, commit } = await open(migrating, cookie)
   session.update('n', increment)
   const committed = await commit()
-  t.deepEqual({ ...(await read(house, committed.outcome === 'saved' ? (committed.cookie ?? '') : '')) }, { n: 1 })
+  t.deepEqual({ ...(await read(migrating, committed.outcome === 'saved' ? (committed.cookie ?? '') : '')) }, { n: 1 })
 })
 
 test('the end of all sessions reaches one that migrates into a cookie meanwhile', async (t) => {
@@ -198,7 +198,7 @@ test('the end of all sessions reaches one that migrates into a cookie meanwhile'
   const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })
   const revocations = new MemoryRevocations({ now: site.now })
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, revocations, now: site.now })
-  const house = {
+  const migrating = {
     ...site,
     engine: new MigratingEngine({
       target: cookieMigration(cookies),
@@ -207,31 +207,31 @@ test('the end of all sessions reaches one that migrates into a cookie meanwhile'
     }),
   }
   const key = await begun(site.sourceBench, { [USER_KEY]: '7' })
-  const { session, commit } = await open(house, key)
+  const { session, commit } = await open(migrating, key)
   session.set('changed', true)
   const arrived = site.source.stopAt('endByUser')
-  const ending = house.engine.endUser('7')
+  const ending = migrating.engine.endUser('7')
   const goOn = await arrived
   const committed = await commit()
   goOn()
   await ending
-  t.is(await read(house, committed.outcome === 'saved' ? (committed.cookie ?? '') : ''), undefined)
+  t.is(await read(migrating, committed.outcome === 'saved' ? (committed.cookie ?? '') : ''), undefined)
 })
 
-test('the end of all sessions reaches the target where the source cannot tell whose are whose', async (t) => {
+test('ending all sessions includes the target even if the source does not know its users', async (t) => {
   const site = bench()
   const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, now: site.now })
-  const house = {
+  const migrating = {
     ...site,
     engine: new MigratingEngine({ target: storedMigration(site.to), source: cookieMigration(cookies), now: site.now }),
   }
   const cookie = await begun(site.targetBench, { [USER_KEY]: '7' })
-  await t.throwsAsync(house.engine.endUser('7'), { instanceOf: NotSupportedError })
-  t.is(await read(house, cookie), undefined)
+  await t.throwsAsync(migrating.engine.endUser('7'), { instanceOf: NotSupportedError })
+  t.is(await read(migrating, cookie), undefined)
 })
 
-test('a cookie that leads nowhere in either is an unknown key, and one that fits neither is malformed', async (t) => {
+test('a cookie unknown to both is an unknown key, and one that fits neither is malformed', async (t) => {
   const site = bench()
   t.deepEqual(await site.engine.open('a'.repeat(32)), { live: false, suspicion: 'unknown-key' })
   t.deepEqual(await site.engine.open('nonsense'), { live: false, suspicion: 'malformed-cookie' })

@@ -9,7 +9,7 @@ const DATA = { recent: text(40), hints: text(40), cart: text(40), _auth_user_id:
 const tried = (values: object, maxSize: number, dropOrder: string[], overflow: 'error' | 'degrade' = 'degrade') =>
   fitCookie(plainJson(values) as SessionData, encode, { maxSize, overflow, dropOrder })
 
-test('what fits is whole, whatever may go', (t) => {
+test('a session that fits is stored as a whole', (t) => {
   const { data, dropped, cookie } = tried(DATA, 1000, ['recent', 'hints', 'cart'])
   t.deepEqual(dropped, [])
   t.deepEqual({ ...data }, DATA)
@@ -27,7 +27,7 @@ test('keys go in their declared order, and only until the rest fits', (t) => {
   t.deepEqual({ ...two.data }, { cart, _auth_user_id })
 })
 
-test('at exactly the maximum nothing goes, one byte below something does', (t) => {
+test('at exactly the maximum nothing is dropped, with one byte less something is', (t) => {
   const all = JSON.stringify(DATA).length
   t.deepEqual(tried(DATA, all, ['hints']).dropped, [])
   t.deepEqual(tried(DATA, all - 1, ['hints']).dropped, ['hints'])
@@ -56,7 +56,7 @@ test("the codec's own limit counts too, and other errors are no reason to drop a
   t.throws(() => fitCookie(plainJson(DATA) as SessionData, broken, policy), { instanceOf: TypeError })
 })
 
-test('who is signed in cannot be declared as what may go', (t) => {
+test('the sign-in cannot be declared as droppable', (t) => {
   t.notThrows(() => checkDropOrder(['recent', 'hints']))
   t.throws(() => checkDropOrder(['recent', '_auth_user_id']), { instanceOf: RangeError })
   t.throws(() => checkDropOrder(['_session_id']), { instanceOf: RangeError })

@@ -3,7 +3,7 @@ import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { KeyedQueue } from '../../../src/session/core/queue.ts'
 import { deferred } from '../../support/handlers.ts'
 
-test('those who wait for a store that is out fail with the first, and whoever comes later tries again', async (t) => {
+test('work that waits for a store that is down fails with the first, and later work tries again', async (t) => {
   const queue = new KeyedQueue<string>()
   const outage = deferred()
   let tried = 0
@@ -22,7 +22,7 @@ test('those who wait for a store that is out fail with the first, and whoever co
   t.is(await queue.run('key', async (latest) => latest ?? 'from the beginning'), 'from the beginning')
 })
 
-test('any other failure is of one alone', async (t) => {
+test('any other failure affects only its own work', async (t) => {
   const queue = new KeyedQueue<string>()
   const failing = queue.run('key', async () => {
     throw new RangeError('too large')

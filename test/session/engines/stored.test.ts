@@ -4,7 +4,7 @@ import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { START, testEngine } from '../../support/engine.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'
 
-test('a session comes back under its key, which the store never sees', async (t) => {
+test('a session is loaded by its key, which the store never gets', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { user: 'ada' })
   t.deepEqual({ ...(await read(bench, cookie)) }, { user: 'ada' })
@@ -69,7 +69,7 @@ test('a change of an ended session is refused and writes nothing', async (t) => 
   t.is(await read(bench, cookie), undefined)
 })
 
-test('of many changes of one ended session, only the first has to ask the store', async (t) => {
+test('of many changes of one ended session, only the first needs the store', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench)
   const requests = await Promise.all(Array.from({ length: 10 }, () => open(bench, cookie)))
@@ -102,7 +102,7 @@ test('200 logouts against saves and cycles of other engines: none is undone', as
   }
 })
 
-test('a key that is taken is drawn again', async (t) => {
+test('a key that is taken is generated again', async (t) => {
   const store = new MemoryStore({ now: () => START })
   let refused = 0
   const create = store.create.bind(store)
@@ -116,7 +116,7 @@ test('a key that is taken is drawn again', async (t) => {
   t.is(refused, 4)
 })
 
-test('draws are bounded, too', async (t) => {
+test('attempts to generate a key are limited', async (t) => {
   const store = new MemoryStore({ now: () => START })
   let refused = 0
   store.create = async () => {
@@ -145,7 +145,7 @@ test('a failure of one request does not spoil the next in line', async (t) => {
   t.deepEqual({ ...(await read(bench, cookie)) }, { n: 5 })
 })
 
-test('retries are bounded: endless conflict is an error of its own', async (t) => {
+test('retries are limited: too many conflicts throw SessionContendedError', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench)
   const store = bench.store as MemoryStore
@@ -155,7 +155,7 @@ test('retries are bounded: endless conflict is an error of its own', async (t) =
   await t.throwsAsync(commit(), { instanceOf: SessionContendedError })
 })
 
-test('storage that is away is an error on every path, never an empty session', async (t) => {
+test('storage that is down is an error on every path, not an empty session', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench)
   const held = await open(bench, cookie)
@@ -167,7 +167,7 @@ test('storage that is away is an error on every path, never an empty session', a
   await t.throwsAsync(held.session.flush(), { instanceOf: StoreUnavailableError })
 })
 
-test('a record that does not open is nobody, and is reported', async (t) => {
+test('a record that cannot be decrypted is anonymous and reported', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench)
   const storeKey = bench.codec.storeKey(cookie)
@@ -177,7 +177,7 @@ test('a record that does not open is nobody, and is reported', async (t) => {
   t.like(await bench.engine.open(cookie), { live: false, suspicion: 'undecodable' })
 })
 
-test('a touch moves the expiry, unless somebody saved meanwhile', async (t) => {
+test('a touch moves the expiry, unless another request saved meanwhile', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench)
   const [reader, writer] = [await open(bench, cookie), await open(bench, cookie)]

@@ -42,7 +42,7 @@ function open(options: Partial<BatchOptions<string, string>> = {}) {
   return { batch, run, outcomes, latest, asked }
 }
 
-test('the first goes at once and alone, the rest together as soon as it is answered', async (t) => {
+test('the first item is sent at once, the others together as soon as it is answered', async (t) => {
   const { run, outcomes, latest, asked } = open()
   run('a', 'b', 'c')
   t.deepEqual(asked(), ['a'])
@@ -58,7 +58,7 @@ test('the first goes at once and alone, the rest together as soon as it is answe
   t.is([...outcomes].join(' '), 'a,A b,B c,C d,D')
 })
 
-test('idle again, the next one goes at once', async (t) => {
+test('when idle again, the next item is sent at once', async (t) => {
   const { run, latest, asked } = open()
   run('a')
   ;(await latest()).answer()
@@ -67,7 +67,7 @@ test('idle again, the next one goes at once', async (t) => {
   t.deepEqual(asked(), ['a', 'b'])
 })
 
-test('who asks while a round is under way is never of that round', async (t) => {
+test('an item that arrives during a request is not part of it', async (t) => {
   const { run, latest, asked } = open()
   run('a')
   const first = await latest()
@@ -77,7 +77,7 @@ test('who asks while a round is under way is never of that round', async (t) => 
   t.deepEqual(asked(), ['a', 'a'])
 })
 
-test('what is taken late is all that came until then', async (t) => {
+test('a late take includes all items that have arrived', async (t) => {
   const way = { open: () => {} }
   const asked: string[] = []
   const batch = new Batch<string, string>({
@@ -98,7 +98,7 @@ test('what is taken late is all that came until then', async (t) => {
   t.deepEqual(asked, ['a b c'])
 })
 
-test('asking a second time, as after a deadlock, is asking for the same', async (t) => {
+test('a second take, as after a deadlock, returns the same items', async (t) => {
   const asked: string[] = []
   const batch: Batch<string, string> = new Batch({
     maxItems: 100,
@@ -115,21 +115,21 @@ test('asking a second time, as after a deadlock, is asking for the same', async 
   t.deepEqual(asked, ['a', 'a', 'b', 'b'])
 })
 
-test('items of one key go in one round each, in their order, and hold nobody else up', async (t) => {
+test('items with one key are sent in separate requests, in order, without holding up others', async (t) => {
   const { run, latest, asked } = open({ key: (item) => item.charAt(0) })
   run('x', 'a1', 'a2', 'b1', 'a3', 'b2', 'c1')
   for (let round = 0; round < 4; round++) (await latest()).answer()
   t.deepEqual(asked(), ['x', 'a1 b1 c1', 'a2 b2', 'a3'])
 })
 
-test('no more go together than may', async (t) => {
+test('a request has at most maxItems items', async (t) => {
   const { run, latest, asked } = open({ maxItems: 2 })
   run('a', 'b', 'c', 'd', 'e', 'f')
   for (let round = 0; round < 4; round++) (await latest()).answer()
   t.deepEqual(asked(), ['a', 'b c', 'd e', 'f'])
 })
 
-test('a failure is one of each in the round, and of nobody who waits for the next', async (t) => {
+test('a failure rejects all items of the request, and none that wait for the next', async (t) => {
   const { run, outcomes, latest } = open({ isItemError: (error) => error === REFUSED })
   run('x', 'a', 'b')
   ;(await latest()).answer()
@@ -141,7 +141,7 @@ test('a failure is one of each in the round, and of nobody who waits for the nex
   t.is([...outcomes].join(' '), `x,X a,${LOCKED.message} b,${LOCKED.message} c,C`)
 })
 
-test('where one is to blame, each is asked about alone, and only that one fails', async (t) => {
+test('if one item caused the error, each is sent separately, and only that one fails', async (t) => {
   const { run, outcomes, latest, asked } = open({ isItemError: (error) => error === REFUSED })
   run('x', 'a', 'bad', 'c')
   ;(await latest()).answer()
@@ -156,7 +156,7 @@ test('where one is to blame, each is asked about alone, and only that one fails'
   t.is([...outcomes].join(' '), `x,X a,A bad,${REFUSED.message} c,C d,D`)
 })
 
-test('one that fails alone is not asked about again', async (t) => {
+test('an item that failed on its own is not sent again', async (t) => {
   const { run, outcomes, latest, asked } = open({ isItemError: () => true })
   run('bad')
   ;(await latest()).fail(REFUSED)
@@ -165,7 +165,7 @@ test('one that fails alone is not asked about again', async (t) => {
   t.is(outcomes.get('bad'), REFUSED.message)
 })
 
-test('where there is no way to the storage, all who wait learn it at once, and the next one tries again', async (t) => {
+test('without a connection all waiting items fail at once, and the next one tries again', async (t) => {
   let reachable = false
   const batch = new Batch<string, string>({
     maxItems: 1,

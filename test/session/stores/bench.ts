@@ -21,7 +21,7 @@ export interface Traits {
   readonly counts: boolean
 }
 
-/** A store that can do everything but tell orphans. */
+/** A store that can do everything but find orphaned sessions. */
 export const EVERYTHING: Traits = {
   keepsMetadata: true,
   canTellOrphans: false,

@@ -18,7 +18,7 @@ const url = serviceUrl('memcached')
 const server = url === undefined ? undefined : addressesIn(url)[0]
 
 /**
- * What Memcached cannot do: it lists no keys, so it cannot clear, count, or tell whose sessions are whose. And it may
+ * What Memcached cannot do: it lists no keys, so it cannot clear, count, or find the sessions of a user. And it may
  * evict, which no trait excuses: the tests below assert that an evicted session is an anonymous visitor.
  */
 const MEMCACHED: Traits = { ...EVERYTHING, clears: false, knowsUsers: false, counts: false }

@@ -9,7 +9,7 @@ import { storeContract } from './contract.ts'
 import { tcpProxy } from './tcp-proxy.ts'
 
 const url = serviceUrl('redis')
-const PATIENT = { connectTimeout: 10_000, commandTimeout: 10_000 }
+const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000 }
 
 if (url !== undefined) {
   const { hostname, port } = new URL(url)
@@ -20,7 +20,7 @@ if (url !== undefined) {
     const proxy = await tcpProxy(hostname, Number(port))
     const opened: RedisCache[] = []
     const on = async (address: string) => {
-      const cache = new RedisCache({ url: address, indexPrefix: `${prefix}:users:`, now, ...PATIENT })
+      const cache = new RedisCache({ url: address, indexPrefix: `${prefix}:users:`, now, ...LONG_TIMEOUTS })
       opened.push(cache)
       await cache.connect()
       return cache

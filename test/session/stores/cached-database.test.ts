@@ -40,7 +40,7 @@ function bench() {
   return { clock, memory, records, cache, database, store, other, events, cached }
 }
 
-test('a hit asks the cache alone, a save replaces the copy, and the next read finds it', async (t) => {
+test('a hit only reads the cache, a save replaces the copy, and the next read finds it', async (t) => {
   const { store, database, events } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   t.is((await store.load('a'))?.data, 'first')
@@ -90,7 +90,7 @@ test('a slow reader cannot refill after a newer save', async (t) => {
   t.is((await other.load('a'))?.data, 'new')
 })
 
-test('nor can it under the lease of a later reader', async (t) => {
+test('a slow reader cannot refill with the lease of a later reader', async (t) => {
   const { store, other, memory, cache } = bench()
   const version = await store.create('a', record({ data: 'old' }))
   await memory.delete('session:1:copy:a')
@@ -105,7 +105,7 @@ test('nor can it under the lease of a later reader', async (t) => {
   t.deepEqual(await versionsIn(memory, 'a'), ['lease-later'])
 })
 
-test('a slow save cannot put its copy over a newer one', async (t) => {
+test('a slow save cannot replace a newer copy', async (t) => {
   const { store, other, cache, cached } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   const replacing = cache.stopAt('swap')
@@ -135,7 +135,7 @@ test('a session that was ended while it was being created leaves no copy behind'
   t.is(await store.load('a'), undefined)
 })
 
-test('200 races of a reader’s refill with a logout: no copy survives', async (t) => {
+test('200 refills of a reader that race with a logout: no copy remains', async (t) => {
   const { store, other, memory, cached } = bench()
   for (let n = 0; n < 200; n++) {
     const key = `race${n}`
@@ -147,7 +147,7 @@ test('200 races of a reader’s refill with a logout: no copy survives', async (
   }
 })
 
-test('a logout while the cache is out holds on this process at once, and the copy goes when the cache is back', async (t) => {
+test('a logout while the cache is down is valid in this process at once, and the copy is removed when the cache is up', async (t) => {
   const { store, cache, cached } = bench()
   await store.create('a', record({}))
   cache.out = true
@@ -159,7 +159,7 @@ test('a logout while the cache is out holds on this process at once, and the cop
   await store.close()
 })
 
-test('what could not be removed is removed once the cache answers', async (t) => {
+test('copies that could not be removed are removed once the cache answers', async (t) => {
   const { clock, memory, records, cached } = bench()
   const steered = steer(memory)
   const { CachedCopies } = await import('../../../src/session/stores/cached/cached-copies.ts')
@@ -176,7 +176,7 @@ test('what could not be removed is removed once the cache answers', async (t) =>
   t.is(await copies.get('a'), 'miss')
 })
 
-test('a doubt that comes while an older one is being settled is not forgotten with it', async (t) => {
+test('a key that becomes unsure again while its copy is being removed stays unsure', async (t) => {
   const { memory, records } = bench()
   const steered = steer(memory)
   const { CachedCopies } = await import('../../../src/session/stores/cached/cached-copies.ts')
@@ -218,7 +218,7 @@ test('after an outage no reader of this process sees a version older than what i
   }
 })
 
-test('so many doubts that they cannot be remembered: the cache is passed by until every copy has expired', async (t) => {
+test('too many unsure keys: the cache is bypassed until all copies have expired', async (t) => {
   const { clock, store, cache, database } = bench()
   await store.create('early', record({ expires: START + DAY }))
   cache.out = true
@@ -233,13 +233,13 @@ test('so many doubts that they cannot be remembered: the cache is passed by unti
   t.deepEqual(database.calls, ['load', 'load'])
 })
 
-test('a database that is out is unavailable, and the cache never gets ahead of it', async (t) => {
+test('a database that is down is unavailable, and the cache never gets ahead of it', async (t) => {
   const { store, database, cached } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   database.out = true
   t.is((await store.load('a'))?.data, 'first', 'a copy is as good as the row')
   await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })
-  t.is(await cached(), undefined, 'nobody knows whether it was saved')
+  t.is(await cached(), undefined, 'the result of the save is unknown')
   await t.throwsAsync(store.delete('a'), { instanceOf: StoreUnavailableError })
   await t.throwsAsync(store.load('a'), { instanceOf: StoreUnavailableError })
   database.out = false
@@ -250,7 +250,7 @@ test('a database that is out is unavailable, and the cache never gets ahead of i
   t.is((await store.load('a'))?.data, 'third', 'saved, though the answer was lost')
 })
 
-test('a copy lives for the cache’s timeout or what is left of the session, whichever is less', async (t) => {
+test('a copy expires after the cache timeout or with the session, whichever is earlier', async (t) => {
   const { clock, store, memory } = bench()
   await store.create('long', record({ expires: START + DAY }))
   await store.create('short', record({ expires: START + 60_000 }))

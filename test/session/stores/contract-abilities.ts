@@ -12,7 +12,7 @@ import { DAY, HOUR, type Register, record, START, type Traits } from './bench.ts
 
 /** What a store promises that can clear, knows users or counts; and that it claims none of it falsely. */
 export function abilityContract(on: Register, traits: Traits): void {
-  on('what a store cannot do it does not claim, or refuses with a reason', async (t, { store }) => {
+  on('unsupported operations are absent or throw with a reason', async (t, { store }) => {
     t.is(canClear(store), traits.clears)
     t.is(hasStatistics(store), traits.counts)
     if (traits.knowsUsers) return void t.true(knowsUsers(store))
@@ -28,7 +28,7 @@ export function abilityContract(on: Register, traits: Traits): void {
 }
 
 function clearingContract(on: Register, traits: Traits): void {
-  on('clear deletes the expired in batches and spares the living', async (t, { store }, clock) => {
+  on('clear deletes expired records in batches and keeps live ones', async (t, { store }, clock) => {
     if (!canClear(store)) return t.fail('this store cannot clear')
     for (let n = 0; n < 7; n++) await store.create(`old${n}`, record({ expires: START + n + 1 }))
     await store.create('live', record({ expires: START + DAY }))
@@ -41,7 +41,7 @@ function clearingContract(on: Register, traits: Traits): void {
     t.is((await store.load('live'))?.data, 'data')
   })
 
-  on('what may be cleared as expired is what no load finds: from the very instant on', async (t, { store }) => {
+  on('expired records are exactly those that no load finds', async (t, { store }) => {
     if (!canClear(store)) return t.fail('this store cannot clear')
     await store.create('a', record({ expires: START + HOUR }))
     t.is(await store.clearBatch({ kind: 'expired', before: START + HOUR - 1 }, 10), 0)
@@ -49,7 +49,7 @@ function clearingContract(on: Register, traits: Traits): void {
   })
 
   on(
-    '200 races of a touch with a clear: what was touched lives, what was cleared was not touched',
+    '200 races of a touch with a clear: a touched record is kept, and a cleared one was not touched',
     async (t, bench) => {
       const [toucher, clearer] = [await bench.another(), await bench.another()]
       if (!canClear(clearer)) return t.fail('this store cannot clear')
@@ -91,7 +91,7 @@ function clearingContract(on: Register, traits: Traits): void {
     t.is(await store.clearBatch({ kind: 'user', userId: "8' OR '1'='1" }, 10), 0)
   })
 
-  on('clear of orphans', async (t, { store }) => {
+  on('clear of orphaned sessions', async (t, { store }) => {
     if (!canClear(store)) return t.fail('this store cannot clear')
     const orphaned = { kind: 'orphaned' } as const
     if (!traits.canTellOrphans) {
@@ -147,7 +147,7 @@ function userContract(on: Register): void {
 function forwardContract(on: Register, traits: Traits): void {
   const forward = (changes: Partial<SessionRecord> = {}) => record({ userId: null, sessionId: '', ...changes })
 
-  on('a record becomes a forward, which is in no list and no figure', async (t, { store }, clock) => {
+  on('a record becomes a forward, which is neither listed nor counted', async (t, { store }, clock) => {
     const version = await store.create('old', record({ sessionId: 'public', data: 'x'.repeat(99) }))
     await store.create('new', record({ sessionId: 'public' }))
     t.is((await store.save('old', version, forward({ data: 'x'.repeat(200) }))).outcome, 'saved')
@@ -172,7 +172,7 @@ function forwardContract(on: Register, traits: Traits): void {
     t.is(await store.clearBatch({ kind: 'expired', before: clock.now }, 10), 2, 'but it is cleared')
   })
 
-  on('an older record is spared by the id that follows from its key', async (t, { store }) => {
+  on('an older record is kept by the id derived from its key', async (t, { store }) => {
     if (!traits.knowsUsers || !knowsUsers(store)) return void t.pass()
     for (const key of ['mine', 'his', 'hers']) await store.create(key, record({}))
     t.is(await store.endByUser('7', derivedSessionId('his')), 2)
@@ -190,7 +190,7 @@ function statisticsContract(on: Register, traits: Traits): void {
     await t.throwsAsync(store.statistics(), { instanceOf: StoreUnavailableError })
   })
 
-  on('statistics count what is there', async (t, { store }, clock) => {
+  on('statistics count the records', async (t, { store }, clock) => {
     if (!hasStatistics(store)) return t.fail('this store cannot be counted')
     await store.create('new', record({ data: 'x'.repeat(100), expires: START + 99 * DAY }))
     await store.create('week', record({ createdAt: START - 3 * DAY, userId: null, expires: START + 99 * DAY }))

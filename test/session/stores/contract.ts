@@ -18,7 +18,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
       }
     })
 
-  on('a record comes back as it was created', async (t, { store }) => {
+  on('a record is read as it was created', async (t, { store }) => {
     const version = await store.create('a', record({ data: 'first' }))
     const loaded = await store.load('a')
     t.is(loaded?.data, 'first')
@@ -30,7 +30,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is(await store.load('b'), undefined)
   })
 
-  on('a key that is taken is an error of its own, and an expired record never comes back', async (t, bench, clock) => {
+  on('a key that is taken throws KeyTakenError, and an expired record never comes back', async (t, bench, clock) => {
     const { store } = bench
     await store.create('a', record({ data: 'first' }))
     await t.throwsAsync(store.create('a', record({ data: 'second' })), { instanceOf: KeyTakenError })
@@ -62,7 +62,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is(loaded?.lastActivity, traits.keepsMetadata ? START + 5 : 0)
   })
 
-  on('null and the widest metadata come back as they were', async (t, { store }) => {
+  on('null and the longest metadata are read back as they were', async (t, { store }) => {
     const nobody = { userId: null, sessionId: null, ipAddress: null, userAgent: null }
     t.like(await loadNew(store, record(nobody), 'nobody'), nobody)
     const widest = {
@@ -74,7 +74,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.like(await loadNew(store, record(widest), 'widest'), traits.keepsMetadata ? widest : nobody)
   })
 
-  on('the public id comes back, and stays through a save and a touch', async (t, { store }) => {
+  on('the public id is read back and is kept by a save and a touch', async (t, { store }) => {
     const version = await store.create('a', record({ sessionId: 'Public-id_1' }))
     const kept = traits.keepsMetadata ? 'Public-id_1' : null
     t.is((await store.load('a'))?.sessionId, kept)
@@ -85,7 +85,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is((await loadNew(store, record({ sessionId: null }), 'older'))?.sessionId, null)
   })
 
-  on('a save or touch that changes nothing was done all the same', async (t, { store }) => {
+  on('a save or touch that changes nothing is done as well', async (t, { store }) => {
     const version = await store.create('a', record({}))
     const times = { expires: START + HOUR, lastActivity: START }
     t.is(await store.touch('a', version, times), 'done')
@@ -100,7 +100,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is((await store.load('a'))?.data, 'second')
   })
 
-  on('a save of what was deleted, or never was, finds it missing and writes nothing', async (t, { store }) => {
+  on('a save of a deleted or unknown record is missing and writes nothing', async (t, { store }) => {
     const version = await store.create('a', record({ data: 'first' }))
     t.is(await store.delete('a'), 'done')
     t.deepEqual(await store.save('a', version, record({ data: 'second' })), { outcome: 'missing' })
@@ -109,7 +109,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is(await store.load('never'), undefined)
   })
 
-  on('at the very instant of its expiry a record is gone for every verb', async (t, { store }, clock) => {
+  on('at exactly its expiry a record is missing for every method', async (t, { store }, clock) => {
     const version = await store.create('a', record({ data: 'first' }))
     clock.now = START + HOUR - 1
     t.is((await store.load('a'))?.data, 'first')
@@ -140,7 +140,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is(await store.touch('never', version, { expires: START + HOUR, lastActivity: START }), 'missing')
   })
 
-  on('a delete is harmless where nothing is, and with a version spares what somebody saved', async (t, { store }) => {
+  on('a delete of a missing key is harmless, and with a version it keeps newer versions', async (t, { store }) => {
     const version = await store.create('a', record({ data: 'first' }))
     t.is(await store.delete('never'), 'missing')
     const saved = await store.save('a', version, record({ data: 'second' }))
@@ -197,14 +197,14 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     }
   })
 
-  on('of two who end the same version only one did', async (t, { store, another }) => {
+  on('of two concurrent deletes of one version only one succeeds', async (t, { store, another }) => {
     const enders = await Promise.all(Array.from({ length: 6 }, another))
     const version = await store.create('a', record({}))
     const outcomes = await Promise.all(enders.map((ender) => ender.delete('a', version)))
     t.is(outcomes.filter((outcome) => outcome === 'done').length, 1)
   })
 
-  on('hostile keys lead nowhere and harm nothing', async (t, { store }) => {
+  on('hostile keys find nothing and do no harm', async (t, { store }) => {
     const version = await store.create('victim', record({ data: 'mine' }))
     const hostile = [
       "' OR 1=1--",
@@ -235,7 +235,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is((await store.load('victim'))?.data, 'mine')
   })
 
-  on('64 KiB, quotes, emoji and __proto__ come back byte for byte', async (t, { store }) => {
+  on('64 KiB, quotes, emoji and __proto__ are read back byte for byte', async (t, { store }) => {
     const texts = ['x'.repeat(65_536), `{"__proto__":{"isAdmin":true}}`, `'";--\\ \u0001\u001f\t\r\n 'ü' 💥 \u2028`, '']
     for (const [index, data] of texts.entries()) {
       const key = `text${index}`
@@ -247,7 +247,7 @@ export function storeContract(name: string, traits: Traits, open: (now: () => nu
     t.is(({} as Record<string, unknown>)['isAdmin'], undefined)
   })
 
-  on('versions tell upper from lower case', async (t, { store }) => {
+  on('versions are case-sensitive', async (t, { store }) => {
     const version = await store.create('a', record({ data: 'AbC' }))
     await store.save('a', version, record({ data: 'aBc' }))
     t.deepEqual(await store.save('a', version, record({ data: 'x' })), { outcome: 'conflict' })

@@ -42,7 +42,7 @@ export function databaseErrorsSuite({ name: kind, fresh }: TestDatabase): void {
     t.false(refused?.status === 'rejected' && refused.reason instanceof StoreUnavailableError)
   })
 
-  test(`${kind}: a table that is not there is no outage; a database that is not there is one`, async (t) => {
+  test(`${kind}: a missing table is not an outage; a missing database is`, async (t) => {
     const { knex, store } = await bench(t)
     const revocations = new DatabaseRevocations({ knex })
     await knex.schema.dropTable('sessions')
@@ -57,7 +57,7 @@ export function databaseErrorsSuite({ name: kind, fresh }: TestDatabase): void {
     }
   })
 
-  test(`${kind}: over HTTP, what the table refuses is a 500 without the cookie, and the session is as it was`, async (t) => {
+  test(`${kind}: over HTTP, an error of the table is a 500 without a cookie, and the session is unchanged`, async (t) => {
     const { knex, store } = await bench(t)
     const { codec, expiry } = testEngine()
     const engine = new StoredEngine({ store, codec, expiry })

@@ -29,7 +29,7 @@ test('a lock that is held too long is an outage', async (t) => {
   })
 })
 
-test('an error of the driver is judged by what it says of itself', (t) => {
+test('an error of the driver is classified by its code', (t) => {
   const made = (error: Error, more: object) => Object.assign(error, more)
   const outages = [
     made(new Error('x'), { code: 'ECONNRESET' }),
@@ -57,7 +57,7 @@ test('an error of the driver is judged by what it says of itself', (t) => {
   for (const error of mistakes) t.is(toStoreError(error), error, JSON.stringify(error))
 })
 
-test('what is no error of a driver is an outage only where it says so', (t) => {
+test('another error is an outage only if its code says so', (t) => {
   const missing = { code: 'ENOENT' }
   t.true(isOutage(Object.assign(new Error('x'), missing, { syscall: 'connect' })))
   t.false(isOutage(Object.assign(new Error('x'), missing, { syscall: 'open' })))

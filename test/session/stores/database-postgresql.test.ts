@@ -9,7 +9,7 @@ const database = testDatabase('PostgreSQL')
 if (database !== undefined) {
   databaseSuite(database)
 
-  test.serial('PostgreSQL: time passes, and no more statements are prepared', async (t) => {
+  test.serial('PostgreSQL: the number of prepared statements does not grow over time', async (t) => {
     const { url, drop } = await database.fresh()
     const knex = openDatabase(url)
     await migrate(knex)

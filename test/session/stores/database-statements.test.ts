@@ -10,7 +10,7 @@ const LOCKED: readonly [kind: string, sql: string][] = [
 ]
 
 for (const [kind, sql] of LOCKED) {
-  test(`${kind} that met a lock leaves no transaction open: what follows is written when it is answered`, async (t) => {
+  test(`${kind} that failed on a lock leaves no transaction open: later writes are committed when they are answered`, async (t) => {
     const url = await migratedSqlite(t)
     const [knex, other] = [openDatabase(url), openDatabase(url)]
     t.teardown(async () => void (await Promise.all([knex.destroy(), other.destroy()])))

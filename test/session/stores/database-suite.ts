@@ -48,7 +48,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     })
   }
 
-  test.serial(`${name}: the sessions that were active lately, the latest first`, async (t) => {
+  test.serial(`${name}: recently active sessions, the latest first`, async (t) => {
     const { url } = await migrated()
     const knex = open(url)
     t.teardown(() => knex.destroy())
@@ -64,7 +64,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     t.deepEqual(await store.recentKeys({ activeSince: START - HOUR, authenticated: true }, 2), ['new', 'old'])
   })
 
-  test.serial(`${name}: every migration can be undone and done again`, async (t) => {
+  test.serial(`${name}: every migration can be rolled back and run again`, async (t) => {
     const { url, drop } = await fresh()
     const knex = open(url)
     t.teardown(async () => {
@@ -79,7 +79,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     t.deepEqual(await migrate(knex), all)
   })
 
-  test.serial(`${name}: a missing table is a sentence that says what to do`, async (t) => {
+  test.serial(`${name}: a missing table throws an error with the fix`, async (t) => {
     const { url } = await migrated()
     const knex = open(url)
     t.teardown(() => knex.destroy())
@@ -89,7 +89,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     await t.notThrowsAsync(store('sessions').assertReady())
   })
 
-  test.serial(`${name}: the indexes that the commands and pages rely on are there`, async (t) => {
+  test.serial(`${name}: the indexes for commands and pages exist`, async (t) => {
     const { url } = await migrated()
     const knex = open(url)
     t.teardown(() => knex.destroy())
@@ -100,7 +100,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     }
   })
 
-  test.serial(`${name}: orphans are the sessions of users who are gone, not of those who are there`, async (t) => {
+  test.serial(`${name}: orphaned sessions are those of deleted users only`, async (t) => {
     const { url } = await migrated()
     const knex = open(url)
     t.teardown(() => knex.destroy())
@@ -118,7 +118,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
 
   if (name === 'SQLite') return
 
-  test.serial(`${name}: a connection that falls silent is unavailable in time, and then replaced`, async (t) => {
+  test.serial(`${name}: a connection that does not answer times out and is replaced`, async (t) => {
     const { url } = await migrated()
     const { url: silentUrl, proxy } = await wayTo(url)
     const knex = open(silentUrl)
@@ -136,7 +136,7 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     t.is((await store.load('other'))?.data, 'other')
   })
 
-  test.serial(`${name}: a server that died is unavailable, and nothing is lost when it is back`, async (t) => {
+  test.serial(`${name}: a server that was killed is unavailable, and nothing is lost after its restart`, async (t) => {
     const { url } = await migrated()
     const { url: brittleUrl, proxy } = await wayTo(url)
     const knex = open(brittleUrl)

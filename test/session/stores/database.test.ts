@@ -16,7 +16,7 @@ import { statementCounter } from '../../support/statements.ts'
 import { HOUR, record, START } from './bench.ts'
 
 for (const { name, layout, table } of LAYOUTS) {
-  test(`each verb of the hot path is exactly one statement, ${name} layout`, async (t) => {
+  test(`each operation of a request is exactly one statement, ${name} layout`, async (t) => {
     const knex = openDatabase(await migratedSqlite(t))
     t.teardown(() => knex.destroy())
     const counted = await statementCounter(knex)
@@ -30,13 +30,17 @@ for (const { name, layout, table } of LAYOUTS) {
     t.is(await counted(() => store.load('a')), 1)
     t.is(await counted(() => store.touch('a', version, record({ expires: START + 2 * HOUR }))), 1)
     t.is(await counted(() => store.save('a', version, record({ data: 'second' }))), 1)
-    t.is(await counted(() => store.save('a', stale, record({}))), 2, 'and one more to tell a conflict from an end')
+    t.is(
+      await counted(() => store.save('a', stale, record({}))),
+      2,
+      'and one more to distinguish a conflict from an ended session',
+    )
     t.is(await counted(() => store.delete('a')), 1)
-    t.is(await counted(() => store.load("' OR 1=1--")), 0, 'an impossible key is asked of nobody')
+    t.is(await counted(() => store.load("' OR 1=1--")), 0, 'an invalid key is not looked up')
   })
 }
 
-test('a writer who holds the lock makes saves unavailable, not reads, and loses nothing', async (t) => {
+test('a writer that holds the lock makes saves unavailable, but not reads, and nothing is lost', async (t) => {
   const url = await migratedSqlite(t)
   const [knex, other] = [openDatabase(url), openDatabase(url)]
   t.teardown(async () => void (await Promise.all([knex.destroy(), other.destroy()])))
@@ -63,12 +67,12 @@ test('closing the database closes the file, whatever was prepared on it', async 
   t.false(existsSync(log))
 })
 
-test('drivers that nobody has proven are refused', (t) => {
+test('other drivers are refused', (t) => {
   const knex = createKnex({ client: 'better-sqlite3', useNullAsDefault: true })
   t.throws(() => new DatabaseStore({ knex, table: 'sessions' }), { instanceOf: RangeError })
 })
 
-test('a column of one own is written with the data, and can be queried', async (t) => {
+test('a custom column is written with the data and can be queried', async (t) => {
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)
   t.teardown(() => knex.destroy())

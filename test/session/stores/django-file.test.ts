@@ -31,7 +31,7 @@ test("a session is the file that Django's backend would keep", async (t) => {
   t.is(Math.round((await stat(path)).mtimeMs), START + 5678 - COOKIE_AGE * 1000)
 })
 
-test('a file of Django lives for the cookie age after it was written, or as long as it says', async (t) => {
+test('a file of Django expires after the cookie age since it was written, or by its custom expiry', async (t) => {
   const folder = await testFolder(t)
   const clock = { now: START }
   const own = new Map<string, number | Date>([
@@ -80,7 +80,7 @@ test("keys that Django refuses become no file names, and only a session's files 
   t.is((await store.statistics()).total, 1)
 })
 
-test('what the file system refuses is told without the key that the file is named by', async (t) => {
+test('errors of the file system do not contain the key in the file name', async (t) => {
   const folder = await testFolder(t)
   const store = new DjangoFileStore({ folder, cookieName: 'sessionid', cookieAge: 3600 })
   await store.prepare()

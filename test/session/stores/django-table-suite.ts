@@ -8,7 +8,7 @@ import { HOUR, record, START } from './bench.ts'
 /** What concerns Django's table on this kind of database, beside the contract of every layout. */
 export function djangoTableSuite({ name, fresh }: TestDatabase): void {
   const { table, layout } = django
-  test.serial(`${name}: Django's moments are read, and ours are written as Django does`, async (t) => {
+  test.serial(`${name}: dates of Django are read, and dates are written as Django writes them`, async (t) => {
     const { url, drop } = await fresh()
     const knex = openDatabase(url)
     t.teardown(async () => {

@@ -1,4 +1,4 @@
-/** Another process on the same folder: `increment`s a counter, `create`s a record, or `hold`s a lock for ever. */
+/** Another process on the same folder: `increment`s a counter, `create`s a record, or `hold`s a lock until it is killed. */
 import { FileStore } from '../../../src/session/stores/file/file.ts'
 import type { LayoutName } from '../../../src/session/stores/file/file-layouts.ts'
 import { withFileLock } from '../../../src/session/stores/file/file-lock.ts'

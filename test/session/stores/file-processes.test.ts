@@ -30,7 +30,7 @@ for (const layout of ['flat', 'hashed', 'dated'] as const) {
   })
 }
 
-test.serial('of 6 who create the same session in processes of their own only one did', async (t) => {
+test.serial('of 6 processes that create the same session only one succeeds', async (t) => {
   const folder = await testFolder(t)
   await new FileStore({ folder }).prepare()
   const creators = Array.from({ length: 6 }, () => child('create', folder, 'hashed', 'a', '022'))
@@ -39,7 +39,7 @@ test.serial('of 6 who create the same session in processes of their own only one
   t.is(creators.filter((creator) => creator.output().includes('KeyTakenError')).length, 5)
 })
 
-test.serial('a process that is killed while it saves loses nothing that it was told was saved', async (t) => {
+test.serial('a process that is killed while saving loses no acknowledged save', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder })
   await store.prepare()
@@ -54,7 +54,7 @@ test.serial('a process that is killed while it saves loses nothing that it was t
   }
 })
 
-test.serial('a lock whose holder was killed stops nobody', async (t) => {
+test.serial('a lock whose holder was killed blocks no one', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder })
   await store.prepare()
@@ -91,7 +91,7 @@ test.serial('a session can be read while another process holds its lock', async 
   await holder.stop('SIGKILL')
 })
 
-test.serial('a lock older than 5 s is taken over, whoever holds it and whatever it is', async (t) => {
+test.serial('a lock older than 5 s is removed, whatever its holder and type', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder })
   await store.prepare()

@@ -105,17 +105,17 @@ test("another session's file, an empty one and one far too large are no session"
   t.is((await store.load('hers'))?.data, 'hers')
 })
 
-test('files that make no sense are cleared when they are old', async (t) => {
+test('damaged files are cleared when they are old', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder, layout: 'flat' })
   await store.prepare()
-  const [old, young] = [join(folder, nameOf('old')), join(folder, nameOf('young'))]
-  for (const path of [old, young]) await writeFile(path, 'garbage')
+  const [old, recent] = [join(folder, nameOf('old')), join(folder, nameOf('recent'))]
+  for (const path of [old, recent]) await writeFile(path, 'garbage')
   const longAgo = Date.now() / 1000 - 2 * 86_400
   await utimes(old, longAgo, longAgo)
   t.is(await store.load('old'), undefined)
   t.is(await store.clearBatch({ kind: 'expired', before: Date.now() }, 10), 1)
-  t.deepEqual(await filesIn(folder), [young])
+  t.deepEqual(await filesIn(folder), [recent])
 })
 
 for (const layout of ['flat', 'hashed', 'dated'] as const) {
@@ -138,7 +138,7 @@ for (const layout of ['flat', 'hashed', 'dated'] as const) {
   })
 }
 
-test('a link planted in the place of the temporaries is refused at the start', async (t) => {
+test('a link planted in place of the work folder is refused at startup', async (t) => {
   const [folder, outside] = [await testFolder(t), await testFolder(t)]
   await symlink(outside, join(folder, WORK_FOLDER))
   const error = await t.throwsAsync(new FileStore({ folder }).prepare())
@@ -171,7 +171,7 @@ for (const umask of ['000', '777']) {
   }
 }
 
-test('a folder in which sessions cannot be kept says what to do at the start', async (t) => {
+test('an unusable folder throws an error with the fix', async (t) => {
   const parent = await testFolder(t)
   await writeFile(join(parent, 'file'), '')
   await mkdir(join(parent, 'open'))
@@ -180,7 +180,7 @@ test('a folder in which sessions cannot be kept says what to do at the start', a
     [join(parent, 'file'), /^".*" is not a folder: move that file away, or choose another folder for sessions\.$/],
     [join(parent, 'file', 'below'), /^".*" is not a folder: move that file away/],
     [join(parent, 'open'), /^All users can write to ".*": run "chmod 700" on it, or choose another/],
-    // Nobody can make a folder there, not even root.
+    // No user can create a folder there, not even root.
     ['/sys/sessions', /^Sessions cannot be written to "\/sys\/sessions" \(E\w+\): give this process write permission/],
   ]
   for (const [folder, message] of cases) {

@@ -15,7 +15,7 @@ async function age(path: string, seconds: number): Promise<void> {
 }
 
 for (const layout of ['flat', 'hashed', 'dated'] as const) {
-  test(`${layout}: after everything has been cleared nothing is left, and what others put there is`, async (t) => {
+  test(`${layout}: after clearing everything, only foreign files are left`, async (t) => {
     const folder = await testFolder(t)
     const store = new FileStore({ folder, layout, now: () => START })
     await store.prepare()
@@ -38,7 +38,7 @@ for (const layout of ['flat', 'hashed', 'dated'] as const) {
   })
 }
 
-test('a clear that was left half-way misses nothing that came since', async (t) => {
+test('a paused clear does not miss later records', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder, now: () => START })
   await store.prepare()
@@ -61,7 +61,7 @@ test('two clears at once delete everything once', async (t) => {
   t.deepEqual(await filesIn(folder), [])
 })
 
-test('a clear sweeps old temporaries and stale locks, and spares those in use', async (t) => {
+test('a clear removes old temporary files and stale locks, but not those in use', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder, now: () => START })
   await store.prepare()
@@ -76,7 +76,7 @@ test('a clear sweeps old temporaries and stale locks, and spares those in use', 
   t.deepEqual((await readdir(join(folder, WORK_FOLDER))).sort(), ['new.lock', 'new.tmp'])
 })
 
-test('dated: records stand under the day of their creation, and a link that leads nowhere is cleared', async (t) => {
+test('dated: records are in the folder of their creation day, and a link without a record is cleared', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder, layout: 'dated', now: () => START })
   await store.prepare()
@@ -93,7 +93,7 @@ test('dated: records stand under the day of their creation, and a link that lead
   await t.notThrowsAsync(access(path))
 
   await rm(join(folder, '2026'), { recursive: true })
-  t.is(await store.load('a'), undefined, 'somebody deleted the year as a whole')
+  t.is(await store.load('a'), undefined, 'the folder of the year was deleted')
   t.is(await store.delete('a'), 'missing')
   await store.clearBatch(EXPIRED, 10)
   t.deepEqual(await readdir(folder), [WORK_FOLDER])

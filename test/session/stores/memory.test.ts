@@ -14,7 +14,7 @@ storeContract('memory', EVERYTHING, async (now) => {
   }
 })
 
-test('a full memory store turns new data away rather than sign anybody out', async (t) => {
+test('a full memory store refuses new data instead of signing users out', async (t) => {
   const clock = { now: START }
   const store = new MemoryStore({ now: () => clock.now, maxBytes: 10 })
   const version = await store.create('a', record({ data: '12345' }))

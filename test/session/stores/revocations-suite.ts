@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import createKnex, { type Knex } from 'knex'
 import { databaseConfig, migrate } from '../../../src/database.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
-import { isRevoked } from '../../../src/session/engines/cookie/standing.ts'
+import { isRevoked } from '../../../src/session/engines/cookie/revocation-state.ts'
 import { DatabaseRevocations } from '../../../src/session/stores/database/database-revocations.ts'
 import { MemoryRevocations, type Revocations } from '../../../src/session/stores/revocations.ts'
 import type { TestDatabase } from '../../support/databases.ts'
@@ -24,11 +24,11 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
       await work(t, bench)
     })
 
-  promise('nobody has ended anything: epoch 0, not ended', async (t, { revocations }) => {
+  promise('without entries: epoch 0, not ended', async (t, { revocations }) => {
     t.deepEqual(await revocations.check('7', 'one'), { epoch: 0, kept: undefined, ended: false, successor: undefined })
   })
 
-  promise('an ended session is ended everywhere, and no other', async (t, { revocations, another }) => {
+  promise('only the ended session is ended', async (t, { revocations, another }) => {
     await revocations.endSession('one', START + DAY)
     await revocations.endSession('one', START + DAY)
     t.deepEqual(await another.check('7', 'one'), { epoch: 0, kept: undefined, ended: true, successor: undefined })
@@ -36,7 +36,7 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
     t.false((await another.check('one', '7')).ended)
   })
 
-  promise('a session may end a little later, and a second end can only bring that nearer', async (t, bench) => {
+  promise('a session may end a little later, and a second end can only make it earlier', async (t, bench) => {
     const { revocations, another, clock } = bench
     await revocations.endSession('one', START + DAY, START + 60_000)
     t.false((await another.check('7', 'one')).ended)
@@ -49,24 +49,27 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
     t.true((await another.check('7', 'one')).ended, 'also where the clock is behind')
   })
 
-  promise('the session that is spared stays, until the user is ended again without it', async (t, { revocations }) => {
-    const [kept, other] = [
-      { id: 'kept.a', epoch: 0 },
-      { id: 'other.a', epoch: 0 },
-    ]
-    await revocations.endUser('7', START + DAY, 'kept')
-    const standing = await revocations.check('7', kept.id)
-    t.false(isRevoked(standing, kept))
-    t.true(isRevoked(standing, other))
-    t.true(isRevoked({ ...standing, ended: true }, kept), 'ended all the same')
-    await revocations.endUser('7', START + DAY, 'other')
-    t.true(isRevoked(await revocations.check('7', kept.id), kept))
-    await revocations.endUser('7', START + DAY)
-    t.true(isRevoked(await revocations.check('7', other.id), other))
-  })
+  promise(
+    'the kept session stays valid until the user’s sessions are ended again without it',
+    async (t, { revocations }) => {
+      const [kept, other] = [
+        { id: 'kept.a', epoch: 0 },
+        { id: 'other.a', epoch: 0 },
+      ]
+      await revocations.endUser('7', START + DAY, 'kept')
+      const state = await revocations.check('7', kept.id)
+      t.false(isRevoked(state, kept))
+      t.true(isRevoked(state, other))
+      t.true(isRevoked({ ...state, ended: true }, kept), 'ended all the same')
+      await revocations.endUser('7', START + DAY, 'other')
+      t.true(isRevoked(await revocations.check('7', kept.id), kept))
+      await revocations.endUser('7', START + DAY)
+      t.true(isRevoked(await revocations.check('7', other.id), other))
+    },
+  )
 
   promise(
-    'an ended sign-in tells what followed it, and the first to follow stays',
+    'an ended sign-in has its successor, and the first one recorded is kept',
     async (t, { revocations, another }) => {
       await revocations.endSession('one', START + DAY, START + 10, 'two')
       await another.endSession('one', START + DAY, START + 10, 'three')
@@ -86,24 +89,24 @@ function contract(name: string, open: (clock: { now: number }) => Promise<Bench 
     let { epoch } = await revocations.check('7', 'one')
     for (let time = 0; time < 3; time++) {
       await another.endUser('7', START + DAY)
-      const standing = await revocations.check('7', 'one')
-      t.true(standing.epoch > epoch)
-      t.true(isRevoked(standing, { id: 'one', epoch }))
-      t.false(isRevoked(standing, { id: 'one', epoch: standing.epoch }))
-      t.false(standing.ended)
-      epoch = standing.epoch
+      const state = await revocations.check('7', 'one')
+      t.true(state.epoch > epoch)
+      t.true(isRevoked(state, { id: 'one', epoch }))
+      t.false(isRevoked(state, { id: 'one', epoch: state.epoch }))
+      t.false(state.ended)
+      epoch = state.epoch
     }
     t.is((await revocations.check('8', 'one')).epoch, 0)
   })
 
-  promise('of 20 ends at once every one counts', async (t, { revocations, another }) => {
+  promise('of 20 ends at once each takes effect', async (t, { revocations, another }) => {
     const ends = Array.from({ length: 20 }, (_, n) => (n % 2 ? revocations : another).endUser('7', START + DAY))
     await Promise.all(ends)
     t.is((await revocations.check('7', 'one')).epoch, START + 19)
   })
 
   promise(
-    'a clear leaves what still refuses somebody, and a later epoch is above every earlier one',
+    'a clear keeps entries that still refuse a cookie, and a later epoch is above all earlier ones',
     async (t, bench) => {
       const { revocations, clock } = bench
       await revocations.endUser('7', START + DAY)
@@ -164,7 +167,7 @@ export function databaseRevocationsSuite({ name, fresh }: TestDatabase): void {
 
   contract(`revocations on ${name}`, openTable)
 
-  test.serial(`revocations on ${name}: the table tells neither ids nor users`, async (t) => {
+  test.serial(`revocations on ${name}: the table reveals neither ids nor users`, async (t) => {
     const { knex, revocations, close } = await openTable({ now: START })
     t.teardown(close)
     await revocations.endSession('secret-id', START + DAY)
@@ -174,7 +177,7 @@ export function databaseRevocationsSuite({ name, fresh }: TestDatabase): void {
     t.notRegex(JSON.stringify(rows), /secret-id|ada/)
   })
 
-  test.serial(`revocations on ${name}: an outage is an error, never a pass and never a logout`, async (t) => {
+  test.serial(`revocations on ${name}: an outage is an error, and neither accepts nor ends a session`, async (t) => {
     const { knex, revocations, close } = await openTable({ now: START })
     t.teardown(close)
     await knex.destroy()

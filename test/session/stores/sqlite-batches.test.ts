@@ -37,7 +37,7 @@ for (const { name, layout, table, columns } of LAYOUTS) {
     let loaded: (string | undefined)[] = []
     const statements = await counted(async () => {
       const records = await Promise.all([...keys, 'key3', 'never'].map((key) => store.load(key)))
-      t.not(records[3], records[32], 'nobody shares a record')
+      t.not(records[3], records[32], 'no two share a record')
       loaded = records.map((found) => found?.data)
     })
     t.deepEqual(loaded, expected)
@@ -90,13 +90,13 @@ for (const { name, layout, table, columns } of LAYOUTS) {
       ["' OR 1=1--", fresh],
     ]
     const times = { expires: START + 3 * HOUR, lastActivity: START }
-    const told = ['conflict', 'missing', 'missing', 'missing', 'missing']
+    const outcomes = ['conflict', 'missing', 'missing', 'missing', 'missing']
     t.deepEqual(await Promise.all(attempts.map(([key, version]) => store.touch(key, version, times))), [
       'done',
-      ...told,
+      ...outcomes,
     ])
     const saves = attempts.map(([key, version]) => store.save(key, version, record({ data: 'mine' })))
-    t.deepEqual(only(await Promise.all(saves)), ['saved', ...told])
+    t.deepEqual(only(await Promise.all(saves)), ['saved', ...outcomes])
     t.is((await store.load('fresh'))?.data, 'mine')
     t.is((await store.load('stale'))?.data, 'somebody else')
     t.is(await store.load('expired'), undefined)
@@ -126,7 +126,7 @@ for (const { name, layout, table, columns } of LAYOUTS) {
     t.deepEqual(new Set(await Promise.all(keys.map(visit))), new Set(['always seen']))
   })
 
-  test(`strange text is stored in company as it is alone, byte for byte, ${name} layout`, async (t) => {
+  test(`unusual text is stored byte for byte, alone or in a batch, ${name} layout`, async (t) => {
     const { knex, store } = await open(t, { layout, table })
     const texts = [
       'NUL \0 within',
@@ -172,7 +172,7 @@ for (const { name, layout, table, columns } of LAYOUTS) {
   })
 }
 
-test('a key of any characters that a key may have finds its own record in company', async (t) => {
+test('every valid key finds its record in a batch', async (t) => {
   const { store } = await open(t)
   const characters = Array.from({ length: 0x7f - 0x21 }, (_, index) => String.fromCharCode(0x21 + index))
   const keys = [
@@ -193,7 +193,7 @@ test('a key of any characters that a key may have finds its own record in compan
   )
 })
 
-test('a row that the table refuses fails its own save and no other', async (t) => {
+test('a row that the table refuses fails only its own save', async (t) => {
   const { knex, store } = await open(t, { extraColumns: ['account_id'] })
   await knex.schema.alterTable('sessions', (table) => void table.string('account_id', 64).unique())
   const keys = ['taken', 'bad', 'good', 'better']
@@ -215,7 +215,7 @@ test('a row that the table refuses fails its own save and no other', async (t) =
   )
 })
 
-test('saves that wait together behind a lock are all unavailable, and all can be done again', async (t) => {
+test('saves that wait for a lock are all unavailable, and all can be repeated', async (t) => {
   const { url, knex, store } = await open(t)
   const other = openDatabase(url)
   t.teardown(() => other.destroy())
@@ -233,7 +233,7 @@ test('saves that wait together behind a lock are all unavailable, and all can be
   for (const result of await saveAll()) t.true(result.status === 'fulfilled' && result.value.outcome === 'saved')
 })
 
-test('a store that was closed under those who wait is unavailable to each of them', async (t) => {
+test('closing the store makes it unavailable to all waiting operations', async (t) => {
   const { knex, store } = await open(t)
   await createAll(store, ['a'])
   await knex.destroy()

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/** A way to a server that a test can cut, as if the server had died, or silence. */
+/** A proxy to a server that a test can cut off or make unresponsive. */
 export interface TcpProxy {
   readonly port: number
-  /** Resets every connection, and every new one until it is mended. */
+  /** Resets every connection, and every new one until `repair`. */
   cut(): void
   repair(): void
   /** The connections of this moment say nothing more, and never close; new ones work. */

@@ -9,7 +9,7 @@ import { steer, versionsIn } from '../../support/caches.ts'
 import { migratedSqlite } from '../../support/databases.ts'
 import { HOUR, record, START } from './bench.ts'
 
-test('warming fills the cache with the sessions that were active lately, and leaves what is there', async (t) => {
+test('warming fills the cache with recently active sessions and keeps existing copies', async (t) => {
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())
   const now = () => START
@@ -31,10 +31,10 @@ test('warming fills the cache with the sessions that were active lately, and lea
   const asked = steer(database)
   const out = new CachedStore({ database: asked.steered, cache: cache.steered, now })
   t.is(await out.warm({ activeSince: START - HOUR }), 0)
-  t.deepEqual(asked.calls, ['recentKeys'], 'while the cache is out no record is read for nothing')
+  t.deepEqual(asked.calls, ['recentKeys'], 'while the cache is down no record is read in vain')
 })
 
-test('a storage that knows no activity cannot be warmed from', async (t) => {
+test('a storage without activity cannot be used for warming', async (t) => {
   const store = new CachedStore({ database: new MemoryStore(), cache: new MemoryCache() })
   await t.throwsAsync(store.warm({ activeSince: 0 }), { instanceOf: NotSupportedError })
 })

@@ -28,25 +28,25 @@ function bench(options: Partial<WriteBehindOptions> = {}) {
 
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
 
-test('one lost reply of the cache while a copy is filled: the session can be saved all the same', async (t) => {
+test('one lost reply of the cache while a copy is filled: the session can still be saved', async (t) => {
   const { store, cache, memory, now } = bench()
   const codec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sid' })
   const engine = new StoredEngine({ store, codec, expiry: EXPIRY, now })
-  const house = { engine, expiry: EXPIRY, now, observe: () => undefined }
+  const requestBench = { engine, expiry: EXPIRY, now, observe: () => undefined }
   for (const write of ['save', 'cycle'] as const) {
-    const cookie = await begun(house)
+    const cookie = await begun(requestBench)
     await memory.delete(`session:1:copy:${codec.storeKey(cookie)}`)
     const filling = cache.stopAt('add')
-    const reading = read(house, cookie)
+    const reading = read(requestBench, cookie)
     const goOn = await filling
     cache.deaf = true
     goOn()
     await reading
     cache.deaf = false
-    const { session, commit } = await open(house, cookie)
+    const { session, commit } = await open(requestBench, cookie)
     session.update('n', increment)
     const committed = await commit(write)
-    t.like(await read(house, committed.outcome === 'saved' ? (committed.cookie ?? '') : ''), { n: 1 })
+    t.like(await read(requestBench, committed.outcome === 'saved' ? (committed.cookie ?? '') : ''), { n: 1 })
   }
 })
 
@@ -61,7 +61,7 @@ test('a conditional delete under way keeps its session from a save that would ta
   t.is(await ending, 'done')
 })
 
-test('a full queue while the database is out: 50 saves ask it once', async (t) => {
+test('a full queue while the database is down: 50 saves cause one request', async (t) => {
   const { store, database } = bench({ maxWaiting: 1 })
   const first = await store.create('a', record({}))
   const others = await Promise.all(Array.from({ length: 50 }, (_, n) => store.create(`k${n}`, record({}))))
@@ -77,7 +77,7 @@ test('a full queue while the database is out: 50 saves ask it once', async (t) =
   t.deepEqual(database.calls, ['load'])
 })
 
-test('50 readers of a session that waits for a silent database wait for one answer', async (t) => {
+test('50 readers of a session with unwritten changes wait for one answer of a database that does not answer', async (t) => {
   const { store, database, memory } = bench()
   const version = await store.create('a', record({}))
   await store.save('a', version, record({ data: 'second' }))
@@ -93,7 +93,7 @@ test('50 readers of a session that waits for a silent database wait for one answ
   t.deepEqual(database.calls, ['load'])
 })
 
-test('a change that the database never takes keeps back no other', async (t) => {
+test('a change that the database refuses does not hold up others', async (t) => {
   const memory = new MemoryCache({ now: () => START })
   const records = new MemoryStore({ now: () => START })
   const save = records.save.bind(records)
@@ -111,7 +111,7 @@ test('a change that the database never takes keeps back no other', async (t) => 
   await t.throwsAsync(store.close(), { message: 'The changes of 1 sessions could not be written to the database' })
 })
 
-test('closing while saves go on: each that was acknowledged is in the database', async (t) => {
+test('closing during saves: each acknowledged save is in the database', async (t) => {
   const { store, records, database } = bench()
   const keys = Array.from({ length: 40 }, (_, n) => `k${n}`)
   const versions = await Promise.all(keys.map((key) => store.create(key, record({}))))
@@ -126,7 +126,7 @@ test('closing while saves go on: each that was acknowledged is in the database',
   for (const key of keys) t.is((await records.load(key))?.data, 'second', key)
 })
 
-test('of two processes that wait, the cache having lost the copy, the later change is kept whoever writes first', async (t) => {
+test('of two processes with unwritten changes and a lost copy, the later change wins whichever writes first', async (t) => {
   for (const skew of [0, -500]) {
     for (const first of ['store', 'other'] as const) {
       const { store, other, memory, records } = bench()
@@ -141,7 +141,7 @@ test('of two processes that wait, the cache having lost the copy, the later chan
   }
 })
 
-test('a touch by another process does not make a change that waits look old', async (t) => {
+test('a touch by another process does not make a waiting change look old', async (t) => {
   const { store, other, memory, records } = bench()
   const base = await store.create('a', record({ data: 'first' }))
   const saved = await store.save('a', base, record({ data: 'second' }))
@@ -152,7 +152,7 @@ test('a touch by another process does not make a change that waits look old', as
   t.is((await records.load('a'))?.data, 'second')
 })
 
-test('a change near the end of the session’s life is in the database before that ends', async (t) => {
+test('a change shortly before the session expires is written before that', async (t) => {
   const { store, records, clock } = bench()
   await store.create('a', record({ data: '0', expires: START + HOUR }))
   clock.now = START + HOUR - 50
@@ -165,7 +165,7 @@ test('a change near the end of the session’s life is in the database before th
   t.is((await records.load('a'))?.data, '1')
 })
 
-test('so is one of another process that waits when the end comes near', async (t) => {
+test('a waiting change of another process is written before the session expires', async (t) => {
   const { store, other, records, clock } = bench()
   const base = await store.create('a', record({ data: '0', expires: START + HOUR }))
   await other.save('a', base, record({ data: '1', expires: START + HOUR }))

@@ -50,7 +50,7 @@ function bench(options: Partial<WriteBehindOptions> = {}) {
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
 const KEY = 'session:1:copy:a'
 
-test('a save goes to the cache alone, and to the database when its time has come', async (t) => {
+test('a save goes to the cache only, and to the database after the delay', async (t) => {
   const { store, database, records, waiting } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   database.calls.length = 0
@@ -65,7 +65,7 @@ test('a save goes to the cache alone, and to the database when its time has come
   t.is(waiting.at(-1), 0)
 })
 
-test('its time comes by itself', async (t) => {
+test('waiting changes are written without another call', async (t) => {
   const records = new MemoryStore()
   const expires = Date.now() + HOUR
   const waiting = await new Promise((resolve) => {
@@ -81,7 +81,7 @@ test('its time comes by itself', async (t) => {
   t.is((await records.load('a'))?.data, 'second')
 })
 
-test('closing writes what waits, and says so when it cannot', async (t) => {
+test('closing writes waiting changes, and throws if it cannot', async (t) => {
   const { store, records, database } = bench()
   const version = await store.create('a', record({}))
   await store.save('a', version, record({ data: 'second' }))
@@ -104,7 +104,7 @@ test('the database takes the newest state, whichever process writes it', async (
   t.is((await records.load('a'))?.data, '2')
 })
 
-test('a slow write cannot put an old state over a newer one', async (t) => {
+test('a slow write cannot overwrite a newer state', async (t) => {
   const { store, other, records, database } = bench()
   const version = await store.create('a', record({ data: '0' }))
   const first = await store.save('a', version, record({ data: '1' }))
@@ -118,7 +118,7 @@ test('a slow write cannot put an old state over a newer one', async (t) => {
   t.is((await records.load('a'))?.data, '2')
 })
 
-test('what was ended is not written back, and its copy goes', async (t) => {
+test('an ended session is not written back, and its copy is removed', async (t) => {
   const { store, other, memory, records } = bench()
   const version = await store.create('a', record({}))
   await store.save('a', version, record({ data: 'second' }))
@@ -129,7 +129,7 @@ test('what was ended is not written back, and its copy goes', async (t) => {
   t.deepEqual(await versionsIn(memory, 'a'), [undefined])
 })
 
-test('a save beside a logout does not bring the session back', async (t) => {
+test('a save that overlaps a logout does not bring the session back', async (t) => {
   const { store, other, memory, database, records } = bench()
   const version = await store.create('a', record({}))
   const deleting = database.stopAt('delete')
@@ -146,7 +146,7 @@ test('a save beside a logout does not bring the session back', async (t) => {
   t.deepEqual(await versionsIn(memory, 'a'), [undefined])
 })
 
-test('a conditional delete keeps others from the session while it is under way', async (t) => {
+test('a conditional delete prevents saves while it is under way', async (t) => {
   const { store, other, database } = bench()
   const version = await store.create('a', record({}))
   const saved = await store.save('a', version, record({ data: 'second' }))
@@ -165,14 +165,14 @@ test('a copy that the cache has lost is read from a database that was brought up
   const version = await store.create('a', record({ data: 'first' }))
   const saved = await store.save('a', version, record({ data: 'second' }))
   await memory.delete(KEY)
-  t.is((await store.save('a', versionOf(saved), record({ data: 'blind' }))).outcome, 'conflict', 'read it anew')
+  t.is((await store.save('a', versionOf(saved), record({ data: 'blind' }))).outcome, 'conflict', 'read it again')
   const read = await store.load('a')
   t.is(read?.data, 'second')
   t.is((await store.save('a', read?.version ?? '', record({ data: 'third' }))).outcome, 'saved')
   t.is((await store.load('a'))?.data, 'third')
 })
 
-test('a slow reader cannot fill the copy beside a save', async (t) => {
+test('a slow reader cannot fill the copy during a save', async (t) => {
   const { store, other, memory, database } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   await memory.delete(KEY)
@@ -186,7 +186,7 @@ test('a slow reader cannot fill the copy beside a save', async (t) => {
   t.is((await other.load('a'))?.data, 'second')
 })
 
-test('while the cache is out everything goes to the database, and nothing that waited is lost', async (t) => {
+test('while the cache is down all calls go to the database, and no waiting change is lost', async (t) => {
   const { store, cache, records } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   const saved = await store.save('a', version, record({ data: 'second' }))
@@ -203,7 +203,7 @@ test('while the cache is out everything goes to the database, and nothing that w
   t.is((await records.load('a'))?.data, 'third')
 })
 
-test('a logout while the cache is out holds on this process', async (t) => {
+test('a logout while the cache is down is valid in this process', async (t) => {
   const { store, cache } = bench()
   const version = await store.create('a', record({ data: 'first' }))
   await store.save('a', version, record({ data: 'second' }))
@@ -213,7 +213,7 @@ test('a logout while the cache is out holds on this process', async (t) => {
   t.is(await store.load('a'), undefined)
 })
 
-test('while the database is out saves go on, up to the bound, and then are refused before anything is written', async (t) => {
+test('while the database is down saves continue up to the limit, and then are refused before anything is written', async (t) => {
   const { store, database, records } = bench({ maxWaiting: 2 })
   const versions = await Promise.all(['a', 'b', 'c'].map((key) => store.create(key, record({ data: 'first' }))))
   database.out = true
@@ -228,7 +228,7 @@ test('while the database is out saves go on, up to the bound, and then are refus
   t.is((await records.load('a'))?.data, 'second')
 })
 
-test('a touch reaches the database at once, so that a clear does not take what is alive', async (t) => {
+test('a touch is written to the database immediately, so that a clear does not delete a live session', async (t) => {
   const { store, records } = bench()
   const version = await store.create('a', record({}))
   const saved = await store.save('a', version, record({ data: 'second' }))
@@ -238,7 +238,7 @@ test('a touch reaches the database at once, so that a clear does not take what i
   t.is((await store.save('a', versionOf(saved), record({}))).outcome, 'saved', 'the version stays')
 })
 
-test('8 writers on two processes, while writes go on and the cache loses copies: what the database has is what was saved last', async (t) => {
+test('8 writers in two processes while the cache loses copies: the database has the last save', async (t) => {
   const { store, other, memory, records } = bench({ delay: 0 })
   await store.create('a', record({ data: '0' }))
   const increment = async (mine: WriteBehindStore) => {

@@ -16,10 +16,10 @@ const PROGRAM = fileURLToPath(new URL('./django_site.py', import.meta.url))
 const started = z.object({ port: z.number(), version: z.tuple([z.number(), z.number()]) })
 
 /**
- * Starts a Django site as a process of its own, with its tables made.
+ * Starts a Django site in a separate process, and creates its tables.
  *
  * @param python one that can import Django
- * @param settings what its settings.py would say beside what every site says
+ * @param settings additional settings for its settings.py
  */
 export async function startDjango(python: string, settings: Record<string, unknown>): Promise<Django> {
   const child = spawn(python, [PROGRAM], {

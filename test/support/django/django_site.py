@@ -120,7 +120,7 @@ class Quiet(WSGIRequestHandler):
 
 
 def main():
-    # Whoever comes second finds the session table made.
+    # The session table may exist already.
     call_command('migrate', fake_initial=True, verbosity=0)
     server = make_server('127.0.0.1', 0, get_wsgi_application(), server_class=Server, handler_class=Quiet)
     threading.Thread(target=server.serve_forever, daemon=True).start()

@@ -12,7 +12,7 @@ export type Secrets = readonly [string, ...string[]]
 
 const djangoUser = z.object({ id: z.coerce.string(), username: z.string(), password: z.string() })
 
-/** The user whom Django signed in, looked up in its table as Django does; a sign-in that does not hold is ended. */
+/** The user signed in by Django, looked up in its table as Django does; an invalid sign-in is ended. */
 async function userOf(session: Session, knex: Knex, secrets: Secrets): Promise<string | null> {
   if (session.userId === null) return null
   const found: unknown = await knex('auth_user').where({ id: session.userId, is_active: true }).first()

@@ -3,13 +3,13 @@ import { CookieJar } from 'tough-cookie'
 import { z } from 'zod'
 import { serve } from '../koa.ts'
 
-/** A site that does with the session what it is told. */
+/** A site that executes commands on the session. */
 export interface Site {
   readonly name: string
   readonly origin: string
 }
 
-/** What a site is told by the body of a request. */
+/** The body of a request to a site. */
 export const told = z.object({
   action: z.string(),
   parameters: z.record(z.string(), z.unknown()),
@@ -26,7 +26,7 @@ const answer = z.object({
 export class Visitor {
   #jar = new CookieJar()
 
-  /** Has the site do this with the visitor's session. */
+  /** Executes a command on the visitor's session. */
   async at(site: Site, action: string, parameters: Record<string, unknown> = {}) {
     const { status, ...rest } = await this.attempt(site, action, parameters)
     if (status !== 200) throw new Error(`${site.name} answers ${action} with ${status}`)

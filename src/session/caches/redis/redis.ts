@@ -5,10 +5,10 @@ import { pack, unpack } from '../frame.ts'
 import { LocalCopies } from './local-copies.ts'
 import { isReply, RedisClient, type RedisClientOptions } from './redis-client.ts'
 import { dial } from './redis-dial.ts'
+import { explainDialError } from './redis-errors.ts'
 import { checkExistingClient, type ExistingRedisClient, useExistingClient } from './redis-existing.ts'
-import { type RedisStats, readStats, STATS_COMMANDS } from './redis-figures.ts'
 import { ADD, DELETE, INDEX, SWAP } from './redis-scripts.ts'
-import { explainDialError } from './redis-trouble.ts'
+import { type RedisStats, readStats, STATS_COMMANDS } from './redis-stats.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 /** Options for {@link RedisCache}. */

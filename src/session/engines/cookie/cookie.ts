@@ -9,7 +9,7 @@ import { NotSupportedError } from '../../stores/store.ts'
 import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
 import { newSignInId, sessionIdOfSignIn, takeReserved, withReserved } from './cookie-sign-in.ts'
 import { checkDropOrder, fitCookie, type OverflowPolicy } from './overflow.ts'
-import { isRevoked, signInState } from './standing.ts'
+import { isRevoked, signInState } from './revocation-state.ts'
 
 /** Options for {@link CookieEngine}. */
 export interface CookieEngineOptions {
@@ -59,7 +59,7 @@ export class CookieEngine implements Engine {
   readonly revocations: Revocations | undefined
   readonly #codec: CookieCodec
   readonly #policy: OverflowPolicy
-  readonly #forwardFor: number
+  readonly #forwardMs: number
   readonly #observe: Observer
   readonly #now: () => number
 
@@ -80,7 +80,7 @@ export class CookieEngine implements Engine {
     this.#codec = codec
     this.#policy = { maxSize, overflow, dropOrder }
     this.revocations = revocations
-    this.#forwardFor = (options.forwardSeconds ?? DEFAULT_FORWARD_SECONDS) * 1000
+    this.#forwardMs = (options.forwardSeconds ?? DEFAULT_FORWARD_SECONDS) * 1000
     this.#observe = options.observe ?? (() => {})
     this.#now = options.now ?? Date.now
   }
@@ -174,7 +174,7 @@ export class CookieEngine implements Engine {
   /** Records a successor of a sign-in; returns false if that was ended or already has another successor. */
   async follow(former: SignIn, next: SignIn): Promise<boolean> {
     if (this.revocations === undefined) return true
-    await this.revoke(former.id, this.#now() + this.#forwardFor, next.id)
+    await this.revoke(former.id, this.#now() + this.#forwardMs, next.id)
     const { ended, successor } = await this.revocations.check(former.userId, former.id)
     return !ended && successor === sessionSubject(next.id)
   }

@@ -2,9 +2,9 @@ import type { Outcome } from '../../core/outcome.ts'
 import { userIdOf } from '../../core/user.ts'
 import type { Revocations } from '../../stores/revocations.ts'
 import type { CookieEngine } from '../cookie/cookie.ts'
-import { isRevoked, signInState } from '../cookie/standing.ts'
+import { isRevoked, signInState } from '../cookie/revocation-state.ts'
 import type { Commit } from '../engine.ts'
-import type { Migrant, Migratable } from './migratable.ts'
+import type { Migratable, MigratingSession } from './migratable.ts'
 
 /** Migration to and from sessions in cookies. All copies of one session have one sign-in, so they end together. */
 export function cookieMigration(engine: CookieEngine): Migratable {
@@ -46,9 +46,9 @@ export function cookieMigration(engine: CookieEngine): Migratable {
  * changes the user. Undefined if the sign-in was ended.
  */
 export async function withPresentSignIn(
-  commit: Commit & { loaded: Migrant },
+  commit: Commit & { loaded: MigratingSession },
   revocations: Revocations | undefined,
-): Promise<(Commit & { loaded: Migrant }) | undefined> {
+): Promise<(Commit & { loaded: MigratingSession }) | undefined> {
   const { loaded, write } = commit
   const { signIn } = loaded
   if (write === 'cycle' || signIn === undefined || signIn.userId !== userIdOf(commit.data)) {

@@ -5,7 +5,7 @@ import type { Commit, Committed } from '../engine.ts'
 import type { HybridEngine } from '../hybrid/hybrid.ts'
 import { dataForRecord, sessionFromRecord, withRecordKey } from '../hybrid/hybrid-sign-in.ts'
 import { cookieMigration, withPresentSignIn } from './cookie-migration.ts'
-import type { Migrant, Migratable } from './migratable.ts'
+import type { Migratable, MigratingSession } from './migratable.ts'
 import { storedMigration } from './stored-migration.ts'
 
 /** Migration to and from a hybrid engine, in cookies or records. */
@@ -14,7 +14,7 @@ export function hybridMigration(engine: HybridEngine): Migratable {
   const stored = storedMigration(engine.stored)
 
   /** Creates a record under the session's key, for a session that does not fit in a cookie. */
-  async function adoptRecord(commit: Commit & { loaded: Migrant }): Promise<Committed> {
+  async function adoptRecord(commit: Commit & { loaded: MigratingSession }): Promise<Committed> {
     const { loaded, data } = commit
     const signIn = loaded.signIn ?? (await engine.cookie.newSignIn(userIdOf(data), loaded.id))
     const id = signIn && sessionIdOfSignIn(signIn.id)

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import { emptyData, type SessionData } from '../../core/data.ts'
 import { userIdOf } from '../../core/user.ts'
 import type { Loaded } from '../engine.ts'
-import type { Migrant } from './migratable.ts'
+import type { MigratingSession } from './migratable.ts'
 
 // These keys and the texts below are stored: they must stay as they are for processes of older versions.
 const MARK_KEY = '_session_moving'
@@ -40,7 +40,7 @@ export function prefixOf({ version }: Loaded): string {
 }
 
 /** A session with its key and sign-in in the target, which are derived so that overlapping requests get the same ones. */
-export function asMigrant(loaded: Migrant): Migrant {
+export function asMigratingSession(loaded: MigratingSession): MigratingSession {
   const { key, signIn, version } = loaded
   const userId = userIdOf(loaded.data)
   const known = signIn?.id ?? key

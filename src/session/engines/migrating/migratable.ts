@@ -3,7 +3,7 @@ import type { SignIn } from '../../stores/revocations.ts'
 import type { Commit, Committed, Ended, Engine, Loaded } from '../engine.ts'
 
 /** A session that migrates between two engines, with its key and sign-in. */
-export type Migrant = Loaded & { readonly signIn?: SignIn | undefined }
+export type MigratingSession = Loaded & { readonly signIn?: SignIn | undefined }
 
 /** Options for {@link Migratable.leave}. */
 export interface LeaveOptions {
@@ -30,14 +30,14 @@ export interface Migratable {
    *
    * @throws KeyTakenError if it was adopted already; SessionTooLargeError
    */
-  adopt(commit: Commit & { loaded: Migrant }): Promise<Committed>
+  adopt(commit: Commit & { loaded: MigratingSession }): Promise<Committed>
   /** Removes a session that another engine has adopted, unless it was saved or ended since it was read. */
-  leave(loaded: Migrant, leaving?: LeaveOptions): Promise<Outcome>
+  leave(loaded: MigratingSession, leaving?: LeaveOptions): Promise<Outcome>
   /**
    * Decides a migration into a record: replaces the session by a mark, unless it was saved or ended since it was read. A
    * session in a cookie only has to be live.
    */
-  claim(loaded: Migrant, mark: string): Promise<Outcome>
+  claim(loaded: MigratingSession, mark: string): Promise<Outcome>
   /** The mark that replaced the session with this key; undefined if there is no record. */
   claimed(key: string): Promise<string | undefined>
   /**
@@ -47,5 +47,5 @@ export interface Migratable {
    * @param trace its key or sign-in id in this engine, if it has migrated since
    * @throws SessionContendedError
    */
-  end(loaded: Migrant, trace?: string): Promise<Ended>
+  end(loaded: MigratingSession, trace?: string): Promise<Ended>
 }

@@ -105,8 +105,8 @@ export class MigratingEngine implements Engine {
     const inSource = await this.#migration.endSource(loaded)
     const inTarget = await this.#target.end(this.#migration.asInTarget(loaded))
     // The source does not know sessions of the target, and without forwards it cannot tell why.
-    if (this.#migration.isFromSource(loaded) && inSource.outcome === 'foreign') return inSource
-    return inTarget.outcome === 'foreign' ? inTarget : { ...inSource, ...inTarget }
+    if (this.#migration.isFromSource(loaded) && inSource.outcome === 'user-changed') return inSource
+    return inTarget.outcome === 'user-changed' ? inTarget : { ...inSource, ...inTarget }
   }
 
   async endUser(userId: string, exceptId?: string | null): Promise<number | undefined> {

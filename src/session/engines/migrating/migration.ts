@@ -5,8 +5,8 @@ import { Operations } from '../../core/operations.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import { retry } from '../../core/retry.ts'
 import { type Client, type Commit, type Committed, type Ended, type Loaded, NO_CLIENT, type Opened } from '../engine.ts'
-import { asMigrant, marked, markOf, prefixOf, traceOf, unmarked } from './marks.ts'
-import type { Migrant, Migratable } from './migratable.ts'
+import { asMigratingSession, marked, markOf, prefixOf, traceOf, unmarked } from './marks.ts'
+import type { Migratable, MigratingSession } from './migratable.ts'
 
 /** Options for {@link Migration}. */
 export interface MigrationOptions {
@@ -39,7 +39,7 @@ export class Migration {
   readonly #source: Migratable
   readonly #now: () => number
   /** Sessions read from the source, with their key and sign-in in the target. */
-  readonly #migrants = new WeakMap<Loaded, Migrant>()
+  readonly #fromSource = new WeakMap<Loaded, MigratingSession>()
 
   constructor({ target, source, now }: MigrationOptions) {
     this.#target = target
@@ -63,14 +63,14 @@ export class Migration {
     const opened = await this.#source.engine.open(cookie)
     // If both share a table, this is the record that is not valid in the target yet.
     if (opened.live && markOf(opened.loaded) !== undefined) return UNDECIDED
-    if (opened.live) this.#migrants.set(opened.loaded, asMigrant(opened.loaded))
+    if (opened.live) this.#fromSource.set(opened.loaded, asMigratingSession(opened.loaded))
     return opened
   }
 
   /** Moves the expiry of a session that stays in the source for now. */
   async touchSource(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined> {
     const touched = await this.#source.engine.touch(loaded)
-    if (touched !== undefined) this.#migrants.set(touched.loaded, asMigrant(touched.loaded))
+    if (touched !== undefined) this.#fromSource.set(touched.loaded, asMigratingSession(touched.loaded))
     return touched
   }
 
@@ -81,12 +81,12 @@ export class Migration {
 
   /** Whether the session was read from the source. */
   isFromSource(loaded: Loaded): boolean {
-    return this.#migrants.has(loaded)
+    return this.#fromSource.has(loaded)
   }
 
   /** The session with its key and sign-in in the target. */
-  asInTarget(loaded: Loaded): Migrant {
-    return this.#migrants.get(loaded) ?? loaded
+  asInTarget(loaded: Loaded): MigratingSession {
+    return this.#fromSource.get(loaded) ?? loaded
   }
 
   /** Whether it keeps its key in the target. */
@@ -125,7 +125,7 @@ export class Migration {
     const { loaded } = move
     // A sign-in is a new session with the data, but without the old key and sign-in.
     if (move.write === 'cycle') return await this.#target.adopt(move)
-    const trace = this.keepsKey(loaded) ? null : ((loaded as Migrant).signIn?.id ?? loaded.key)
+    const trace = this.keepsKey(loaded) ? null : ((loaded as MigratingSession).signIn?.id ?? loaded.key)
     const data = marked(move.data, this.#target.needsMark ? mark : undefined, trace)
     try {
       return await this.#target.adopt({ ...move, loaded: this.asInTarget(loaded), data })
@@ -216,6 +216,6 @@ export class Migration {
   }
 
   #keyInTarget(loaded: Loaded): string {
-    return this.#migrants.get(loaded)?.key ?? ''
+    return this.#fromSource.get(loaded)?.key ?? ''
   }
 }

@@ -39,7 +39,7 @@ export class DjangoFileStore extends FileRecords {
 function djangoFormat(
   cookieName: string,
   cookieAge: number,
-  ownExpiry: (text: string) => number | Date | undefined,
+  customExpiry: (text: string) => number | Date | undefined,
 ): FileFormat {
   /** Milliseconds from the file's modification time to its expiry. */
   const ageOf = (own: number | Date | undefined) => (typeof own === 'number' && own !== 0 ? own : cookieAge) * 1000
@@ -49,10 +49,10 @@ function djangoFormat(
     nameOf: (key) => (KEY.test(key) ? `${cookieName}${key}` : undefined),
     isName: (name) => name.startsWith(cookieName) && KEY.test(keyOf(name)),
     nextVersion: ({ data }) => data,
-    write: (_key, { data, expires }) => ({ bytes: data, modified: expires - ageOf(ownExpiry(data)) }),
+    write: (_key, { data, expires }) => ({ bytes: data, modified: expires - ageOf(customExpiry(data)) }),
     async read(name, bytes, modified) {
       const data = bytes.toString('utf8')
-      const own = ownExpiry(data)
+      const own = customExpiry(data)
       return {
         key: keyOf(name),
         record: {

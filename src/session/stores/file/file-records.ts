@@ -241,13 +241,13 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
 
   /** Removes a link without a record, left by a killed process. */
   async #clearLink(name: string): Promise<undefined> {
-    const leadsNowhere = async () => {
+    const isDangling = async () => {
       const path = await this.#layout.find(name)
       return path !== undefined && (await this.#readAt(name, path)) === undefined
     }
-    if (!(await leadsNowhere())) return
+    if (!(await isDangling())) return
     await this.#lockedName(name, async (confirm) => {
-      if (!(await leadsNowhere())) return
+      if (!(await isDangling())) return
       await confirm()
       await this.#layout.unlink?.(name)
     })

@@ -1,0 +1,5 @@
+import { LOCAL } from '../storage/set-ups.ts'
+import { keyChanges } from './keys.ts'
+import { scenariosOn } from './support.ts'
+
+keyChanges(scenariosOn(LOCAL))

@@ -1,0 +1,5 @@
+import { LOCAL } from '../storage/set-ups.ts'
+import { endings } from './endings.ts'
+import { scenariosOn } from './support.ts'
+
+endings(scenariosOn(LOCAL))

@@ -1,0 +1,18 @@
+import { onDatabase } from '../storage/set-ups.ts'
+import { overlappingChanges } from './changes.ts'
+import { clocksAndSignOuts, clocksApart, overlapsOfClocks } from './clocks.ts'
+import { droppedSlices } from './dropped.ts'
+import { endings } from './endings.ts'
+import { keyChanges } from './keys.ts'
+import { restoredBackups } from './restored.ts'
+import { scenariosOn } from './support.ts'
+
+const scenario = scenariosOn(onDatabase('MariaDB'))
+overlappingChanges(scenario)
+endings(scenario)
+keyChanges(scenario)
+clocksApart(scenario)
+overlapsOfClocks(scenario)
+clocksAndSignOuts(scenario)
+droppedSlices(scenario)
+restoredBackups(scenario)
