@@ -11,6 +11,7 @@ import { currentUser } from './web/current-user.ts'
 import { errorPages } from './web/errors.ts'
 import { health } from './web/health.ts'
 import { home } from './web/home.ts'
+import { httpsOnly } from './web/https-only.ts'
 import { openTranslations } from './web/i18n.ts'
 import { rejectInvalidUrl } from './web/invalid-url.ts'
 import { allowedMethods } from './web/methods.ts'
@@ -45,6 +46,7 @@ export async function createApp(services: Services, env: NodeJS.ProcessEnv = pro
   app.use(rendering(config, { translations, features, userOf: (ctx) => currentUser(ctx, services) }))
   app.use(errorPages(log, 'outside the session'))
   app.use(health(services))
+  app.use(httpsOnly(config))
   app.use(compression())
   app.use(notModified())
   app.use(etag({ weak: true }))
@@ -53,10 +55,10 @@ export async function createApp(services: Services, env: NodeJS.ProcessEnv = pro
   const explain = features.find((feature) => feature.explain)?.explain
   app.use(sessions({ ...config.session, engine, accounts, observe, explain }))
   app.use(errorPages(log, 'inside the session'))
-  app.use(crossOriginProtection(new Set(config.publicOrigin === undefined ? [] : [config.publicOrigin])))
+  app.use(crossOriginProtection(config.publicOrigin))
   const routes = [home(services), ...features.map((feature) => feature.routes)]
   app.use(allowedMethods(routes))
-  app.use(requestBody())
+  app.use(requestBody(routes, config.maxBodyBytes))
   for (const middleware of routes) app.use(middleware)
   return app
 }

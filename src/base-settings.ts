@@ -17,12 +17,17 @@ export const serverVariables = {
   ),
   PORT: setting(z.coerce.number().int().min(0).max(65_535).default(3000), 'The port to listen on'),
   REQUEST_TIMEOUT: setting(
-    seconds.min(1).max(3600).default(60),
-    'Max seconds that a request may take to arrive; for as long, late requests with an old session key are still accepted',
+    seconds.min(1).max(3600).default(30),
+    'Max seconds that a request may take to arrive, headers and body; for as long, late requests with an old session key are still accepted',
+  ),
+  MAX_BODY_BYTES: setting(
+    z.coerce.number().int().min(1024).max(16_777_216).default(65_536),
+    'Max bytes of a request body, after decompression',
   ),
   PUBLIC_ORIGIN: setting(
     unlessEmpty(z.url().optional()),
-    'The public origin, such as https://app.example; needed behind a proxy that changes the Host header',
+    'The public origin, such as https://app.example: the only one whose pages may send forms. Needed behind a proxy that\n' +
+      'changes the Host header. With https, the proxy must send X-Forwarded-Proto.',
   ),
   SECRET_KEY: setting(
     text,
@@ -31,7 +36,7 @@ export const serverVariables = {
   SECRET_KEY_FALLBACKS: setting(list.default([]), 'Old secrets, comma separated: still used to read, never to write'),
   TRUSTED_PROXIES: setting(
     z.coerce.number().int().min(0).max(10).default(0),
-    'Number of your proxies in front of this server; their X-Forwarded-For is trusted',
+    'Number of your proxies in front of this server; their X-Forwarded-For, -Proto and -Host are trusted',
   ),
   LOG_LEVEL: setting(
     z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
@@ -65,6 +70,10 @@ export const cookieVariables = {
   SESSION_COOKIE_PATH: setting(z.string().startsWith('/').default('/'), 'The cookie is sent to this path and below'),
   SESSION_COOKIE_SECURE: setting(optionalFlag, 'Empty: true in production, otherwise false'),
   SESSION_COOKIE_HTTPONLY: setting(flag.default(true), 'Hides the cookie from scripts in the page'),
+  ALLOW_INSECURE_COOKIES: setting(
+    flag.default(false),
+    'true: production starts with SESSION_COOKIE_SECURE=false or SESSION_COOKIE_HTTPONLY=false, and logs a warning',
+  ),
   SESSION_COOKIE_SAMESITE: setting(z.enum(['Lax', 'Strict', 'None']).default('Lax'), 'Lax, Strict or None'),
   SESSION_COOKIE_MAX_SIZE: setting(
     z.coerce.number().int().min(256).max(4096).default(4096),

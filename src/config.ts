@@ -58,6 +58,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     host: base.HOST,
     port: base.PORT,
     requestTimeout: base.REQUEST_TIMEOUT,
+    maxBodyBytes: base.MAX_BODY_BYTES,
     publicOrigin: base.PUBLIC_ORIGIN,
     secrets,
     trustedProxies: base.TRUSTED_PROXIES,
@@ -73,6 +74,19 @@ function sessionSettings(values: Values<typeof variables>, production: boolean) 
   const secure = values.SESSION_COOKIE_SECURE ?? production
   if (values.SESSION_COOKIE_SAMESITE === 'None' && !secure) {
     throw new ConfigError('SESSION_COOKIE_SAMESITE=None needs SESSION_COOKIE_SECURE=true: browsers drop such a cookie.')
+  }
+  if (production && !values.ALLOW_INSECURE_COOKIES) {
+    const refused = !secure
+      ? 'SESSION_COOKIE_SECURE'
+      : !values.SESSION_COOKIE_HTTPONLY
+        ? 'SESSION_COOKIE_HTTPONLY'
+        : undefined
+    const danger = secure ? 'scripts in a page could read the cookie' : 'the cookie could be sent unencrypted'
+    if (refused !== undefined) {
+      throw new ConfigError(
+        `${refused}=false is refused in production, because ${danger}; ALLOW_INSECURE_COOKIES=true allows it.`,
+      )
+    }
   }
   const hostOnly = secure && values.SESSION_COOKIE_PATH === '/' && values.SESSION_COOKIE_DOMAIN === undefined
   const prefix = production && hostOnly && !values.SESSION_COOKIE_NAME.startsWith('__') ? '__Host-' : ''

@@ -2,9 +2,10 @@ import { chmodSync, closeSync, existsSync, lstatSync, mkdirSync, openSync, realp
 import { join, relative } from 'node:path'
 import { projectRoot } from './paths.ts'
 
-const DATA_FOLDER = join(projectRoot, 'data')
-// SQLite's files beside a database. They get the mode of the database, but only when they are created.
-const JOURNALS = ['-wal', '-shm', '-journal']
+/** The folder of the application's own files. */
+export const DATA_FOLDER = join(projectRoot, 'data')
+/** SQLite's files beside a database. They get the mode of the database, but only when they are created. */
+export const JOURNALS = ['-wal', '-shm', '-journal']
 
 /**
  * Makes a folder that only its owner can enter. An existing one keeps its mode, because others may need it, except for

@@ -11,6 +11,8 @@ import { SITE_NAME } from './web/site.ts'
 
 const REQUESTS_TIMEOUT_MS = 10_000
 const FLUSH_TIMEOUT_MS = 5000
+// How often Node looks for requests that take too long to arrive; only every 30 seconds by default.
+const ARRIVAL_CHECK_MS = 500
 const LISTEN_ERRORS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is used by another program: stop it, or set another PORT',
   EACCES: 'may not be used by this user: set PORT to a number above 1023',
@@ -60,8 +62,16 @@ async function refuseDemoPasswords({ knex, log }: Services): Promise<void> {
 
 async function listen(services: Services): Promise<void> {
   const { host, port, requestTimeout } = services.config
-  const server = createServer((await createApp(services)).callback())
-  server.requestTimeout = requestTimeout * 1000
+  // A slow request ends at the first check after this time.
+  const arrivalTimeout = requestTimeout * 1000 - ARRIVAL_CHECK_MS
+  const server = createServer(
+    {
+      requestTimeout: arrivalTimeout,
+      headersTimeout: arrivalTimeout,
+      connectionsCheckingInterval: ARRIVAL_CHECK_MS,
+    },
+    (await createApp(services)).callback(),
+  )
   // Longer than the idle timeout of common proxies, so that they never write into a connection that was just closed.
   server.keepAliveTimeout = 65_000
   await new Promise<void>((resolve, reject) => {

@@ -32,6 +32,10 @@ export async function openServices(config: Config): Promise<Services> {
   const observe = (event: SessionEvent) => {
     for (const observer of observers) observer(event)
   }
+  const { secure, httpOnly } = config.session.cookie
+  if (config.production && !(secure && httpOnly)) {
+    log.warn({ secure, httpOnly }, 'the session cookie is not Secure and HttpOnly: it can be stolen')
+  }
   const knex = openDatabase(config.databaseUrl)
   const { databaseUrl } = config.session
   const same = databaseUrl === config.databaseUrl

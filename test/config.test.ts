@@ -42,7 +42,18 @@ test('in production the cookie is Secure and __Host-, where path and domain allo
   t.like(name({}), { name: '__Host-sessionid', secure: true })
   t.like(name({ SESSION_COOKIE_PATH: '/app' }), { name: 'sessionid', secure: true })
   t.like(name({ SESSION_COOKIE_DOMAIN: 'example.com' }), { name: 'sessionid' })
-  t.like(name({ SESSION_COOKIE_SECURE: 'false' }), { name: 'sessionid', secure: false })
+  const insecure = { SESSION_COOKIE_SECURE: 'false', ALLOW_INSECURE_COOKIES: 'true' }
+  t.like(name(insecure), { name: 'sessionid', secure: false })
+})
+
+test('production refuses a cookie that is not Secure and HttpOnly, unless a setting allows it', (t) => {
+  for (const variable of ['SESSION_COOKIE_SECURE', 'SESSION_COOKIE_HTTPONLY']) {
+    const env = { NODE_ENV: 'production', [variable]: 'false' }
+    const message = new RegExp(`^${variable}=false is refused in production`)
+    t.throws(() => read(env), { instanceOf: ConfigError, message })
+    t.notThrows(() => read({ ...env, ALLOW_INSECURE_COOKIES: 'true' }))
+    t.notThrows(() => read({ ...env, NODE_ENV: 'development' }))
+  }
 })
 
 test('an invalid variable is reported in one sentence with its name', (t) => {

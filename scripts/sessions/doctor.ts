@@ -3,6 +3,7 @@ import { type Finding, fail } from '../../src/storage/finding.ts'
 import { messageOf } from '../../src/storage/records.ts'
 import { cacheFindings } from './doctor/cache.ts'
 import { databaseFindings } from './doctor/database.ts'
+import { fileFindings } from './doctor/files.ts'
 import { folderFindings } from './doctor/folder.ts'
 import { cookieFindings, keyFindings, proxyFindings, readSettings, type Settings } from './doctor/settings.ts'
 import { oneLine } from './run.ts'
@@ -44,6 +45,8 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     ['keys', (all) => keyFindings(all, env)],
     ['proxy', proxyFindings],
     ['cookie', cookieFindings],
+    // First: opening a database closes its files to others.
+    ['files', fileFindings],
     ['database', databaseFindings],
     ['cache', cacheFindings],
     ['folder', folderFindings],

@@ -1,4 +1,4 @@
-import type { Middleware } from 'koa'
+import type { Context, Middleware } from 'koa'
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -6,23 +6,25 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
  * Refuses unsafe requests of pages of other origins (CSRF), for anonymous visitors too. Browsers send Sec-Fetch-Site and
  * Origin, so no token is needed; Go's `http.CrossOriginProtection` works the same way.
  *
- * @param trustedOrigins origins such as `https://app.example` that may post here
+ * @param publicOrigin the only origin whose pages may post here, such as `https://app.example`; by default that of the Host
+ *   header, or of X-Forwarded-Host behind a trusted proxy
  */
-export function crossOriginProtection(trustedOrigins: ReadonlySet<string> = new Set()): Middleware {
+export function crossOriginProtection(publicOrigin?: string): Middleware {
   return async (ctx, next) => {
-    if (!SAFE_METHODS.has(ctx.method) && !trustedOrigins.has(ctx.get('Origin')) && !isSameOrigin(ctx)) {
+    if (!SAFE_METHODS.has(ctx.method) && !isSameOrigin(ctx, publicOrigin)) {
       ctx.throw(403, 'This request came from another site.')
     }
     await next()
   }
 }
 
-function isSameOrigin(ctx: { get(field: string): string; host: string }): boolean {
+function isSameOrigin(ctx: Context, publicOrigin: string | undefined): boolean {
   const site = ctx.get('Sec-Fetch-Site')
   const origin = ctx.get('Origin')
-  if (site !== '') return (site === 'same-origin' || site === 'none') && (origin === '' || sameHost(origin, ctx.host))
+  if (site !== '' && site !== 'same-origin' && site !== 'none') return false
   // Without either header it is not a browser, so there is no cookie to abuse.
-  return origin === '' || sameHost(origin, ctx.host)
+  if (origin === '' || origin === publicOrigin) return true
+  return publicOrigin === undefined && sameHost(origin, ctx.host)
 }
 
 function sameHost(origin: string, host: string): boolean {

@@ -1,7 +1,8 @@
 import type Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 
-type Routes = ReturnType<Router['routes']>
+/** The routes of one router. */
+export type Routes = ReturnType<Router['routes']>
 
 /**
  * Responds to OPTIONS and to methods that a path does not allow, for all routers together, and redirects paths with a
@@ -10,22 +11,25 @@ type Routes = ReturnType<Router['routes']>
  * @throws HttpError 405 with Allow
  */
 export function allowedMethods(routes: readonly Routes[]): Middleware {
-  const layers = () => routes.flatMap(({ router }) => router?.stack ?? [])
-  const methodsOf = (path: string) => layers().flatMap((layer) => (layer.match(path) ? layer.methods : []))
-
   return async (ctx, next) => {
     const path = withoutSlash(ctx)
-    if (path !== undefined && methodsOf(path).includes(ctx.method)) {
+    if (path !== undefined && methodsOf(routes, path).includes(ctx.method)) {
       ctx.redirect(path + ctx.search)
       ctx.status = 301
       return
     }
     await next()
     if (ctx.status !== 404 || ctx.body !== undefined) return
-    const methods = methodsOf(ctx.path)
+    const methods = methodsOf(routes, ctx.path)
     // Not if a handler exists for the method: then the 404 is intended.
     if (methods.length > 0 && !methods.includes(ctx.method)) rejectMethod(ctx, methods)
   }
+}
+
+/** The methods for which a path has a handler; none for an unknown path. */
+export function methodsOf(routes: readonly Routes[], path: string): string[] {
+  const layers = routes.flatMap(({ router }) => router?.stack ?? [])
+  return layers.flatMap((layer) => (layer.match(path) ? layer.methods : []))
 }
 
 /**

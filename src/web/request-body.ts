@@ -1,19 +1,63 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context, Middleware } from 'koa'
 import { koaBody } from 'koa-body'
+import { methodsOf, type Routes } from './methods.ts'
+
+// Far above what any form of this application needs: code that walks a body must not overflow the stack.
+const MAX_JSON_DEPTH = 32
+const MAX_JSON_VALUES = 2000
 
 /**
- * Parses a form, JSON or text into `ctx.request.body`.
+ * Parses a form, JSON or text into `ctx.request.body`, if a route takes this path and method; otherwise nothing is read.
  *
+ * @param maxBytes maximum bytes of a body, after decompression
  * @throws HttpError 400, 413 or 415 for a body that cannot be parsed
  */
-export function requestBody(): Middleware {
-  const read = koaBody({ multipart: false, onError: refuse })
+export function requestBody(routes: readonly Routes[], maxBytes: number): Middleware {
+  const read = koaBody({
+    multipart: false,
+    jsonLimit: maxBytes,
+    formLimit: maxBytes,
+    textLimit: maxBytes,
+    includeUnparsed: true,
+    onError: refuse,
+  })
   return async (ctx, next) => {
-    const complete = await Promise.race([read(ctx, async () => true), aborted(ctx.req)])
-    if (!complete) ctx.throw(400)
+    if (methodsOf(routes, ctx.path).includes(ctx.method)) {
+      const complete = await Promise.race([read(ctx, async () => true), aborted(ctx.req)])
+      if (!complete || !isWellFormed(ctx)) ctx.throw(400)
+    }
     await next()
   }
+}
+
+/** Without invalid UTF-8, invalid percent encoding, and JSON that is too deep or too wide. */
+function isWellFormed(ctx: Context): boolean {
+  const { body, rawBody } = ctx.request as { body?: unknown; rawBody?: unknown }
+  // Invalid bytes were decoded as this character.
+  if (typeof rawBody === 'string' && rawBody.includes('\ufffd')) return false
+  if (ctx.is('urlencoded')) return isPercentEncoded(String(rawBody))
+  return !ctx.is('json') || isBounded(body)
+}
+
+function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function isBounded(body: unknown): boolean {
+  let level = [body]
+  let values = 0
+  for (let depth = 0; level.length > 0; depth++) {
+    values += level.length
+    if (depth > MAX_JSON_DEPTH || values > MAX_JSON_VALUES) return false
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []))
+  }
+  return true
 }
 
 // Errors of decompression have no status, and messages of the parsers contain the body.

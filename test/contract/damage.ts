@@ -1,3 +1,4 @@
+import { EXPIRY } from '../support/engine.ts'
 import type { RegisterGuarantee } from './contract.ts'
 
 const MUTATIONS = 1000
@@ -40,6 +41,31 @@ export function damageGuarantees(guarantee: RegisterGuarantee, begin: string): v
           `mutation ${index} is reported`,
         )
     }
+  })
+
+  guarantee('a record with any byte damaged is anonymous or the same session', async (t, { get, clock, setup }) => {
+    const { record } = setup
+    if (record === undefined) return void t.pass('the cookie is the record')
+    const { cookie } = await get(begin)
+    const value = decodeURIComponent(cookie.slice('sid='.length))
+    const engine = await setup.open({ now: () => clock.now, expiry: EXPIRY, observe: () => {} })
+    const opened = async () => {
+      const found = await engine.open(value)
+      if (!found.live) return undefined
+      const { id, key, data, createdAt } = found.loaded
+      return { id, key, data, createdAt }
+    }
+    const expected = await opened()
+    const whole = await record.read()
+    for (let at = 0; at < whole.length; at++) {
+      const damaged = Buffer.from(whole)
+      damaged[at] = (damaged[at] ?? 0) ^ (1 << (at % 7))
+      await record.write(damaged)
+      const found = await opened()
+      if (found !== undefined) t.deepEqual(found, expected, `byte ${at}`)
+    }
+    await record.write(whole)
+    t.deepEqual(await opened(), expected)
   })
 }
 

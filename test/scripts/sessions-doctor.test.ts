@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -98,6 +98,22 @@ if (has('cache', 'redis')) {
   })
 }
 
+test('doctor says which files others may open', async (t) => {
+  const url = await migratedSqlite(t)
+  const file = url.slice('sqlite:'.length)
+  const found = async () => {
+    const findings = await examine({ NODE_ENV: 'test', SECRET_KEY, DATABASE_URL: url })
+    return findings.filter(({ item }) => item === 'files').map(({ state, message }) => `${state} ${message}`)
+  }
+  t.deepEqual(await found(), ['ok The database and its journals are for their owner only.'])
+  await writeFile(`${file}-journal`, '', { mode: 0o600 })
+  for (const suffix of ['', '-journal']) await chmod(`${file}${suffix}`, 0o644)
+  t.deepEqual(await found(), [
+    `warn Other users may open "${file}" (0644).`,
+    `warn Other users may open "${file}-journal" (0644).`,
+  ])
+})
+
 test('doctor checks proxy, cookie, keys and folder', async (t) => {
   const url = await migratedSqlite(t)
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-doctor-'))
@@ -113,7 +129,13 @@ test('doctor checks proxy, cookie, keys and folder', async (t) => {
     ],
     [{ SESSION_COOKIE_SAMESITE: 'None' }, 'fail', /cookie: .*SameSite=None|cookie: .*SAMESITE=None/],
     [{ SESSION_COOKIE_NAME: '__Host-me', SESSION_COOKIE_PATH: '/app' }, 'fail', /cookie: .*__Host-/],
-    [{ ...production, SESSION_COOKIE_SECURE: 'false' }, 'fail', /cookie: .*unencrypted HTTP/],
+    [{ ...production, SESSION_COOKIE_SECURE: 'false' }, 'fail', /cookie: SESSION_COOKIE_SECURE=false is refused/],
+    [{ ...production, SESSION_COOKIE_HTTPONLY: 'false' }, 'fail', /cookie: SESSION_COOKIE_HTTPONLY=false is refused/],
+    [
+      { ...production, SESSION_COOKIE_SECURE: 'false', ALLOW_INSECURE_COOKIES: 'true' },
+      'warn',
+      /cookie: .*unencrypted HTTP/,
+    ],
     [{ ...production, SESSION_COOKIE_DOMAIN: 'app.example' }, 'warn', /cookie: The name has no __Host- prefix/],
     [{ PUBLIC_ORIGIN: 'https://app.example/shop' }, 'fail', /proxy: PUBLIC_ORIGIN is more than an origin/],
     [{ ...production, PUBLIC_ORIGIN: 'http://app.example' }, 'fail', /proxy: PUBLIC_ORIGIN is http:/],

@@ -1,7 +1,8 @@
-import { chmod, mkdir, readdir, stat, symlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
+import { has } from '../storage/present.ts'
 import { startProcess } from '../support/processes.ts'
 import { cloneProject } from '../support/project.ts'
 
@@ -14,14 +15,21 @@ const COMMANDS: Record<string, string[]> = {
 }
 const onPosix = process.platform === 'win32' ? test.skip : test
 
-test.before(() => void process.umask(0o022))
+// Nothing is left to the umask.
+test.before(() => void process.umask(0))
 
 /** Asserts that only the owner can read the folder and its files, and that these files exist. */
 async function isPrivate(t: ExecutionContext, folder: string, among: string[], message: string): Promise<void> {
   const names = await readdir(folder)
-  const modeOf = async (name: string) => (await stat(join(folder, name))).mode & 0o777
-  t.is(await modeOf('.'), 0o700, message)
-  for (const name of names) t.is(await modeOf(name), 0o600, `${message}: ${name}`)
+  const modeOf = async (name: string) => {
+    const stats = await stat(join(folder, name))
+    return [stats.isDirectory(), stats.mode & 0o777]
+  }
+  t.deepEqual(await modeOf('.'), [true, 0o700], message)
+  for (const name of await readdir(folder, { recursive: true })) {
+    const [isFolder, mode] = await modeOf(name)
+    t.is(mode, isFolder ? 0o700 : 0o600, `${message}: ${name}`)
+  }
   t.deepEqual(
     among.filter((name) => !names.includes(name)),
     [],
@@ -59,6 +67,12 @@ onPosix('data/ is for its owner alone, whichever command makes it or finds it op
   await isPrivate(t, data, OPEN, 'start')
   await widen(data)
   t.is(await started.stop(), 0)
+  if (has('file')) {
+    const onFiles = await running(t, project, ['scripts/start.mjs'], { SECRET_KEY, SESSION_ENGINE: 'file' })
+    await isPrivate(t, data, [...OPEN, 'sessions'], 'start with session files')
+    t.is(await onFiles.stop(), 0)
+    await rm(join(data, 'sessions'), { recursive: true })
+  }
 
   const first = await running(t, project, ['scripts/dev.mjs'], {})
   await isPrivate(t, data, [...OPEN, 'secret-key'], 'dev makes a secret')

@@ -114,12 +114,11 @@ export function cookieFindings({ config }: Settings): Finding[] {
   const { production, session } = config
   const { cookie } = session
   const findings: Finding[] = []
-  const report = production ? fail : warn
   if (production && !cookie.secure) {
-    findings.push(fail('cookie', 'The session cookie is sent over unencrypted HTTP.', 'SESSION_COOKIE_SECURE=true'))
+    findings.push(warn('cookie', 'The session cookie is sent over unencrypted HTTP.', 'SESSION_COOKIE_SECURE=true'))
   }
   if (!cookie.httpOnly) {
-    findings.push(report('cookie', 'Scripts in a page can read the session cookie.', 'SESSION_COOKIE_HTTPONLY=true'))
+    findings.push(warn('cookie', 'Scripts in a page can read the session cookie.', 'SESSION_COOKIE_HTTPONLY=true'))
   }
   if (cookie.sameSite === 'None' && !cookie.secure) {
     const message = 'Browsers drop a SameSite=None cookie that is not Secure.'

@@ -3,10 +3,18 @@ import type { SessionData } from '../core/data.ts'
 /** Why stored text could not be decoded. For the log; visitors see no difference. */
 export type RefusedReason = 'malformed' | 'unauthentic' | 'expired' | 'too-large' | 'not-an-object'
 
+/** Metadata of a record that are sealed together with its data, so that a change of the record's fields is noticed. */
+export interface SealedMetadata {
+  /** The public id of the session. */
+  readonly id: string
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+}
+
 /** The result of decoding stored text. */
 export type Decoded =
   /** With a `successor` it is a forward: the session's next key, and the data from before the change of key. */
-  { ok: true; data: SessionData; successor?: string } | { ok: false; reason: RefusedReason }
+  { ok: true; data: SessionData; successor?: string; metadata?: SealedMetadata } | { ok: false; reason: RefusedReason }
 
 /**
  * Encodes session data as the text that a store keeps, and decodes it.
@@ -25,9 +33,10 @@ export interface Codec {
   storeKey(sessionKey: string): string
   /**
    * @param successorKey makes it a forward to this key; ignored by codecs without forwards
+   * @param metadata returned by decode for the same session key; ignored by codecs without forwards
    * @throws SessionTooLargeError if the serialized data exceed the limit in bytes
    */
-  encode(sessionKey: string, data: SessionData, successorKey?: string): string
+  encode(sessionKey: string, data: SessionData, successorKey?: string, metadata?: SealedMetadata): string
   /** Never throws on any text. */
   decode(sessionKey: string, text: string): Decoded
 }

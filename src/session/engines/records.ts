@@ -1,4 +1,4 @@
-import type { Codec } from '../codec/codec.ts'
+import type { Codec, Decoded } from '../codec/codec.ts'
 import { emptyData, type SessionData } from '../core/data.ts'
 import { KeyTakenError } from '../core/errors.ts'
 import type { Observer, Operation } from '../core/events.ts'
@@ -7,7 +7,7 @@ import { newSessionKey } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
-import { type SessionRecord, type SessionStore, type StoredRecord, sessionIdOf } from '../stores/store.ts'
+import { isForward, type SessionRecord, type SessionStore, type StoredRecord, sessionIdOf } from '../stores/store.ts'
 import type { Client, Loaded, Opened } from './engine.ts'
 
 /** A session that has a record. */
@@ -78,9 +78,11 @@ export class Records {
     if (stored === undefined) return { live: false, suspicion: 'unknown-key' }
     const decoded = codec.decode(key, stored.data)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
+    if (!isConsistent(stored, decoded)) return { live: false, suspicion: 'undecodable', detail: 'inconsistent' }
     const { data, successor } = decoded
     const { version, expires, lastActivity } = stored
     const createdAt = stored.createdAt || createdAtIn(data, now())
+    if (deadline(this.#options.expiry, data[EXPIRY_KEY], createdAt, now()) <= now()) return { live: false }
     const loaded = { id: sessionIdOf(storeKey, stored), key, data, version, expires, lastActivity, createdAt }
     return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
   }
@@ -210,7 +212,7 @@ export class Records {
     const { codec, expiry, columns, observe, now } = this.#options
     const lastActivity = now()
     if (codec.name === 'django' && expiry.absoluteAge !== undefined) data[CREATED_KEY] = createdAt
-    const encoded = codec.encode(key, data)
+    const encoded = codec.encode(key, data, undefined, { id, createdAt })
     observe({ type: 'size', bytes: encoded.length })
     return {
       data: encoded,
@@ -236,6 +238,13 @@ export class Records {
       this.#options.observe({ type: 'operation', operation, outcome, milliseconds: performance.now() - start })
     }
   }
+}
+
+/** Whether the record's fields agree with what is sealed in it. Records of older versions have nothing sealed. */
+function isConsistent(stored: StoredRecord, { data, successor, metadata }: Decoded & { ok: true }): boolean {
+  if (stored.sessionId !== null && isForward(stored) !== (successor !== undefined)) return false
+  if (metadata === undefined) return true
+  return stored.sessionId === metadata.id && stored.createdAt === metadata.createdAt && stored.userId === userIdOf(data)
 }
 
 function createdAtIn(data: SessionData, now: number): number {

@@ -71,7 +71,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
     if (stored.version !== version) return 'conflict'
     const { expires, lastActivity } = times
     const record = { ...stored, expires, lastActivity }
-    const entry = { ...this.#entry(record), version: String(version) }
+    const entry = this.#entryAs(String(version), record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
     const [outcome] = await Promise.all([swap, this.#index(key, record)])
     return outcome
@@ -112,14 +112,20 @@ export class CacheStore implements SessionStore, UserSessionStore {
   #entry(record: SessionRecord): CacheEntry {
     // Random, not a counter: an entry that was evicted and created again must not repeat an old version.
     const version = randomBytes(9).toString('base64url')
-    const body = encodeBody({ record, version: null, expires: record.expires }, this.#compression)
-    return { version, expires: record.expires, body }
+    return this.#entryAs(version, record)
+  }
+
+  #entryAs(version: string, record: SessionRecord): CacheEntry {
+    const { expires } = record
+    return { version, expires, body: encodeBody({ record, version, expires }, this.#compression) }
   }
 
   #read({ version, expires, body }: CacheEntry): StoredRecord {
     const decoded = decodeBody(body, this.#compression)
+    // Written by an older version, it has no version in the body.
+    const isWhole = decoded?.expires === expires && (decoded.version ?? version) === version
     // The codec refuses empty data.
-    return decoded === undefined ? { ...UNREADABLE, version, expires } : { ...decoded.record, version, expires }
+    return isWhole ? { ...decoded.record, version, expires } : { ...UNREADABLE, version, expires }
   }
 
   // Before or while the entry is written: a session that is not in the index could not be ended by its user.

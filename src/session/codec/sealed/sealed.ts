@@ -1,7 +1,8 @@
 import { createSecretKey, hash, type KeyObject, randomFillSync } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
+import type { SessionData } from '../../core/data.ts'
 import { fromBase64url } from '../base64url.ts'
-import type { Codec, Decoded } from '../codec.ts'
+import type { Codec, Decoded, SealedMetadata } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
 import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, seal, unseal } from './box.ts'
@@ -22,6 +23,10 @@ export interface SealedOptions extends SizeLimit {
 const VERSION = 1
 // A separate version, because to older processes, which do not know forwards, it must be malformed.
 const FORWARD = 2
+// Among the data, because to older processes another format would be malformed, and sign visitors out during a deployment.
+// They copy it to records with other keys, so it names the record for which it is valid.
+const METADATA_KEY = '_session_metadata'
+const NAME_LENGTH = 12
 // Every session key has this length.
 const KEY_LENGTH = 32
 const MAX_CACHED_KEYS = 500
@@ -63,13 +68,13 @@ export function sealedCodec(options: SealedOptions): Codec {
     name: 'sealed',
     forwards: true,
     storeKey,
-    encode(sessionKey, data, successorKey) {
-      const serialized = serializer.dumps(data)
+    encode(sessionKey, data, successorKey, metadata) {
+      const name = storeKey(sessionKey)
+      const serialized = serializer.dumps(metadata === undefined ? data : withMetadata(data, name, metadata))
       // The data of a forward were checked when they were saved.
       if (successorKey === undefined) checkSize(serialized.length, options)
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
-      const name = storeKey(sessionKey)
       const version = successorKey === undefined ? VERSION : FORWARD
       const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
       const plain = Buffer.concat([flag, Buffer.from(successorKey ?? ''), body])
@@ -83,11 +88,27 @@ export function sealedCodec(options: SealedOptions): Codec {
       if (bytes[0] !== VERSION && !forward) return { ok: false, reason: 'malformed' }
       const opened = open(sessionKey, bytes)
       if (opened === undefined) return { ok: false, reason: 'unauthentic' }
-      if (!forward) return unpack(opened[0], opened.subarray(1), serializer, maxBytes)
+      if (!forward)
+        return takeMetadata(unpack(opened[0], opened.subarray(1), serializer, maxBytes), storeKey(sessionKey))
       const unpacked = unpack(opened[0], opened.subarray(1 + KEY_LENGTH), serializer, maxBytes)
       return unpacked.ok ? { ...unpacked, successor: opened.toString('latin1', 1, 1 + KEY_LENGTH) } : unpacked
     },
   }
+}
+
+function withMetadata(data: SessionData, name: string, { id, createdAt }: SealedMetadata): SessionData {
+  return { ...data, [METADATA_KEY]: [name.slice(0, NAME_LENGTH), id, createdAt] }
+}
+
+function takeMetadata(decoded: Decoded, name: string): Decoded {
+  if (!decoded.ok) return decoded
+  const metadata = decoded.data[METADATA_KEY]
+  delete decoded.data[METADATA_KEY]
+  if (!Array.isArray(metadata)) return decoded
+  const [sealedName, id, createdAt] = metadata
+  if (sealedName !== name.slice(0, NAME_LENGTH) || typeof id !== 'string' || typeof createdAt !== 'number')
+    return decoded
+  return { ...decoded, metadata: { id, createdAt } }
 }
 
 /**

@@ -253,9 +253,11 @@ export class CachedCopies {
     }
   }
 
-  #read({ body }: CacheEntry): StoredRecord | undefined {
+  #read({ version, expires, body }: CacheEntry): StoredRecord | undefined {
     const decoded = decodeBody(body, this.#compression)
     if (decoded === undefined || decoded.version === null || decoded.expires <= this.#now()) return undefined
+    // Damaged outside the checksum of the body.
+    if (cacheVersion(decoded.version) !== version || expires > decoded.expires) return undefined
     return { ...decoded.record, version: decoded.version, expires: decoded.expires }
   }
 
