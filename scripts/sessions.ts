@@ -6,6 +6,7 @@ import { explain, runWithEngine } from './sessions/run.ts'
 import { showCommand } from './sessions/show.ts'
 import { staffCommand } from './sessions/staff.ts'
 import { statsCommand } from './sessions/stats.ts'
+import { unlockCommand } from './sessions/unlock.ts'
 import { warmCommand } from './sessions/warm.ts'
 
 const program = new Command('sessions')
@@ -17,6 +18,7 @@ const program = new Command('sessions')
   .addCommand(maintainCommand(runWithEngine))
   .addCommand(showCommand(runWithEngine))
   .addCommand(staffCommand(runWithEngine))
+  .addCommand(unlockCommand(runWithEngine))
   .addCommand(doctorCommand())
 
 for (const command of [program, ...program.commands]) command.exitOverride()

@@ -44,6 +44,19 @@ export const serverVariables = {
   ),
 }
 
+/** Sign-in. */
+export const signInVariables = {
+  ATTEMPTS_PER_ADDRESS: setting(
+    z.coerce.number().int().min(1).max(1_000_000).default(50),
+    'Failed sign-ins from one address (IPv6: a /64 network) in five minutes, after which more are refused; likewise for\n' +
+      'names that are entered at registration. Raise it if many people share an address',
+  ),
+  PASSWORD_QUEUE: setting(
+    z.coerce.number().int().min(1).max(10_000).default(20),
+    'Max passwords that wait to be hashed in each process; more sign-ins are answered with 503',
+  ),
+}
+
 /** The databases. */
 export const databaseVariables = {
   DATABASE_URL: setting(

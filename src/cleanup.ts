@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { hostname } from 'node:os'
+import { FailedAttempts } from './failed-attempts.ts'
 import type { Services } from './services.ts'
 import { withTimeout } from './session/core/timeout.ts'
 import { type ClearOptions, clearSessions } from './session/stores/clear.ts'
@@ -26,10 +27,10 @@ const MAX_FIRST_DELAY_MS = 300_000
 // A clean-up that hangs is not waited for: its lease expires.
 const STOP_TIMEOUT_MS = 2000
 
-/** Clears expired sessions every SESSION_CLEANUP_INTERVAL until it is stopped. */
+/** Clears expired sessions and counters of failed attempts every SESSION_CLEANUP_INTERVAL until it is stopped. */
 export function startCleanup(services: Services, options: CleanupOptions = {}): { stop(): Promise<void> } {
   const interval = services.config.session.cleanupInterval * 1000
-  if (interval === 0 || !needsClearing(services)) return { stop: async () => {} }
+  if (interval === 0) return { stop: async () => {} }
   const stopped = new AbortController()
   const lease = clearingLease(services, 'expired', options.now)
   let timer: NodeJS.Timeout | undefined
@@ -83,15 +84,19 @@ export async function cleanUp(
   }
 }
 
-/** Deletes the sessions and revocations that have expired by `now` (ms since 1970), and returns how many. */
+/**
+ * Deletes the sessions, the revocations and the counters of failed attempts that have expired by `now` (ms since 1970), and
+ * returns how many sessions and revocations.
+ */
 export async function clearExpired(
-  opened: OpenedEngine,
+  services: Services,
   options: ClearOptions,
   now: number,
 ): Promise<{ sessions: number; revocations: number }> {
-  const sessions = await clearStores(opened, { kind: 'expired', before: now }, options)
+  const sessions = await clearStores(services, { kind: 'expired', before: now }, options)
   const { signal } = options
-  const revocations = signal?.aborted ? undefined : revocationsOf(opened)
+  await new FailedAttempts(services.knex).clear(now, signal)
+  const revocations = signal?.aborted ? undefined : revocationsOf(services)
   return { sessions, revocations: (await revocations?.clear(now, signal)) ?? 0 }
 }
 
@@ -123,10 +128,6 @@ export function clearingLease(
   const folder = facts.folder ?? migratingFrom?.facts.folder
   const suffix = folder === undefined ? '' : ` ${hash('sha256', `${hostname()}\0${folder}`, 'hex').slice(0, 16)}`
   return new DatabaseLease({ knex, name: `clear ${kind}${suffix}`, now })
-}
-
-function needsClearing(opened: OpenedEngine): boolean {
-  return revocationsOf(opened) !== undefined || clearableStores(opened).length > 0
 }
 
 function logResult({ log }: Services, result: CleanupResult): void {

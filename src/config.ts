@@ -1,4 +1,4 @@
-import { cookieVariables, databaseVariables, lifeVariables, serverVariables } from './base-settings.ts'
+import { cookieVariables, databaseVariables, lifeVariables, serverVariables, signInVariables } from './base-settings.ts'
 import { MIN_SECRET_BYTES, type Secrets } from './session/codec/secrets.ts'
 import { ConfigError, readValues, type Values, type Variables } from './settings.ts'
 import { cacheUrlOf, partVariables, readStorage, storageVariables } from './storage/settings.ts'
@@ -9,6 +9,7 @@ import { cacheUrlOf, partVariables, readStorage, storageVariables } from './stor
  */
 export const variableGroups: readonly Variables[] = [
   serverVariables,
+  signInVariables,
   databaseVariables,
   storageVariables,
   partVariables,
@@ -18,6 +19,7 @@ export const variableGroups: readonly Variables[] = [
 
 const variables = {
   ...serverVariables,
+  ...signInVariables,
   ...databaseVariables,
   ...storageVariables,
   ...cookieVariables,
@@ -62,6 +64,8 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     publicOrigin: base.PUBLIC_ORIGIN,
     secrets,
     trustedProxies: base.TRUSTED_PROXIES,
+    attemptsPerAddress: base.ATTEMPTS_PER_ADDRESS,
+    passwordQueue: base.PASSWORD_QUEUE,
     logLevel: base.LOG_LEVEL,
     databaseUrl: base.DATABASE_URL,
     cacheUrl,

@@ -5,6 +5,7 @@ import type { Config } from './config.ts'
 import { openDatabase } from './database.ts'
 import { sqlitePath } from './database-address.ts'
 import { openLog } from './log.ts'
+import { limitPasswordQueue } from './passwords.ts'
 import type { Observer, SessionEvent } from './session/core/events.ts'
 import { openEngine } from './storage/open.ts'
 import type { OpenedEngine } from './storage/part.ts'
@@ -44,6 +45,7 @@ export async function openServices(config: Config): Promise<Services> {
   const sessionKnex = same && !isSqliteFile(databaseUrl) ? knex : openDatabase(databaseUrl)
   const warn = (message: string) => log.warn(message)
   const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, observe, warn })
+  limitPasswordQueue(config.passwordQueue)
   const users = new Users(knex, config.secrets)
   return {
     ...opened,

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts'
 import { type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
+import { rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
 
 const TIME_KEY = '_auth_user_time'
@@ -47,16 +48,18 @@ export async function isStaffNow(user: User, { users }: Services): Promise<boole
 }
 
 /** Signs a user in: a new session key, and the slices of the account are merged with its data. */
-export async function signInUser(ctx: Context, { users }: Services, user: User): Promise<void> {
-  await signIn(await ctx.session(), user.id, { data: passwordProof(users.authHash(user)) })
+export async function signInUser(ctx: Context, services: Services, user: User): Promise<void> {
+  await signIn(await ctx.session(), user.id, { data: passwordProof(services.users.authHash(user)) })
+  rememberDevice(ctx, services, user)
 }
 
 /** Changes the session key after the user has entered the password again, or changed it. */
-export async function renewSignIn(ctx: Context, { users }: Services, user: User): Promise<void> {
+export async function renewSignIn(ctx: Context, services: Services, user: User): Promise<void> {
   const session = await ctx.session()
   // Not signIn(): if the same user signs in at the same time, the later of the two hashes counts.
-  session.assign(passwordProof(users.authHash(user)))
+  session.assign(passwordProof(services.users.authHash(user)))
   await session.cycleKey({ restartClock: true })
+  rememberDevice(ctx, services, user)
 }
 
 /** When the password was last entered in this session, in milliseconds since 1970; undefined if unknown. */

@@ -1,33 +1,156 @@
+import { createHmac } from 'node:crypto'
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
 import type { Context } from 'koa'
-import { RateLimiterMemory, type RateLimiterRes } from 'rate-limiter-flexible'
+import { type Counter, FailedAttempts, type Limit, type Refusal } from '../failed-attempts.ts'
+import { passwordMatches, type Verify } from '../passwords.ts'
+import type { Services } from '../services.ts'
+import { hkdf } from '../session/codec/sealed/box.ts'
+import { type User, usernameKey } from '../users.ts'
+import { knownDevice } from './known-device.ts'
 
-/** Options for {@link Throttle}. */
-export interface ThrottleOptions {
-  /** Max attempts within {@link ThrottleOptions.window}. */
-  readonly attempts: number
-  /** Seconds. */
-  readonly window: number
+const DAY_MS = 24 * 60 * 60_000
+const ADDRESS_WINDOW_MS = 5 * 60_000
+// NIST SP 800-63B-4, 3.2.2: at most 100 failures in a row. An account's counter never expires.
+const ACCOUNT: Limit = { max: 100, window: Number.POSITIVE_INFINITY, consecutive: true }
+// What may exist in any number must expire. Seen from outside it is no different until 30 days after a failure.
+const EXPIRING: Limit = { ...ACCOUNT, window: 30 * DAY_MS }
+// Names without an account share these counters: anyone can make up names, and each would take a row.
+const UNKNOWN_NAMES = 2 ** 18
+const MAX_RETRY_SECONDS = 86_400
+
+const WAIT = 'Too many attempts. Please try again later.'
+const LOCKED =
+  'Too many wrong passwords in a row. Please sign in on a device on which you have signed in before, or ask us for help.'
+
+/** Limits attempts at passwords and names, for all processes on the database together. Only failures count. */
+export class Throttle {
+  readonly #services: Services
+  readonly #attempts: FailedAttempts
+  readonly #perAddress: Limit
+  readonly #key: Buffer
+
+  constructor(services: Services) {
+    this.#services = services
+    this.#attempts = new FailedAttempts(services.knex)
+    this.#perAddress = { max: services.config.attemptsPerAddress, window: ADDRESS_WINDOW_MS, consecutive: false }
+    this.#key = hkdf(services.config.secrets[0], undefined, Buffer.from('throttle'))
+  }
+
+  /**
+   * Returns whether this is the password of the user who signs in.
+   *
+   * @param user undefined if no account has the name, which cannot be told from a wrong password
+   * @throws HttpError 429 with Retry-After; PasswordQueueFullError
+   */
+  async signInMatches(ctx: Context, username: string, password: string, user: User | undefined): Promise<boolean> {
+    const who = user === undefined ? { name: this.#hash(usernameKey(username)).slice(0, 12) } : { user: user.id }
+    const matches = await this.#matches(ctx, await this.#signInCounters(ctx, username, user), { password, user, who })
+    if (!matches) this.#services.log.warn(who, 'sign-in refused')
+    return matches
+  }
+
+  /**
+   * Returns whether this is the password of the signed-in user. Counted per session, as whoever has stolen one must not
+   * be able to lock out the others.
+   *
+   * @throws HttpError 429 with Retry-After; PasswordQueueFullError
+   */
+  async confirmationMatches(ctx: Context, user: User, password: string): Promise<boolean> {
+    const { id } = await ctx.session()
+    const counter = { name: `session ${user.id} ${id ?? ''}`, limit: EXPIRING }
+    return await this.#matches(ctx, [counter], { password, user, who: { user: user.id } })
+  }
+
+  /** Counts a look at whether a name is taken. @throws HttpError 429 with Retry-After */
+  async lookAtName(ctx: Context): Promise<void> {
+    const counter = { name: this.#addressName('names', ctx), limit: this.#perAddress }
+    const refusal = await this.#attempts.reserve(counter)
+    if (refusal !== undefined) this.#refuse(ctx, counter, refusal, {})
+  }
+
+  /** Allows sign-ins again after too many failures. */
+  async unlock(user: User): Promise<void> {
+    await this.#attempts.forget(accountName(user))
+  }
+
+  async #signInCounters(ctx: Context, username: string, user: User | undefined): Promise<Counter[]> {
+    const device = user === undefined ? undefined : knownDevice(ctx, this.#services, user)
+    if (user !== undefined && device !== undefined) {
+      const counter = { name: `device ${user.id} ${device}`, limit: EXPIRING }
+      // Its cookie may have been stolen: it then counts as unknown.
+      if ((await this.#attempts.refusal(counter))?.spent !== true) return [counter]
+    }
+    const address = { name: this.#addressName('address', ctx), limit: this.#perAddress }
+    if (user !== undefined) return [address, { name: accountName(user), limit: ACCOUNT }]
+    const number = this.#digest(usernameKey(username)).readUInt32BE() % UNKNOWN_NAMES
+    return [address, { name: `unknown ${number}`, limit: EXPIRING }]
+  }
+
+  async #matches(
+    ctx: Context,
+    counters: readonly Counter[],
+    { password, user, who }: { password: string; user: User | undefined; who: object },
+  ): Promise<boolean> {
+    // Before the queue, which those who are refused must not fill.
+    for (const counter of counters) {
+      const refusal = await this.#attempts.refusal(counter)
+      if (refusal !== undefined) this.#refuse(ctx, counter, refusal, who)
+    }
+    const counted = (verify: Verify) => this.#counted(ctx, counters, who, verify)
+    return await passwordMatches(password, user?.passwordHash, counted)
+  }
+
+  /** Counts the attempt before it is verified, or any number of attempts at once would pass. */
+  async #counted(ctx: Context, counters: readonly Counter[], who: object, verify: Verify): Promise<boolean> {
+    const reserved: Counter[] = []
+    for (const counter of counters) {
+      const refusal = await this.#attempts.reserve(counter)
+      if (refusal !== undefined) {
+        await this.#takeBack(reserved)
+        this.#refuse(ctx, counter, refusal, who)
+      }
+      reserved.push(counter)
+    }
+    const matches = await verify()
+    if (matches) await this.#takeBack(reserved)
+    return matches
+  }
+
+  async #takeBack(counters: readonly Counter[]): Promise<void> {
+    for (const counter of counters) await this.#attempts.takeBack(counter)
+  }
+
+  #refuse(ctx: Context, { name, limit }: Counter, { wait, spent }: Refusal, who: object): never {
+    this.#services.log.warn({ ...who, limit: name.split(' ', 1)[0] }, 'too many attempts')
+    const seconds = Math.min(Math.ceil(wait / 1000), MAX_RETRY_SECONDS)
+    const message = spent && limit.consecutive ? LOCKED : WAIT
+    return ctx.throw(429, message, { headers: { 'Retry-After': String(seconds) } })
+  }
+
+  // Hashed, as addresses are personal data.
+  #addressName(kind: string, ctx: Context): string {
+    return `${kind} ${this.#hash(networkOf(ctx))}`
+  }
+
+  #hash(text: string): string {
+    return this.#digest(text).toString('base64url')
+  }
+
+  #digest(text: string): Buffer {
+    return createHmac('sha256', this.#key).update(text).digest()
+  }
 }
 
-/** Limits attempts per client or user; counted in the memory of this process. */
-export class Throttle {
-  readonly #limiter: RateLimiterMemory
+function accountName(user: User): string {
+  return `account ${user.id}`
+}
 
-  constructor({ attempts, window }: ThrottleOptions) {
-    this.#limiter = new RateLimiterMemory({ points: attempts, duration: window })
-  }
-
-  /** @throws HttpError 429 with Retry-After after too many attempts */
-  async attempt(ctx: Context, key: string): Promise<void> {
-    try {
-      await this.#limiter.consume(key)
-    } catch (refusal) {
-      const seconds = Math.ceil(((refusal as RateLimiterRes).msBeforeNext ?? 60_000) / 1000)
-      ctx.throw(429, 'Too many attempts. Please try again later.', { headers: { 'Retry-After': String(seconds) } })
-    }
-  }
-
-  async reset(key: string): Promise<void> {
-    await this.#limiter.delete(key)
-  }
+/** The client's address: of IPv6 the first 64 bits, as one client has all others below them. */
+function networkOf(ctx: Context): string {
+  // A proxy may forward any text.
+  const text = isIP(ctx.ip) === 0 ? (ctx.socket.remoteAddress ?? '') : ctx.ip
+  if (isIP(text) === 0) return ''
+  const address = ipaddr.process(text)
+  return address.kind() === 'ipv4' ? address.toString() : address.toByteArray().slice(0, 8).join('.')
 }

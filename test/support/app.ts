@@ -31,6 +31,8 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
     LOG_LEVEL: 'silent',
     SESSION_FILE_PATH: join(folder, 'sessions'),
     DATABASE_URL: `sqlite:${join(folder, 'app.sqlite3')}`,
+    // One queue for all applications of a test file.
+    PASSWORD_QUEUE: '1000',
     ...env,
   })
   const services = await openServices(config)
@@ -95,7 +97,11 @@ export class TestBrowser {
 
   /** The session cookie as `name=value`, or an empty string. */
   async cookie(): Promise<string> {
-    return await this.jar.getCookieString(this.origin)
+    const cookies = await this.jar.getCookies(this.origin)
+    return cookies
+      .filter(({ key }) => !key.endsWith('known-device'))
+      .map((cookie) => cookie.cookieString())
+      .join('; ')
   }
 
   async #send(path: string, init: RequestInit & { headers: Record<string, string> }): Promise<Answer> {

@@ -2,7 +2,6 @@ import Router from '@koa/router'
 import type { Knex } from 'knex'
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { Engine } from '../../session/engines/engine.ts'
 import { NotSupportedError } from '../../session/stores/store.ts'
@@ -41,8 +40,7 @@ export default defineFeature({ name: 'account', open: account })
 /** Sign-in, sign-out, the account page, and changing the password. */
 function account(services: Services): OpenFeature {
   const { users, engine } = services
-  const perName = new Throttle({ attempts: 10, window: 300 })
-  const perAddress = new Throttle({ attempts: 50, window: 300 })
+  const throttle = new Throttle(services)
   const router = new Router()
 
   router.get('/login', async (ctx) => {
@@ -59,17 +57,12 @@ function account(services: Services): OpenFeature {
     const input = readInput(ctx, signInForm)
     if (!input.ok) return await refuseSignIn(ctx, input.errors, input.typed)
     const { username, password, next } = input.values
-    const throttleKey = `${ctx.ip} ${usernameKey(username)}`
-    await perAddress.attempt(ctx, ctx.ip)
-    await perName.attempt(ctx, throttleKey)
     const found = await users.byUsername(username)
-    // For MariaDB "àda" equals "ada", and each spelling would have its own attempts.
+    // For MariaDB "àda" equals "ada".
     const user = found !== undefined && usernameKey(found.username) === usernameKey(username) ? found : undefined
-    if (!(await passwordMatches(password, user?.passwordHash)) || user === undefined) {
-      services.log.warn('sign-in refused')
+    if (!(await throttle.signInMatches(ctx, username, password, user)) || user === undefined) {
       return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, { username, next: next ?? '' })
     }
-    await perName.reset(throttleKey)
     await signInUser(ctx, services, user)
     services.log.info({ user: user.id }, 'signed in')
     if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
@@ -101,12 +94,12 @@ function account(services: Services): OpenFeature {
     if (input.values.password.toLowerCase() === user.username.toLowerCase()) {
       return await refusePassword(ctx, { password: 'The password must not be the username.' })
     }
-    await perName.attempt(ctx, `password ${user.id}`)
-    if (!(await passwordMatches(input.values.current, user.passwordHash))) {
+    if (!(await throttle.confirmationMatches(ctx, user, input.values.current))) {
       return await refusePassword(ctx, { current: 'This password is wrong.' })
     }
     const changed = await users.changePassword(user, input.values.password)
     if (changed === undefined) return ctx.throw(409, CHANGED_MEANWHILE)
+    await throttle.unlock(changed)
     const session = await ctx.session()
     await renewSignIn(ctx, services, changed)
     // First: if ending the others fails, this session must not be signed out.

@@ -1,7 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
-import { passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { User } from '../../users.ts'
 import { passwordConfirmedAt, renewSignIn, requireUser, signOutUser } from '../../web/current-user.ts'
@@ -37,7 +36,7 @@ export default defineFeature({ name: 'devices', requires: ['account'], open: dev
 /** Lists where a user is signed in, and ends one of these sessions or all others. */
 function devices(services: Services): OpenFeature {
   const { engine, config, log } = services
-  const perUser = new Throttle({ attempts: 10, window: 300 })
+  const throttle = new Throttle(services)
   const router = new Router()
 
   router.get(PAGE, async (ctx) => {
@@ -102,11 +101,9 @@ function devices(services: Services): OpenFeature {
     if (!input.ok) return await refuse(ctx, pending, input.errors)
     const { password } = input.values
     if (password === undefined) return await askForPassword(ctx, pending)
-    await perUser.attempt(ctx, user.id)
-    if (!(await passwordMatches(password, user.passwordHash))) {
+    if (!(await throttle.confirmationMatches(ctx, user, password))) {
       return await refuse(ctx, pending, { password: 'This password is wrong.' })
     }
-    await perUser.reset(user.id)
     await renewSignIn(ctx, services, user)
     return true
   }

@@ -36,7 +36,7 @@ export default defineFeature({ name: 'registration', requires: ['account'], open
 function registration(services: Services): OpenFeature {
   const { users } = services
   // A registration reveals which names are taken, so the attempts are limited.
-  const perAddress = new Throttle({ attempts: 60, window: 600 })
+  const throttle = new Throttle(services)
   const router = new Router()
 
   router.get('/register', async (ctx) => {
@@ -66,7 +66,7 @@ function registration(services: Services): OpenFeature {
     const before = readInput(ctx, unchangedPassword).ok ? wizard.get(session, personal) : undefined
     const input = readInput<PersonalForm>(ctx, before === undefined ? personalForm : identityForm)
     if (!input.ok) return input
-    await perAddress.attempt(ctx, ctx.ip)
+    await throttle.lookAtName(ctx)
     const { username, fullName, email, password = '' } = input.values
     const typed = { username, fullName, email }
     if (await users.isTaken(username)) return refused({ username: TAKEN }, typed)

@@ -73,7 +73,7 @@ test.serial(
 )
 
 test.serial('a stolen session cannot be used to guess the password', async (t) => {
-  for (let attempt = 0; attempt < 10; attempt++) t.is((await change({ current: `guess ${attempt}` })).status, 422)
+  for (let attempt = 0; attempt < 5; attempt++) t.is((await change({ current: `guess ${attempt}` })).status, 422)
   const refused = await change()
   t.is(refused.status, 429)
   t.true(Number(refused.headers.get('retry-after')) > 0)

@@ -1,0 +1,58 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Context } from 'koa'
+import type { Services } from '../services.ts'
+import { hkdf } from '../session/codec/sealed/box.ts'
+import { cookieValues, setCookie } from '../session/http/cookie.ts'
+import type { User } from '../users.ts'
+
+const YEAR_SECONDS = 365 * 24 * 60 * 60
+const ID_BYTES = 16
+// Of people who share a browser.
+const MAX_USERS = 5
+// An id, then a signature for each user who has signed in, the latest first.
+const COOKIE = /^[\w-]{22}(?:\.[\w-]{43}){1,5}$/
+const PURPOSE = Buffer.from('known device')
+
+/**
+ * The id of this device, if the user has signed in on it with the present password; otherwise undefined. It is no
+ * authentication: it only keeps the failures of other devices from delaying this user here.
+ */
+export function knownDevice(ctx: Context, { config }: Services, user: User): string | undefined {
+  for (const [id = '', ...signatures] of cookiesOf(ctx, config)) {
+    for (const secret of config.secrets) {
+      const expected = Buffer.from(sign(secret, id, user))
+      // The pattern has checked the length, which timingSafeEqual requires.
+      if (signatures.some((signature) => timingSafeEqual(Buffer.from(signature), expected))) return id
+    }
+  }
+  return undefined
+}
+
+/** Remembers that this user has signed in on this device. */
+export function rememberDevice(ctx: Context, { config }: Services, user: User): void {
+  const [[known, ...others] = []] = cookiesOf(ctx, config)
+  const id = known ?? randomBytes(ID_BYTES).toString('base64url')
+  const own = config.secrets.map((secret) => sign(secret, id, user))
+  const signatures = [own[0], ...others.filter((other) => !own.includes(other))].slice(0, MAX_USERS)
+  ctx.append('Set-Cookie', setCookie(settingsOf(config), [id, ...signatures].join('.'), YEAR_SECONDS, Date.now()))
+}
+
+// All of the name: another site below the domain may have set one, too, and a signature cannot be forged.
+function cookiesOf(ctx: Context, config: Services['config']): string[][] {
+  return cookieValues(ctx.req.headers.cookie, settingsOf(config).name)
+    .filter((value) => COOKIE.test(value))
+    .map((value) => value.split('.'))
+}
+
+function settingsOf({ session }: Services['config']) {
+  const { secure } = session.cookie
+  const name = secure ? '__Host-known-device' : 'known-device'
+  return { name, path: '/', secure, httpOnly: true, sameSite: 'Lax', maxSize: 4096 } as const
+}
+
+// With the password's hash, so that a new password makes every device unknown.
+function sign(secret: string, id: string, { id: userId, passwordHash }: User): string {
+  return createHmac('sha256', hkdf(secret, undefined, PURPOSE))
+    .update(`${id}:${userId}:${passwordHash}`)
+    .digest('base64url')
+}
