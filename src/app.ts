@@ -20,6 +20,7 @@ import { rendering } from './web/render.ts'
 import { requestBody } from './web/request-body.ts'
 import { logLateError, requestLog } from './web/request-log.ts'
 import { securityHeaders } from './web/security-headers.ts'
+import { limitNewSessions } from './web/session-limits.ts'
 import { staticFiles } from './web/static-files.ts'
 import { streams } from './web/streams.ts'
 
@@ -53,7 +54,8 @@ export async function createApp(services: Services, env: NodeJS.ProcessEnv = pro
   app.use(staticFiles(config.production, definitions))
   app.use(streams())
   const explain = features.find((feature) => feature.explain)?.explain
-  app.use(sessions({ ...config.session, engine, accounts, observe, explain }))
+  const beforeCreate = limitNewSessions(services)
+  app.use(sessions({ ...config.session, engine, accounts, observe, explain, beforeCreate }))
   app.use(errorPages(log, 'inside the session'))
   app.use(crossOriginProtection(config.publicOrigin))
   const routes = [home(services), ...features.map((feature) => feature.routes)]

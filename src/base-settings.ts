@@ -117,6 +117,15 @@ export const lifeVariables = {
     z.coerce.number().int().min(1024).max(1_048_576).default(65_536),
     'Max bytes of a session, serialized',
   ),
+  SESSION_MAX_NEW_PER_MINUTE: setting(
+    seconds.default(60),
+    'Max new sessions of anonymous visitors per address (IPv6: per /64) and minute, in each process; 0: no limit',
+  ),
+  SESSION_MAX_PER_USER: setting(
+    seconds.default(50),
+    'Max sessions of a user: a sign-in above it ends those that were not used for longest; 0: no limit.\n' +
+      'Sessions that are in cookies are not counted',
+  ),
   SESSION_CLEANUP_INTERVAL: setting(
     seconds.default(3600),
     'Seconds between clean-ups of expired sessions by the application; 0: never',

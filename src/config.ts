@@ -99,6 +99,8 @@ function sessionSettings(values: Values<typeof variables>, production: boolean) 
     cleanupInterval: values.SESSION_CLEANUP_INTERVAL,
     serializer: values.SESSION_SERIALIZER,
     maxBytes: values.SESSION_MAX_BYTES,
+    maxNewPerMinute: values.SESSION_MAX_NEW_PER_MINUTE,
+    maxPerUser: values.SESSION_MAX_PER_USER,
     saveEveryRequest: values.SESSION_SAVE_EVERY_REQUEST,
     cookie: {
       name: prefix + values.SESSION_COOKIE_NAME,

@@ -50,9 +50,18 @@ export class SliceValues {
     this.#watch(slice, value)
   }
 
-  /** Applies a function to the value. @throws TypeError, SessionTooLargeError, SliceNewerError; any error of `change` */
+  /**
+   * Applies a function to the value. Where nothing is stored, the default as the result stores nothing, so that no session
+   * begins with a change that changes nothing.
+   *
+   * @throws TypeError, SessionTooLargeError, SliceNewerError; any error of `change`
+   */
   update<T>(slice: Slice<T>, change: (current: T) => T): void {
-    this.#apply(slice, (stored) => this.#written(slice, change(this.#current(slice, stored))))
+    this.#apply(slice, (stored) => {
+      const value = change(this.#current(slice, stored))
+      const unchanged = stored === undefined && JSON.stringify(value) === JSON.stringify(slice.default())
+      return unchanged ? undefined : this.#written(slice, value)
+    })
   }
 
   #watch<T>(slice: Slice<T>, value: T): void {

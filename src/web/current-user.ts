@@ -6,6 +6,7 @@ import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
 import { rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
+import { makeRoomFor } from './session-limits.ts'
 
 const TIME_KEY = '_auth_user_time'
 
@@ -47,9 +48,14 @@ export async function isStaffNow(user: User, { users }: Services): Promise<boole
   return now?.isStaff === true && now.passwordHash === user.passwordHash
 }
 
-/** Signs a user in: a new session key, and the slices of the account are merged with its data. */
+/**
+ * Signs a user in: a new session key, and the slices of the account are merged with its data. Ends the user's sessions
+ * above SESSION_MAX_PER_USER.
+ */
 export async function signInUser(ctx: Context, services: Services, user: User): Promise<void> {
-  await signIn(await ctx.session(), user.id, { data: passwordProof(services.users.authHash(user)) })
+  const session = await ctx.session()
+  await signIn(session, user.id, { data: passwordProof(services.users.authHash(user)) })
+  await makeRoomFor(services, user.id, session.id)
   rememberDevice(ctx, services, user)
 }
 

@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import test, { type ExecutionContext } from 'ava'
 import type { Context } from 'koa'
 import { sessions } from '../../src/session/http/middleware.ts'
+import type { NewSession } from '../../src/session/http/opened-session.ts'
 import type { Session } from '../../src/session/session.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
 import { handle } from '../../src/session/testing/handle.ts'
@@ -360,4 +361,31 @@ test('a change that needs a cookie and was not saved before the headers is an er
     )
   }
   t.is((await store.statistics()).total, 0)
+})
+
+test('a session that may not begin: the request fails with that error, nothing is stored, and what has begun goes on', async (t) => {
+  const asked: NewSession[] = []
+  let refuse = false
+  const { get, store } = await application(
+    t,
+    { '/saved': async (_ctx, session) => await (await session()).save() },
+    {
+      beforeCreate: async (session) => {
+        asked.push(session)
+        if (refuse) throw Object.assign(new Error('too many'), { status: 429, expose: true })
+      },
+    },
+  )
+  const { cookie } = await get('/begin', undefined, { 'user-agent': 'Mozilla' })
+  t.deepEqual(asked, [{ client: { ipAddress: '127.0.0.1', userAgent: 'Mozilla' }, userId: null }])
+  refuse = true
+  const { status, text, setCookie } = await get('/begin')
+  t.deepEqual([status, text, setCookie], [429, 'too many', ''])
+  t.is((await get('/increment', cookie)).status, 200)
+  t.is((await get('/read', cookie)).text, '{"n":2}')
+  t.is((await get('/read')).status, 200)
+  t.is((await get('/saved')).status, 200, 'there is nothing to store')
+  t.is(asked.length, 2)
+  const { statistics } = store as unknown as { statistics(): Promise<{ total: number }> }
+  t.is((await statistics()).total, 1)
 })

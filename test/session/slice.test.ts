@@ -264,6 +264,17 @@ test('sign-in again as oneself keeps the session', async (t) => {
   t.like(stateOf(s).summary(), { flushed: false, cycled: true })
 })
 
+test('an update that gives the default where nothing is stored stores nothing, at replay too', (t) => {
+  const { s } = session()
+  s.update(notes, (now) => now.filter((n) => n > 1))
+  t.false(s.has(notes))
+  t.deepEqual(replayed(s, {}), emptyData())
+  t.deepEqual(replayed(s, { notes: stored([1, 2]) }), Object.assign(emptyData(), { notes: stored([2]) }))
+  s.set(notes, [1])
+  s.update(notes, () => [])
+  t.true(s.has(notes), 'what is stored stays')
+})
+
 test('sign-out with nothing to keep leaves nothing', async (t) => {
   const { s } = session({ _auth_user_id: '1', wishes: stored([3]) })
   await signOut(s)

@@ -4,6 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import Router from '@koa/router'
+import type Koa from 'koa'
 import { CookieJar } from 'tough-cookie'
 import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
@@ -15,9 +17,17 @@ import { openServices, type Services } from '../../src/services.ts'
 export interface TestApp {
   readonly origin: string
   readonly services: Services
+  /** Every route of every router, as the application has it. */
+  readonly routes: readonly Route[]
   /** A visitor, with an empty cookie jar or one from an earlier visit. */
   browser(jar?: CookieJar): TestBrowser
   close(): Promise<void>
+}
+
+/** A route; `path` has names such as `:id` for its parameters. */
+export interface Route {
+  readonly method: string
+  readonly path: string
 }
 
 export const TEST_SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
@@ -52,6 +62,7 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
   return {
     origin,
     services,
+    routes: routesOf(app),
     browser: (jar) => new TestBrowser(origin, jar),
     async close() {
       server.closeAllConnections()
@@ -60,6 +71,13 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
       await rm(folder, { recursive: true, force: true })
     },
   }
+}
+
+/** Read from the middleware itself, so that a route cannot be forgotten. */
+function routesOf({ middleware }: Koa): Route[] {
+  return middleware
+    .flatMap((each) => ('router' in each && each.router instanceof Router ? each.router.stack : []))
+    .flatMap(({ methods, path }) => methods.map((method) => ({ method, path: String(path) })))
 }
 
 export interface Answer {

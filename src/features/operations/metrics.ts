@@ -85,6 +85,12 @@ export class Metrics {
     'session_overflows_total',
     'Sessions that were too large for their cookie and lost keys, as the settings allow.',
   )
+  readonly #limits = this.#counter(
+    'session_limits_total',
+    'Limits of new sessions per address (once a minute) and of sessions per user that were nearly reached or exceeded.',
+    'of',
+    'state',
+  )
   readonly #responses = this.#histogram(
     'http_response_seconds',
     'Time until the response was ready, by status class.',
@@ -115,6 +121,7 @@ export class Metrics {
     else if (event.type === 'ended') this.#ended.inc()
     else if (event.type === 'fallback') this.#fallbacks.inc()
     else if (event.type === 'overflow') this.#overflows.inc()
+    else if (event.type === 'session-limit') this.#limits.inc({ of: event.of, state: event.state })
     else if (event.type === 'write-behind') this.#waiting = event.waiting
   }
 
@@ -171,6 +178,7 @@ export class Metrics {
     }
     for (const outcome of Object.keys(CACHE_OUTCOMES)) this.#cache.inc({ outcome }, 0)
     for (const kind of Object.keys(SECURITY_KINDS)) this.#security.inc({ kind }, 0)
+    for (const of of ['address', 'user']) for (const state of ['nearly', 'exceeded']) this.#limits.inc({ of, state }, 0)
     for (const status of ['2xx', '3xx', '4xx', '5xx']) this.#responses.zero({ status })
   }
 

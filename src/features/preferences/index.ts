@@ -65,7 +65,7 @@ function preferences(): OpenFeature {
     const input = readInput(ctx, formSchema)
     if (input.ok) {
       const { language } = await ctx.display()
-      writePreferences(session, withForm({ ...readPreferences(session), language }, input.values))
+      writePreferences(session, withForm({ ...readPreferences(session), language }, input.values), language)
       await respond(ctx, 'Your preferences have been saved.')
     } else {
       refuseInput(ctx, input.errors)

@@ -34,6 +34,9 @@ export const DEFAULTS: Preferences = {
   notifications: { email: true, push: false, sms: false },
 }
 
+// Not the language: without a choice it is that of the browser or the account.
+const { language: _language, ...USUAL } = DEFAULTS
+
 // Only what the visitor chose is stored, so that a new default applies to everybody else.
 const chosenSchema = preferencesSchema.partial().extend({ notifications: notifications.partial().optional() })
 type Chosen = z.infer<typeof chosenSchema>
@@ -61,15 +64,18 @@ export function chosenLanguage(session: Session): Partial<Pick<Preferences, 'lan
   return language === undefined ? {} : { language }
 }
 
-/** Stores all preferences that differ from the current ones. */
-export function writePreferences(session: Session, values: Preferences): void {
+/**
+ * Stores all preferences that differ from the current ones.
+ *
+ * @param shown the language of the page
+ */
+export function writePreferences(session: Session, values: Preferences, shown: Preferences['language']): void {
   // The language of the account becomes a preference when the form is saved.
-  const before = { ...readPreferences(session), language: chosenLanguage(session).language }
-  session.update(preferencesSlice, (chosen) => ({
-    ...chosen,
-    ...changed(before, values),
-    notifications: { ...chosen.notifications, ...changed(before.notifications, values.notifications) },
-  }))
+  const language = session.userId === null ? shown : undefined
+  const before = { ...readPreferences(session), language, ...chosenLanguage(session) }
+  const choices = changed(before, values)
+  const channels = changed(before.notifications, values.notifications)
+  session.update(preferencesSlice, (chosen) => withChoices(chosen, choices, channels))
 }
 
 /**
@@ -86,11 +92,14 @@ export function writePreference(session: Session, path: unknown, value: unknown)
   if (nested && !Object.hasOwn(DEFAULTS.notifications, below)) return UNKNOWN_PREFERENCE
   const parsed = chosenSchema.safeParse({ [name]: nested ? { [below]: value } : value })
   if (!parsed.success || value === undefined) return parsed.error?.issues[0]?.message ?? 'A value is missing.'
-  session.update(preferencesSlice, (chosen) => ({
-    ...chosen,
-    ...parsed.data,
-    notifications: { ...chosen.notifications, ...parsed.data.notifications },
-  }))
+  const { notifications: channels = {}, ...choices } = parsed.data
+  session.update(preferencesSlice, (chosen) =>
+    withChoices(
+      chosen,
+      withoutDefaults(choices, chosen, USUAL),
+      withoutDefaults(channels, chosen.notifications ?? {}, DEFAULTS.notifications),
+    ),
+  )
   return undefined
 }
 
@@ -106,6 +115,17 @@ function mergeChosen(mine: Chosen, theirs: Chosen, base: Chosen): Chosen {
     ...changed(base, mine),
     notifications: { ...theirs.notifications, ...changed(base.notifications ?? {}, mine.notifications ?? {}) },
   }
+}
+
+function withChoices(chosen: Chosen, choices: Chosen, channels: NonNullable<Chosen['notifications']>): Chosen {
+  const notifications = { ...chosen.notifications, ...channels }
+  return { ...chosen, ...choices, ...(Object.keys(notifications).length === 0 ? {} : { notifications }) }
+}
+
+/** Without defaults that are in force already, because nothing else was chosen. */
+function withoutDefaults<T extends object>(values: T, chosen: object, defaults: Readonly<Record<string, unknown>>): T {
+  const kept = Object.entries(values).filter(([name, value]) => Object.hasOwn(chosen, name) || value !== defaults[name])
+  return Object.fromEntries(kept) as T
 }
 
 function changed<T extends object>(before: Readonly<Record<string, unknown>>, after: T): Partial<T> {

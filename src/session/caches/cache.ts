@@ -8,6 +8,8 @@ export interface CacheEntry {
   readonly expires: number
   /** Opaque to the cache. */
   readonly body: Buffer
+  /** The only record of an anonymous visitor: a cache that chooses what it evicts evicts these first. */
+  readonly anonymous?: boolean
 }
 
 /**

@@ -6,15 +6,18 @@ import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
 // Estimated memory of an entry beyond its bytes.
 const ENTRY_OVERHEAD_BYTES = 200
+// Kept for anonymous entries, or a new one would be evicted at once where the others fill the cache.
+const ANONYMOUS_SHARE = 0.1
 
 /**
- * A cache in the memory of this process, limited in bytes: when it is full, the least recently used entry is evicted.
- * Other processes do not see it.
+ * A cache in the memory of this process, limited in bytes: when it is full, the least recently used entry is evicted,
+ * first of anonymous visitors while they have more than a tenth. Other processes do not see it.
  */
 export class MemoryCache implements Cache {
   readonly name = 'memory'
   readonly users: UserIndex
-  readonly #entries: LRUCache<string, CacheEntry>
+  readonly #anonymous: Entries
+  readonly #others: Entries
   readonly #keysOfUser = new Map<string, Map<string, number>>()
   readonly #now: () => number
   readonly #maxBytes: number
@@ -27,7 +30,8 @@ export class MemoryCache implements Cache {
   constructor({ maxBytes = DEFAULT_MAX_BYTES, now = Date.now }: { maxBytes?: number; now?: () => number } = {}) {
     this.#now = now
     this.#maxBytes = maxBytes
-    this.#entries = new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ body }, key) => sizeOf(key, body) })
+    this.#anonymous = entries(maxBytes)
+    this.#others = entries(maxBytes)
     this.users = {
       add: async (userId, key, expires) => this.#index(userId, key, expires),
       remove: async (userId, key) => this.#unindex(userId, key),
@@ -61,7 +65,7 @@ export class MemoryCache implements Cache {
     const current = this.#live(key)
     if (version !== undefined && current === undefined) return 'missing'
     if (version !== undefined && current?.version !== version) return 'conflict'
-    return this.#entries.delete(key) ? 'done' : 'missing'
+    return this.#anonymous.delete(key) || this.#others.delete(key) ? 'done' : 'missing'
   }
 
   async ping(): Promise<void> {
@@ -71,7 +75,8 @@ export class MemoryCache implements Cache {
   /** Drops all entries; afterwards every call throws StoreUnavailableError. */
   async close(): Promise<void> {
     this.#closed = true
-    this.#entries.clear()
+    this.#anonymous.clear()
+    this.#others.clear()
     this.#keysOfUser.clear()
   }
 
@@ -83,12 +88,20 @@ export class MemoryCache implements Cache {
         answered: true,
       })
     }
-    this.#entries.set(key, entry)
+    // A sign-in may have moved it.
+    ;(entry.anonymous ? this.#others : this.#anonymous).delete(key)
+    ;(entry.anonymous ? this.#anonymous : this.#others).set(key, entry)
+    while (this.#anonymous.calculatedSize + this.#others.calculatedSize > this.#maxBytes) this.#evict()
+  }
+
+  #evict(): void {
+    const isOverShare = this.#anonymous.calculatedSize > this.#maxBytes * ANONYMOUS_SHARE
+    ;(isOverShare || this.#others.size === 0 ? this.#anonymous : this.#others).pop()
   }
 
   #live(key: string): CacheEntry | undefined {
     this.#requireOpen()
-    const entry = this.#entries.get(key)
+    const entry = this.#anonymous.get(key) ?? this.#others.get(key)
     return entry !== undefined && entry.expires > this.#now() ? entry : undefined
   }
 
@@ -110,6 +123,12 @@ export class MemoryCache implements Cache {
   #requireOpen(): void {
     if (this.#closed) throw new StoreUnavailableError()
   }
+}
+
+type Entries = LRUCache<string, CacheEntry>
+
+function entries(maxBytes: number): Entries {
+  return new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ body }, key) => sizeOf(key, body) })
 }
 
 function sizeOf(key: string, body: Buffer): number {

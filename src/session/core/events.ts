@@ -19,6 +19,11 @@ export type SessionEvent =
   | { type: 'account-unreadable'; userId: string }
   /** More than 80 % of a budget is used; `slice` is null for the whole session. */
   | { type: 'budget'; slice: string | null; bytes: number; limit: number }
+  /**
+   * The application limits the number of sessions: `nearly` at 80 % of the limit, `exceeded` when new ones are refused or
+   * old ones are ended. `address`: new anonymous sessions of one address; `user`: sessions of one user.
+   */
+  | { type: 'session-limit'; of: 'address' | 'user'; state: 'nearly' | 'exceeded'; limit: number }
   /** Access to the cache in front of a database; `failed` and `write-failed`: it did not answer. */
   | { type: 'cache'; outcome: 'hit' | 'miss' | 'filled' | 'stale' | 'failed' | 'written' | 'write-failed' }
   /** A read was served by the database because the cache is down. */

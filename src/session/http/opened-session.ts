@@ -34,8 +34,25 @@ export interface SessionSettings {
   /** Whether every save or read extends the session, regardless of `touchAfter`; false by default. */
   readonly saveEveryRequest?: boolean
   readonly observe?: Observer
+  /**
+   * Called before a session is stored for the first time. An error refuses it: nothing is stored, and the request fails
+   * with it. For budgets.
+   */
+  readonly beforeCreate?: ((session: NewSession) => Promise<void> | void) | undefined
   /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
+}
+
+/**
+ * A session that is about to be stored for the first time.
+ *
+ * @example
+ * const isAnonymous = (session: NewSession) => session.userId === null
+ */
+export interface NewSession {
+  readonly client: Client
+  /** The user who is signing in; null for an anonymous visitor. */
+  readonly userId: string | null
 }
 
 /**
@@ -239,6 +256,7 @@ export class OpenedSession {
     const { client } = this.#transport
     if (this.#settings.accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.startedAnonymous()
     try {
+      if (write === 'create') await this.#settings.beforeCreate?.({ client, userId: userIdOf(batch.data) })
       const committed = await this.#commitOrAdopt({ write, changes, client, ...rest })
       if (committed.outcome === 'ended') return this.#refuse()
       return { ...committed, header: this.#header(committed.cookie, committed.loaded) }

@@ -5,6 +5,7 @@ import { KeyTakenError } from '../core/errors.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { decodeBody, encodeBody } from './record-body.ts'
 import {
+  isForward,
   NotSupportedError,
   type SaveOutcome,
   type SessionRecord,
@@ -117,7 +118,8 @@ export class CacheStore implements SessionStore, UserSessionStore {
 
   #entryAs(version: string, record: SessionRecord): CacheEntry {
     const { expires } = record
-    return { version, expires, body: encodeBody({ record, version, expires }, this.#compression) }
+    const body = encodeBody({ record, version, expires }, this.#compression)
+    return { version, expires, body, anonymous: record.userId === null && !isForward(record) }
   }
 
   #read({ version, expires, body }: CacheEntry): StoredRecord {

@@ -36,8 +36,8 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
 
   /**
    * @param options.now returns milliseconds since 1970; Date.now by default
-   * @param options.maxBytes maximum bytes of all session data, unlimited by default; above it writes throw
-   *   StoreUnavailableError, because evicting would sign users out
+   * @param options.maxBytes maximum bytes of all session data, unlimited by default; above it the anonymous sessions that
+   *   were not used for longest are evicted, then writes throw StoreUnavailableError, because evicting would sign users out
    */
   constructor(options: { now?: () => number; maxBytes?: number } = {}) {
     this.#now = options.now ?? Date.now
@@ -153,11 +153,22 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
     if (this.#bytes + grown > this.#maxBytes) {
       for (const expired of this.#clearable({ kind: 'expired', before: this.#now() })) this.#remove(expired)
     }
+    if (this.#bytes + grown > this.#maxBytes) this.#evictAnonymous(this.#bytes + grown - this.#maxBytes, key)
     if (this.#bytes + grown > this.#maxBytes) {
       throw new StoreUnavailableError(new RangeError(`The memory store is full: its limit is ${this.#maxBytes} bytes`))
     }
     this.#records.set(key, record)
     this.#bytes += grown
+  }
+
+  /** Makes room of so many bytes, unless the anonymous sessions have less. */
+  #evictAnonymous(bytes: number, exceptKey: string): void {
+    const anonymous = this.#entries()
+      .filter(([key, record]) => key !== exceptKey && record.userId === null && !isForward(record))
+      .sort(([, one], [, other]) => one.lastActivity - other.lastActivity)
+    const enough = anonymous.reduce((sum, [key]) => sum + this.#bytesOf(key), 0) >= bytes
+    const target = this.#bytes - bytes
+    for (const [key] of enough ? anonymous : []) if (this.#bytes > target) this.#remove(key)
   }
 
   #remove(key: string): boolean {

@@ -23,7 +23,10 @@ const choices: readonly Choice[] = [
     emptied: 'Everyone is signed out; with CACHE_FALLBACK=db, nobody is.',
     bestFor: 'Tests, demos, and a single process whose sessions may be lost.',
     avoidWhen: 'There is more than one process, or a deployment must not sign anybody out.',
-    limits: ['A restart ends every session, and above 64 MiB the least recently used sessions end.', EVICTED_FORWARD],
+    limits: [
+      'A restart ends every session, and above 64 MiB the least recently used sessions end, those of anonymous visitors first.',
+      EVICTED_FORWARD,
+    ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=memory:',
   },
 ]

@@ -32,6 +32,36 @@ test('a full memory cache evicts the least recently used entry', async (t) => {
   t.is(await present(), 'ad', 'a larger state makes room, too')
 })
 
+test('a full memory cache evicts anonymous sessions first, down to a tenth of its size', async (t) => {
+  const cache = new MemoryCache({ maxBytes: 100 * KB, now: () => START })
+  const keys = { signedIn: [] as string[], anonymous: [] as string[] }
+  const add = async (kind: 'signedIn' | 'anonymous', count: number) => {
+    for (let n = 0; n < count; n++) {
+      const key = `${kind}${keys[kind].length}`
+      keys[kind].push(key)
+      await cache.add(key, entry({ body: Buffer.alloc(KB), anonymous: kind === 'anonymous' }))
+    }
+  }
+  const present = async (kind: 'signedIn' | 'anonymous') => {
+    const found = await Promise.all(keys[kind].map((key) => cache.get(key)))
+    return keys[kind].filter((_, n) => found[n] !== undefined)
+  }
+  await add('signedIn', 40)
+  await add('anonymous', 1000)
+  t.is((await present('signedIn')).length, 40, 'strangers do not evict the signed-in')
+  const strangers = await present('anonymous')
+  t.is(strangers.at(-1), 'anonymous999')
+  t.true(strangers.length > 30, `${strangers.length}`)
+  t.is(await cache.swap('anonymous999', 'v1', entry({ version: 'v2', body: Buffer.alloc(KB) })), 'done', 'a sign-in')
+  await add('signedIn', 100)
+  const [kept, left] = [await present('signedIn'), await present('anonymous')]
+  t.true(left.length >= 6 && left.length <= 9, `${left.length} strangers are left`)
+  t.false(left.includes('anonymous999'), 'it went with the signed-in that were longest without use')
+  t.is(kept.at(-1), 'signedIn139')
+  await add('anonymous', 1)
+  t.is((await present('anonymous')).at(-1), 'anonymous1000', 'a new one is not evicted at once')
+})
+
 test('the byte limit includes keys, bodies and an overhead per entry', async (t) => {
   const { cache } = small(10 * KB)
   for (let n = 0; n < 1000; n++) await cache.add(`empty${n}`, entry({ body: Buffer.alloc(0) }))

@@ -38,6 +38,22 @@ for (const layout of ['flat', 'hashed', 'dated'] as const) {
   })
 }
 
+for (const layout of ['flat', 'hashed', 'dated'] as const) {
+  test(`${layout}: sessions that have ended leave no empty folders, while others begin beside them`, async (t) => {
+    const folder = await testFolder(t)
+    const store = new FileStore({ folder, layout, now: () => START })
+    await store.prepare()
+    await store.create('stays', record({}))
+    const keys = Array.from({ length: 100 }, (_, n) => `key${n}`)
+    for (const key of keys.slice(0, 50)) await store.create(key, record({}))
+    await Promise.all(keys.map((key, n) => (n < 50 ? store.delete(key) : store.create(key, record({})))))
+    for (const key of keys.slice(50)) await store.delete(key)
+    t.is((await store.load('stays'))?.data, 'data')
+    await store.delete('stays')
+    t.deepEqual(await readdir(folder), [WORK_FOLDER])
+  })
+}
+
 test('a paused clear does not miss later records', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder, now: () => START })

@@ -29,3 +29,21 @@ test('a full memory store refuses new data instead of signing users out', async 
   await store.delete('a')
   await t.notThrowsAsync(store.create('c', record({ data: '1234567890', expires: START + HOUR })))
 })
+
+test('a full memory store evicts anonymous sessions, longest unused first, and never those of users', async (t) => {
+  const store = new MemoryStore({ now: () => START, maxBytes: 10 })
+  await store.create('user', record({ data: '1234' }))
+  const stranger = (data: string, lastActivity: number) => record({ data, lastActivity, userId: null })
+  await store.create('old', stranger('123', START - 2))
+  await store.create('new', stranger('123', START - 1))
+  await store.create('newer', stranger('12', START))
+  t.is(await store.load('old'), undefined)
+  t.not(await store.load('new'), undefined)
+  await t.throwsAsync(store.create('large', stranger('1234567', START)), { instanceOf: StoreUnavailableError })
+  t.not(await store.load('new'), undefined, 'nobody is evicted in vain')
+  await store.create('another', record({ data: '123456' }))
+  t.deepEqual(
+    await Promise.all(['user', 'new', 'newer', 'another'].map(async (key) => (await store.load(key)) !== undefined)),
+    [true, false, false, true],
+  )
+})

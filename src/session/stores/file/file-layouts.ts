@@ -1,7 +1,7 @@
 import { opendir, readlink, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
-import { removeFile, replaceLink } from './file-write.ts'
+import { isNotEmpty, removeFile, replaceLink } from './file-write.ts'
 
 /** The folders in which records are stored. A name is a file name that is safe on any file system. */
 export interface FileLayout {
@@ -60,8 +60,8 @@ export async function* walk(
         yield* walk(path, isName, tidy, depth + 1)
         if (tidy) await rmdir(path)
       } catch (error) {
-        // Not empty (two codes, depending on the system), or removed by another clear.
-        if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(codeOf(error) ?? '')) throw error
+        // Not empty, or removed by another clear.
+        if (!isNotEmpty(error) && codeOf(error) !== 'ENOENT') throw error
       }
     } else if (isName(entry.name)) yield { name: entry.name, path, isLink: entry.isSymbolicLink() }
   }
@@ -91,6 +91,6 @@ function dated(folder: string): FileLayout {
     },
     place: (name, createdAt) => join(folder, dayOf(createdAt), name),
     link: (name, createdAt) => replaceLink(folder, links.place(name, 0), dayOf(createdAt)),
-    unlink: (name) => removeFile(links.place(name, 0)),
+    unlink: (name) => removeFile(folder, links.place(name, 0)),
   }
 }

@@ -188,7 +188,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
   async #remove(name: string, path: string, confirm: () => Promise<void>): Promise<void> {
     await confirm()
     if ((await this.#layout.find(name)) === path) await this.#layout.unlink?.(name)
-    await removeFile(path)
+    await removeFile(this.#folder, path)
   }
 
   /** `otherwise` is the result for keys that cannot have a record; undefined throws a RangeError. */

@@ -1,6 +1,18 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import { chmod, type FileHandle, lstat, mkdir, open, opendir, rename, stat, symlink, unlink } from 'node:fs/promises'
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  rename,
+  rmdir,
+  stat,
+  symlink,
+  unlink,
+} from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
@@ -99,13 +111,27 @@ export async function readPlainFile<T>(
   }
 }
 
-/** Removes a file durably: without the sync, a crash could bring an ended session back. */
-export async function removeFile(path: string): Promise<void> {
+/**
+ * Removes a file durably: without the sync, a crash could bring an ended session back. Then removes the folders between
+ * it and `folder` that are empty, or they would pile up between two clears.
+ */
+export async function removeFile(folder: string, path: string): Promise<void> {
   await removeIfThere(path)
   await syncFolder(dirname(path)).catch((error: unknown) => {
     // A clear has just removed the empty folder.
     if (codeOf(error) !== 'ENOENT') throw error
   })
+  try {
+    for (let parent = dirname(path); relative(folder, parent) !== ''; parent = dirname(parent)) await rmdir(parent)
+  } catch (error) {
+    // Or removed by a clear.
+    if (!isNotEmpty(error) && codeOf(error) !== 'ENOENT') throw error
+  }
+}
+
+/** Whether this is the error of removing a folder that is not empty: two codes, depending on the system. */
+export function isNotEmpty(error: unknown): boolean {
+  return ['ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')
 }
 
 /** Checks that the folder is available. @throws the file system's error if it is missing, for example unmounted */
