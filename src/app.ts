@@ -41,7 +41,7 @@ export async function createApp(services: Services, env: NodeJS.ProcessEnv = pro
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.on('error', (error: unknown) => logLateError(log, error))
   app.use(rejectInvalidUrl())
-  app.use(requestLog(log))
+  app.use(requestLog(log, config.trustedProxies > 0))
   app.use(securityHeaders(config.production))
   for (const { outermost } of features) if (outermost !== undefined) app.use(outermost)
   app.use(rendering(config, { translations, features, userOf: (ctx) => currentUser(ctx, services) }))

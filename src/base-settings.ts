@@ -45,7 +45,11 @@ export const serverVariables = {
 }
 
 /** Sign-in. */
-export const signInVariables = {
+export const accountVariables = {
+  PASSWORD_MIN_LENGTH: setting(
+    z.coerce.number().int().min(12).max(64).default(12),
+    'Min characters of a new password, 12 to 64; NIST asks for 15 where the password is the only factor',
+  ),
   ATTEMPTS_PER_ADDRESS: setting(
     z.coerce.number().int().min(1).max(1_000_000).default(50),
     'Failed sign-ins from one address (IPv6: a /64 network) in five minutes, after which more are refused; likewise for\n' +

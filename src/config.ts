@@ -1,4 +1,10 @@
-import { cookieVariables, databaseVariables, lifeVariables, serverVariables, signInVariables } from './base-settings.ts'
+import {
+  accountVariables,
+  cookieVariables,
+  databaseVariables,
+  lifeVariables,
+  serverVariables,
+} from './base-settings.ts'
 import { MIN_SECRET_BYTES, type Secrets } from './session/codec/secrets.ts'
 import { ConfigError, readValues, type Values, type Variables } from './settings.ts'
 import { cacheUrlOf, partVariables, readStorage, storageVariables } from './storage/settings.ts'
@@ -9,8 +15,8 @@ import { cacheUrlOf, partVariables, readStorage, storageVariables } from './stor
  */
 export const variableGroups: readonly Variables[] = [
   serverVariables,
-  signInVariables,
   databaseVariables,
+  accountVariables,
   storageVariables,
   partVariables,
   cookieVariables,
@@ -19,8 +25,8 @@ export const variableGroups: readonly Variables[] = [
 
 const variables = {
   ...serverVariables,
-  ...signInVariables,
   ...databaseVariables,
+  ...accountVariables,
   ...storageVariables,
   ...cookieVariables,
   ...lifeVariables,
@@ -68,6 +74,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     passwordQueue: base.PASSWORD_QUEUE,
     logLevel: base.LOG_LEVEL,
     databaseUrl: base.DATABASE_URL,
+    passwordMinLength: base.PASSWORD_MIN_LENGTH,
     cacheUrl,
     values,
     session: { ...current, migratingFrom, ...sessionSettings(base, production) },

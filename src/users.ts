@@ -34,12 +34,14 @@ export interface User {
   readonly passwordChangedAt: number
 }
 
-/** An account to create. The password is hashed as soon as the form is read. */
+/** An account to create. */
 export interface NewUser {
   readonly username: string
   readonly email: string
   readonly fullName: string
   readonly passwordHash: string
+  /** A random id, so that a registration that is sent twice is recognised. */
+  readonly registrationId?: string
   readonly isStaff?: boolean
   readonly language?: string
   readonly newsletter?: boolean
@@ -79,7 +81,11 @@ export class Users {
     )
   }
 
-  /** @throws UsernameTakenError; the database decides, so that of two concurrent calls only one succeeds */
+  /**
+   * Creates an account, or returns the one that the same registration has created.
+   *
+   * @throws UsernameTakenError; the database decides, so that of two concurrent calls only one succeeds
+   */
   async create(user: NewUser): Promise<User> {
     const { address } = user
     const values = {
@@ -88,6 +94,7 @@ export class Users {
       email: user.email,
       full_name: user.fullName,
       password_hash: user.passwordHash,
+      registration_id: user.registrationId ?? null,
       is_staff: user.isStaff ?? false,
       line1: address?.line1 ?? null,
       line2: address?.line2 ?? null,
@@ -105,11 +112,14 @@ export class Users {
         () => undefined,
         (error: unknown) => (isDuplicate(error) ? error : Promise.reject(error)),
       )
+    if (duplicate !== undefined && !(await this.#wasCreatedBy(user))) {
+      // Another unique column, which an application may add.
+      if (!(await this.isTaken(user.username))) throw duplicate
+      throw new UsernameTakenError(user.username)
+    }
     const created = await this.byUsername(user.username)
-    // Another unique column, which an application may add.
-    if (duplicate !== undefined && created === undefined && !(await this.isTaken(user.username))) throw duplicate
-    // The same hash means that this registration was sent twice; another one belongs to somebody else.
-    if (created?.passwordHash !== user.passwordHash) throw new UsernameTakenError(user.username)
+    // Disabled since.
+    if (created === undefined) throw new UsernameTakenError(user.username)
     return created
   }
 
@@ -158,6 +168,12 @@ export class Users {
   /** Returns whether the hash was made with the newest secret, so that the others can be removed. */
   isNewestAuthHash(user: User, candidate: unknown): boolean {
     return isHash(candidate, this.authHash(user))
+  }
+
+  async #wasCreatedBy({ username, registrationId }: NewUser): Promise<boolean> {
+    if (registrationId === undefined) return false
+    const where = { username_key: usernameKey(username), registration_id: registrationId }
+    return (await this.#knex('users').where(where).first('id')) !== undefined
   }
 
   async #one(where: Record<string, string | number>): Promise<User | undefined> {

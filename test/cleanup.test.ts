@@ -10,7 +10,7 @@ import { MemoryStore } from '../src/session/stores/memory.ts'
 import db from '../src/storage/engines/db.ts'
 import { record, START } from './session/stores/bench.ts'
 import { migratedSqlite } from './support/databases.ts'
-import { startProcess } from './support/processes.ts'
+import { startProcess, TYPESCRIPT } from './support/processes.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 const HOUR = 3_600_000
@@ -161,7 +161,7 @@ test('the application cleans up in the background, and stops at once', async (t)
     SESSION_CLEANUP_INTERVAL: '1',
     LOG_LEVEL: 'info',
   }
-  const server = startProcess(['--import=tsx', 'src/server.ts'], { env })
+  const server = startProcess([TYPESCRIPT, 'src/server.ts'], { env })
   t.teardown(() => server.stop('SIGKILL'))
   await server.printed(/"sessions":7,"revocations":0,.*expired sessions cleared/)
   t.is(await left(services), 0)

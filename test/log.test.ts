@@ -6,7 +6,7 @@ import { errorLine } from '../src/log-error.ts'
 import { StoreUnavailableError } from '../src/session/core/errors.ts'
 import { TEST_SECRET } from './support/app.ts'
 import { migratedSqlite } from './support/databases.ts'
-import { startProcess } from './support/processes.ts'
+import { startProcess, TYPESCRIPT } from './support/processes.ts'
 
 const SECRET = 'very.private@inbox.example'
 
@@ -128,7 +128,7 @@ test('an unhandled error is one log line; only one outside a promise ends the pr
   const fault = `process.once('SIGHUP', () => void Promise.reject(${failure}))
     process.once('SIGUSR2', () => { throw ${failure} })`
   const server = startProcess(
-    ['--import=tsx', `--import=data:text/javascript,${encodeURIComponent(fault)}`, 'src/server.ts'],
+    [TYPESCRIPT, `--import=data:text/javascript,${encodeURIComponent(fault)}`, 'src/server.ts'],
     {
       env: {
         NODE_ENV: 'test',

@@ -1,4 +1,5 @@
-import { availableParallelism } from 'node:os'
+import { inspect } from 'node:util'
+import { CONCURRENCY } from './test-concurrency.mjs'
 import { nameOf } from './test-durations.mjs'
 
 const FAILURES = ['test-failed', 'hook-failed', 'uncaught-exception', 'unhandled-rejection', 'internal-error']
@@ -10,7 +11,7 @@ const FAILURES = ['test-failed', 'hook-failed', 'uncaught-exception', 'unhandled
 export async function reportRun({ events }) {
   const files = new Map()
   // ava reports when a file ends, but not when it starts: that is when another one ended.
-  const starts = Array(availableParallelism()).fill(performance.now())
+  const starts = Array(CONCURRENCY).fill(performance.now())
 
   for await (const event of events) {
     const file = event.testFile === undefined ? undefined : nameOf(event.testFile)
@@ -53,12 +54,29 @@ function describeEnd({ err, nonZeroExitCode, signal }) {
   return nonZeroExitCode === undefined ? `It ended by ${signal}.` : `It ended with exit code ${nonZeroExitCode}.`
 }
 
-/** An assertion with its details, an error with its stack, or any other thrown value. */
+/** An assertion with its details, an error with its stack and its causes, or any other thrown value. */
 function describeError(error) {
   if (error.type === 'unknown') return error.formattedError
-  if (error.type === 'aggregate') return error.errors.map(describeError).join('\n\n')
   const details = (error.formattedDetails ?? []).flatMap(({ label, formatted }) => [label, formatted])
-  const head = error.stack?.includes(error.message) ? [] : [error.message]
-  const stack = error.stack?.split('\n').filter((line) => !/node_modules[\\/]ava[\\/]|\(?node:internal/.test(line))
-  return [...head, ...details, stack?.join('\n')].filter(Boolean).join('\n\n')
+  // What a test throws is the cause of an assertion, and its stack and details are there already.
+  const causes = causesOf(error.type === 'ava' ? error.originalError?.cause : error.originalError)
+  const errors = (error.errors ?? []).map((one) => `Caused by: ${describeError(one)}`)
+  return [...head(error), ...details, shorten(error.stack), ...errors, ...causes].filter(Boolean).join('\n\n')
+}
+
+function head({ message, stack }) {
+  return stack?.includes(message) ? [] : [message]
+}
+
+function shorten(stack) {
+  const lines = stack?.split('\n').filter((line) => !/node_modules[\\/]ava[\\/]|\(?node:internal/.test(line))
+  return lines?.join('\n')
+}
+
+/** The causes of an error, however deep. The errors of an AggregateError that a test throws do not leave ava's worker. */
+function causesOf(error) {
+  if (!(error instanceof Error) || error.cause === undefined) return []
+  const { cause } = error
+  const text = cause instanceof Error ? [...head(cause), shorten(cause.stack)].join('\n') : inspect(cause)
+  return [`Caused by: ${text}`, ...causesOf(cause)]
 }

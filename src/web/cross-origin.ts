@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa'
+import { logSecurity } from './security-log.ts'
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -12,6 +13,7 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 export function crossOriginProtection(publicOrigin?: string): Middleware {
   return async (ctx, next) => {
     if (!SAFE_METHODS.has(ctx.method) && !isSameOrigin(ctx, publicOrigin)) {
+      logSecurity(ctx, 'cross-origin request refused')
       ctx.throw(403, 'This request came from another site.')
     }
     await next()

@@ -6,6 +6,7 @@ import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
 import { rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
+import { logSecurity } from './security-log.ts'
 import { makeRoomFor } from './session-limits.ts'
 
 const TIME_KEY = '_auth_user_time'
@@ -48,13 +49,27 @@ export async function isStaffNow(user: User, { users }: Services): Promise<boole
   return now?.isStaff === true && now.passwordHash === user.passwordHash
 }
 
+/** Options for {@link signInUser}. */
+export interface UserSignIn {
+  /** Whether the session outlives the browser; false by default. */
+  readonly remember?: boolean
+}
+
 /**
  * Signs a user in: a new session key, and the slices of the account are merged with its data. Ends the user's sessions
  * above SESSION_MAX_PER_USER.
  */
-export async function signInUser(ctx: Context, services: Services, user: User): Promise<void> {
+export async function signInUser(
+  ctx: Context,
+  services: Services,
+  user: User,
+  { remember = false }: UserSignIn = {},
+): Promise<void> {
   const session = await ctx.session()
   await signIn(session, user.id, { data: passwordProof(services.users.authHash(user)) })
+  const { atBrowserClose, cookieAge } = services.config.session.expiry
+  // Null, where the setting says the same: then it follows the setting.
+  session.setExpiry(remember ? (atBrowserClose ? cookieAge : null) : 0)
   await makeRoomFor(services, user.id, session.id)
   rememberDevice(ctx, services, user)
 }
@@ -76,7 +91,10 @@ export function passwordConfirmedAt(session: Session): number | undefined {
 
 /** Ends the session and redirects to the sign-in page; account data are there again after the next sign-in. */
 export async function signOutUser(ctx: Context): Promise<void> {
-  await signOut(await ctx.session())
+  const session = await ctx.session()
+  const { userId } = session
+  await signOut(session)
+  logSecurity(ctx, 'signed out', { userId })
   ctx.set('Clear-Site-Data', '"cache", "storage"')
   if (wantsJson(ctx)) ctx.body = { ok: true }
   else await seeOther(ctx, '/login?signed-out')

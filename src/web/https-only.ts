@@ -1,6 +1,7 @@
 import type { Middleware } from 'koa'
 import type { Config } from '../config.ts'
 import { cookieValues } from '../session/index.ts'
+import { logSecurity } from './security-log.ts'
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]'])
 
@@ -23,6 +24,7 @@ export function httpsOnly({ production, publicOrigin, trustedProxies, session }:
     }
     // Without the header it may be a proxy with TLS that does not send it: a redirect could go round in circles.
     if (!isSafe || cookieValues(ctx.req.headers.cookie, name).length > 0) {
+      logSecurity(ctx, 'plain http refused')
       ctx.throw(403, 'This site is only available over https.')
     }
     await next()

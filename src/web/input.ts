@@ -1,7 +1,9 @@
 import type { Context } from 'koa'
-import type { z } from 'zod'
+import { z } from 'zod'
 
 const MAX_ACCEPT_LENGTH = 4096
+// `current` and `repeat` are the other fields of a new password.
+const PASSWORD_FIELDS = /password|^(?:current|repeat)$/i
 
 /** 422: invalid fields, each with a message for the visitor. */
 export class InvalidInputError extends Error {
@@ -20,6 +22,11 @@ export class InvalidInputError extends Error {
 export type Input<T> =
   | { ok: true; values: T }
   | { ok: false; errors: Record<string, string>; typed: Record<string, string> }
+
+/** A box in a form; browsers do not send an unchecked one. */
+export const checkbox = z
+  .union([z.boolean(), z.literal('true').transform(() => true)], 'Check the box or leave it empty.')
+  .default(false)
 
 /** Parses the request body, form or JSON, with a schema. Unknown fields are ignored. */
 export function readInput<T>(ctx: Context, schema: z.ZodType<T>): Input<T> {
@@ -78,7 +85,7 @@ function bodyOf(ctx: Context): Record<string, unknown> {
 function typedText(body: Record<string, unknown>): Record<string, string> {
   const typed: Record<string, string> = Object.create(null)
   for (const [name, value] of Object.entries(body)) {
-    if (typeof value === 'string' && !/password/i.test(name)) typed[name] = value.slice(0, 1000)
+    if (typeof value === 'string' && !PASSWORD_FIELDS.test(name)) typed[name] = value.slice(0, 1000)
   }
   return typed
 }

@@ -53,6 +53,7 @@ export function rendering(config: Config, { translations, features, userOf }: Re
   })
   addFilters(environment)
   environment.addGlobal('siteName', SITE_NAME)
+  environment.addGlobal('passwordMinLength', config.passwordMinLength)
 
   const pageOf = async (ctx: Context): Promise<Page> => {
     const session = await ctx.session()

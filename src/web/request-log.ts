@@ -4,16 +4,28 @@ import type { Logger } from 'pino'
 
 const REQUEST_ID = /^[\w-]{8,64}$/
 
-/** Logs one line per request: method, path, status and time. Never headers, bodies, query strings or IP addresses. */
-export function requestLog(log: Logger): Middleware {
+declare module 'koa' {
+  interface DefaultContext {
+    /** The log, with the id of this request in each line. */
+    log: Logger
+  }
+}
+
+/**
+ * Logs one line per request: method, path, status and time. Never headers, bodies, query strings or IP addresses.
+ *
+ * @param behindProxy whether the id may come from X-Request-Id, set by a trusted proxy
+ */
+export function requestLog(log: Logger, behindProxy: boolean): Middleware {
   return async (ctx, next) => {
-    const received = ctx.get('X-Request-Id')
+    const received = behindProxy ? ctx.get('X-Request-Id') : ''
     const requestId = REQUEST_ID.test(received) ? received : randomUUID()
+    ctx.log = log.child({ requestId })
     const start = performance.now()
     ctx.set('X-Request-Id', requestId)
     await next()
     const milliseconds = Math.round((performance.now() - start) * 10) / 10
-    log.info({ requestId, method: ctx.method, path: ctx.path, status: ctx.status, milliseconds }, 'request')
+    ctx.log.info({ method: ctx.method, path: ctx.path, status: ctx.status, milliseconds }, 'request')
   }
 }
 

@@ -8,6 +8,7 @@ import type { Services } from '../services.ts'
 import { hkdf } from '../session/codec/sealed/box.ts'
 import { type User, usernameKey } from '../users.ts'
 import { knownDevice } from './known-device.ts'
+import { logSecurity } from './security-log.ts'
 
 const DAY_MS = 24 * 60 * 60_000
 const ADDRESS_WINDOW_MS = 5 * 60_000
@@ -18,6 +19,9 @@ const EXPIRING: Limit = { ...ACCOUNT, window: 30 * DAY_MS }
 // Names without an account share these counters: anyone can make up names, and each would take a row.
 const UNKNOWN_NAMES = 2 ** 18
 const MAX_RETRY_SECONDS = 86_400
+
+/** The user, or for a name without an account its keyed hash. */
+type Who = { readonly userId?: string; readonly name?: string }
 
 const WAIT = 'Too many attempts. Please try again later.'
 const LOCKED =
@@ -44,9 +48,9 @@ export class Throttle {
    * @throws HttpError 429 with Retry-After; PasswordQueueFullError
    */
   async signInMatches(ctx: Context, username: string, password: string, user: User | undefined): Promise<boolean> {
-    const who = user === undefined ? { name: this.#hash(usernameKey(username)).slice(0, 12) } : { user: user.id }
+    const who = user === undefined ? { name: this.#hash(usernameKey(username)).slice(0, 12) } : { userId: user.id }
     const matches = await this.#matches(ctx, await this.#signInCounters(ctx, username, user), { password, user, who })
-    if (!matches) this.#services.log.warn(who, 'sign-in refused')
+    if (!matches) logSecurity(ctx, 'sign-in refused', who)
     return matches
   }
 
@@ -59,7 +63,10 @@ export class Throttle {
   async confirmationMatches(ctx: Context, user: User, password: string): Promise<boolean> {
     const { id } = await ctx.session()
     const counter = { name: `session ${user.id} ${id ?? ''}`, limit: EXPIRING }
-    return await this.#matches(ctx, [counter], { password, user, who: { user: user.id } })
+    const who = { userId: user.id }
+    const matches = await this.#matches(ctx, [counter], { password, user, who })
+    if (!matches) logSecurity(ctx, 'password refused', who)
+    return matches
   }
 
   /** Counts a look at whether a name is taken. @throws HttpError 429 with Retry-After */
@@ -90,7 +97,7 @@ export class Throttle {
   async #matches(
     ctx: Context,
     counters: readonly Counter[],
-    { password, user, who }: { password: string; user: User | undefined; who: object },
+    { password, user, who }: { password: string; user: User | undefined; who: Who },
   ): Promise<boolean> {
     // Before the queue, which those who are refused must not fill.
     for (const counter of counters) {
@@ -102,7 +109,7 @@ export class Throttle {
   }
 
   /** Counts the attempt before it is verified, or any number of attempts at once would pass. */
-  async #counted(ctx: Context, counters: readonly Counter[], who: object, verify: Verify): Promise<boolean> {
+  async #counted(ctx: Context, counters: readonly Counter[], who: Who, verify: Verify): Promise<boolean> {
     const reserved: Counter[] = []
     for (const counter of counters) {
       const refusal = await this.#attempts.reserve(counter)
@@ -121,8 +128,8 @@ export class Throttle {
     for (const counter of counters) await this.#attempts.takeBack(counter)
   }
 
-  #refuse(ctx: Context, { name, limit }: Counter, { wait, spent }: Refusal, who: object): never {
-    this.#services.log.warn({ ...who, limit: name.split(' ', 1)[0] }, 'too many attempts')
+  #refuse(ctx: Context, { name, limit }: Counter, { wait, spent }: Refusal, who: Who): never {
+    logSecurity(ctx, 'too many attempts', { ...who, limit: name.split(' ', 1)[0] })
     const seconds = Math.min(Math.ceil(wait / 1000), MAX_RETRY_SECONDS)
     const message = spent && limit.consecutive ? LOCKED : WAIT
     return ctx.throw(429, message, { headers: { 'Retry-After': String(seconds) } })

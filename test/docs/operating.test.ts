@@ -14,7 +14,7 @@ import { StoredEngine } from '../../src/session/engines/stored.ts'
 import { DatabaseStore } from '../../src/session/stores/database/database.ts'
 import { has } from '../storage/present.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 const EXPIRY = { cookieAge: 3600, atBrowserClose: false, touchAfter: 0.1 }
@@ -73,7 +73,7 @@ if (has('db')) {
     const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
     await knex('sessions').insert({ ...row, session_key: 'a', expires: Date.now() + 1e9 })
     const run = async (...args: string[]) => {
-      const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env })
+      const process = startProcess([TYPESCRIPT, 'scripts/sessions.ts', ...args], { env })
       return { code: await process.ended(), output: process.output().trim() }
     }
     t.like(JSON.parse((await run('stats', '--json')).output), { live: 1 })

@@ -12,7 +12,7 @@ import type { Result } from '../../scripts/maintainer/bench/report.ts'
 import type { Measurement } from '../../scripts/maintainer/bench/rounds.ts'
 import { checkChanges, checkLogin } from '../../scripts/maintainer/bench/saved.ts'
 import { beginSessions } from '../../scripts/maintainer/bench/visitors.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 interface Report {
   readonly pinning: string
@@ -28,7 +28,7 @@ async function bench(t: ExecutionContext, ...args: string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
   t.teardown(() => rm(folder, { recursive: true, force: true }))
   const file = join(folder, 'bench.json')
-  const program = startProcess(['--import=tsx', 'scripts/maintainer/bench.ts', '--json', file, ...args])
+  const program = startProcess([TYPESCRIPT, 'scripts/maintainer/bench.ts', '--json', file, ...args])
   const code = await program.ended()
   return { code, output: program.output(), report: async () => JSON.parse(await readFile(file, 'utf8')) as Report }
 }

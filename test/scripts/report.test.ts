@@ -13,6 +13,13 @@ test('throws no error', () => { throw { thrown: 'object' } })
 test('throws what cannot be changed', () => { throw Object.freeze(new Error('frozen')) })
 test('throws a DOMException', () => { throw new DOMException('aborted', 'AbortError') })
 test('throws several', () => { throw new AggregateError([new Error('first')], 'several') })
+test('rejects several', (t) => {
+  void Promise.reject(new AggregateError([new Error('first'), new Error('second')], 'unhandled'))
+  t.pass()
+})
+test('throws with causes', () => {
+  throw new Error('outer', { cause: new Error('inner', { cause: { code: 'INNERMOST' } }) })
+})
 `
 const ENDING = `
 import test from 'ava'
@@ -36,19 +43,21 @@ test('the run prints a line per file, then each failure in full, for any thrown 
   const run = startProcess(['--input-type=module', '--eval', RUN], { cwd: folder })
   t.is(await run.ended(), 0, run.output())
   const [lines = '', ...failures] = run.output().split('\nFAILED: ')
-  t.regex(lines, /^ +\d+\.\d s {2}test\/failing\.test\.ts: 1 passed, 5 FAILED, 1 skipped$/m)
+  t.regex(lines, /^ +\d+\.\d s {2}test\/failing\.test\.ts: 2 passed, 7 FAILED, 1 skipped$/m)
   t.regex(lines, /test\/ending\.test\.ts: 0 passed, 1 FAILED$/m)
   t.regex(lines, /test\/broken\.test\.ts: 0 passed, 1 FAILED$/m)
-  for (const [title, text] of [
+  for (const [title, ...texts] of [
     ['compares', '- a: 1'],
     ['throws no error', "thrown: 'object'"],
     ['throws what cannot be changed', 'frozen'],
     ['throws a DOMException', 'DOMException'],
     ['throws several', 'several'],
+    ['unhandled-rejection', 'AggregateError: unhandled', 'Caused by: Error: first', 'Caused by: Error: second'],
+    ['throws with causes', 'outer', 'Caused by: Error: inner', 'INNERMOST'],
     ['process.exit() was called', 'ending.test.ts:3'],
   ]) {
     const failure = failures.find((one) => one.includes(`\n${title}\n`))?.replaceAll(/([-+]) +/g, '$1 ')
-    t.true(failure?.includes(text ?? ''), `${title}: ${failure}`)
+    for (const text of texts) t.true(failure?.includes(text), `${title}: ${failure}`)
   }
-  t.regex(run.output(), /\{"passed":1,"failed":7,"skipped":1\}/)
+  t.regex(run.output(), /\{"passed":2,"failed":9,"skipped":1\}/)
 })

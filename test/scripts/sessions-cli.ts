@@ -2,7 +2,7 @@ import type { ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
 import db from '../../src/storage/engines/db.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 export const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 
@@ -20,7 +20,7 @@ export async function sessionsCli(t: ExecutionContext) {
       LOG_LEVEL: 'silent',
       ...env,
     }
-    const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env: settings })
+    const process = startProcess([TYPESCRIPT, 'scripts/sessions.ts', ...args], { env: settings })
     return { code: await process.ended(), output: process.output().trim() }
   }
   return { url, knex, run }

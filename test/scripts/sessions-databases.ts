@@ -3,7 +3,7 @@ import { examine } from '../../scripts/sessions/doctor.ts'
 import { migrate, openDatabase } from '../../src/database.ts'
 import { DatabaseLease } from '../../src/session/stores/database/lease.ts'
 import { testDatabase } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 import { SECRET_KEY } from './sessions-cli.ts'
 
 /** The commands with SQL of a dialect, on that database. */
@@ -35,7 +35,7 @@ export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
     )
     const run = async (...args: string[]) => {
       const env = { DATABASE_URL: url, SECRET_KEY }
-      const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env })
+      const process = startProcess([TYPESCRIPT, 'scripts/sessions.ts', ...args], { env })
       return { code: await process.ended(), output: process.output().trim() }
     }
     t.is((await run('clear', '--batch', '100', '--json')).output, '{"kind":"expired","deleted":250}')

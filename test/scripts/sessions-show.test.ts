@@ -5,6 +5,7 @@ import { openServices } from '../../src/services.ts'
 import { emptyData, type Json } from '../../src/session/core/data.ts'
 import { Operations } from '../../src/session/core/operations.ts'
 import { has, isPossible } from '../storage/present.ts'
+import { TYPESCRIPT } from '../support/processes.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
 /** Begins a session as the application would, and returns its cookie. */
@@ -70,7 +71,7 @@ if (has('signed_cookies')) {
     const { url } = await sessionsCli(t)
     const env = { DATABASE_URL: url, SESSION_ENGINE: 'signed_cookies' }
     const cookie = await begin(t, env, { name: '\u001b[2J\u009b31m\u202e!' })
-    const { status, stdout } = spawnSync(process.execPath, ['--import=tsx', 'scripts/sessions.ts', 'show', '-'], {
+    const { status, stdout } = spawnSync(process.execPath, [TYPESCRIPT, 'scripts/sessions.ts', 'show', '-'], {
       env: { ...process.env, ...env, SECRET_KEY },
       input: `${cookie}\n`,
       encoding: 'utf8',

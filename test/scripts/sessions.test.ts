@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../src/database.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const DAY = 86_400_000
 
@@ -14,7 +14,7 @@ async function bench(t: ExecutionContext) {
   t.teardown(() => knex.destroy())
   const run = async (...args: string[]) => {
     const env = { DATABASE_URL: url, SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA', LOG_LEVEL: 'silent' }
-    const process = startProcess(['--import=tsx', 'scripts/sessions.ts', ...args], { env })
+    const process = startProcess([TYPESCRIPT, 'scripts/sessions.ts', ...args], { env })
     return { code: await process.ended(), output: process.output().trim() }
   }
   return { knex, run, url }

@@ -7,7 +7,7 @@ import { hashPassword } from '../../src/passwords.ts'
 import { seed } from '../../src/seed.ts'
 import { has } from '../storage/present.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const REMEDY =
   'delete these accounts with "npm run seed -- --delete-demo-users", or change their passwords on /account/password under "npm run dev".'
@@ -25,7 +25,7 @@ async function place(t: ExecutionContext) {
     LOG_LEVEL: 'warn',
   }
   const run = (args: readonly string[], more: Record<string, string> = {}) => {
-    const process = startProcess(['--import=tsx', ...args], { env: { ...env, ...more } })
+    const process = startProcess([TYPESCRIPT, ...args], { env: { ...env, ...more } })
     t.teardown(() => void process.child.kill('SIGKILL'))
     return process
   }

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const PACKAGES = ['sqlite3', 'pg', 'mysql2']
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
@@ -9,7 +9,7 @@ const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 function startWith(t: ExecutionContext, installed: readonly string[], DATABASE_URL: string) {
   const HIDDEN_PACKAGES = PACKAGES.filter((name) => !installed.includes(name)).join(',')
   const env = { SECRET_KEY, HIDDEN_PACKAGES, DATABASE_URL, HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'test' }
-  const server = startProcess(['--import=tsx', '--import=./test/support/hide-packages.mjs', 'src/server.ts'], { env })
+  const server = startProcess([TYPESCRIPT, '--import=./test/support/hide-packages.mjs', 'src/server.ts'], { env })
   t.teardown(() => void server.child.kill('SIGKILL'))
   return server
 }

@@ -7,13 +7,13 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { has } from '../storage/present.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 
 async function start(t: ExecutionContext, env: Record<string, string>) {
   const base = { SECRET_KEY, HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'test', DATABASE_URL: await migratedSqlite(t) }
-  const server = startProcess(['--import=tsx', 'src/server.ts'], { env: { ...base, ...env } })
+  const server = startProcess([TYPESCRIPT, 'src/server.ts'], { env: { ...base, ...env } })
   t.teardown(() => void server.child.kill('SIGKILL'))
   return server
 }

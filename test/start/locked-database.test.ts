@@ -6,7 +6,7 @@ import { add, quantities } from '../features/cart/steps.ts'
 import { END_OTHERS } from '../features/devices/steps.ts'
 import { TestBrowser } from '../support/app.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const SHOPPERS = 4
 const ROUNDS = 25
@@ -20,7 +20,7 @@ setInterval(() => {}, 60000)
 `
 
 async function start(t: ExecutionContext, DATABASE_URL: string) {
-  const server = startProcess(['--import=tsx', 'src/server.ts'], {
+  const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
     env: {
       SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
       HOST: '127.0.0.1',

@@ -3,10 +3,10 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
-const SERVER = ['--import=tsx', 'src/server.ts']
+const SERVER = [TYPESCRIPT, 'src/server.ts']
 
 /** The output of a start that fails: exactly one line, and exit 1. */
 async function refusal(env: Record<string, string>): Promise<string[]> {

@@ -3,12 +3,12 @@ import { openDatabase } from '../../src/database.ts'
 import cachedDb from '../../src/storage/engines/cached-db.ts'
 import { PREFERENCES } from '../features/preferences/steps.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 import '../../src/storage/caches/memory.ts'
 
 test('writes that fail at the end are logged, and the exit code is 1', async (t) => {
   const DATABASE_URL = await migratedSqlite(t)
-  const server = startProcess(['--import=tsx', 'src/server.ts'], {
+  const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
     env: {
       SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
       HOST: '127.0.0.1',

@@ -2,11 +2,11 @@ import { request } from 'node:http'
 import test from 'ava'
 import { PREFERENCES } from '../features/preferences/steps.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const BODY = '{"key":"theme","value":"dark"}'
-const SERVER = ['--import=tsx', 'src/server.ts']
+const SERVER = [TYPESCRIPT, 'src/server.ts']
 
 test('SIGTERM finishes the request in flight, takes no new ones, and exits 0', async (t) => {
   const DATABASE_URL = await migratedSqlite(t)

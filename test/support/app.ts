@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { readConfig } from '../../src/config.ts'
 import { migrate } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
+import { seeded } from './databases.ts'
 
 /** The whole application on a separate database, listening on a free port. */
 export interface TestApp {
@@ -35,19 +36,24 @@ export const TEST_SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
 /** Starts the application, migrated and seeded with products and the demo users. */
 export async function startApp(env: Record<string, string> = {}): Promise<TestApp> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-app-'))
+  const file = join(folder, 'app.sqlite3')
   const config = readConfig({
     NODE_ENV: 'test',
     SECRET_KEY: TEST_SECRET,
     LOG_LEVEL: 'silent',
     SESSION_FILE_PATH: join(folder, 'sessions'),
-    DATABASE_URL: `sqlite:${join(folder, 'app.sqlite3')}`,
+    DATABASE_URL: `sqlite:${file}`,
     // One queue for all applications of a test file.
     PASSWORD_QUEUE: '1000',
     ...env,
   })
+  const own = env['DATABASE_URL'] === undefined
+  if (own) await copyFile(await seeded(), file)
   const services = await openServices(config)
-  await migrate(services.knex)
-  await seed(services.knex, { demoUsers: true })
+  if (!own) {
+    await migrate(services.knex)
+    await seed(services.knex, { demoUsers: true })
+  }
   await services.ready()
   const app = await createApp(services, env).catch(async (error: unknown) => {
     await services.close()

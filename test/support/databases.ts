@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import createKnex from 'knex'
 import { databaseConfig, migrate, openDatabase } from '../../src/database.ts'
+import { seed } from '../../src/seed.ts'
 import { serviceUrl } from './services.ts'
 
 /** An available kind of database, and how to create an empty one. */
@@ -24,11 +26,44 @@ export function testDatabase(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): TestDat
 export async function migratedSqlite(t: ExecutionContext): Promise<string> {
   const { url, drop } = await freshFile()
   t.teardown(drop)
+  await copyFile(await migrated(), pathOf(url))
+  return url
+}
+
+/** A migrated SQLite file, seeded as well, with the demo users: made once per process. */
+export const seeded = once(async () => {
+  const { url } = await freshTemplate()
+  await copyFile(await migrated(), pathOf(url))
+  const knex = openDatabase(url)
+  await seed(knex, { demoUsers: true })
+  await knex.destroy()
+  return pathOf(url)
+})
+
+/** One without rows. */
+const migrated = once(async () => {
+  const { url } = await freshTemplate()
   const knex = openDatabase(url)
   await migrate(knex)
   await knex.destroy()
-  return url
+  return pathOf(url)
+})
+
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }
+
+async function freshTemplate() {
+  const template = await freshFile()
+  process.on('exit', () => rmSync(dirname(pathOf(template.url)), { recursive: true, force: true }))
+  return template
+}
+
+const pathOf = (url: string) => url.slice('sqlite:'.length)
 
 async function freshFile() {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-db-'))

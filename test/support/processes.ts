@@ -2,6 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { projectRoot } from '../../src/paths.ts'
 
+/** Lets a child process run TypeScript. It starts in half the time that tsx takes, since the result is cached. */
+export const TYPESCRIPT = `--import=${new URL('../../scripts/lib/typescript.mjs', import.meta.url).href}`
+
 /** A real program under test, and everything it has printed. */
 export interface TestProcess {
   readonly child: ChildProcess

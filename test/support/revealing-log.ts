@@ -9,7 +9,7 @@ import { choose } from '../features/preferences/steps.ts'
 import { sendStep } from '../features/registration/steps.ts'
 import { TEST_SECRET, TestBrowser } from './app.ts'
 import { testDatabase } from './databases.ts'
-import { startProcess } from './processes.ts'
+import { startProcess, TYPESCRIPT } from './processes.ts'
 
 const PASSWORD = 'velvet hammer umbrella'
 const PERSON = { username: 'private.username', fullName: 'Very Private-Person', email: 'very.private@inbox.example' }
@@ -35,7 +35,7 @@ export function revealsNothing(name: 'SQLite' | 'PostgreSQL' | 'MariaDB', env: R
     await migrate(knex)
     await seed(knex, { demoUsers: true })
     const settings = { NODE_ENV: 'test', HOST: 'localhost', PORT: '0', SECRET_KEY: TEST_SECRET, LOG_LEVEL: 'trace' }
-    const server = startProcess(['--import=tsx', 'src/server.ts'], { env: { ...settings, DATABASE_URL: url, ...env } })
+    const server = startProcess([TYPESCRIPT, 'src/server.ts'], { env: { ...settings, DATABASE_URL: url, ...env } })
     t.teardown(() => void server.child.kill('SIGKILL'))
     const [, origin = ''] = await server.printed(/on (http:\S+)/)
 
@@ -71,9 +71,9 @@ export function revealsNothing(name: 'SQLite' | 'PostgreSQL' | 'MariaDB', env: R
     }
 
     const visitor = browser()
-    t.is((await sendStep(visitor, 1, { ...PERSON, password: PASSWORD, repeat: PASSWORD })).status, 303)
+    t.is((await sendStep(visitor, 1, PERSON)).status, 303)
     t.is((await sendStep(visitor, 2, { ...PLACE, language: 'en' })).status, 303)
-    const register = () => sendStep(visitor, 3, { accept: 'true' })
+    const register = () => sendStep(visitor, 3, { accept: 'true', password: PASSWORD, repeat: PASSWORD })
     await whileRefused('users', 'INSERT', () => fails('registration', register))
     await knex('users').where({ username: 'grace' }).update({ email: PERSON.email })
     await knex.schema.alterTable('users', (users) => users.unique(['email'], { indexName: 'one_per_address' }))

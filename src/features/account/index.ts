@@ -8,10 +8,11 @@ import { NotSupportedError } from '../../session/stores/store.ts'
 import { type User, usernameKey } from '../../users.ts'
 import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
-import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
+import { checkbox, queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { localPath } from '../../web/next-path.ts'
-import { newPassword, typedPassword } from '../../web/password-field.ts'
+import { newPasswordErrors, newPasswordFields, typedPassword } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
+import { logSecurity } from '../../web/security-log.ts'
 import { Throttle } from '../../web/throttle.ts'
 
 // The same for both, so that it does not reveal which names exist.
@@ -29,11 +30,10 @@ const signInForm = z.object({
     .regex(/^\P{Cc}*$/u, WRONG_CREDENTIALS),
   password: typedPassword,
   next: z.string().optional(),
+  remember: checkbox,
 })
 
-const passwordForm = z
-  .object({ current: typedPassword, password: newPassword, repeat: z.string('Repeat the password.') })
-  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords do not match.' })
+const passwordForm = z.object({ current: typedPassword, ...newPasswordFields })
 
 export default defineFeature({ name: 'account', open: account })
 
@@ -56,15 +56,16 @@ function account(services: Services): OpenFeature {
   router.post('/login', async (ctx) => {
     const input = readInput(ctx, signInForm)
     if (!input.ok) return await refuseSignIn(ctx, input.errors, input.typed)
-    const { username, password, next } = input.values
+    const { username, password, next, remember } = input.values
     const found = await users.byUsername(username)
     // For MariaDB "àda" equals "ada".
     const user = found !== undefined && usernameKey(found.username) === usernameKey(username) ? found : undefined
     if (!(await throttle.signInMatches(ctx, username, password, user)) || user === undefined) {
-      return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, { username, next: next ?? '' })
+      const typed = { username, next: next ?? '', remember: String(remember) }
+      return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, typed)
     }
-    await signInUser(ctx, services, user)
-    services.log.info({ user: user.id }, 'signed in')
+    await signInUser(ctx, services, user, { remember })
+    logSecurity(ctx, 'signed in', { userId: user.id })
     if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
     else await seeOther(ctx, localPath(next, '/account'))
   })
@@ -91,9 +92,8 @@ function account(services: Services): OpenFeature {
     if (user === null) return
     const input = readInput(ctx, passwordForm)
     if (!input.ok) return await refusePassword(ctx, input.errors)
-    if (input.values.password.toLowerCase() === user.username.toLowerCase()) {
-      return await refusePassword(ctx, { password: 'The password must not be the username.' })
-    }
+    const errors = await newPasswordErrors(ctx, services.config, input.values, user)
+    if (Object.keys(errors).length > 0) return await refusePassword(ctx, errors)
     if (!(await throttle.confirmationMatches(ctx, user, input.values.current))) {
       return await refusePassword(ctx, { current: 'This password is wrong.' })
     }
@@ -105,7 +105,7 @@ function account(services: Services): OpenFeature {
     // First: if ending the others fails, this session must not be signed out.
     await session.save()
     await endOthers(engine, user.id, session.id)
-    services.log.info({ user: user.id }, 'password changed, other sessions ended')
+    logSecurity(ctx, 'password changed', { userId: user.id })
     if (wantsJson(ctx)) ctx.body = { ok: true }
     else await seeOther(ctx, '/account', 'Your password has been changed, and your other devices are signed out.')
   })
@@ -142,16 +142,19 @@ interface SignInPage {
   readonly next?: string
   readonly username?: string
   readonly signedOut?: boolean
+  readonly remember?: boolean
   readonly errors?: Readonly<Record<string, string>>
 }
 
-async function showSignIn(ctx: Context, { next = '', username = '', signedOut = false, errors = {} }: SignInPage) {
-  await ctx.render('account/login.njk', { next, username, signedOut, errors })
+async function showSignIn(ctx: Context, page: SignInPage) {
+  const blank = { next: '', username: '', signedOut: false, remember: false, errors: {} }
+  await ctx.render('account/login.njk', { ...blank, ...page })
 }
 
 async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {
   refuseInput(ctx, errors)
-  await showSignIn(ctx, { next: localPath(typed['next'], ''), username: typed['username'] ?? '', errors })
+  const { username = '', next, remember } = typed
+  await showSignIn(ctx, { next: localPath(next, ''), username, remember: remember === 'true', errors })
 }
 
 async function refusePassword(ctx: Context, errors: Readonly<Record<string, string>>): Promise<void> {

@@ -134,6 +134,10 @@ function cart(services: Services): OpenFeature {
     if (shown !== undefined && shown !== total) {
       return await refuse(ctx, { total: 'Prices have changed. Please check your cart.' })
     }
+    // Before the cart is changed: changes are saved with a 4xx, too.
+    if (await orders.isTaken(user.id, token)) {
+      ctx.throw(409, 'This cart cannot be ordered. Please empty it and fill it again.')
+    }
     const next = newCheckoutToken()
     session.update(cartSlice, (current) => afterOrder(current, { token, lines, next }))
     const { order, first } = await session.saveAccount((change) => orders.place(change, token, lines))

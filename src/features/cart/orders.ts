@@ -41,10 +41,11 @@ export class Orders {
    * @param change the account data after the order
    * @param cartToken identifies the cart of this user; two users may have taken over the same anonymous cart
    * @returns undefined, with nothing written, if the account has changed meanwhile or is gone
+   * @throws Error, with nothing written, if another account has an order with this token: see {@link isTaken}
    */
   async place(change: AccountChange, cartToken: string, lines: readonly CartLine[]) {
     const { userId } = change
-    const token = hash('sha256', `${userId} ${cartToken}`, 'base64url')
+    const token = tokenOf(userId, cartToken)
     const total = lines.reduce((sum, line) => sum + line.total, 0)
     const first = await this.#knex.transaction(async (trx) => {
       // First the account: its version decides, and SQLite takes the write lock at once.
@@ -55,7 +56,8 @@ export class Orders {
         .insert(order)
         .onConflict('checkout_token')
         .merge({ id: trx.ref('orders.id') })
-      const written = await trx('orders').where({ checkout_token: token }).first('id')
+      const written = await trx('orders').where({ checkout_token: token, user_id: order.user_id }).first('id')
+      if (written === undefined) throw new Error('Another account has an order with this token')
       const known = await trx('order_lines').where({ order_id: written.id }).first('order_id')
       if (known !== undefined) return false
       await trx('order_lines').insert(
@@ -73,6 +75,14 @@ export class Orders {
     // Undefined if the account was deleted meanwhile.
     const order = await this.#find({ user_id: Number(userId), checkout_token: token })
     return order && { order, first }
+  }
+
+  /** Whether another account has an order with the token of this user's cart. */
+  async isTaken(userId: string, cartToken: string): Promise<boolean> {
+    const order = await this.#knex('orders')
+      .where({ checkout_token: tokenOf(userId, cartToken) })
+      .first('user_id')
+    return order !== undefined && String(order.user_id) !== userId
   }
 
   /** The user's own order, or undefined. */
@@ -99,4 +109,8 @@ export class Orders {
       })),
     }
   }
+}
+
+function tokenOf(userId: string, cartToken: string): string {
+  return hash('sha256', `${userId} ${cartToken}`, 'base64url')
 }

@@ -8,6 +8,7 @@ import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
+import { logSecurity } from '../../web/security-log.ts'
 import { Throttle } from '../../web/throttle.ts'
 import { type Device, devicesOf } from './list.ts'
 import { deviceKind } from './recognise.ts'
@@ -35,7 +36,7 @@ export default defineFeature({ name: 'devices', requires: ['account'], open: dev
 
 /** Lists where a user is signed in, and ends one of these sessions or all others. */
 function devices(services: Services): OpenFeature {
-  const { engine, config, log } = services
+  const { engine, config } = services
   const throttle = new Throttle(services)
   const router = new Router()
 
@@ -75,7 +76,7 @@ function devices(services: Services): OpenFeature {
     await engine.endUser(user.id, session.id)
     // A session in a cookie was ended with the others: the new key makes it a new sign-in.
     await session.cycleKey({ restartClock: true })
-    log.info({ user: user.id }, 'other sessions ended')
+    logSecurity(ctx, 'sessions ended', { userId: user.id })
     await respond(ctx, 'All other devices are signed out.')
   })
 
@@ -89,7 +90,7 @@ function devices(services: Services): OpenFeature {
     const device = deviceKind(chosen.userAgent, await ctx.translate()).name
     if (!(await isConfirmed(ctx, user, { action: ctx.path, device }))) return
     if (!(await engine.endOne(user.id, chosen.id))) ctx.throw(404, NOT_FOUND)
-    log.info({ user: user.id }, 'one other session ended')
+    logSecurity(ctx, 'sessions ended', { userId: user.id })
     await respond(ctx, '{device} is signed out.', { device })
   })
 

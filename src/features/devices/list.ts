@@ -2,7 +2,8 @@ import type { Context } from 'koa'
 import type { ListedSession, UserSessions } from '../../session/index.ts'
 import { passwordConfirmedAt } from '../../web/current-user.ts'
 import type { Translate } from '../../web/i18n.ts'
-import { type DeviceKind, deviceKind, truncateAddress } from './recognise.ts'
+import { truncateAddress } from '../../web/truncate-address.ts'
+import { type DeviceKind, deviceKind } from './recognise.ts'
 
 /** A live session as its user sees it. Times are milliseconds since 1970. */
 export interface Device extends DeviceKind {

@@ -3,7 +3,7 @@ import type { Json } from '../../session/index.ts'
 import { defineSlice, type Session, type Slice } from '../../session/index.ts'
 
 /** One step: its name, and the schema of its form. */
-export interface WizardStep<T = unknown> {
+export interface WizardStep<T extends Json = Json> {
   readonly name: string
   readonly schema: z.ZodType<T>
 }
@@ -51,14 +51,15 @@ export class FormWizard {
   }
 
   /** The data of a step, validated again; undefined if it is not complete. */
-  get<T>(session: Session, step: WizardStep<T>): T | undefined {
+  get<T extends Json>(session: Session, step: WizardStep<T>): T | undefined {
     const parsed = step.schema.safeParse(session.get(this.#slice).data[step.name])
     return parsed.success ? parsed.data : undefined
   }
 
+  /** Stores the data of a step. What its schema, or that of another step, does not know (any more) is removed. */
   set<T extends Json>(session: Session, step: WizardStep<T>, value: T): void {
     const updatedAt = Date.now()
-    session.update(this.#slice, ({ data }) => ({ data: { ...data, [step.name]: value }, updatedAt }))
+    session.update(this.#slice, ({ data }) => ({ data: this.#valid({ ...data, [step.name]: value }), updatedAt }))
   }
 
   completedSteps(session: Session): number[] {
@@ -84,5 +85,14 @@ export class FormWizard {
 
   clear(session: Session): void {
     session.delete(this.#slice)
+  }
+
+  #valid(data: Readonly<Record<string, Json>>): Record<string, Json> {
+    const valid: Record<string, Json> = {}
+    for (const { name, schema } of this.#steps) {
+      const parsed = schema.safeParse(data[name])
+      if (parsed.success) valid[name] = parsed.data
+    }
+    return valid
   }
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { hashPassword, passwordMatches } from '../../passwords.ts'
@@ -9,20 +10,10 @@ import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
 import { type Input, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
+import { newPasswordErrors } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
-import {
-  address,
-  COUNTRIES,
-  identityForm,
-  PASSWORD_IS_USERNAME,
-  type PersonalForm,
-  personal,
-  personalForm,
-  review,
-  unchangedPassword,
-  registrationWizard as wizard,
-} from './steps.ts'
+import { address, COUNTRIES, finishForm, personal, personalForm, registrationWizard as wizard } from './steps.ts'
 
 const LABELS = ['About you', 'Address', 'Review'] as const
 const VIEWS = ['personal', 'address', 'review'] as const
@@ -63,18 +54,14 @@ function registration(services: Services): OpenFeature {
   })
 
   async function savePersonal(ctx: Context, session: Session): Promise<Input<unknown>> {
-    const before = readInput(ctx, unchangedPassword).ok ? wizard.get(session, personal) : undefined
-    const input = readInput<PersonalForm>(ctx, before === undefined ? personalForm : identityForm)
+    const input = readInput(ctx, personalForm)
     if (!input.ok) return input
     await throttle.lookAtName(ctx)
-    const { username, fullName, email, password = '' } = input.values
-    const typed = { username, fullName, email }
-    if (await users.isTaken(username)) return refused({ username: TAKEN }, typed)
-    // The full form compares the texts; here only the hash of the password is known.
-    if (before !== undefined && (await passwordMatches(username, before.passwordHash))) {
-      return refused({ password: PASSWORD_IS_USERNAME }, typed)
-    }
-    wizard.set(session, personal, { ...typed, passwordHash: before?.passwordHash ?? (await hashPassword(password)) })
+    if (await users.isTaken(input.values.username)) return refused({ username: TAKEN }, input.values)
+    const before = wizard.get(session, personal)
+    // Another name is another account.
+    const id = before?.username === input.values.username ? before.id : randomUUID()
+    wizard.set(session, personal, { ...input.values, id })
     return input
   }
 
@@ -87,17 +74,27 @@ function registration(services: Services): OpenFeature {
   }
 
   async function finish(ctx: Context, session: Session): Promise<Input<unknown>> {
-    const input = readInput(ctx, review.schema)
+    const input = readInput(ctx, finishForm)
     const person = wizard.get(session, personal)
     const home = wizard.get(session, address)
     if (!input.ok || person === undefined || home === undefined) return input
+    const { password } = input.values
+    const errors = await newPasswordErrors(ctx, services.config, input.values, person)
+    if (Object.keys(errors).length > 0) return refused(errors, { accept: 'true' })
+    await throttle.lookAtName(ctx)
+    const { id: registrationId, ...identity } = person
     const { language, newsletter, ...place } = home
-    const account = { ...person, language, newsletter, address: place }
+    const passwordHash = await hashPassword(password)
+    const account = { ...identity, registrationId, passwordHash, language, newsletter, address: place }
     const created = await users.create(account).catch((error: unknown) => {
       if (error instanceof UsernameTakenError) return undefined
       throw error
     })
-    if (created === undefined) return refused({ username: TAKEN })
+    // Sent twice with two passwords, only the first one counts, and whoever typed the second must know.
+    const isOurs =
+      created !== undefined &&
+      (created.passwordHash === passwordHash || (await passwordMatches(password, created.passwordHash)))
+    if (!isOurs) return refused({ username: TAKEN })
     wizard.clear(session)
     await signInUser(ctx, services, created)
     services.log.info({ user: created.id }, 'account created')
@@ -131,10 +128,10 @@ function stepOf(ctx: Context & { params: Record<string, string> }): number {
   return /^[1-3]$/.test(step) ? Number(step) : ctx.throw(404)
 }
 
-/** The progress of the form, without the password hash. */
+/** The progress of the form, without the id of the registration. */
 function progress(session: Session) {
   const { personal: person, ...rest } = wizard.allData(session)
-  const shown = { ...wizard.get(session, personal), passwordHash: undefined }
+  const shown = { ...wizard.get(session, personal), id: undefined }
   return {
     current_step: wizard.currentStep(session),
     total_steps: wizard.totalSteps,
@@ -152,8 +149,7 @@ async function show(ctx: Context, session: Session, step: number, errors: Errors
     step,
     labels: LABELS,
     completed: wizard.completedSteps(session),
-    values: { ...BLANK, language, ...known, ...typed, passwordHash: undefined },
-    hasPassword: person !== undefined,
+    values: { ...BLANK, language, ...known, ...typed },
     person:
       person === undefined ? undefined : { username: person.username, fullName: person.fullName, email: person.email },
     home,
@@ -174,6 +170,7 @@ const BLANK = {
   postcode: '',
   country: 'DE',
   newsletter: false,
+  accept: false,
 }
 
 async function refuse(ctx: Context, session: Session, step: number, { errors, typed }: Input<unknown> & { ok: false }) {

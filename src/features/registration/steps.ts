@@ -1,6 +1,7 @@
 import { z } from 'zod'
+import { checkbox } from '../../web/input.ts'
 import { LANGUAGES } from '../../web/languages.ts'
-import { newPassword } from '../../web/password-field.ts'
+import { newPasswordFields } from '../../web/password-field.ts'
 import { FormWizard, type WizardStep } from './form-wizard.ts'
 
 export const COUNTRIES = [
@@ -32,8 +33,6 @@ const optionalLine = (missing: string, maxLength: number) =>
 
 const line = (missing: string, maxLength: number) => optionalLine(missing, maxLength).min(1, missing)
 
-export const PASSWORD_IS_USERNAME = 'The password must not be the username.'
-
 const identity = {
   username: z
     .string('Choose a username.')
@@ -43,26 +42,13 @@ const identity = {
   email: z.email('Enter an e-mail address.').max(254, 'This is too long.'),
 }
 
-/** The first form. The password is hashed before it is stored in the session. */
-export const personalForm = z
-  .object({ ...identity, password: newPassword, repeat: z.string('Repeat the password.') })
-  .refine(({ password, repeat }) => password === repeat, { path: ['repeat'], error: 'The passwords do not match.' })
-  .refine(({ password, username }) => password.toLowerCase() !== username.toLowerCase(), {
-    path: ['password'],
-    error: PASSWORD_IS_USERNAME,
-  })
-
-/** Both password fields empty: back on the first step, the password is not changed. */
-export const unchangedPassword = z.object({ password: z.literal('').optional(), repeat: z.literal('').optional() })
-
-/** The first form without its password. */
-export const identityForm = z.object(identity)
-
-export type PersonalForm = z.infer<typeof identityForm> & { readonly password?: string }
+/** The first form. */
+export const personalForm = z.object(identity)
 
 export const personal = {
   name: 'personal',
-  schema: z.object({ ...identity, passwordHash: z.string() }),
+  // The id of the registration is random: an account that has it was created by this registration.
+  schema: z.object({ ...identity, id: z.uuid() }),
 } satisfies WizardStep
 
 export const address = {
@@ -77,9 +63,7 @@ export const address = {
       .regex(/^[A-Za-z0-9 -]{2,12}$/, 'Enter your postcode.'),
     country: z.enum(codes, 'Choose a country from the list.'),
     language: z.enum(LANGUAGES, 'Choose a language from the list.').default('en'),
-    newsletter: z
-      .union([z.boolean(), z.literal('true').transform(() => true)], 'Check the box or leave it empty.')
-      .default(false),
+    newsletter: checkbox,
   }),
 } satisfies WizardStep
 
@@ -91,6 +75,9 @@ export const review = {
     accept: z.union([z.literal(true), z.literal('true').transform(() => true as const)], NOT_AGREED),
   }),
 } satisfies WizardStep
+
+/** The last form. It has the password, so that no session ever contains one, or its hash. */
+export const finishForm = review.schema.extend(newPasswordFields)
 
 /** Three steps to an account; abandoned data are deleted after an hour. */
 export const registrationWizard = new FormWizard({

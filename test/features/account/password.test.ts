@@ -16,7 +16,7 @@ test.afterEach.always(() => app.close())
 
 const change = (fields: Record<string, unknown> = {}) =>
   here.json('POST', '/account/password', { current: OLD, password: NEW, repeat: NEW, ...fields })
-const both = (password: unknown) => ({ password, repeat: password })
+const both = <T>(password: T) => ({ password, repeat: password })
 const signsIn = async (password: string) => (await signIn(app.browser(), 'ada', password)).status === 303
 
 test.serial('changing the password needs the current one, and a valid new one', async (t) => {
@@ -26,7 +26,11 @@ test.serial('changing the password needs the current one, and a valid new one', 
     [{ current: '' }, 'current'],
     [{ repeat: 'y' }, 'repeat'],
     [both('short'), 'password'],
-    [both('Password123'), 'password'],
+    [both('elevenchars'), 'password'],
+    [both('Qwerty123456'), 'password'],
+    [both('ＱＷＥＲＴＹ123456'), 'password'],
+    [both('holdfast-2026'), 'password'],
+    [both('ada@ada-lovelace'), 'password'],
     [both('grace-demo-password'), 'password'],
     [both('Ada-Lovelace'), 'password'],
     [both('x'.repeat(1025)), 'password'],
@@ -95,4 +99,27 @@ test.serial('the password form never shows what was typed, and needs a signed-in
   }
   t.is((await stranger.json('POST', '/account/password', { current: OLD, ...both(NEW) })).status, 401)
   t.true(await signsIn(OLD))
+})
+
+test.serial('its min length is a setting; what it says names the number, in the language of the page', async (t) => {
+  const own = await startApp({ PASSWORD_MIN_LENGTH: '15' })
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  await signIn(browser, 'ada')
+  const fields = { current: OLD, ...both('fourteen chars') }
+  const answer = await browser.json('POST', '/account/password', fields)
+  t.deepEqual([answer.status, answer.json()], [422, { errors: { password: 'Use at least 15 characters.' } }])
+  const german = { 'accept-language': 'de' }
+  const page = await browser.post('/account/password', fields, german)
+  t.regex(page.text, /Verwenden Sie mindestens 15 Zeichen\./)
+  t.regex(page.text, /id="password-hint">Mindestens 15 Zeichen\./)
+  t.is((await browser.json('POST', '/account/password', { current: OLD, ...both('fifteen chars !') })).status, 200)
+  for (const PASSWORD_MIN_LENGTH of ['8', '65', 'x']) {
+    await t.throwsAsync(startApp({ PASSWORD_MIN_LENGTH }), { message: /^PASSWORD_MIN_LENGTH is wrong/ })
+  }
+})
+
+test.serial('characters are counted, not bytes or surrogates', async (t) => {
+  t.is((await change(both('😀'.repeat(11)))).status, 422)
+  t.is((await change(both('😀😁😂😃😄😅😆😇😈😉😊😋'))).status, 200)
 })

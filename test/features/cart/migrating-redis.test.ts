@@ -3,7 +3,7 @@ import test, { type ExecutionContext } from 'ava'
 import { CookieJar } from 'tough-cookie'
 import { startApp, TEST_SECRET } from '../../support/app.ts'
 import { migratedSqlite } from '../../support/databases.ts'
-import { startProcess } from '../../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { serviceUrl } from '../../support/services.ts'
 import { signIn } from '../account/steps.ts'
 
@@ -34,7 +34,7 @@ async function site(t: ExecutionContext, CACHE_URL: string) {
       await app.close()
     },
     async stats(env: Record<string, string>) {
-      const cli = startProcess(['--import=tsx', 'scripts/sessions.ts', 'stats', '--json'], {
+      const cli = startProcess([TYPESCRIPT, 'scripts/sessions.ts', 'stats', '--json'], {
         env: { ...settings, ...env, NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, LOG_LEVEL: 'silent' },
       })
       t.is(await cli.ended(), 0, cli.output())

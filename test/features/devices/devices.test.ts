@@ -1,7 +1,7 @@
 import test from 'ava'
 import { knownLanguage } from '../../../src/web/languages.ts'
 import { startApp, TEST_SECRET, type TestApp, TestBrowser } from '../../support/app.ts'
-import { startProcess } from '../../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { isSignedIn } from '../account/steps.ts'
 import { age, end, endOthers, FIREFOX, IPHONE, idOf, list, opens, PASSWORD, signedIn } from './steps.ts'
 
@@ -186,7 +186,7 @@ test.serial('a hundred sessions are paginated, the latest first', async (t) => {
 })
 
 test.serial('the log contains who ended sessions, but no key, address or browser', async (t) => {
-  const server = startProcess(['--import=tsx', 'src/server.ts'], {
+  const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
     env: {
       NODE_ENV: 'test',
       HOST: 'localhost',

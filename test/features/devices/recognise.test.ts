@@ -1,5 +1,6 @@
 import test from 'ava'
-import { type DeviceKind, deviceKind, truncateAddress } from '../../../src/features/devices/recognise.ts'
+import { type DeviceKind, deviceKind } from '../../../src/features/devices/recognise.ts'
+import { truncateAddress } from '../../../src/web/truncate-address.ts'
 import { translations } from '../../support/translations.ts'
 
 test('addresses are truncated: IPv4 to 24 bits, IPv6 to 48', (t) => {

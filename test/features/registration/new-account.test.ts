@@ -1,10 +1,11 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
+import { openSession, type SessionData } from '../../../src/session/index.ts'
 import { LANGUAGES } from '../../../src/web/languages.ts'
 import { startApp, type TestApp } from '../../support/app.ts'
 import { signIn } from '../account/steps.ts'
-import { PERSON, PLACE, person, progress } from './steps.ts'
+import { FINISH, PLACE, person, progress } from './steps.ts'
 
 let app: TestApp
 test.before(async () => {
@@ -22,7 +23,7 @@ test('three steps, one account, signed in under a new key', async (t) => {
   t.is((await browser.post('/register/2', PLACE)).headers.get('location'), '/register/3')
   t.regex((await browser.get('/register/3')).text, /New Comer[\s\S]*Street 1[\s\S]*Germany/)
   t.is((await browser.post('/register/3', {})).status, 422)
-  t.is((await browser.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+  t.is((await browser.post('/register/3', FINISH)).headers.get('location'), '/account')
   t.not(await browser.cookie(), anonymous)
   const old = { accept: 'application/json', cookie: anonymous }
   t.is((await fetch(`${app.origin}/account`, { headers: old })).status, 401, 'the key of before is not signed in')
@@ -34,33 +35,35 @@ test('three steps, one account, signed in under a new key', async (t) => {
   t.is((await browser.get('/register/1')).headers.get('location'), '/account', 'one account is enough')
 })
 
-test('going back: earlier input is kept, and the password need not be entered again', async (t) => {
+test('going back: earlier input is kept', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('backer'))
   await browser.post('/register/2', PLACE)
   t.regex((await browser.get('/register/1')).text, /value="backer"/)
-  t.is((await browser.post('/register/1', { ...person('backer2'), password: '', repeat: '' })).status, 303)
+  t.is((await browser.post('/register/1', person('backer2'))).status, 303)
   t.deepEqual((await progress(browser)).completed_steps, [1, 2])
-  await browser.post('/register/3', { accept: 'true' })
-  t.is((await signIn(app.browser(), 'backer2', PERSON.password)).status, 303)
+  await browser.post('/register/3', FINISH)
+  t.is((await signIn(app.browser(), 'backer2', FINISH.password)).status, 303)
 })
 
 test('50 concurrent submissions create one account, and no response is a 5xx', async (t) => {
-  const browser = app.browser()
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const browser = own.browser()
   await browser.post('/register/1', person('eager'))
   await browser.post('/register/2', PLACE)
   const cookie = await browser.cookie()
   const answers = await Promise.all(
     Array.from({ length: 50 }, () =>
-      fetch(`${app.origin}/register/3`, {
+      fetch(`${own.origin}/register/3`, {
         method: 'POST',
         redirect: 'manual',
         headers: { cookie },
-        body: new URLSearchParams({ accept: 'true' }),
+        body: new URLSearchParams(FINISH),
       }),
     ),
   )
-  t.is((await users('eager')).length, 1)
+  t.is((await own.services.knex('users').where({ username_key: 'eager' })).length, 1)
   // After a double click both responses succeed: it is the same registration.
   t.true(answers.some((answer) => answer.headers.get('location') === '/account'))
   t.true(
@@ -78,12 +81,12 @@ test('a taken username, also if taken meanwhile, is reported on the step where i
     await browser.post('/register/1', person('twin'))
     await browser.post('/register/2', PLACE)
   }
-  t.is((await one.post('/register/3', { accept: 'true' })).status, 303)
-  const late = await two.post('/register/3', { accept: 'true' })
+  t.is((await one.post('/register/3', FINISH)).status, 303)
+  const late = await two.post('/register/3', FINISH)
   t.is(late.status, 422)
   t.regex(late.text, /This username is taken\.[\s\S]*action="\/register\/1"/)
-  t.is((await two.post('/register/1', { ...person('twin-two'), password: '', repeat: '' })).status, 303)
-  t.is((await two.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+  t.is((await two.post('/register/1', person('twin-two'))).status, 303)
+  t.is((await two.post('/register/3', FINISH)).headers.get('location'), '/account')
 })
 
 test('an unfinished registration is dropped by a sign-in in the same browser', async (t) => {
@@ -116,47 +119,103 @@ test('an interrupted registration resumes at the same step', async (t) => {
   t.is((await browser.get('/register')).headers.get('location'), '/register/3')
   t.regex((await browser.get('/register/2')).text, /value="Street 1"/)
   await browser.post('/register/2', { ...PLACE, line1: 'Street 2' })
-  t.is((await browser.post('/register/3', { accept: 'true' })).headers.get('location'), '/account')
+  t.is((await browser.post('/register/3', FINISH)).headers.get('location'), '/account')
   t.is((await users('resumer'))[0]?.line1, 'Street 2')
 })
 
 test('two tabs: the data of each are kept, and the slower one finds the account created', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('tabby'))
-  const tab = () => browser.post('/register/1', { ...person('tabby'), fullName: 'Tab One', password: '', repeat: '' })
+  const tab = () => browser.post('/register/1', { ...person('tabby'), fullName: 'Tab One' })
   await Promise.all([tab(), browser.post('/register/2', PLACE)])
   const { data, completed_steps } = await progress(browser)
   t.deepEqual(completed_steps, [1, 2])
   t.like(data, { personal: { fullName: 'Tab One' }, address: { line1: 'Street 1' } })
-  await browser.post('/register/3', { accept: 'true' })
+  await browser.post('/register/3', FINISH)
   for (const step of [1, 2, 3]) {
-    const late = await browser.post(`/register/${step}`, { ...person('tabby2'), ...PLACE, accept: 'true' })
+    const late = await browser.post(`/register/${step}`, { ...person('tabby2'), ...PLACE, ...FINISH })
     t.is(late.headers.get('location'), '/account')
     t.is((await browser.json('POST', `/register/${step}`, { accept: true })).status, 409)
   }
   t.deepEqual([(await users('tabby')).length, (await users('tabby2')).length], [1, 0])
 })
 
-test('the password is hashed before it is stored, and no page shows the hash', async (t) => {
+test('no session ever has the password or its hash, at any step or after a refusal', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const browser = own.browser()
   const session = async () =>
     JSON.stringify(await own.services.engine.open((await browser.cookie()).split('=')[1] ?? ''))
-  await browser.post('/register/1', person('keeper'))
-  await browser.post('/register/2', PLACE)
-  t.regex(await session(), /"passwordHash":"\$argon2id\$/)
-  t.false((await session()).includes(PERSON.password))
-  for (const step of [1, 2, 3]) {
-    for (const { text } of [await browser.get(`/register/${step}`), await browser.json('GET', `/register/${step}`)]) {
-      t.notRegex(text, /argon2|correct horse|passwordHash/)
-    }
-  }
-  await browser.post('/register/3', { accept: 'true' })
-  t.notRegex(await session(), /argon2|correct horse|"registration"/)
+  const keeps = async (step: string) => t.notRegex(await session(), /argon2|correct horse|passwordHash/, step)
+  await browser.post('/register/1', { ...person('keeper'), ...FINISH, passwordHash: '$argon2id$x' })
+  await keeps('1')
+  await browser.post('/register/2', { ...PLACE, ...FINISH })
+  await keeps('2')
+  const refused = await browser.post('/register/3', { ...FINISH, accept: '' })
+  t.is(refused.status, 422)
+  t.notRegex(refused.text, /correct horse/)
+  await keeps('refused')
+  await browser.post('/register/3', FINISH)
+  t.notRegex(await session(), /"passwordHash"|correct horse|argon2|"registration"/)
   t.notRegex((await browser.get('/account')).text, /argon2|correct horse/)
   const folder = dirname(own.services.config.databaseUrl.replace('sqlite:', ''))
   const files = await readdir(folder)
   t.true(files.length > 0)
-  for (const file of files) t.false((await readFile(join(folder, file))).includes(PERSON.password), file)
+  for (const file of files) t.false((await readFile(join(folder, file))).includes(FINISH.password), file)
+})
+
+test('a registration that an older version began, with a hash in the session, begins again without it', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('older'))
+  await browser.post('/register/2', PLACE)
+  const { engine, config } = app.services
+  const opened = await openSession({ ...config.session, engine }, await browser.cookie())
+  opened.session.updateAll((data) => {
+    const { d } = data['registration'] as { d: { data: SessionData } }
+    d.data['personal'] = { ...person('older'), passwordHash: '$argon2id$v=19$old' }
+  })
+  await opened.session.save()
+  t.is((await browser.get('/register/3')).headers.get('location'), '/register/1')
+  for (const step of [1, 2, 3]) t.notRegex((await browser.json('GET', `/register/${step}`)).text, /argon2/)
+  t.is((await browser.post('/register/1', person('older'))).status, 303)
+  const now = JSON.stringify(await engine.open((await browser.cookie()).split('=')[1] ?? ''))
+  t.notRegex(now, /argon2|passwordHash/)
+  t.is((await browser.post('/register/3', FINISH)).headers.get('location'), '/account')
+})
+
+test('the last step sent twice is one account and two welcomes, but not with another password', async (t) => {
+  const browser = app.browser()
+  await browser.post('/register/1', person('twice'))
+  await browser.post('/register/2', PLACE)
+  const cookie = await browser.cookie()
+  const finish = (password: string) =>
+    app.browser().post('/register/3', { accept: 'true', password, repeat: password }, { cookie })
+  const answers = await Promise.all([finish(FINISH.password), finish(FINISH.password)])
+  t.deepEqual(
+    answers.map(({ status, headers }) => [status, headers.get('location')]),
+    [
+      [303, '/account'],
+      [303, '/account'],
+    ],
+  )
+  t.is((await users('twice')).length, 1)
+  // Both answers lead to the one session that is signed in.
+  const [row] = await users('twice')
+  t.is((await app.services.engine.listUser(String(row.id))).listed.length, 1)
+})
+
+test('two tabs that finish one registration with different passwords: one is welcome, the other is told', async (t) => {
+  const own = await startApp({ SESSION_ENGINE: 'signed_cookies' })
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  await browser.post('/register/1', person('differ'))
+  await browser.post('/register/2', PLACE)
+  const cookie = await browser.cookie()
+  const finish = (password: string) =>
+    own.browser().post('/register/3', { accept: 'true', password, repeat: password }, { cookie })
+  t.is((await finish('a first long password')).status, 303)
+  t.is((await finish('a second long password')).status, 422)
+  t.is((await finish('a first long password')).status, 303)
+  t.is((await signIn(own.browser(), 'differ', 'a second long password')).status, 422)
+  t.is((await signIn(own.browser(), 'differ', 'a first long password')).status, 303)
 })

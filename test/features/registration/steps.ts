@@ -13,9 +13,9 @@ export const PERSON = {
   username: 'newcomer',
   fullName: 'New Comer',
   email: 'new@example.com',
-  password: 'correct horse battery',
-  repeat: 'correct horse battery',
 }
+/** What a newcomer sends in the third step. */
+export const FINISH = { accept: 'true', password: 'correct horse battery', repeat: 'correct horse battery' }
 /** What a newcomer sends in the second step. */
 export const PLACE = {
   line1: 'Street 1',

@@ -1,4 +1,4 @@
-import { startProcess } from '../../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { cloneProject } from '../../support/project.ts'
 
 /** Suites beside the unit suites that need no service. */
@@ -23,7 +23,7 @@ export async function trimmed(t: Parameters<typeof cloneProject>[0], args: reado
     return { name, passed: status === 0, output: program.output() }
   }
   // A clone borrows its packages and is not under git.
-  const trim = ['--import=tsx', 'scripts/maintainer/trim/main.ts', ...args, '--force', '--no-check']
+  const trim = [TYPESCRIPT, 'scripts/maintainer/trim/main.ts', ...args, '--force', '--no-check']
   return {
     folder,
     trim: await run('trim', ...trim),

@@ -4,7 +4,7 @@ import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { migrate, openDatabase } from '../../../src/database.ts'
-import { startProcess } from '../../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { cloneProject } from '../../support/project.ts'
 
 async function clone(t: ExecutionContext, { git = true } = {}) {
@@ -22,7 +22,7 @@ async function clone(t: ExecutionContext, { git = true } = {}) {
     inGit('commit', '--quiet', '--message', 'Begin')
   }
   const trim = async (...args: string[]) => {
-    const program = startProcess(['--import=tsx', 'scripts/maintainer/trim/main.ts', ...args, '--no-check'], {
+    const program = startProcess([TYPESCRIPT, 'scripts/maintainer/trim/main.ts', ...args, '--no-check'], {
       cwd: folder,
       env: { DATABASE_URL: '' },
     })

@@ -3,7 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { RedisCache } from '../../../src/session/caches/redis/redis.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
-import { startProcess } from '../../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { eventually, type OwnRedis, RedisServers } from '../../support/redis-servers.ts'
 import { serviceUrl } from '../../support/services.ts'
 import { HOUR } from '../stores/bench.ts'
@@ -31,7 +31,7 @@ if (program !== undefined) {
     const swapElsewhere = async (version: string, next: string) => {
       const script = 'test/support/redis-swap.ts'
       const args = [`redis://127.0.0.1:${server.port}`, 'a', version, next, String(expires)]
-      const [, outcome] = await startProcess(['--import=tsx', script, ...args]).printed(/swap: (\w+)/)
+      const [, outcome] = await startProcess([TYPESCRIPT, script, ...args]).printed(/swap: (\w+)/)
       return outcome
     }
     return { server, proxy, cache, expires, swapElsewhere }

@@ -4,6 +4,9 @@ import { USER_KEY } from '../../../src/session/core/user.ts'
 import { bench, ENGINES, PAIRS } from '../../support/migrating.ts'
 import { increment, open, read } from '../../support/requests.ts'
 
+// A thousand tests at once, as ava would run them, keep the garbage collector busy.
+const { serial } = test
+
 type Bench = ReturnType<typeof bench>
 type MigratingSite = Bench['migrating']
 type Request = Awaited<ReturnType<typeof open>>
@@ -88,7 +91,7 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
     for (const [ending, end] of Object.entries(ENDINGS)) {
       // No list has what is in a cookie, nor which record it migrates into.
       if (ending === 'end by another device' && !LISTED.test(from)) continue
-      test(`${pair}: ${ending}, at any step of a ${name}, is final from then on`, async (t) => {
+      serial(`${pair}: ${ending}, at any step of a ${name}, is final from then on`, async (t) => {
         const revived: string[] = []
         for (const others of [false, true]) {
           await forEachStep(async (at) => {
@@ -121,7 +124,7 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
       })
     }
 
-    test(`${pair}: a ${name} at any step of a logout does not undo it, nor a second one after a crash`, async (t) => {
+    serial(`${pair}: a ${name} at any step of a logout does not undo it, nor a second one after a crash`, async (t) => {
       const revived: string[] = []
       for (const crash of [false, true]) {
         await forEachStep(async (at) => {
@@ -148,7 +151,7 @@ for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
     })
   }
 
-  test(`${pair}: a crash at any step of a migration loses nothing, and a logout ends what it left`, async (t) => {
+  serial(`${pair}: a crash at any step of a migration loses nothing, and a logout ends what it left`, async (t) => {
     const wrong: string[] = []
     await forEachStep(async (at) => {
       const site = bench(from, to, shares)

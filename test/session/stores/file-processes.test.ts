@@ -6,14 +6,14 @@ import test from 'ava'
 import { FileStore } from '../../../src/session/stores/file/file.ts'
 import { removeStaleLock } from '../../../src/session/stores/file/file-lock.ts'
 import { WORK_FOLDER } from '../../../src/session/stores/file/file-write.ts'
-import { startProcess } from '../../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { DAY, record } from './bench.ts'
 import { testFolder } from './file-bench.ts'
 
 const CHILD = fileURLToPath(new URL('file-child.ts', import.meta.url))
 const FOR_LONG = '1000000'
 
-const child = (...args: string[]) => startProcess(['--import=./scripts/lib/typescript.mjs', CHILD, ...args])
+const child = (...args: string[]) => startProcess([TYPESCRIPT, CHILD, ...args])
 const content = (data: string) => record({ data, expires: Date.now() + DAY })
 const lockOf = (folder: string, key: string) => join(folder, WORK_FOLDER, `${hash('sha256', key, 'hex')}.lock`)
 

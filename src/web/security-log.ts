@@ -1,0 +1,36 @@
+import type { Context } from 'koa'
+import { truncateAddress } from './truncate-address.ts'
+
+/** What is logged about the security of accounts (ASVS 5, V16.3). */
+export type SecurityEvent =
+  | 'signed in'
+  | 'sign-in refused'
+  | 'signed out'
+  | 'password changed'
+  | 'password refused'
+  | 'sessions ended'
+  | 'cross-origin request refused'
+  | 'plain http refused'
+  | 'too many attempts'
+
+const USUAL: ReadonlySet<SecurityEvent> = new Set(['signed in', 'signed out', 'password changed', 'sessions ended'])
+
+/** What an event has beside its time, request and address. */
+export interface SecurityDetails {
+  readonly userId?: string | null
+  readonly [detail: string]: string | null | undefined
+}
+
+/**
+ * Logs who did what, and from where: request id, path, truncated address, user if known. Never a key, a cookie or what was
+ * typed.
+ */
+export function logSecurity(
+  ctx: Context,
+  event: SecurityEvent,
+  { userId = null, ...more }: SecurityDetails = {},
+): void {
+  const address = truncateAddress(ctx.ip)
+  const details = { security: event, userId, address, method: ctx.method, path: ctx.path, ...more }
+  ctx.log[USUAL.has(event) ? 'info' : 'warn'](details, event)
+}

@@ -1,0 +1,75 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import test, { type ExecutionContext } from 'ava'
+import pino from 'pino'
+import { createApp } from '../../../src/app.ts'
+import { startApp, TestBrowser } from '../../support/app.ts'
+import { changePassword, signIn, signOut } from './steps.ts'
+
+interface Line {
+  readonly level: number
+  readonly security?: string
+  readonly requestId: string
+  readonly userId?: string | null
+  readonly address?: string
+}
+
+/** The application behind a proxy, and the security events that it has logged. */
+async function logged(t: ExecutionContext, env: Record<string, string> = {}) {
+  const app = await startApp(env)
+  const lines: Line[] = []
+  let whole = ''
+  const write = (text: string) => {
+    whole += text
+    lines.push(JSON.parse(text))
+  }
+  const log = pino({ level: 'info' }, { write })
+  const server = createServer((await createApp({ ...app.services, log })).callback()).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(async () => {
+    server.close()
+    server.closeAllConnections()
+    await app.close()
+  })
+  const { port } = server.address() as AddressInfo
+  return { browser: () => new TestBrowser(`http://localhost:${port}`), lines, output: () => whole }
+}
+
+test('security events say who, from where, and in which request, and nothing secret (ASVS 16.3)', async (t) => {
+  const { browser, lines, output } = await logged(t, { TRUSTED_PROXIES: '1' })
+  const from = { 'x-forwarded-for': '203.0.113.77', 'x-request-id': 'from-the-proxy-1' }
+  const ada = browser()
+  await ada.post('/login', { username: 'ada', password: 'not-the-password' }, from)
+  await ada.post('/login', { username: 'nobody-of-that-name', password: 'not-the-password' }, from)
+  await ada.post('/login', { username: 'ada', password: 'ada-demo-password' }, from)
+  await ada.post('/account/password', { current: 'wrong-password', password: 'velvet hammer', repeat: 'velvet hammer' })
+  await changePassword(ada, 'ada-demo-password', 'velvet hammer umbrella')
+  await ada.post('/logout', {}, { origin: 'https://evil.example' })
+  await signOut(ada)
+  const throttled = browser()
+  for (let n = 0; n < 11; n++) await signIn(throttled, 'grace', 'not-the-password')
+  const events = lines.filter(({ security }) => security !== undefined)
+  t.deepEqual(
+    events.slice(0, 7).map(({ security, userId, level }) => [security, userId, level]),
+    [
+      ['sign-in refused', '1', 40],
+      ['sign-in refused', null, 40],
+      ['signed in', '1', 30],
+      ['password refused', '1', 40],
+      ['password changed', '1', 30],
+      ['cross-origin request refused', null, 40],
+      ['signed out', '1', 30],
+    ],
+  )
+  t.is(events.at(-1)?.security, 'too many attempts')
+  t.deepEqual([events[0]?.address, events[0]?.requestId], ['203.0.113.x', 'from-the-proxy-1'])
+  t.notRegex(output(), /not-the-password|wrong-password|velvet|203\.0\.113\.77|nobody-of-that-name|evil\.example/)
+})
+
+test('a request id from outside is not trusted without a proxy', async (t) => {
+  const { browser, lines } = await logged(t)
+  const { headers } = await browser().get('/', { 'x-request-id': 'made-up-by-anybody' })
+  t.regex(headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/)
+  t.is(lines.find(({ requestId }) => requestId === headers.get('x-request-id'))?.level, 30)
+})
