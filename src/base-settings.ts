@@ -110,8 +110,8 @@ export const lifeVariables = {
   ),
   SESSION_IDLE_AGE: setting(optionalSeconds, 'Seconds without activity after which a session ends; empty: no limit'),
   SESSION_ABSOLUTE_AGE: setting(
-    optionalSeconds,
-    'Seconds after sign-in at which a session ends, active or not; empty: no limit',
+    unlessEmpty(z.preprocess((value) => (value === 'none' ? 0 : value), seconds).default(2_592_000)),
+    'Seconds after sign-in at which a session ends, active or not; 30 days by default; 0 or none: no limit',
   ),
   SESSION_TOUCH_AFTER: setting(
     z.coerce.number().min(0).max(1).default(0.1),

@@ -121,7 +121,7 @@ function sessionSettings(values: Values<typeof variables>, production: boolean) 
     expiry: {
       cookieAge: values.SESSION_COOKIE_AGE,
       idleAge: values.SESSION_IDLE_AGE,
-      absoluteAge: values.SESSION_ABSOLUTE_AGE,
+      absoluteAge: values.SESSION_ABSOLUTE_AGE === 0 ? undefined : values.SESSION_ABSOLUTE_AGE,
       atBrowserClose: values.SESSION_EXPIRE_AT_BROWSER_CLOSE,
       touchAfter: values.SESSION_TOUCH_AFTER,
     },

@@ -4,8 +4,8 @@ import { isDeadlock, isDuplicate } from './session/core/error-codes.ts'
 
 const TABLE = 'failed_attempts'
 const CLEAR_BATCH = 500
-// From the fifth failure in a row on, the next attempt waits a second, then twice as long each time.
-const DELAYED_FROM = 5
+// From the tenth failure in a row on, the next attempt waits a second, then twice as long each time.
+const DELAYED_FROM = 10
 const FIRST_DELAY_MS = 1000
 const MAX_DELAY_MS = 15 * 60_000
 

@@ -18,6 +18,25 @@ const row = z.object({
   password_changed_at: z.coerce.number().nullable(),
 })
 
+const MAX_SAME_EMAIL = 5
+
+/** What is left of a deleted account. */
+const NOBODY = {
+  email: '',
+  full_name: '',
+  password_hash: '',
+  registration_id: null,
+  is_staff: false,
+  line1: null,
+  line2: null,
+  city: null,
+  postcode: null,
+  country: null,
+  language: null,
+  newsletter: false,
+  account_data: null,
+}
+
 /** An account. */
 export interface User {
   readonly id: string
@@ -70,6 +89,17 @@ export class Users {
 
   async byUsername(username: string): Promise<User | undefined> {
     return await this.#one({ username_key: usernameKey(username) })
+  }
+
+  /** The accounts with this username, or with this e-mail address, which several may have. */
+  async byUsernameOrEmail(text: string): Promise<User[]> {
+    if (!text.includes('@')) return [await this.byUsername(text)].filter((user) => user !== undefined)
+    const ids: number[] = await this.#enabled()
+      .whereRaw('LOWER(email) = ?', [text.toLowerCase()])
+      .limit(MAX_SAME_EMAIL)
+      .pluck('id')
+    const found = await Promise.all(ids.map((id) => this.byId(String(id))))
+    return found.filter((user) => user !== undefined)
   }
 
   /** Returns whether an account has this name; disabled ones count. */
@@ -133,6 +163,20 @@ export class Users {
       .update({ password_hash: await hashPassword(password), password_changed_at: Date.now() })
       .increment('account_version')
     return changed === 0 ? undefined : await this.byId(user.id)
+  }
+
+  /**
+   * Deletes an account; returns false if its password was changed meanwhile, or it is gone. Its row stays, disabled and
+   * without anything of the person, because orders refer to it; the username is free again.
+   */
+  async delete(user: User): Promise<boolean> {
+    // Usernames have no colon.
+    const name = `deleted:${user.id}`
+    const changed = await this.#enabled()
+      .where({ id: Number(user.id), password_hash: user.passwordHash })
+      .update({ ...NOBODY, username: name, username_key: name, disabled_at: Date.now() })
+      .increment('account_version')
+    return changed > 0
   }
 
   /** Makes an account staff or an ordinary one; returns false if no enabled account has the name. */

@@ -8,6 +8,7 @@ import { openServices, type Services } from '../src/services.ts'
 import { clearSessions } from '../src/session/stores/clear.ts'
 import { MemoryStore } from '../src/session/stores/memory.ts'
 import db from '../src/storage/engines/db.ts'
+import sealed from '../src/storage/formats/sealed.ts'
 import { record, START } from './session/stores/bench.ts'
 import { migratedSqlite } from './support/databases.ts'
 import { startProcess, TYPESCRIPT } from './support/processes.ts'
@@ -17,7 +18,14 @@ const HOUR = 3_600_000
 
 async function open(t: ExecutionContext, url: string, env: Record<string, string> = {}): Promise<Services> {
   const services = await openServices(
-    readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', DATABASE_URL: url, SESSION_ENGINE: db.name, ...env }),
+    readConfig({
+      SECRET_KEY,
+      LOG_LEVEL: 'silent',
+      DATABASE_URL: url,
+      SESSION_ENGINE: db.name,
+      SESSION_FORMAT: sealed.name,
+      ...env,
+    }),
   )
   t.teardown(() => services.close())
   return services

@@ -3,7 +3,7 @@ import test from 'ava'
 import { readConfig, variableNames } from '../src/config.ts'
 import { loadFeatures } from '../src/features/index.ts'
 import { ConfigError } from '../src/settings.ts'
-import { engines } from '../src/storage/index.ts'
+import { engines, formats } from '../src/storage/index.ts'
 
 const SECRET = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 const read = (env: Record<string, string>) => readConfig({ SECRET_KEY: SECRET, ...env })
@@ -12,8 +12,8 @@ test('the defaults are those of the documents', (t) => {
   const { session, port, mode } = read({})
   t.like(session, {
     engine: engines[0]?.name,
-    format: 'sealed',
-    table: 'sessions',
+    format: formats[0]?.name,
+    table: formats[0]?.table,
     serializer: 'json',
     maxBytes: 65_536,
     saveEveryRequest: false,
@@ -30,11 +30,17 @@ test('the defaults are those of the documents', (t) => {
   t.deepEqual(session.expiry, {
     cookieAge: 1_209_600,
     idleAge: undefined,
-    absoluteAge: undefined,
+    absoluteAge: 2_592_000,
     atBrowserClose: false,
     touchAfter: 0.1,
   })
   t.deepEqual([port, mode], [3000, 'production'])
+})
+
+test('the absolute age can be changed and switched off', (t) => {
+  const age = (value: string) => read({ SESSION_ABSOLUTE_AGE: value }).session.expiry.absoluteAge
+  t.deepEqual(['86400', '', '0', 'none'].map(age), [86_400, 2_592_000, undefined, undefined])
+  for (const wrong of ['-1', 'never', '1.5']) t.throws(() => age(wrong), { message: /^SESSION_ABSOLUTE_AGE is wrong/ })
 })
 
 test('in production the cookie is Secure and __Host-, where path and domain allow it', (t) => {

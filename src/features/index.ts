@@ -9,8 +9,10 @@ const registry: Registry = [
   () => import('./choosing/index.ts'),
   () => import('./registration/index.ts'),
   () => import('./account/index.ts'),
+  () => import('./password-reset/index.ts'),
   () => import('./devices/index.ts'),
   () => import('./operations/index.ts'),
+  () => import('./user-sessions/index.ts'),
   () => import('./explained/index.ts'),
 ]
 

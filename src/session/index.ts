@@ -26,7 +26,7 @@ export { type NewSession, OpenedSession, type SessionSettings, type SessionTrans
 export type { Decision } from './http/settle.ts'
 export type { WriteAccount } from './opened-account.ts'
 export { Session } from './session.ts'
-export type { SessionState } from './session-state.ts'
+export type { LostSession, SessionState } from './session-state.ts'
 export { type SignInOptions, signIn, signOut } from './sign-in.ts'
 export { defineSlice, type Schema, type Slice, type SliceDefinition } from './slice.ts'
 export { NotSupportedError, type SessionStore } from './stores/store.ts'

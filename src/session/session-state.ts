@@ -8,6 +8,20 @@ import type { Ended, Loaded } from './engines/engine.ts'
 import { SessionAccount, type SessionAccountContext } from './session-account.ts'
 import { SliceValues } from './slice-values.ts'
 
+/**
+ * Why the cookie of a request led to no session. A store forgets sessions that expire or end, so most are `unknown`.
+ *
+ * - `expired`: too old; only cookies that hold the session itself tell this.
+ * - `revoked`: signed out with another copy of the cookie, or on another device.
+ * - `unproven`: it does not prove its user any more, for example after a new password.
+ * - `gone`: the account was deleted or disabled.
+ * - `unknown`: any of these, or a cookie that never led to a session.
+ *
+ * @example
+ * const isOwnDoing = (lost: LostSession) => lost === 'revoked' || lost === 'unproven'
+ */
+export type LostSession = 'expired' | 'revoked' | 'unproven' | 'gone' | 'unknown'
+
 /** Context of {@link SessionState}. */
 export interface SessionContext extends SessionAccountContext {
   readonly expiry: ExpiryPolicy
@@ -18,6 +32,8 @@ export interface SessionContext extends SessionAccountContext {
   /** Saves the changes. */
   readonly save: () => Promise<void>
   readonly end: (loaded: Loaded) => Promise<Ended>
+  /** Why the cookie of the request led to no session. */
+  readonly lost?: LostSession | undefined
 }
 
 /** A batch of changes that is being saved. */

@@ -3,7 +3,7 @@ import { closesWithBrowser, EXPIRY_KEY, expiryAge, expiryDate, storedExpiry } fr
 import { userIdOf } from './core/user.ts'
 import type { WriteAccount } from './opened-account.ts'
 import { SessionDictionary } from './session-dictionary.ts'
-import type { SessionState } from './session-state.ts'
+import type { LostSession, SessionState } from './session-state.ts'
 
 /** Returns the state behind a session, for the engine. */
 export let stateOf: (session: Session) => SessionState
@@ -157,6 +157,11 @@ export class Session extends SessionDictionary {
   /** Whether this is a late request with an old key, which sees the data from before the change of key. */
   get forwarded(): boolean {
     return this.#state.loaded?.forwarded === true
+  }
+
+  /** Why the cookie of this request led to no session; undefined if it did, or there was none. */
+  get lost(): LostSession | undefined {
+    return this.#state.context.lost
   }
 
   /** Whether the session is neither stored nor has data. */

@@ -3,9 +3,9 @@ import type { CachePart, EnginePart, FormatPart, StoragePart } from './part.ts'
 // One line per part; to remove a part, delete its line. The first engine and the first format are the defaults.
 const modules = await Promise.all([
   import('./engines/db.ts'),
+  import('./engines/file.ts'),
   import('./engines/cache.ts'),
   import('./engines/cached-db.ts'),
-  import('./engines/file.ts'),
   import('./engines/signed-cookies.ts'),
   import('./engines/hybrid.ts'),
   import('./caches/memory.ts'),

@@ -1,13 +1,21 @@
 import type { Context } from 'koa'
 import { HASH_KEY, UserAccount } from '../accounts.ts'
 import type { Services } from '../services.ts'
-import { type Session, signIn, signOut } from '../session/index.ts'
+import { type LostSession, type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
 import { rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
 import { logSecurity } from './security-log.ts'
 import { makeRoomFor } from './session-limits.ts'
+
+const LOST: Readonly<Record<LostSession, string>> = {
+  expired: 'Your session has expired. Sign in again.',
+  revoked: 'You were signed out on another device. Sign in again.',
+  unproven: 'Your password was changed. Sign in again.',
+  gone: 'Your session has ended. Sign in again.',
+  unknown: 'Your session has ended. Sign in again.',
+}
 
 const TIME_KEY = '_auth_user_time'
 
@@ -35,9 +43,14 @@ export async function currentUser(ctx: Context, { users }: Services): Promise<Us
 export async function requireUser(ctx: Context, services: Services, back = ctx.url): Promise<User | null> {
   const user = await currentUser(ctx, services)
   if (user !== null) return user
-  if (wantsJson(ctx)) ctx.throw(401, 'Please sign in.')
+  if (wantsJson(ctx)) ctx.throw(401, lostReason(await ctx.session()) ?? 'Please sign in.')
   await seeOther(ctx, `/login?next=${encodeURIComponent(back)}`)
   return null
+}
+
+/** Why a visitor who was signed in has to sign in again; undefined for one who had no session. */
+export function lostReason({ lost }: Session): string | undefined {
+  return lost && LOST[lost]
 }
 
 /**
@@ -89,15 +102,19 @@ export function passwordConfirmedAt(session: Session): number | undefined {
   return typeof time === 'number' ? time : undefined
 }
 
-/** Ends the session and redirects to the sign-in page; account data are there again after the next sign-in. */
-export async function signOutUser(ctx: Context): Promise<void> {
+/**
+ * Ends the session and redirects to the sign-in page; account data are there again after the next sign-in.
+ *
+ * @param page the sign-in page, with a parameter that says why
+ */
+export async function signOutUser(ctx: Context, page = '/login?signed-out'): Promise<void> {
   const session = await ctx.session()
   const { userId } = session
   await signOut(session)
   logSecurity(ctx, 'signed out', { userId })
   ctx.set('Clear-Site-Data', '"cache", "storage"')
   if (wantsJson(ctx)) ctx.body = { ok: true }
-  else await seeOther(ctx, '/login?signed-out')
+  else await seeOther(ctx, page)
 }
 
 function passwordProof(hash: string) {

@@ -6,13 +6,13 @@ import { defineSettings, readValues, type Settings, type Values, type Variables 
 import type { Display } from './display.ts'
 import type { Translate } from './i18n.ts'
 
-/** A link in the header of every page, or a button on the account page. */
+/** A link in the header of every page or on the sign-in page, or a button on the account page. */
 export interface NavItem {
   readonly href: string
   /** English text, translated where it is shown. */
   readonly label: string
   readonly badge?: number
-  readonly place: 'main' | 'account' | 'account-page'
+  readonly place: 'main' | 'account' | 'account-page' | 'sign-in'
 }
 
 /** What a feature adds to every page with a session. */

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Context } from 'koa'
+import { derivedKey } from '../derived-key.ts'
 import type { Services } from '../services.ts'
-import { hkdf } from '../session/codec/sealed/box.ts'
 import { cookieValues, setCookie } from '../session/http/cookie.ts'
 import type { User } from '../users.ts'
 
@@ -11,7 +11,6 @@ const ID_BYTES = 16
 const MAX_USERS = 5
 // An id, then a signature for each user who has signed in, the latest first.
 const COOKIE = /^[\w-]{22}(?:\.[\w-]{43}){1,5}$/
-const PURPOSE = Buffer.from('known device')
 
 /**
  * The id of this device, if the user has signed in on it with the present password; otherwise undefined. It is no
@@ -52,7 +51,7 @@ function settingsOf({ session }: Services['config']) {
 
 // With the password's hash, so that a new password makes every device unknown.
 function sign(secret: string, id: string, { id: userId, passwordHash }: User): string {
-  return createHmac('sha256', hkdf(secret, undefined, PURPOSE))
+  return createHmac('sha256', derivedKey(secret, 'known device'))
     .update(`${id}:${userId}:${passwordHash}`)
     .digest('base64url')
 }

@@ -7,13 +7,22 @@ export type SecurityEvent =
   | 'sign-in refused'
   | 'signed out'
   | 'password changed'
+  | 'password reset'
+  | 'account deleted'
   | 'password refused'
   | 'sessions ended'
   | 'cross-origin request refused'
   | 'plain http refused'
   | 'too many attempts'
 
-const USUAL: ReadonlySet<SecurityEvent> = new Set(['signed in', 'signed out', 'password changed', 'sessions ended'])
+const USUAL: ReadonlySet<SecurityEvent> = new Set([
+  'signed in',
+  'signed out',
+  'password changed',
+  'password reset',
+  'account deleted',
+  'sessions ended',
+])
 
 /** What an event has beside its time, request and address. */
 export interface SecurityDetails {

@@ -1,6 +1,6 @@
 import type { Services } from '../services.ts'
 import type { NewSession } from '../session/index.ts'
-import { networkOf } from './network.ts'
+import { isLoopback, networkOf } from './network.ts'
 
 const MINUTE_MS = 60_000
 const NEARLY = 0.8
@@ -37,8 +37,8 @@ export function limitNewSessions(
   const counts = new Map<string, number>()
   let minute = 0
   return ({ client, userId }) => {
-    // Sign-ins have a limit of their own.
-    const network = userId === null ? networkOf(client.ipAddress) : undefined
+    // Sign-ins have another limit. All visitors would have this machine's address, if a proxy on it is not trusted.
+    const network = userId === null && !isLoopback(client.ipAddress) ? networkOf(client.ipAddress) : undefined
     if (network === undefined) return
     if (Math.trunc(now() / MINUTE_MS) !== minute) counts.clear()
     minute = Math.trunc(now() / MINUTE_MS)

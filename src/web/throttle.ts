@@ -1,13 +1,12 @@
 import { createHmac } from 'node:crypto'
-import { isIP } from 'node:net'
-import ipaddr from 'ipaddr.js'
 import type { Context } from 'koa'
+import { derivedKey } from '../derived-key.ts'
 import { type Counter, FailedAttempts, type Limit, type Refusal } from '../failed-attempts.ts'
 import { passwordMatches, type Verify } from '../passwords.ts'
 import type { Services } from '../services.ts'
-import { hkdf } from '../session/codec/sealed/box.ts'
 import { type User, usernameKey } from '../users.ts'
 import { knownDevice } from './known-device.ts'
+import { networkOf } from './network.ts'
 import { logSecurity } from './security-log.ts'
 
 const DAY_MS = 24 * 60 * 60_000
@@ -27,6 +26,15 @@ const WAIT = 'Too many attempts. Please try again later.'
 const LOCKED =
   'Too many wrong passwords in a row. Please sign in on a device on which you have signed in before, or ask us for help.'
 
+/** How often {@link Throttle.attempt} is allowed. */
+export interface AttemptLimit {
+  readonly max: number
+  /** From the first attempt on, until the counter starts at 0 again. */
+  readonly seconds: number
+  /** What is counted; the client's network by default. */
+  readonly key?: string
+}
+
 /** Limits attempts at passwords and names, for all processes on the database together. Only failures count. */
 export class Throttle {
   readonly #services: Services
@@ -38,7 +46,7 @@ export class Throttle {
     this.#services = services
     this.#attempts = new FailedAttempts(services.knex)
     this.#perAddress = { max: services.config.attemptsPerAddress, window: ADDRESS_WINDOW_MS, consecutive: false }
-    this.#key = hkdf(services.config.secrets[0], undefined, Buffer.from('throttle'))
+    this.#key = derivedKey(services.config.secrets[0], 'throttle')
   }
 
   /**
@@ -71,7 +79,18 @@ export class Throttle {
 
   /** Counts a look at whether a name is taken. @throws HttpError 429 with Retry-After */
   async lookAtName(ctx: Context): Promise<void> {
-    const counter = { name: this.#addressName('names', ctx), limit: this.#perAddress }
+    await this.attempt(ctx, 'names', { max: this.#perAddress.max, seconds: ADDRESS_WINDOW_MS / 1000 })
+  }
+
+  /**
+   * Counts an attempt at anything, successful or not.
+   *
+   * @param kind a word that no other counter begins with
+   * @throws HttpError 429 with Retry-After
+   */
+  async attempt(ctx: Context, kind: string, { max, seconds, key }: AttemptLimit): Promise<void> {
+    const name = key === undefined ? this.#addressName(kind, ctx) : `${kind} ${this.#hash(key)}`
+    const counter = { name, limit: { max, window: seconds * 1000, consecutive: false } }
     const refusal = await this.#attempts.reserve(counter)
     if (refusal !== undefined) this.#refuse(ctx, counter, refusal, {})
   }
@@ -137,7 +156,9 @@ export class Throttle {
 
   // Hashed, as addresses are personal data.
   #addressName(kind: string, ctx: Context): string {
-    return `${kind} ${this.#hash(networkOf(ctx))}`
+    // A proxy may forward any text.
+    const network = networkOf(ctx.ip) ?? networkOf(ctx.socket.remoteAddress ?? null) ?? ''
+    return `${kind} ${this.#hash(network)}`
   }
 
   #hash(text: string): string {
@@ -151,13 +172,4 @@ export class Throttle {
 
 function accountName(user: User): string {
   return `account ${user.id}`
-}
-
-/** The client's address: of IPv6 the first 64 bits, as one client has all others below them. */
-function networkOf(ctx: Context): string {
-  // A proxy may forward any text.
-  const text = isIP(ctx.ip) === 0 ? (ctx.socket.remoteAddress ?? '') : ctx.ip
-  if (isIP(text) === 0) return ''
-  const address = ipaddr.process(text)
-  return address.kind() === 'ipv4' ? address.toString() : address.toByteArray().slice(0, 8).join('.')
 }

@@ -6,5 +6,7 @@ import { redisSetup } from './redis.ts'
 const url = serviceUrl('redis')
 
 if (url !== undefined) {
-  engineContract('cache on Redis', {}, (now) => redisSetup(url, now, (cache) => new CacheStore({ cache })))
+  engineContract('cache on Redis', {}, (now) =>
+    redisSetup({ address: url, database: 14 }, now, (cache) => new CacheStore({ cache })),
+  )
 }

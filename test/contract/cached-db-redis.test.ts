@@ -10,7 +10,9 @@ if (url !== undefined) {
   for (const strategy of STRATEGIES) {
     engineContract(`cached_db on Redis, ${strategy}`, { bridgesOutages: true }, async (now) => {
       const database = new MemoryStore({ now })
-      return await redisSetup(url, now, (cache) => cachedStore(strategy, { database, cache, now }))
+      return await redisSetup({ address: url, database: 15 }, now, (cache) =>
+        cachedStore(strategy, { database, cache, now }),
+      )
     })
   }
 }

@@ -6,14 +6,14 @@ import type { Setup } from './bench.ts'
 import { sealed } from './sealed.ts'
 import { storedOn } from './stored.ts'
 
-/** An empty Redis behind a proxy that can be cut off. */
+/** An empty database of Redis, behind a proxy that can be cut off. No other file may use its number. */
 export async function redisSetup(
-  address: string,
+  { address, database }: { address: string; database: number },
   now: () => number,
   storeOn: (cache: RedisCache) => SessionStore,
 ): Promise<Setup> {
   const { hostname, port } = new URL(address)
-  const raw = await createClient({ url: address })
+  const raw = await createClient({ url: address, database })
     .withTypeMapping({ [RESP_TYPES.BLOB_STRING]: Buffer })
     .connect()
   await raw.flushDb()
@@ -21,7 +21,7 @@ export async function redisSetup(
   const caches: RedisCache[] = []
   const theOnly = async () => String((await raw.keys('session:1:*')).find((key) => !key.includes('user')) ?? '')
   const connected = async () => {
-    const cache = new RedisCache({ url: `redis://127.0.0.1:${way.port}`, maxRetryDelay: 50, now })
+    const cache = new RedisCache({ url: `redis://127.0.0.1:${way.port}/${database}`, maxRetryDelay: 50, now })
     caches.push(cache)
     await cache.connect()
     return cache

@@ -6,6 +6,7 @@ import { figuresOf, type Measured, readMeasured } from '../../scripts/documents/
 import { readConfig } from '../../src/config.ts'
 import { engines } from '../../src/storage/index.ts'
 import { choiceOf } from '../../src/storage/open.ts'
+import { isPossible } from '../storage/present.ts'
 import { TEST_SECRET } from '../support/app.ts'
 
 const RUN = 'run "npm run documents"'
@@ -19,12 +20,13 @@ test('docs/choosing-an-engine.md is up to date', async (t) => {
 })
 
 test('the settings of each choice are valid and select it, and every engine has a choice', async (t) => {
-  const chosen = new Set<string>()
+  const chosen = new Set<string | undefined>()
   for (const { name, settings } of await readChoices()) {
     const pairs = settings.split('\n').map((line) => line.split(/=(.*)/s).slice(0, 2))
-    const config = readConfig({ NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, ...Object.fromEntries(pairs) })
-    t.is(choiceOf(config), name)
-    chosen.add(config.session.engine)
+    const env: Record<string, string> = Object.fromEntries(pairs)
+    chosen.add(env['SESSION_ENGINE'] ?? engines[0]?.name)
+    // With Django's format alone some cannot be.
+    if (isPossible(env)) t.is(choiceOf(readConfig({ NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, ...env })), name)
   }
   t.deepEqual([...chosen].sort(), engines.map(({ name }) => name).sort())
 })

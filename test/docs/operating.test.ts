@@ -64,7 +64,7 @@ test('the custom column of docs/operating.md is created, filled, queried and dro
   t.false(await knex.schema.hasColumn('sessions', 'account_id'))
 })
 
-if (has('db')) {
+if (has('db', 'sealed')) {
   test('sessions in a separate database are counted and checked there', async (t) => {
     const [DATABASE_URL, SESSION_DATABASE_URL] = [await migratedSqlite(t), await migratedSqlite(t)]
     const env = { NODE_ENV: 'test', DATABASE_URL, SESSION_DATABASE_URL, SECRET_KEY, LOG_LEVEL: 'silent' }

@@ -7,7 +7,6 @@ import { fixedDate } from '../../src/session/core/expiry.ts'
 import { isSessionKey } from '../../src/session/core/key.ts'
 import { cookieValues } from '../../src/session/http/cookie.ts'
 import { formats } from '../../src/storage/index.ts'
-import { localPath } from '../../src/web/next-path.ts'
 import { startApp } from '../support/app.ts'
 import { codecOptions } from '../support/formats.ts'
 import { ENCODED, filled, linear, type Parser, SEPARATED, SIZE, within } from '../support/linear.ts'
@@ -72,7 +71,6 @@ const PARSERS: readonly Parser[] = [
     filled('a'),
     ['(', '()', '1', '+00:0', 'a ', '-', ':', '1:', 'Z', ' ', '.', '1-'].map((part) => filled(part)),
   ],
-  ['paths to go to', localPath, `/${filled('a')}`, ['/', '%25', '\\', ' ', '../'].map((part) => within('/', part, ''))],
   ...ofFormats,
 ]
 

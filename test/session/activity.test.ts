@@ -1,4 +1,5 @@
 import test from 'ava'
+import { USER_KEY } from '../../src/session/core/user.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 import { application } from '../support/handlers.ts'
 
@@ -58,20 +59,27 @@ test('save-every-request counts untouched pages as activity, and sends Vary then
 })
 
 test('the idle and absolute ages are enforced on the server, whatever the browser sends', async (t) => {
-  const { get, begin, clock } = await application(t, {}, { expiry: { ...EXPIRY, idleAge: 5, absoluteAge: 10 } })
+  const { get, begin, clock } = await application(
+    t,
+    { '/in': async (_ctx, session) => (await session()).assign({ n: 1, [USER_KEY]: '7' }) },
+    { expiry: { ...EXPIRY, idleAge: 5, absoluteAge: 10 } },
+  )
   const idle = await begin()
   clock.now = START + 4000
   t.is((await get('/read', idle)).text, '{"n":1}')
   clock.now = START + 9001
   t.is((await get('/read', idle)).text, '{}')
-  const busy = await begin()
+  const stranger = await begin()
+  const { cookie: busy } = await get('/in')
   for (let second = 1; second < 10; second++) {
     clock.now = START + 9001 + second * 1000
     t.is((await get('/increment', busy)).status, 200)
-    t.is((await get('/read', busy)).text, `{"n":${second + 1}}`)
+    t.is((await get('/read', busy)).text, `{"n":${second + 1},"_auth_user_id":"7"}`)
+    t.is((await get('/increment', stranger)).status, 200)
   }
   clock.now = START + 9001 + 10_000
   t.is((await get('/read', busy)).text, '{}')
+  t.is((await get('/read', stranger)).text, '{"n":10}', 'the absolute age is that of a sign-in')
 })
 
 test('with save-every-request, polling is still not activity, and an outage fails no page that does not use the session', async (t) => {

@@ -1,7 +1,13 @@
 import test from 'ava'
-import { deadline, expiryAge, expiryDate, storedExpiry, touchDue } from '../../src/session/core/expiry.ts'
+import { asData } from '../../src/session/codec/serializer.ts'
+import type { Json } from '../../src/session/core/data.ts'
+import { deadline, EXPIRY_KEY, expiryAge, expiryDate, storedExpiry, touchDue } from '../../src/session/core/expiry.ts'
+import { USER_KEY } from '../../src/session/core/user.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
+/** The data of a session, with its custom expiry. */
+const data = (expiry?: Json, more: Record<string, Json> = {}) =>
+  asData({ ...(expiry === undefined ? {} : { [EXPIRY_KEY]: expiry }), ...more })
 const seconds = (count: number) => START + count * 1000
 
 test('age in Django’s order', (t) => {
@@ -19,7 +25,7 @@ test('an expiry beyond the maximum date is refused when it is set, and limited w
   for (const huge of [1e300, -1e300, Number.NaN, Number.POSITIVE_INFINITY]) {
     t.throws(() => storedExpiry(huge), { instanceOf: RangeError })
   }
-  t.is(deadline(EXPIRY, 1e300, START, START), 8.64e15)
+  t.is(deadline(EXPIRY, data(1e300), START, START), 8.64e15)
   t.notThrows(() => storedExpiry(10 * 365 * 86_400))
 })
 
@@ -30,28 +36,30 @@ test('dates are written as Python reads them', (t) => {
 })
 
 test('the earliest of the four limits decides', (t) => {
-  t.is(deadline(EXPIRY, undefined, START, START), seconds(1_209_600))
-  t.is(deadline({ ...EXPIRY, idleAge: 60 }, undefined, START, START), seconds(60))
-  t.is(deadline({ ...EXPIRY, idleAge: 60 }, 30, START, START), seconds(30))
+  t.is(deadline(EXPIRY, data(), START, START), seconds(1_209_600))
+  t.is(deadline({ ...EXPIRY, idleAge: 60 }, data(), START, START), seconds(60))
+  t.is(deadline({ ...EXPIRY, idleAge: 60 }, data(30), START, START), seconds(30))
   const absolute = { ...EXPIRY, idleAge: 60, absoluteAge: 100 }
-  t.is(deadline(absolute, undefined, START, seconds(50)), seconds(100))
-  t.is(deadline(absolute, undefined, START, seconds(99)), seconds(100))
+  const signedIn = data(undefined, { [USER_KEY]: '7' })
+  t.is(deadline(absolute, signedIn, START, seconds(50)), seconds(100))
+  t.is(deadline(absolute, signedIn, START, seconds(99)), seconds(100))
+  t.is(deadline(absolute, data(), START, seconds(99)), seconds(159), 'an anonymous session has no absolute age')
 })
 
 test('a touch is due after the share of the window, not before', (t) => {
   const policy = { ...EXPIRY, idleAge: 1000, touchAfter: 0.1 }
   const record = { createdAt: START, lastActivity: START, expires: seconds(1000) }
-  t.false(touchDue(policy, undefined, record, seconds(99)))
-  t.true(touchDue(policy, undefined, record, seconds(100)))
+  t.false(touchDue(policy, data(), record, seconds(99)))
+  t.true(touchDue(policy, data(), record, seconds(100)))
   // Django's table has no last activity: there the expiry decides.
-  t.false(touchDue(policy, undefined, { ...record, lastActivity: 0 }, seconds(99)))
-  t.true(touchDue(policy, undefined, { ...record, lastActivity: 0 }, seconds(100)))
+  t.false(touchDue(policy, data(), { ...record, lastActivity: 0 }, seconds(99)))
+  t.true(touchDue(policy, data(), { ...record, lastActivity: 0 }, seconds(100)))
 })
 
 test('a fixed date does not slide, but activity is still written', (t) => {
   const date = storedExpiry(new Date(seconds(5000)))
   const record = { createdAt: START, lastActivity: START, expires: seconds(5000) }
-  t.is(deadline(EXPIRY, date, START, seconds(100)), seconds(5000))
-  t.false(touchDue(EXPIRY, date, record, seconds(4000)))
-  t.true(touchDue({ ...EXPIRY, idleAge: 1000 }, date, record, seconds(100)))
+  t.is(deadline(EXPIRY, data(date), START, seconds(100)), seconds(5000))
+  t.false(touchDue(EXPIRY, data(date), record, seconds(4000)))
+  t.true(touchDue({ ...EXPIRY, idleAge: 1000 }, data(date), record, seconds(100)))
 })

@@ -108,8 +108,14 @@ test('objects changed in place are shown and still saved', async (t) => {
 test('the expiry times: each separately, and the earliest', async (t) => {
   const { explain, now } = explaining()
   const expiry = { cookieAge: 14 * 86_400, idleAge: 86_400, absoluteAge: 2 * 86_400, atBrowserClose: false }
-  const { get, begin, clock } = await application(t, {}, { explain, expiry: { ...expiry, touchAfter: 0.5 } })
-  const cookie = await begin()
+  const { get, begin, clock } = await application(
+    t,
+    { '/in': async (_ctx, session) => (await session()).set('_auth_user_id', '7') },
+    { explain, expiry: { ...expiry, touchAfter: 0.5 } },
+  )
+  await get('/read', await begin())
+  t.is(now().live?.absoluteEnds, undefined, 'an anonymous session has none')
+  const { cookie } = await get('/in')
   clock.now += DAY / 4
   await get('/read', cookie)
   t.deepEqual(now().live, {

@@ -1,5 +1,6 @@
 import test from 'ava'
 import cache from '../../src/storage/engines/cache.ts'
+import '../../src/storage/formats/sealed.ts'
 import { configOf, refused } from '../support/settings.ts'
 
 const { name: SESSION_ENGINE } = cache

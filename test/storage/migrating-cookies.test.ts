@@ -1,6 +1,7 @@
 import test from 'ava'
 import hybrid from '../../src/storage/engines/hybrid.ts'
 import cookies from '../../src/storage/engines/signed-cookies.ts'
+import '../../src/storage/formats/sealed.ts'
 import '../../src/storage/migrating.ts'
 import { DATA, migrated } from './migrated.ts'
 

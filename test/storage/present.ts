@@ -1,4 +1,4 @@
-import { caches, parts } from '../../src/storage/index.ts'
+import { caches, engines, formats, parts } from '../../src/storage/index.ts'
 
 /** Whether the project has all of these parts: a test about one of them runs where it is there. */
 export function has(...names: readonly string[]): boolean {
@@ -7,8 +7,11 @@ export function has(...names: readonly string[]): boolean {
 
 /** Whether the project has the parts that these settings name. */
 export function isPossible(env: Readonly<Record<string, string>>): boolean {
-  const { SESSION_ENGINE, SESSION_FORMAT, SESSION_MOVING_FROM, CACHE_URL } = env
+  const { SESSION_ENGINE, SESSION_FORMAT, SESSION_SERIALIZER = 'json', SESSION_MOVING_FROM, CACHE_URL } = env
   const from = SESSION_MOVING_FROM === undefined ? [] : ['migrating', ...SESSION_MOVING_FROM.split(',')]
   const named = [SESSION_ENGINE, SESSION_FORMAT, ...from].filter((name) => name !== undefined)
+  const engine = engines.find(({ name }) => name === SESSION_ENGINE) ?? engines[0]
+  const format = formats.find(({ name }) => name === SESSION_FORMAT) ?? formats[0]
+  if (format?.validate?.(SESSION_SERIALIZER) !== undefined || (format?.shared && !engine?.shareable)) return false
   return has(...named) && (CACHE_URL === undefined || caches.some(({ address }) => address.test(CACHE_URL)))
 }

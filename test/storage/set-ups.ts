@@ -43,6 +43,7 @@ const all: EngineSetUps[] = []
 for (const folder of ['engines', 'formats', 'caches']) {
   const path = join(projectRoot, 'test', 'storage', folder)
   for (const file of existsSync(path) ? readdirSync(path).sort() : []) {
+    if (file.endsWith('.migration.ts')) continue
     const module: { default: EngineSetUps } = await import(`./${folder}/${file}`)
     all.push(module.default)
   }

@@ -2,18 +2,17 @@ import type { CookieCodec } from '../../src/session/codec/codec.ts'
 import type { SessionEvent } from '../../src/session/core/events.ts'
 import { CookieEngine, type CookieEngineOptions } from '../../src/session/engines/cookie/cookie.ts'
 import { MemoryRevocations, type Revocations } from '../../src/session/stores/revocations.ts'
-import type { FormatPart } from '../../src/storage/part.ts'
 import { EXPIRY, START } from './engine.ts'
-import { anyFormat, codecOptions } from './formats.ts'
+import { codecOptions, sealed, type TestFormat } from './formats.ts'
 
 /** What seals or signs a session in a cookie, in this format. */
-export function cookieCodec(format: FormatPart, now: () => number, secret?: string): CookieCodec {
+export function cookieCodec(format: TestFormat, now: () => number, secret?: string): CookieCodec {
   return format.cookieCodec(codecOptions('sid', now, secret))
 }
 
 /** An engine over cookies that counts what it asks of its revocations, on a clock that the test moves. */
-export function cookieBench(options: Partial<CookieEngineOptions> & { format?: FormatPart; guarded?: boolean } = {}) {
-  const { format = anyFormat(), guarded = true, ...own } = options
+export function cookieBench(options: Partial<CookieEngineOptions> & { format?: TestFormat; guarded?: boolean } = {}) {
+  const { format = sealed, guarded = true, ...own } = options
   const clock = { now: START }
   const now = () => clock.now
   const calls: string[] = []

@@ -3,8 +3,7 @@ import type { ExpiryPolicy } from '../../src/session/core/expiry.ts'
 import { StoredEngine } from '../../src/session/engines/stored.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
 import type { SessionStore } from '../../src/session/stores/store.ts'
-import type { FormatPart } from '../../src/storage/part.ts'
-import { anyFormat, codecOptions } from './formats.ts'
+import { codecOptions, sealed, type TestFormat } from './formats.ts'
 
 export const START = Date.parse('2026-03-01T12:00:00.000Z')
 
@@ -14,7 +13,7 @@ interface TestOptions {
   readonly expiry?: ExpiryPolicy
   readonly clock?: { now: number }
   readonly store?: SessionStore
-  readonly format?: FormatPart
+  readonly format?: TestFormat
 }
 
 /** An engine over a memory store that counts its calls, on a clock that the test moves. */
@@ -25,7 +24,7 @@ export function testEngine(options: TestOptions = {}) {
   const events: SessionEvent[] = []
   const calls: string[] = []
   const store = counted(options.store ?? new MemoryStore({ now }), calls)
-  const codec = (options.format ?? anyFormat()).codec(codecOptions('sessionid', now))
+  const codec = (options.format ?? sealed).codec(codecOptions('sessionid', now))
   const observe = (event: SessionEvent) => void events.push(event)
   const engine = new StoredEngine({ store, codec, expiry, observe, now })
   return { engine, store, codec, expiry, clock, now, events, calls, observe }

@@ -1,31 +1,14 @@
-import type { Cache } from '../../src/session/caches/cache.ts'
-import { MemoryCache } from '../../src/session/caches/memory.ts'
-import type { Codec, CookieCodec } from '../../src/session/codec/codec.ts'
-import { djangoCodec, djangoCookieCodec } from '../../src/session/codec/django/django.ts'
-import { sealedCodec } from '../../src/session/codec/sealed/sealed.ts'
-import { sealedCookieCodec } from '../../src/session/codec/sealed/sealed-cookie.ts'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { projectRoot } from '../../src/paths.ts'
 import { USER_KEY } from '../../src/session/core/user.ts'
-import { CookieEngine } from '../../src/session/engines/cookie/cookie.ts'
 import type { Engine } from '../../src/session/engines/engine.ts'
-import { HybridEngine } from '../../src/session/engines/hybrid/hybrid.ts'
-import { cookieMigration } from '../../src/session/engines/migrating/cookie-migration.ts'
-import { hybridMigration } from '../../src/session/engines/migrating/hybrid-migration.ts'
-import type { Migratable } from '../../src/session/engines/migrating/migratable.ts'
 import { MigratingEngine } from '../../src/session/engines/migrating/migrating.ts'
-import { storedMigration } from '../../src/session/engines/migrating/stored-migration.ts'
-import { StoredEngine } from '../../src/session/engines/stored.ts'
-import { CacheStore } from '../../src/session/stores/cache.ts'
-import { CachedStore } from '../../src/session/stores/cached/cached-database.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
-import { MemoryRevocations, type Revocations } from '../../src/session/stores/revocations.ts'
-import type { SessionStore } from '../../src/session/stores/store.ts'
+import { MemoryRevocations } from '../../src/session/stores/revocations.ts'
 import { EXPIRY, START } from './engine.ts'
+import type { MigratableEngine } from './migratable.ts'
 import { begun } from './requests.ts'
-
-const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
-type Now = () => number
-type Storage = { now: Now; revocations: Revocations; store: SessionStore; cached: SessionStore; cache: Cache }
-type Open = (storage: Storage) => Migratable
 
 /** Steps before and after each call of a store, a cache or revocations. */
 export class Steps {
@@ -69,39 +52,18 @@ export class Steps {
   }
 }
 
-export const sealed = sealedCodec({ secrets: SECRETS, namespace: 'sid' })
-const django = djangoCodec({ secrets: SECRETS })
-
-function stored(codec: Codec, store: (storage: Storage) => SessionStore): Open {
-  return (storage) =>
-    storedMigration(new StoredEngine({ store: store(storage), codec, expiry: EXPIRY, now: storage.now }))
+const found: MigratableEngine[] = []
+const folder = join(projectRoot, 'test', 'storage', 'engines')
+for (const file of existsSync(folder) ? readdirSync(folder).sort() : []) {
+  if (!file.endsWith('.migration.ts')) continue
+  const module: { default: readonly MigratableEngine[] } = await import(`../storage/engines/${file}`)
+  found.push(...module.default)
 }
 
-function cookies(codec: (now: Now) => CookieCodec): Open {
-  return ({ now, revocations }) =>
-    cookieMigration(new CookieEngine({ codec: codec(now), expiry: EXPIRY, maxSize: 4000, revocations, now }))
-}
-
-/** As an application's configuration makes them. */
-export const sealedCookies = (now: Now, tier = '') =>
-  sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', tier, now })
-const openHybrid: Open = ({ now, revocations, store }) => {
-  const half = new StoredEngine({ store, codec: sealed, expiry: EXPIRY, now })
-  const codec = sealedCookies(now, 'hybrid')
-  return hybridMigration(new HybridEngine({ codec, stored: half, revocations, expiry: EXPIRY, limit: 600, now }))
-}
-
-/** What a session migrates from, and to. Cookie engines do not guarantee overlapping changes. */
-export const ENGINES: Record<string, { open: Open; server: boolean; filler?: number }> = {
-  'db, sealed': { open: stored(sealed, ({ store }) => store), server: true },
-  'db, django': { open: stored(django, ({ store }) => store), server: true },
-  cached_db: { open: stored(sealed, ({ cached }) => cached), server: true },
-  cache: { open: stored(sealed, ({ cache }) => new CacheStore({ cache })), server: true },
-  'signed_cookies, sealed': { open: cookies(sealedCookies), server: false },
-  'signed_cookies, django': { open: cookies((now) => djangoCookieCodec({ secrets: SECRETS, now })), server: false },
-  'hybrid, in the cookie': { open: openHybrid, server: false },
-  'hybrid, in a record': { open: openHybrid, server: true, filler: 700 },
-}
+/** Engines that sessions migrate from and to. */
+export const ENGINES: Readonly<Record<string, MigratableEngine>> = Object.fromEntries(
+  found.map((engine) => [engine.name, engine]),
+)
 
 const NAMES = Object.keys(ENGINES)
 export const PAIRS = NAMES.flatMap((from) => NAMES.map((to) => [from, to] as const)).filter(
@@ -111,6 +73,9 @@ export const PAIRS = NAMES.flatMap((from) => NAMES.map((to) => [from, to] as con
     // What needs a record fits in no cookie.
     !(`${from} ${to}`.includes('record') && `${from} ${to}`.includes('signed_cookies')),
 )
+
+/** Two engines with records on the server; undefined where the project has none. */
+export const SERVER_PAIR = PAIRS.find(([from, to]) => ENGINES[from]?.server && ENGINES[to]?.server)
 
 /** A site during, before and after a migration of its sessions. */
 export function bench(from: string, to: string, sharesRecords = false) {
@@ -122,15 +87,12 @@ export function bench(from: string, to: string, sharesRecords = false) {
     now,
     revocations,
     store: steps.watch(new MemoryStore({ now })),
-    // As one thing: what its copies do while their row goes is for its own tests.
-    cached: steps.watch(new CachedStore({ database: new MemoryStore({ now }), cache: new MemoryCache({ now }), now })),
-    cache: steps.watch(new MemoryCache({ now })),
+    watch: <T extends object>(real: T) => steps.watch(real),
   })
   const there = storage()
-  const here = sharesRecords ? there : storage()
+  const [openSource, openTarget] = [engineNamed(from).at(there), engineNamed(to).at(sharesRecords ? there : storage())]
   const engines = () => {
-    const [source, target] = [ENGINES[from]?.open(there), ENGINES[to]?.open(here)]
-    if (source === undefined || target === undefined) throw new Error('There is no such engine')
+    const [source, target] = [openSource(), openTarget()]
     return { source, target, engine: new MigratingEngine({ target, source, sharesRecords, now }) as Engine }
   }
   const { source, target, engine } = engines()
@@ -142,6 +104,12 @@ export function bench(from: string, to: string, sharesRecords = false) {
   const before = { ...common, engine: source.engine }
   const start = () => begun(before, { [USER_KEY]: '7', n: 0, filler })
   return { migrating, other, before, after: { ...common, engine: target.engine }, target, start, clock, steps }
+}
+
+function engineNamed(name: string): MigratableEngine {
+  const engine = ENGINES[name]
+  if (engine === undefined) throw new Error(`There is no engine ${name}`)
+  return engine
 }
 
 const FILLER = noise(5000)

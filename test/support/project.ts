@@ -26,6 +26,7 @@ const PARTS = [
   'tsconfig.build.json',
   'knexfile.ts',
   '.env.example',
+  '.npmrc',
   '.gitignore',
   'biome.json',
 ]

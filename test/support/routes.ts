@@ -10,10 +10,8 @@ export interface UnchangingForm {
   readonly form: Readonly<Record<string, string>>
 }
 
-/** The export of `test/features/<name>/unchanging.ts`. */
-interface FeatureForms {
-  readonly unchanging: readonly UnchangingForm[]
-}
+/** Who may use each route, by method and path: for staff, users too are refused. */
+export type Access = Readonly<Record<string, 'everyone' | 'everyone, without a session' | 'users' | 'staff'>>
 
 /** The path with 1 for each parameter. */
 export function examplePath(path: string): string {
@@ -22,14 +20,19 @@ export function examplePath(path: string): string {
 
 /** The forms of all features that change nothing. */
 export async function unchangingForms(): Promise<UnchangingForm[]> {
-  const forms: UnchangingForm[] = []
-  for (const { name } of await loadFeatures()) {
-    const file = join(projectRoot, 'test/features', name, 'unchanging.ts')
-    if (!existsSync(file)) continue
-    const { unchanging }: FeatureForms = await import(pathToFileURL(file).href)
-    forms.push(...unchanging)
-  }
-  return forms
+  const found = await exportsOf<{ unchanging: readonly UnchangingForm[] }>('unchanging.ts')
+  return found.flatMap(({ unchanging }) => unchanging)
+}
+
+/** Who may use the routes of all features, and the home page. */
+export async function accessRows(): Promise<Access> {
+  const found = await exportsOf<{ access: Access }>('access.ts')
+  return Object.assign({ 'GET /': 'everyone' }, ...found.map(({ access }) => access))
+}
+
+async function exportsOf<T>(name: string): Promise<T[]> {
+  const files = (await loadFeatures()).map((feature) => join(projectRoot, 'test/features', feature.name, name))
+  return await Promise.all(files.filter((file) => existsSync(file)).map((file) => import(pathToFileURL(file).href)))
 }
 
 /** Every route that changes something, read from the sources, so that a new one cannot be forgotten. */

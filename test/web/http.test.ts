@@ -133,7 +133,7 @@ test('errors are pages or JSON, without internal details (ASVS 16.5.1)', async (
   t.deepEqual([json.status, json.json()], [404, { error: 'Page not found' }])
 })
 
-if (has('db')) {
+if (has('db', 'sealed')) {
   test('a missing table is a 500 and a database that is down a 503, without internal details', async (t) => {
     const own = await startApp()
     t.teardown(() => own.close())
@@ -193,15 +193,15 @@ test('unchanged content is a 304', async (t) => {
 
 test('liveness and readiness', async (t) => {
   const own = await startApp()
-  t.deepEqual((await own.browser().json('GET', '/readyz')).json(), { status: 'ok', database: 'ok', sessions: 'ok' })
+  t.teardown(() => own.close())
+  const all = await own.browser().json('GET', '/readyz')
+  t.like(all.json(), { status: 'ok', database: 'ok', sessions: 'ok' })
   await Promise.all([own.services.knex.destroy(), own.services.sessionKnex.destroy()])
   const out = await own.browser().json('GET', '/readyz')
-  t.deepEqual(
-    [out.status, out.json(), out.headers.get('retry-after')],
-    [503, { status: 'unavailable', database: 'unavailable', sessions: 'unavailable' }, '5'],
-  )
+  t.deepEqual([out.status, out.headers.get('retry-after')], [503, '5'])
+  t.like(out.json(), { status: 'unavailable', database: 'unavailable' })
+  if (has('db')) t.like(out.json(), { sessions: 'unavailable' })
   t.is((await own.browser().json('GET', '/healthz')).status, 200)
-  await own.close()
 })
 
 test('personal responses are private, anonymous ones vary by cookie (ASVS 14.3.2)', async (t) => {

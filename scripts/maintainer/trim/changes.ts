@@ -4,7 +4,7 @@ import { ChoiceError } from './choice.ts'
 import { brokenModules, filesUnder, type Graph, missingImports, type Planned, reachable, readGraph } from './graph.ts'
 import type { Part } from './parts.ts'
 
-const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
+export const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
 const TEXTS = ['views', 'docs', 'ops']
 const MAINTAINER = /(^|\/)maintainer\//
 // Beside these, every file of a feature, every migration and every script is used by its name or by a command.

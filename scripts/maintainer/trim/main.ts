@@ -5,9 +5,11 @@ import { Command, CommanderError } from 'commander'
 import { projectRoot as root } from '../../../src/paths.ts'
 import { applyChanges, planChanges } from './changes.ts'
 import { ChoiceError, PRESETS, partsToRemove, partToRemove, type Wanted } from './choice.ts'
+import { cutDocuments, settingNames } from './documents.ts'
 import type { Planned } from './graph.ts'
 import { databaseFiles, dirtyReason, migrationsRun, sqlitePath } from './guard.ts'
-import { dropMentions, rewriteManifest, unusedPackages } from './packages.ts'
+import { dropMessages } from './messages.ts'
+import { dropMentions, rewriteManifest, scriptNames, unusedPackages } from './packages.ts'
 import { type Part, readParts } from './parts.ts'
 import { nameProject, writeReadme } from './readme.ts'
 
@@ -40,6 +42,8 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
   const kept = (await readParts(root)).filter(
     (part) => !gone.some((one) => one.kind === part.kind && one.name === part.name),
   )
+  const before = { settings: settingNames(root), scripts: scriptNames(root) }
+  dropMessages(root, planned.deleted)
   applyChanges(root, planned)
   rewriteManifest(root, planned.deleted, name)
   if (name !== undefined) {
@@ -48,6 +52,12 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
   }
   removePackages()
   run('documents', [process.execPath, '--import=tsx', 'scripts/documents.ts'])
+  cutDocuments(root, {
+    kept,
+    files: planned.deleted,
+    settings: without(before.settings, settingNames(root)),
+    scripts: without(before.scripts, scriptNames(root)),
+  })
   run('format', [process.execPath, join('node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '--write', '.'])
   if (!options.check) return
   run('types', [process.execPath, join('node_modules', 'typescript', 'bin', 'tsc'), '--noEmit'])
@@ -88,6 +98,10 @@ function run(step: string, [command = '', ...args]: readonly string[]): void {
     )
   }
   console.log(`passed: ${step}`)
+}
+
+function without(names: readonly string[], left: readonly string[]): Set<string> {
+  return new Set(names.filter((name) => !left.includes(name)))
 }
 
 function listed(parts: readonly Part[]): string {

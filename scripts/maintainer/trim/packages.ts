@@ -46,6 +46,11 @@ function peersOf(root: string, name: string): string[] {
   )
 }
 
+/** The names of `npm run`. */
+export function scriptNames(root: string): string[] {
+  return Object.keys(readManifest(root).scripts)
+}
+
 /** Removes commands whose script is gone; with a new name also what was said of the whole. */
 export function rewriteManifest(root: string, deleted: ReadonlySet<string>, name: string | undefined): void {
   const { scripts } = readManifest(root)

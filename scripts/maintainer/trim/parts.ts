@@ -72,6 +72,7 @@ function ofStorage(root: string, { kind, name, requires = [] }: z.infer<typeof s
       `src/storage/${place}.ts`,
       `src/storage/${place}.migration.ts`,
       `test/storage/${place}.ts`,
+      `test/storage/${place}.migration.ts`,
       `test/storage/${file}-settings.test.ts`,
       `test/support/${file}`,
       `test/data/${file}-*`,

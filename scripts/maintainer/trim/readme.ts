@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { filesUnder } from './graph.ts'
 import { nameLock } from './packages.ts'
 import type { Part } from './parts.ts'
@@ -15,10 +15,6 @@ export function nameProject(root: string, name: string): void {
 export function writeReadme(root: string, name: string, parts: readonly Part[]): void {
   const of = (kind: Part['kind']) => parts.filter((part) => part.kind === kind).map((part) => `\`${part.name}\``)
   const documents = filesUnder(root, 'docs').filter((file) => file.endsWith('.md'))
-  for (const file of documents) {
-    const path = join(root, file)
-    writeFileSync(path, withoutDeadLinks(readFileSync(path, 'utf8'), dirname(path)))
-  }
   rmSync(join(root, 'docs/screenshot.png'), { force: true })
   writeFileSync(
     join(root, 'README.md'),
@@ -43,12 +39,5 @@ npm run build && npm run migrate && npm start   # production: needs SECRET_KEY
 
 ${documents.map((file) => `- [${file}](${file})`).join('\n')}
 `,
-  )
-}
-
-/** A link to a document that is gone leaves its words. */
-function withoutDeadLinks(text: string, folder: string): string {
-  return text.replaceAll(/\[([^\]]+)\]\(([\w./-]+\.md)(?:#[\w-]+)?\)/g, (link, words, target) =>
-    existsSync(join(folder, target)) ? link : words,
   )
 }

@@ -1,44 +1,48 @@
-import { spawnSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import { projectRoot } from '../../../src/paths.ts'
 import { type Step, trimmed } from '../../../test/maintainer/trim/clones.ts'
+import { PRESETS, partsToRemove, partToRemove } from './choice.ts'
 import { readParts } from './parts.ts'
+import { testsToRun } from './selection.ts'
 
-// Removes each part from its own clone and checks what is left, then each preset: npm run test:trim [-- --no-tests] [part …]
+// Removes each part from its own clone and checks what is left: npm run test:trim [-- --no-tests | --all] [part or preset …]
 const { values, positionals } = parseArgs({
-  options: { 'no-tests': { type: 'boolean', default: false } },
+  options: { 'no-tests': { type: 'boolean', default: false }, all: { type: 'boolean', default: false } },
   allowPositionals: true,
 })
-const names = positionals.length > 0 ? positionals : (await readParts(projectRoot)).map(({ name }) => name)
+const parts = await readParts(projectRoot)
+// The presets are tested by npm test.
+const names = positionals.length > 0 ? positionals : parts.map(({ name }) => name)
 
 for (const name of names) {
-  const begun = performance.now()
-  const failed = await failureWithout(name)
-  const seconds = ((performance.now() - begun) / 1000).toFixed(0)
-  if (failed === undefined) console.log(`passed: without ${name} (${seconds} s)`)
+  const steps = await stepsWithout(name)
+  const done = steps.map(({ name, seconds }) => `${name} ${seconds.toFixed(0)} s`).join(', ')
+  const failed = steps.find(({ passed }) => !passed)
+  if (failed === undefined) console.log(`passed: without ${name} (${done})`)
   else {
-    console.log(`${failed.output}\nFAILED: without ${name}: ${failed.name} (${seconds} s)`)
+    console.log(`${failed.output}\nFAILED: without ${name}: ${failed.name} (${done})`)
     process.exitCode = 1
   }
 }
 
-if (positionals.length === 0 && !values['no-tests']) {
-  const args = ['node_modules/ava/entrypoints/cli.mjs', 'test/maintainer/trim/presets.test.ts']
-  const env = { ...process.env, TEST_TRIM: 'presets' }
-  if (spawnSync(process.execPath, args, { cwd: projectRoot, env, stdio: 'inherit' }).status !== 0) process.exitCode = 1
-}
-
-async function failureWithout(name: string): Promise<Step | undefined> {
+/** Every step up to the first that failed. */
+async function stepsWithout(name: string): Promise<Step[]> {
   const teardowns: (() => Promise<void>)[] = []
   try {
-    const clone = await trimmed({ teardown: (work) => void teardowns.push(work) }, ['remove', name])
-    const steps = values['no-tests'] ? [clone.types, clone.lint] : [clone.types, clone.lint, clone.unit, clone.suites]
-    if (!clone.trim.passed) return clone.trim
-    for (const step of steps) {
-      const outcome = await step()
-      if (!outcome.passed) return outcome
+    const preset = PRESETS[name]
+    const gone = preset === undefined ? partToRemove(parts, name) : partsToRemove(parts, preset)
+    const args = preset === undefined ? ['remove', name] : ['--preset', name]
+    const clone = await trimmed({ teardown: (work) => void teardowns.push(work) }, args)
+    const steps = [clone.trim]
+    const tests = () => {
+      const files = testsToRun({ folder: clone.folder, parts, gone }, values.all)
+      console.log(`without ${name}: ${files.map((file) => file.replace(/^test\/(.+)\.test\.ts$/, '$1')).join(' ')}`)
+      return clone.tests(files)
     }
-    return undefined
+    for (const step of [clone.types, clone.lint, ...(values['no-tests'] ? [] : [tests])]) {
+      if (steps.at(-1)?.passed) steps.push(await step())
+    }
+    return steps
   } finally {
     for (const work of teardowns) await work()
   }

@@ -3,10 +3,9 @@ import type { Knex } from 'knex'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Services } from '../../services.ts'
-import type { Engine } from '../../session/engines/engine.ts'
-import { NotSupportedError } from '../../session/stores/store.ts'
 import { type User, usernameKey } from '../../users.ts'
-import { currentUser, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
+import { currentUser, lostReason, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
+import { endSessions } from '../../web/end-sessions.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { checkbox, queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { localPath } from '../../web/next-path.ts'
@@ -14,12 +13,20 @@ import { newPasswordErrors, newPasswordFields, typedPassword } from '../../web/p
 import { seeOther } from '../../web/redirect.ts'
 import { logSecurity } from '../../web/security-log.ts'
 import { Throttle } from '../../web/throttle.ts'
+import { addDeletion } from './delete-account.ts'
 
 // The same for both, so that it does not reveal which names exist.
 const WRONG_CREDENTIALS = 'Username or password is wrong.'
 
 const CHANGED_MEANWHILE =
   'Your password or account was changed by another request at the same time, so nothing was changed here. Please sign in again.'
+
+/** Parameters of the sign-in page, with what has just been done. */
+const DONE = [
+  ['signed-out', 'You are signed out.'],
+  ['deleted', 'Your account has been deleted.'],
+  ['new-password', 'Your password has been changed, and all of your devices are signed out. Sign in with it.'],
+] as const
 
 const signInForm = z.object({
   username: z
@@ -47,10 +54,11 @@ function account(services: Services): OpenFeature {
     if ((await currentUser(ctx, services)) !== null) {
       return await seeOther(ctx, localPath(queryParam(ctx, 'next'), '/account'))
     }
-    await showSignIn(ctx, {
-      next: localPath(queryParam(ctx, 'next'), ''),
-      signedOut: queryParam(ctx, 'signed-out') !== undefined,
-    })
+    const next = localPath(queryParam(ctx, 'next'), '')
+    const [, done] = DONE.find(([name]) => queryParam(ctx, name) !== undefined) ?? []
+    // Whoever came here without being sent may never have been signed in.
+    const reason = done ?? (next === '' ? undefined : lostReason(await ctx.session()))
+    await showSignIn(ctx, { next, reason })
   })
 
   router.post('/login', async (ctx) => {
@@ -104,11 +112,13 @@ function account(services: Services): OpenFeature {
     await renewSignIn(ctx, services, changed)
     // First: if ending the others fails, this session must not be signed out.
     await session.save()
-    await endOthers(engine, user.id, session.id)
+    await endSessions(engine, user.id, session.id)
     logSecurity(ctx, 'password changed', { userId: user.id })
     if (wantsJson(ctx)) ctx.body = { ok: true }
     else await seeOther(ctx, '/account', 'Your password has been changed, and your other devices are signed out.')
   })
+
+  addDeletion(router, services, throttle)
 
   return {
     routes: router.routes(),
@@ -131,24 +141,18 @@ async function memberSince(knex: Knex, user: User): Promise<number> {
   return createdAt.parse(row).created_at
 }
 
-/** Ends the other sessions, so that they are no longer listed. The new password has made them invalid already. */
-async function endOthers(engine: Engine, userId: string, exceptId: string | null): Promise<void> {
-  await engine.endUser(userId, exceptId).catch((error: unknown) => {
-    if (!(error instanceof NotSupportedError)) throw error
-  })
-}
-
 interface SignInPage {
   readonly next?: string
   readonly username?: string
-  readonly signedOut?: boolean
+  /** Why the visitor is here. */
+  readonly reason?: string | undefined
   readonly remember?: boolean
   readonly errors?: Readonly<Record<string, string>>
 }
 
 async function showSignIn(ctx: Context, page: SignInPage) {
-  const blank = { next: '', username: '', signedOut: false, remember: false, errors: {} }
-  await ctx.render('account/login.njk', { ...blank, ...page })
+  const blank = { next: '', username: '', remember: false, errors: {} }
+  await ctx.render('account/login.njk', { ...blank, ...page, reason: page.reason ?? '' })
 }
 
 async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {

@@ -146,7 +146,11 @@ export class Explainer {
       [t('Idle limit'), [idleEnds === undefined ? t('Never: SESSION_IDLE_AGE is not set.') : at(idleEnds)]],
       [
         t('Absolute limit'),
-        [absoluteEnds === undefined ? t('Never: SESSION_ABSOLUTE_AGE is not set.') : at(absoluteEnds)],
+        [
+          absoluteEnds === undefined
+            ? t('None: SESSION_ABSOLUTE_AGE limits signed-in sessions only, and 0 is no limit.')
+            : at(absoluteEnds),
+        ],
       ],
       [t('Expires'), [at(expires)]],
     ]

@@ -102,6 +102,13 @@ function registration(services: Services): OpenFeature {
     return input
   }
 
+  /** The steps before were in a session that is gone: says so, and keeps what this form would have added. */
+  async function keepTyped(ctx: Context, session: Session, step: number): Promise<void> {
+    if (wantsJson(ctx)) return
+    if (step === 2) await saveAddress(ctx, session)
+    await flash(ctx, 'error', 'Your session has ended. Please begin again.')
+  }
+
   const isReachable = async (ctx: Context, session: Session, step: number): Promise<boolean> => {
     if ((await currentUser(ctx, services)) !== null) {
       if (wantsJson(ctx)) ctx.throw(409, 'You have an account already.')
@@ -110,6 +117,7 @@ function registration(services: Services): OpenFeature {
     }
     const current = wizard.currentStep(session)
     if (step <= current) return true
+    if (session.lost !== undefined && ctx.method === 'POST') await keepTyped(ctx, session, step)
     if (wantsJson(ctx)) ctx.throw(409, `Step ${current} comes first.`)
     await seeOther(ctx, `/register/${current}`)
     return false

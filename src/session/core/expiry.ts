@@ -1,4 +1,5 @@
-import type { Json } from './data.ts'
+import type { Json, SessionData } from './data.ts'
+import { userIdOf } from './user.ts'
 
 /**
  * How long sessions live; all ages are seconds.
@@ -11,7 +12,7 @@ export interface ExpiryPolicy {
   readonly cookieAge: number
   /** Maximum seconds without activity; unlimited by default. */
   readonly idleAge?: number | undefined
-  /** Maximum seconds since sign-in or creation, regardless of activity; unlimited by default. */
+  /** Maximum seconds since sign-in, regardless of activity; unlimited by default, and for anonymous sessions. */
   readonly absoluteAge?: number | undefined
   /** Whether the cookie ends with the browser, unless the session has a custom expiry. */
   readonly atBrowserClose: boolean
@@ -61,15 +62,20 @@ export function closesWithBrowser(policy: ExpiryPolicy, stored: Json | undefined
   return stored === undefined || stored === null ? policy.atBrowserClose : stored === 0 || stored === false
 }
 
-/** When a record expires (ms) if it is written at `now`: the earliest of all limits. */
-export function deadline(policy: ExpiryPolicy, stored: Json | undefined, createdAt: number, now: number): number {
+/** When a record with these data expires (ms) if it is written at `now`: the earliest of all limits. */
+export function deadline(policy: ExpiryPolicy, data: SessionData, createdAt: number, now: number): number {
   return Math.floor(
     Math.min(
-      expiryDate(policy, stored, now).getTime(),
+      expiryDate(policy, data[EXPIRY_KEY], now).getTime(),
       now + (policy.idleAge ?? Number.POSITIVE_INFINITY) * 1000,
-      createdAt + (policy.absoluteAge ?? Number.POSITIVE_INFINITY) * 1000,
+      createdAt + (absoluteAge(policy, data) ?? Number.POSITIVE_INFINITY) * 1000,
     ),
   )
+}
+
+/** The maximum seconds since sign-in of a session with these data; undefined if it has none, as an anonymous one. */
+export function absoluteAge(policy: ExpiryPolicy, data: SessionData): number | undefined {
+  return userIdOf(data) === null ? undefined : policy.absoluteAge
 }
 
 /**
@@ -79,13 +85,14 @@ export function deadline(policy: ExpiryPolicy, stored: Json | undefined, created
  */
 export function touchDue(
   policy: ExpiryPolicy,
-  stored: Json | undefined,
+  data: SessionData,
   record: { createdAt: number; expires: number; lastActivity: number },
   now: number,
 ): boolean {
+  const stored = data[EXPIRY_KEY]
   const age = fixedDate(stored) === undefined ? expiryAge(policy, stored, now) : policy.cookieAge
   const window = Math.min(age, policy.idleAge ?? Number.POSITIVE_INFINITY) * 1000
-  const moved = deadline(policy, stored, record.createdAt, now) - record.expires
+  const moved = deadline(policy, data, record.createdAt, now) - record.expires
   const quiet = record.lastActivity > 0 ? now - record.lastActivity : 0
   const ahead = record.lastActivity > 0 ? -quiet : -moved
   if (ahead > CLOCK_TOLERANCE) return true

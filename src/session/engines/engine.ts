@@ -27,7 +27,7 @@ export interface Loaded {
   readonly forwarded?: true
 }
 
-/** The result of opening a cookie. `suspicion` is for the log; the visitor is anonymous. */
+/** The result of opening a cookie. `suspicion` is for the log; without one, the session has just expired. */
 export type Opened = { live: true; loaded: Loaded } | { live: false; suspicion?: SecurityKind; detail?: string }
 
 /**

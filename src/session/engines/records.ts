@@ -2,7 +2,7 @@ import type { Codec, Decoded } from '../codec/codec.ts'
 import { emptyData, type SessionData } from '../core/data.ts'
 import { KeyTakenError } from '../core/errors.ts'
 import type { Observer, Operation } from '../core/events.ts'
-import { deadline, EXPIRY_KEY, type ExpiryPolicy } from '../core/expiry.ts'
+import { absoluteAge, deadline, type ExpiryPolicy } from '../core/expiry.ts'
 import { newSessionKey } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { retry } from '../core/retry.ts'
@@ -82,7 +82,7 @@ export class Records {
     const { data, successor } = decoded
     const { version, expires, lastActivity } = stored
     const createdAt = stored.createdAt || createdAtIn(data, now())
-    if (deadline(this.#options.expiry, data[EXPIRY_KEY], createdAt, now()) <= now()) return { live: false }
+    if (deadline(this.#options.expiry, data, createdAt, now()) <= now()) return { live: false }
     const loaded = { id: sessionIdOf(storeKey, stored), key, data, version, expires, lastActivity, createdAt }
     return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
   }
@@ -177,7 +177,7 @@ export class Records {
   async touch(current: LiveRecord): Promise<LiveRecord | 'conflict' | 'missing'> {
     const { expiry, now } = this.#options
     const lastActivity = now()
-    const expires = deadline(expiry, current.data[EXPIRY_KEY], current.createdAt, lastActivity)
+    const expires = deadline(expiry, current.data, current.createdAt, lastActivity)
     const outcome = await this.setTimes(current, { expires, lastActivity })
     return outcome === 'done' ? { ...current, expires, lastActivity } : outcome
   }
@@ -211,12 +211,12 @@ export class Records {
   #record(key: string, data: SessionData, { id, createdAt, client }: RecordMetadata): SessionRecord {
     const { codec, expiry, columns, observe, now } = this.#options
     const lastActivity = now()
-    if (codec.name === 'django' && expiry.absoluteAge !== undefined) data[CREATED_KEY] = createdAt
+    if (codec.name === 'django' && absoluteAge(expiry, data) !== undefined) data[CREATED_KEY] = createdAt
     const encoded = codec.encode(key, data, undefined, { id, createdAt })
     observe({ type: 'size', bytes: encoded.length })
     return {
       data: encoded,
-      expires: deadline(expiry, data[EXPIRY_KEY], createdAt, lastActivity),
+      expires: deadline(expiry, data, createdAt, lastActivity),
       createdAt,
       lastActivity,
       userId: userIdOf(data),

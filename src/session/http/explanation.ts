@@ -1,5 +1,5 @@
 import type { SecurityKind } from '../core/events.ts'
-import { EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, fixedDate } from '../core/expiry.ts'
+import { absoluteAge, EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, fixedDate } from '../core/expiry.ts'
 import type { Loaded, Opened } from '../engines/engine.ts'
 import type { SessionState } from '../session-state.ts'
 import { type Decision, settle } from './settle.ts'
@@ -155,7 +155,8 @@ async function attempted<T>(work: () => Promise<T>): Promise<Attempt & { result:
 
 function clocks(policy: ExpiryPolicy, { key, data, createdAt, lastActivity, expires }: Loaded): Clocks {
   const own = data[EXPIRY_KEY]
-  const { idleAge, absoluteAge, touchAfter } = policy
+  const { idleAge, touchAfter } = policy
+  const maxAge = absoluteAge(policy, data)
   const known = lastActivity > 0
   const age = fixedDate(own) === undefined ? expiryAge(policy, own, lastActivity) : policy.cookieAge
   const window = Math.min(age, idleAge ?? Number.POSITIVE_INFINITY) * 1000
@@ -167,7 +168,7 @@ function clocks(policy: ExpiryPolicy, { key, data, createdAt, lastActivity, expi
     ageEnds: known ? expiryDate(policy, own, lastActivity).getTime() : expires,
     customExpiry: own !== undefined && own !== null,
     idleEnds: known && idleAge !== undefined ? lastActivity + idleAge * 1000 : undefined,
-    absoluteEnds: absoluteAge === undefined ? undefined : createdAt + absoluteAge * 1000,
+    absoluteEnds: maxAge === undefined ? undefined : createdAt + maxAge * 1000,
     touchFrom: known ? lastActivity + touchAfter * window : undefined,
   }
 }

@@ -1,6 +1,7 @@
 import type { Account, AccountStore, NoAccount } from '../account.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Engine, Opened } from '../engines/engine.ts'
+import type { LostSession } from '../session-state.ts'
 
 // A second one is a leftover of another path or an attack; more than this are an attack.
 const MAX_COOKIES = 4
@@ -12,6 +13,15 @@ const MAX_COOKIES = 4
  * const userId = (found: Found) => (found.live ? userIdOf(found.loaded.data) : null)
  */
 export type Found = Opened & { readonly value?: string; readonly account?: Account | NoAccount }
+
+/** Returns why there is no session; undefined if there is one, or there was no cookie. */
+export function lostSession(found: Found, cookies: number): LostSession | undefined {
+  if (found.live) return found.account === 'unproven' || found.account === 'changing' ? 'unproven' : undefined
+  if (cookies === 0) return undefined
+  if (found.account === 'gone') return 'gone'
+  if (found.suspicion === undefined) return 'expired'
+  return found.suspicion === 'revoked' ? 'revoked' : 'unknown'
+}
 
 /** Where sessions and accounts are. */
 interface Cookies {
@@ -37,7 +47,7 @@ export async function openCookies(settings: Cookies, values: readonly string[]):
   if (account !== 'gone') return { ...found, account }
   // Otherwise it would come back if the account is enabled again.
   await engine.end(found.loaded)
-  return { live: false }
+  return { live: false, account }
 }
 
 /** Of several cookies only one may be live, because an attacker can choose their order. */

@@ -2,7 +2,15 @@ import type { AccountStore } from '../account.ts'
 import type { SessionData } from '../core/data.ts'
 import { noteAccountSaved, SessionEndedError, StoreUnavailableError } from '../core/errors.ts'
 import type { Observer } from '../core/events.ts'
-import { closesWithBrowser, deadline, EXPIRY_KEY, type ExpiryPolicy, MAX_COOKIE_AGE, touchDue } from '../core/expiry.ts'
+import {
+  absoluteAge,
+  closesWithBrowser,
+  deadline,
+  EXPIRY_KEY,
+  type ExpiryPolicy,
+  MAX_COOKIE_AGE,
+  touchDue,
+} from '../core/expiry.ts'
 import { type Operations, SignedInMeanwhileError } from '../core/operations.ts'
 import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
@@ -10,7 +18,7 @@ import type { Client, Commit, Committed, Ended, Engine, Loaded } from '../engine
 import { Session } from '../session.ts'
 import { type Batch, HEADERS_SENT, SessionState } from '../session-state.ts'
 import { type CookieSettings, clearCookie, setCookie } from './cookie.ts'
-import type { Found } from './open-cookies.ts'
+import { type Found, lostSession } from './open-cookies.ts'
 import { type Decision, settle } from './settle.ts'
 
 /**
@@ -136,8 +144,13 @@ export class OpenedSession {
       save: async () => void (await this.apply(this.decide(200, false))),
       end: (loaded: Loaded) => this.#end(loaded),
       accounts: settings.accounts,
+      lost: lostSession(opened, transport.cookies),
     }
-    this.state = new SessionState(opened.live ? opened.loaded : undefined, context, opened.account)
+    this.state = new SessionState(
+      opened.live ? opened.loaded : undefined,
+      context,
+      opened.live ? opened.account : undefined,
+    )
     this.session = new Session(this.state)
   }
 
@@ -304,8 +317,8 @@ export class OpenedSession {
 
   /** The server decides when a session expires; the browser keeps the cookie for the maximum time. */
   #maxAge(loaded: Loaded): number {
-    if (this.#settings.engine.refreshesCookie !== true) return this.#expiry.absoluteAge ?? MAX_COOKIE_AGE
-    const left = deadline(this.#expiry, loaded.data[EXPIRY_KEY], loaded.createdAt, this.#now()) - this.#now()
+    if (this.#settings.engine.refreshesCookie !== true) return absoluteAge(this.#expiry, loaded.data) ?? MAX_COOKIE_AGE
+    const left = deadline(this.#expiry, loaded.data, loaded.createdAt, this.#now()) - this.#now()
     return Math.trunc(left / 1000)
   }
 
@@ -315,6 +328,6 @@ export class OpenedSession {
 
   #touchDue(loaded: Loaded): boolean {
     if (this.#settings.saveEveryRequest === true) return true
-    return touchDue(this.#expiry, loaded.data[EXPIRY_KEY], loaded, this.#now())
+    return touchDue(this.#expiry, loaded.data, loaded, this.#now())
   }
 }

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { has } from '../../storage/present.ts'
 import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
 import { statementCounter } from '../../support/statements.ts'
 import { signIn } from './steps.ts'
@@ -207,15 +208,20 @@ test('a disabled account is signed out at its next request (ASVS 7.4.2)', async 
   t.is((await browser.json('GET', '/account')).status, 401, 'the session was ended, not paused')
 })
 
-test('the store and its logs never see a key, a cookie or a password', async (t) => {
-  const own = await startApp()
-  t.teardown(() => own.close())
-  const browser = own.browser()
-  await signIn(browser, 'ada')
-  const key = (await browser.cookie()).split('=')[1] ?? ''
-  const rows = JSON.stringify([await own.services.knex('sessions').select(), await own.services.knex('users').select()])
-  t.is(key.length, 32)
-  t.false(rows.includes(key))
-  t.false(rows.includes('ada-demo-password'))
-  t.regex(rows, /"user_id":"1"/)
-})
+if (has('db', 'sealed')) {
+  test('the store and its logs never see a key, a cookie or a password', async (t) => {
+    const own = await startApp()
+    t.teardown(() => own.close())
+    const browser = own.browser()
+    await signIn(browser, 'ada')
+    const key = (await browser.cookie()).split('=')[1] ?? ''
+    const rows = JSON.stringify([
+      await own.services.knex('sessions').select(),
+      await own.services.knex('users').select(),
+    ])
+    t.is(key.length, 32)
+    t.false(rows.includes(key))
+    t.false(rows.includes('ada-demo-password'))
+    t.regex(rows, /"user_id":"1"/)
+  })
+}

@@ -36,7 +36,7 @@ for (const [name, settings] of Object.entries(SETTINGS)) {
       t.is(keepsCookie(await changePassword(browser, password, next)), remember, 'the key changes, the choice stays')
       password = next
       await browser.post('/logout')
-      t.is(keepsCookie(await browser.post('/preferences', { theme: 'light' })), !atClose)
+      t.is(keepsCookie(await browser.post('/preferences', { theme: 'dark' })), !atClose)
     }
   })
 }

@@ -47,11 +47,14 @@ test('security events say who, from where, and in which request, and nothing sec
   await changePassword(ada, 'ada-demo-password', 'velvet hammer umbrella')
   await ada.post('/logout', {}, { origin: 'https://evil.example' })
   await signOut(ada)
+  const grace = browser()
+  await signIn(grace, 'grace')
+  await grace.post('/account/delete', { password: 'grace-demo-password' })
   const throttled = browser()
-  for (let n = 0; n < 11; n++) await signIn(throttled, 'grace', 'not-the-password')
+  for (let n = 0; n < 11; n++) await signIn(throttled, 'ada', 'not-the-password')
   const events = lines.filter(({ security }) => security !== undefined)
   t.deepEqual(
-    events.slice(0, 7).map(({ security, userId, level }) => [security, userId, level]),
+    events.slice(0, 10).map(({ security, userId, level }) => [security, userId, level]),
     [
       ['sign-in refused', '1', 40],
       ['sign-in refused', null, 40],
@@ -60,6 +63,9 @@ test('security events say who, from where, and in which request, and nothing sec
       ['password changed', '1', 30],
       ['cross-origin request refused', null, 40],
       ['signed out', '1', 30],
+      ['signed in', '2', 30],
+      ['account deleted', '2', 30],
+      ['signed out', '2', 30],
     ],
   )
   t.is(events.at(-1)?.security, 'too many attempts')
@@ -72,4 +78,13 @@ test('a request id from outside is not trusted without a proxy', async (t) => {
   const { headers } = await browser().get('/', { 'x-request-id': 'made-up-by-anybody' })
   t.regex(headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/)
   t.is(lines.find(({ requestId }) => requestId === headers.get('x-request-id'))?.level, 30)
+})
+
+test('a form over plain http is logged, also where nobody is signed in', async (t) => {
+  const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
+  const { browser, lines } = await logged(t, { NODE_ENV: 'production', SECRET_KEY, TRUSTED_PROXIES: '1' })
+  const from = { 'x-forwarded-proto': 'http', 'x-forwarded-host': 'app.example', 'x-forwarded-for': '203.0.113.77' }
+  t.is((await browser().post('/login', { username: 'ada', password: 'typed' }, from)).status, 403)
+  const { security, userId, address, level } = lines.find(({ security }) => security !== undefined) ?? t.fail()
+  t.deepEqual([security, userId, address, level], ['plain http refused', null, '203.0.113.x', 40])
 })

@@ -29,7 +29,10 @@ test.serial('the page lists this device, then the others, with truncated address
 
 if (knownLanguage('de') !== undefined) {
   test.serial('times and texts are in the language and time zone of the visitor', async (t) => {
-    await app.services.knex('sessions').update({ created_at: Date.UTC(2026, 0, 2, 3, 4) })
+    // Only of the others: this one would no longer agree with what is sealed in it.
+    const own = (await list(here)).sessions.find(({ current }) => current)
+    const others = app.services.knex('sessions').whereNot({ session_id: own?.id ?? '' })
+    await others.update({ created_at: Date.UTC(2026, 0, 2, 3, 4) })
     t.regex(await page(), /Jan 2, 2026, 3:04/)
     await app.services.knex('users').update({ language: 'de' })
     const german = await page()
@@ -108,7 +111,7 @@ test.serial('ending sessions does not extend the ten minutes', async (t) => {
 
 test.serial('a stolen session cannot be used to guess the password', async (t) => {
   await age(app, here)
-  for (let attempt = 0; attempt < 5; attempt++)
+  for (let attempt = 0; attempt < 10; attempt++)
     t.is((await endOthers(here, { password: `guess ${attempt}` })).status, 422)
   const refused = await endOthers(here, { password: PASSWORD })
   t.is(refused.status, 429)
@@ -202,11 +205,11 @@ test.serial('the log contains who ended sessions, but no key, address or browser
   const cookies = [await here.cookie(), await there.cookie()]
   t.is((await end(there, await idOf(there, /iPhone/))).status, 303)
   t.is((await endOthers(there)).status, 303)
-  await server.printed(/other sessions ended/)
+  await server.printed(/"msg":"sessions ended"[\s\S]*"msg":"sessions ended"/)
   await server.stop()
   const said = server.output()
-  t.regex(said, /"user":"1","msg":"one other session ended"/)
-  t.notRegex(said, /iPhone|Firefox|Mozilla|"127\.0|::1"|::ffff/)
+  t.regex(said, /"security":"sessions ended","userId":"1"/)
+  t.notRegex(said, /iPhone|Firefox|Mozilla|127\.0\.0\.1\b|::1"|::ffff/)
   const keys: { session_key: string }[] = await app.services.knex('sessions').select('session_key')
   for (const secret of [...cookies.map((cookie) => cookie.slice(10)), ...keys.map((row) => row.session_key)]) {
     t.false(said.includes(secret))

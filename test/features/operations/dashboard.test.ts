@@ -1,5 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { knownLanguage } from '../../../src/web/languages.ts'
+import { has } from '../../storage/present.ts'
 import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
 import { signIn } from '../account/steps.ts'
 import { choose } from '../preferences/steps.ts'
@@ -52,7 +53,11 @@ test('the dashboard is for staff: others are redirected to the sign-in, or refus
 
 test('every figure is shown with its target and alert level', async (t) => {
   const { staff } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
-  const { text } = await staff.get('/operations')
+  let text = ''
+  // On a busy machine counting the sessions may take longer than one page waits for it.
+  for (let page = 0; page < 50 && !text.includes('Live sessions'); page++) {
+    text = (await staff.get('/operations')).text
+  }
   const levels: Record<string, RegExp> = {
     response: /Target: at most 100 ms\. Alert: above 200 ms/,
     conflicts: /Target: at most 5%\. Alert: above 20%/,
@@ -91,20 +96,22 @@ test('with too little traffic there is no rating', async (t) => {
   t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'few')
 })
 
-test('an engine without copies has no hit ratio, and the page says so', async (t) => {
-  const { staff, figures } = await staffOn(t)
-  t.deepEqual(
-    (await figures()).figures.map(({ id }) => id),
-    ['response', 'conflicts', 'ended'],
-  )
-  t.regex((await staff.get('/operations')).text, /The engine db keeps no copies in a cache/)
-  const cookies = await staffOn(t, { SESSION_ENGINE: 'signed_cookies' })
-  t.deepEqual(
-    (await cookies.figures()).figures.map(({ id }) => id),
-    ['response'],
-  )
-  t.regex((await cookies.staff.get('/operations')).text, /signed_cookies cannot count its sessions/)
-})
+if (has('db', 'sealed')) {
+  test('an engine without copies has no hit ratio, and the page says so', async (t) => {
+    const { staff, figures } = await staffOn(t)
+    t.deepEqual(
+      (await figures()).figures.map(({ id }) => id),
+      ['response', 'conflicts', 'ended'],
+    )
+    t.regex((await staff.get('/operations')).text, /The engine db keeps no copies in a cache/)
+    const cookies = await staffOn(t, { SESSION_ENGINE: 'signed_cookies' })
+    t.deepEqual(
+      (await cookies.figures()).figures.map(({ id }) => id),
+      ['response'],
+    )
+    t.regex((await cookies.staff.get('/operations')).text, /signed_cookies cannot count its sessions/)
+  })
+}
 
 test('the page refreshes itself with scripts and without, and does not keep anybody signed in', async (t) => {
   const { staff } = await staffOn(t)
@@ -119,16 +126,18 @@ test('the page refreshes itself with scripts and without, and does not keep anyb
   t.deepEqual([renewed.status, renewed.headers.getSetCookie()], [200, []])
 })
 
-test('metrics contain no key, user, path or address', async (t) => {
-  const { app, staff } = await staffOn(t)
-  await staff.get('/account?secret-path=1')
-  await staff.json('POST', '/logout')
-  const text = await (await fetch(`${app.origin}/metrics`)).text()
-  const value = (await staff.cookie()).split('=')[1] ?? 'none'
-  for (const word of [value, 'ada', 'secret-path', '/account', '127.0.0.1', 'localhost'])
-    t.false(text.includes(word), word)
-  t.regex(text, /holdfast_session_operation_seconds_count\{engine="db",operation="delete",outcome="done"\} [1-9]/)
-})
+if (has('db', 'sealed')) {
+  test('metrics contain no key, user, path or address', async (t) => {
+    const { app, staff } = await staffOn(t)
+    await staff.get('/account?secret-path=1')
+    await staff.json('POST', '/logout')
+    const text = await (await fetch(`${app.origin}/metrics`)).text()
+    const value = (await staff.cookie()).split('=')[1] ?? 'none'
+    for (const word of [value, 'ada', 'secret-path', '/account', '127.0.0.1', 'localhost'])
+      t.false(text.includes(word), word)
+    t.regex(text, /holdfast_session_operation_seconds_count\{engine="db",operation="delete",outcome="done"\} [1-9]/)
+  })
+}
 
 if (knownLanguage('de') !== undefined) {
   test('the dashboard in German', async (t) => {

@@ -191,3 +191,17 @@ test('one address cannot check thousands of usernames', async (t) => {
   const [refused] = answers.filter(({ status }) => status === 429)
   t.true(Number(refused?.headers.get('retry-after')) > 0)
 })
+
+test('a session that ended on the way: the form begins again, and the address that was typed is kept', async (t) => {
+  const browser = app.browser()
+  const cookie = `sessionid=${'x'.repeat(32)}`
+  const late = await browser.post('/register/2', PLACE, { cookie })
+  t.is(late.headers.get('location'), '/register/1')
+  t.regex((await browser.get('/register/1')).text, /role="alert">Your session has ended\. Please begin again\./)
+  t.is((await browser.post('/register/1', person('latecomer'))).headers.get('location'), '/register/2')
+  t.regex((await browser.get('/register/2')).text, /value="Street 1"/)
+  const last = await app.browser().post('/register/3', FINISH, { cookie })
+  t.is(last.headers.get('location'), '/register/1')
+  t.is((await app.browser().json('POST', '/register/2', PLACE)).status, 409)
+  t.deepEqual((await app.browser().post('/register/2', PLACE)).headers.getSetCookie(), [], 'no session, nothing kept')
+})

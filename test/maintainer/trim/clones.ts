@@ -1,16 +1,11 @@
 import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { cloneProject } from '../../support/project.ts'
 
-/** Suites beside the unit suites that need no service. */
-export const SUITES = [
-  'test/{docs,features,scenarios,scripts,start,web}/**/*.test.ts',
-  '!test/**/*-{redis,redis-servers,memcached,mariadb,postgresql}.test.ts',
-]
-
 /** One step on a clone, and the output of one that failed. */
 export interface Step {
   readonly name: string
   readonly passed: boolean
+  readonly seconds: number
   readonly output: string
 }
 
@@ -18,9 +13,10 @@ export interface Step {
 export async function trimmed(t: Parameters<typeof cloneProject>[0], args: readonly string[]) {
   const folder = await cloneProject(t)
   const run = async (name: string, ...command: string[]): Promise<Step> => {
+    const begun = performance.now()
     const program = startProcess(command, { cwd: folder })
-    const status = await program.ended()
-    return { name, passed: status === 0, output: program.output() }
+    const passed = (await program.ended()) === 0
+    return { name, passed, seconds: (performance.now() - begun) / 1000, output: program.output() }
   }
   // A clone borrows its packages and is not under git.
   const trim = [TYPESCRIPT, 'scripts/maintainer/trim/main.ts', ...args, '--force', '--no-check']
@@ -29,8 +25,8 @@ export async function trimmed(t: Parameters<typeof cloneProject>[0], args: reado
     trim: await run('trim', ...trim),
     types: () => run('types', 'node_modules/typescript/bin/tsc', '--noEmit'),
     lint: () => run('lint', 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),
-    unit: () => run('unit tests', 'scripts/test.mjs', '--unit'),
-    suites: () => run('suites', 'node_modules/ava/entrypoints/cli.mjs', ...SUITES),
+    tests: (files: readonly string[]) =>
+      run(`${files.length} test files`, 'node_modules/ava/entrypoints/cli.mjs', ...files),
     build: () => run('build', 'scripts/build.mjs'),
     migrate: () => run('migrate', 'scripts/run.mjs', 'knex', 'migrate:latest'),
   }

@@ -39,7 +39,7 @@ for (const format of formats) {
 
   test(`${format.name}: activity does not extend the absolute age; a sign-in restarts it`, async (t) => {
     const bench = cookieBench({ format, expiry: { ...BASE, absoluteAge: 100 } })
-    const cookie = await begun(bench)
+    const cookie = await begun(bench, { _auth_user_id: '7' })
     const touched = await touchedAt(bench, await touchedAt(bench, cookie, 60), 90)
     t.true(await livesAt(bench, touched, 100))
     t.false(await livesAt(bench, touched, 101))
@@ -95,7 +95,7 @@ test('no cookie is valid for longer than browsers keep one (RFC 6265bis, 5.5)', 
 
 test('the times that the engine reports are those of the cookie', async (t) => {
   const bench = cookieBench({ expiry: { ...BASE, absoluteAge: 5000 } })
-  const touched = await touchedAt(bench, await begun(bench), 30)
+  const touched = await touchedAt(bench, await begun(bench, { _auth_user_id: '7' }), 30)
   bench.clock.now = START + 40_000
   const opened = await bench.engine.open(touched)
   t.like(opened, {

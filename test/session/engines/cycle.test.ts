@@ -84,7 +84,7 @@ test('a sign-in submitted twice: both are in one session, with one cookie and th
 
 test('the absolute age counts from the creation, through changes of key, and restarts at sign-in', async (t) => {
   const bench = testEngine({ expiry: { cookieAge: 1000, absoluteAge: 100, atBrowserClose: false, touchAfter: 0.1 } })
-  const cookie = await begun(bench)
+  const cookie = await begun(bench, { _auth_user_id: '7' })
   bench.clock.now = START + 60_000
   const moving = await open(bench, cookie)
   await moving.session.cycleKey()

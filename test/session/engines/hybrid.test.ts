@@ -84,17 +84,18 @@ test('too large for the record too: a 413, and the session is as it was', async 
   t.deepEqual(await browser.read(), { n: 1, text: 3000 })
 })
 
-test('the absolute age counts from the creation, in cookie and record', async (t) => {
+test('the absolute age counts from the sign-in, in cookie and record', async (t) => {
   const expiry = { cookieAge: 10_000, absoluteAge: 1000, atBrowserClose: false, touchAfter: 0.1 }
   const shared = sharedState({ expiry })
   const browser = new Browser(await hybridSite(t, shared))
+  await browser.visit('/in')
   for (const path of ['/add', '/fill?2000', '/fill?10', '/add', '/fill?2000', '/cycle', '/fill?20', '/add', '/add']) {
     await browser.visit(path)
     shared.clock.now += 100_000
   }
-  t.deepEqual(await browser.read(), { n: 4, text: 20 })
+  t.like(await browser.read(), { n: 4, text: 20 })
   shared.clock.now += 99_999
-  t.deepEqual(await browser.read(), { n: 4, text: 20 })
+  t.like(await browser.read(), { n: 4, text: 20 })
   // At exactly its age a cookie still holds.
   shared.clock.now += 2
   t.deepEqual(await browser.read(), {})

@@ -1,5 +1,4 @@
 import test from 'ava'
-import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django/django.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { USER_KEY } from '../../../src/session/core/user.ts'
 import { CookieEngine } from '../../../src/session/engines/cookie/cookie.ts'
@@ -10,19 +9,21 @@ import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { MemoryRevocations } from '../../../src/session/stores/revocations.ts'
 import { NotSupportedError } from '../../../src/session/stores/store.ts'
+import { formats } from '../../../src/storage/index.ts'
 import { steer } from '../../support/caches.ts'
+import { cookieCodec } from '../../support/cookie-engine.ts'
 import { EXPIRY, START, testEngine } from '../../support/engine.ts'
+import { codecOptions, sealed } from '../../support/formats.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'
 
-const SECRETS = ['a secret of the tests: 6f1f0c2b9d8e4a7c'] as const
-
-/** Two stores with different formats, each behind an engine, and a migration from one to the other. */
+/** Two stores, with different formats where the project has several, each behind an engine, and a migration from one to the other. */
 function bench() {
   const before = testEngine()
   const { clock, now, expiry, observe } = before
   const [source, target] = [steer(before.store), steer(new MemoryStore({ now }))]
   const from = new StoredEngine({ store: source.steered, codec: before.codec, expiry, now })
-  const to = new StoredEngine({ store: target.steered, codec: djangoCodec({ secrets: SECRETS }), expiry, now })
+  const codec = (formats.at(-1) ?? sealed).codec(codecOptions('other', now))
+  const to = new StoredEngine({ store: target.steered, codec, expiry, now })
   const common = { clock, now, expiry, observe }
   return {
     ...common,
@@ -158,7 +159,7 @@ test('a session that only the target has is ended, also if a source without forw
 
 test('into a cookie: requests under way still find the session for a minute, and a logout ends that too', async (t) => {
   const site = bench()
-  const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })
+  const codec = cookieCodec(sealed, site.now)
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, now: site.now })
   const sides = { target: cookieMigration(cookies), source: storedMigration(site.from) }
   const engine = new MigratingEngine({ ...sides, now: site.now })
@@ -180,7 +181,7 @@ test('into a cookie: requests under way still find the session for a minute, and
 
 test('out of a cookie: the session gets a key', async (t) => {
   const site = bench()
-  const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })
+  const codec = cookieCodec(sealed, site.now)
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, now: site.now })
   const migrating = {
     ...site,
@@ -195,7 +196,7 @@ test('out of a cookie: the session gets a key', async (t) => {
 
 test('the end of all sessions reaches one that migrates into a cookie meanwhile', async (t) => {
   const site = bench()
-  const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })
+  const codec = cookieCodec(sealed, site.now)
   const revocations = new MemoryRevocations({ now: site.now })
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, revocations, now: site.now })
   const migrating = {
@@ -220,7 +221,7 @@ test('the end of all sessions reaches one that migrates into a cookie meanwhile'
 
 test('ending all sessions includes the target even if the source does not know its users', async (t) => {
   const site = bench()
-  const codec = djangoCookieCodec({ secrets: SECRETS, now: site.now })
+  const codec = cookieCodec(sealed, site.now)
   const cookies = new CookieEngine({ codec, expiry: EXPIRY, maxSize: 4096, now: site.now })
   const migrating = {
     ...site,

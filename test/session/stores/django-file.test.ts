@@ -6,7 +6,7 @@ import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { DjangoFileStore } from '../../../src/session/stores/file/django-file.ts'
 import { DAY, EVERYTHING, HOUR, record, START } from './bench.ts'
 import { storeContract } from './contract.ts'
-import { fileBench, filesIn, testFolder } from './file-bench.ts'
+import { damaged, fileBench, filesIn, numbers, testFolder } from './file-bench.ts'
 
 const COOKIE_AGE = 1_209_600
 
@@ -93,5 +93,18 @@ test('errors of the file system do not contain the key in the file name', async 
 test('a cookie name that would lead out of the folder is refused', (t) => {
   for (const cookieName of ['', '.', '..', '../sid', 'a/b', '.hidden']) {
     t.throws(() => new DjangoFileStore({ folder: '.', cookieName, cookieAge: 1 }), { instanceOf: RangeError })
+  }
+})
+
+test("1,000 damaged variants of Django's file come back as they are, and never as an error", async (t) => {
+  const folder = await testFolder(t)
+  const store = new DjangoFileStore({ folder, cookieName: 'sessionid', cookieAge: 3600 })
+  await store.prepare()
+  const random = numbers(2)
+  const intact = Buffer.from('.eJyrVkpJzSvJLFGyqlYqS8wpTVWqBQBPtgbM:1abcde:signature')
+  for (let n = 0; n < 1000; n++) {
+    const bytes = damaged(intact, random)
+    await writeFile(join(folder, 'sessionida'), bytes)
+    t.is((await store.load('a'))?.data, bytes.toString())
   }
 })

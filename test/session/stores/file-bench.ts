@@ -41,3 +41,30 @@ export async function filesIn(folder: string): Promise<string[]> {
 function newFolder(): Promise<string> {
   return mkdtemp(join(tmpdir(), 'holdfast-files-'))
 }
+
+/** Numbers below 1 that are the same in every run. */
+export function numbers(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return state / 2 ** 32
+  }
+}
+
+/** A copy with a bit, a piece or more of it changed. */
+export function damaged(original: Buffer, random: () => number): Buffer {
+  const at = Math.floor(random() * original.length)
+  const noise = Buffer.from(Array.from({ length: 1 + Math.floor(random() * 40) }, () => Math.floor(random() * 256)))
+  const flipped = Buffer.from(original)
+  flipped.writeUInt8((original[at] ?? 0) ^ (1 << Math.floor(random() * 8)), at)
+  const variants = [
+    flipped,
+    original.subarray(0, at),
+    original.subarray(at),
+    noise,
+    Buffer.concat([original.subarray(0, at), noise, original.subarray(at)]),
+    Buffer.concat([original, noise]),
+    Buffer.concat([original.subarray(0, at), Buffer.alloc(original.length - at)]),
+  ]
+  return variants[Math.floor(random() * variants.length)] ?? noise
+}

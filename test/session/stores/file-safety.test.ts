@@ -17,43 +17,16 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { newSessionKey } from '../../../src/session/core/key.ts'
-import { DjangoFileStore } from '../../../src/session/stores/file/django-file.ts'
 import { FileStore } from '../../../src/session/stores/file/file.ts'
 import { WORK_FOLDER } from '../../../src/session/stores/file/file-write.ts'
 import { testEngine } from '../../support/engine.ts'
 import { startProcess } from '../../support/processes.ts'
 import { DAY, HOUR, record } from './bench.ts'
-import { filesIn, testFolder } from './file-bench.ts'
+import { damaged, filesIn, numbers, testFolder } from './file-bench.ts'
 
 const CHILD = fileURLToPath(new URL('file-child.ts', import.meta.url))
 const content = (data: string) => record({ data, expires: Date.now() + DAY })
 const nameOf = (key: string) => hash('sha256', key, 'hex')
-
-/** Numbers below 1 that are the same in every run. */
-function numbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}
-
-function damaged(original: Buffer, random: () => number): Buffer {
-  const at = Math.floor(random() * original.length)
-  const noise = Buffer.from(Array.from({ length: 1 + Math.floor(random() * 40) }, () => Math.floor(random() * 256)))
-  const flipped = Buffer.from(original)
-  flipped.writeUInt8((original[at] ?? 0) ^ (1 << Math.floor(random() * 8)), at)
-  const variants = [
-    flipped,
-    original.subarray(0, at),
-    original.subarray(at),
-    noise,
-    Buffer.concat([original.subarray(0, at), noise, original.subarray(at)]),
-    Buffer.concat([original, noise]),
-    Buffer.concat([original.subarray(0, at), Buffer.alloc(original.length - at)]),
-  ]
-  return variants[Math.floor(random() * variants.length)] ?? noise
-}
 
 test('1,000 damaged variants of a record are a record without data, and never an error', async (t) => {
   const folder = await testFolder(t)
@@ -76,19 +49,6 @@ test('1,000 damaged variants of a record are a record without data, and never an
   t.is(total, 1)
   t.is(await store.delete('a'), 'done')
   t.deepEqual(await filesIn(folder), [])
-})
-
-test("1,000 damaged variants of Django's file come back as they are, and never as an error", async (t) => {
-  const folder = await testFolder(t)
-  const store = new DjangoFileStore({ folder, cookieName: 'sessionid', cookieAge: 3600 })
-  await store.prepare()
-  const random = numbers(2)
-  const intact = Buffer.from('.eJyrVkpJzSvJLFGyqlYqS8wpTVWqBQBPtgbM:1abcde:signature')
-  for (let n = 0; n < 1000; n++) {
-    const bytes = damaged(intact, random)
-    await writeFile(join(folder, 'sessionida'), bytes)
-    t.is((await store.load('a'))?.data, bytes.toString())
-  }
 })
 
 test("another session's file, an empty one and one far too large are no session", async (t) => {

@@ -2,7 +2,7 @@ import type { CookieCodec } from '../../codec/codec.ts'
 import { emptyData, type SessionData } from '../../core/data.ts'
 import { SessionContendedError, SessionTooLargeError } from '../../core/errors.ts'
 import type { Observer } from '../../core/events.ts'
-import { deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate, MAX_COOKIE_AGE } from '../../core/expiry.ts'
+import { absoluteAge, deadline, EXPIRY_KEY, type ExpiryPolicy, fixedDate, MAX_COOKIE_AGE } from '../../core/expiry.ts'
 import { userIdOf } from '../../core/user.ts'
 import { type Revocations, type SignIn, sessionSubject } from '../../stores/revocations.ts'
 import { NotSupportedError } from '../../stores/store.ts'
@@ -227,7 +227,7 @@ export class CookieEngine implements Engine {
   #issue(data: SessionData, signIn: SignIn | undefined, createdAt: number): Saved {
     const reserved = {
       signIn: this.revocations && signIn,
-      createdAt: this.expiry.absoluteAge === undefined ? undefined : createdAt,
+      createdAt: absoluteAge(this.expiry, data) === undefined ? undefined : createdAt,
     }
     const encode = (some: SessionData) => this.#codec.encode(withReserved(some, reserved))
     const { cookie, data: kept, dropped, bytes } = fitCookie(data, encode, this.#policy)
@@ -238,7 +238,7 @@ export class CookieEngine implements Engine {
   }
 
   #loaded(data: SessionData, signIn: SignIn | undefined, createdAt: number, issuedAt: number): CookieSession {
-    const expires = deadline(this.expiry, data[EXPIRY_KEY], createdAt, issuedAt)
+    const expires = deadline(this.expiry, data, createdAt, issuedAt)
     const id = signIn === undefined ? null : sessionIdOfSignIn(signIn.id)
     return { id, key: null, data, version: 0, createdAt, lastActivity: issuedAt, expires, signIn }
   }
@@ -250,7 +250,7 @@ export class CookieEngine implements Engine {
 
   /** When the last cookie that was issued until now expires, whatever its custom expiry. */
   #lastExpiry(): number {
-    const { idleAge = MAX_COOKIE_AGE, absoluteAge = MAX_COOKIE_AGE } = this.expiry
-    return this.#now() + Math.min(idleAge, absoluteAge) * 1000 + CLOCK_MARGIN_MS
+    const { idleAge = MAX_COOKIE_AGE, absoluteAge: age = MAX_COOKIE_AGE } = this.expiry
+    return this.#now() + Math.min(idleAge, age) * 1000 + CLOCK_MARGIN_MS
   }
 }

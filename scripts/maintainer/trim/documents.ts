@@ -1,0 +1,54 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { withoutMentions } from './blocks.ts'
+import { filesUnder } from './graph.ts'
+import type { Part } from './parts.ts'
+
+// Written from the parts that are there by "npm run documents".
+const GENERATED = 'docs/choosing-an-engine.md'
+const SETTING = /\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b/g
+
+/** What documents could name and is not there any more, and the parts that are. */
+export interface Gone {
+  readonly kept: readonly Part[]
+  readonly files: ReadonlySet<string>
+  readonly settings: ReadonlySet<string>
+  /** Names of `npm run`. */
+  readonly scripts: ReadonlySet<string>
+}
+
+/** The settings in .env.example, which has all of them. */
+export function settingNames(root: string): string[] {
+  const text = readFileSync(join(root, '.env.example'), 'utf8')
+  return [...text.matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name = '']) => name)
+}
+
+/** Takes out of README and documents what is about, or names, what is gone. */
+export function cutDocuments(root: string, gone: Gone): void {
+  const documents = filesUnder(root, 'docs').filter((file) => file.endsWith('.md') && file !== GENERATED)
+  for (const file of ['README.md', ...documents]) {
+    const path = join(root, file)
+    const text = readFileSync(path, 'utf8')
+    const isGone = (name: string) => gone.kept.every((part) => part.name !== name)
+    const cut = withoutMentions(text, isGone, (words) => namesGone(words, { root, folder: dirname(path), gone }))
+    if (cut !== text) writeFileSync(path, cut)
+  }
+}
+
+function namesGone(words: string, { root, folder, gone }: { root: string; folder: string; gone: Gone }): boolean {
+  const links = [...words.matchAll(/\]\(([\w./-]+)(?:#[\w-]+)?\)/g)].map(([, target = '']) => target)
+  const commands = [...words.matchAll(/\bnpm run (?:--silent )?([\w:]+)/g)].map(([, name = '']) => name)
+  const settings = words.match(SETTING) ?? []
+  const paths = [...words.matchAll(/[\w.-]+(?:\/[\w.-]+)+\/?/g)].map(([path]) => path)
+  return (
+    links.some((target) => !existsSync(join(folder, target))) ||
+    commands.some((name) => gone.scripts.has(name)) ||
+    settings.some((name) => gone.settings.has(name)) ||
+    paths.some((path) => wasDeleted(path, gone.files) && !existsSync(join(root, path)))
+  )
+}
+
+function wasDeleted(path: string, files: ReadonlySet<string>): boolean {
+  const folder = path.endsWith('/') ? path : `${path}/`
+  return files.has(path) || [...files].some((file) => file.startsWith(folder))
+}

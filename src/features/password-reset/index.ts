@@ -1,0 +1,188 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { z } from 'zod'
+import type { Services } from '../../services.ts'
+import { defineSettings, seconds, setting, text, unlessEmpty, type ValuesOf } from '../../settings.ts'
+import { usernameKey } from '../../users.ts'
+import { endSessions } from '../../web/end-sessions.ts'
+import { defineFeature, type OpenFeature } from '../../web/feature.ts'
+import type { Translate } from '../../web/i18n.ts'
+import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
+import { newPasswordErrors, newPasswordFields } from '../../web/password-field.ts'
+import { seeOther } from '../../web/redirect.ts'
+import { logSecurity } from '../../web/security-log.ts'
+import { SITE_NAME } from '../../web/site.ts'
+import { Throttle } from '../../web/throttle.ts'
+import { openMailer } from './mail.ts'
+import { ResetTokens } from './tokens.ts'
+
+const PAGE = '/password-reset'
+const NEW_PASSWORD = `${PAGE}/new`
+const UNAVAILABLE = 'This site cannot send mail, so a password cannot be reset here. Please ask whoever runs it.'
+const INVALID = 'This link has expired, or was used already. Please ask for another one.'
+const SENT = 'If there is such an account, a mail with a link is on its way to its address.'
+const WHO = 'Enter your username or your e-mail address.'
+
+const settings = defineSettings({
+  SMTP_URL: setting(
+    unlessEmpty(z.url({ protocol: /^smtps?$/, error: 'must be smtp:// or smtps://' }).optional()),
+    'The mail server: smtp://user:password@host:587 or smtps://host. Empty: in development mail is logged, and shown on\n' +
+      '/dev/mail; in production passwords cannot be reset. Production needs PUBLIC_ORIGIN, too',
+  ),
+  MAIL_FROM: setting(text, 'The sender, such as Holdfast <no-reply@app.example>; empty: no-reply at PUBLIC_ORIGIN'),
+  PASSWORD_RESET_AGE: setting(
+    seconds.min(60).max(86_400).default(1800),
+    'Seconds that a link to a new password is valid',
+  ),
+})
+
+const request = z.object({
+  account: z
+    .string(WHO)
+    .trim()
+    .min(1, WHO)
+    .max(254, WHO)
+    // PostgreSQL fails on a NUL instead of finding nothing.
+    .regex(/^\P{Cc}*$/u, WHO),
+})
+const token = z.string(INVALID).regex(/^[\w-]{43}$/, INVALID)
+const newPassword = z.object({ token, ...newPasswordFields })
+
+export default defineFeature({ name: 'password-reset', requires: ['account'], settings, open: passwordReset })
+
+const PER_ADDRESS = { max: 20, seconds: 900 }
+const PER_ACCOUNT = { max: 3, seconds: 900 }
+
+/** A new password by a link that is sent by mail, for users who have forgotten the old one. */
+function passwordReset(services: Services, values: ValuesOf<typeof settings>): OpenFeature {
+  const { users, engine, config, log } = services
+  const origin = config.publicOrigin
+  const from = values.MAIL_FROM ?? `no-reply@${origin === undefined ? 'localhost' : new URL(origin).hostname}`
+  // A link from the Host header would lead to whatever an attacker puts there.
+  const canLink = origin !== undefined || !config.production
+  const mailer = canLink ? openMailer(services, { smtpUrl: values.SMTP_URL, from }) : undefined
+  if (mailer === undefined && config.production) {
+    log.warn('passwords cannot be reset: set SMTP_URL and PUBLIC_ORIGIN')
+  }
+  const tokens = new ResetTokens(services.knex, users, values.PASSWORD_RESET_AGE)
+  const throttle = new Throttle(services)
+  const router = new Router()
+
+  router.get(PAGE, async (ctx) => {
+    await showRequest(ctx, mailer === undefined ? { status: 503, message: UNAVAILABLE } : {})
+  })
+
+  router.post(PAGE, async (ctx) => {
+    if (mailer === undefined) return await refuse(ctx, { status: 503, message: UNAVAILABLE })
+    const input = readInput(ctx, request)
+    if (!input.ok) {
+      refuseInput(ctx, input.errors)
+      return await showRequest(ctx, { errors: input.errors, account: input.typed['account'] ?? '' })
+    }
+    const { account } = input.values
+    await throttle.attempt(ctx, 'reset-address', PER_ADDRESS)
+    await throttle.attempt(ctx, 'reset-account', { ...PER_ACCOUNT, key: usernameKey(account) })
+    const t = await ctx.translate()
+    const base = origin ?? ctx.origin
+    // After the response, so that it says nothing of the account, nor does the time that it takes.
+    ctx.res.once('finish', () => {
+      void sendLinks(account, base, t).catch((error: unknown) => log.error({ err: error }, 'mail was not sent'))
+    })
+    if (wantsJson(ctx)) ctx.body = { ok: true }
+    else await showRequest(ctx, { message: SENT })
+  })
+
+  async function sendLinks(account: string, base: string, t: Translate): Promise<void> {
+    for (const user of await users.byUsernameOrEmail(account)) {
+      const link = `${NEW_PASSWORD}?token=${await tokens.create(user)}`
+      const about = {
+        name: user.username,
+        site: SITE_NAME,
+        minutes: String(Math.round(values.PASSWORD_RESET_AGE / 60)),
+      }
+      const first = t(
+        'Somebody has asked for a new password for {name} on {site}. Choose one within {minutes} minutes:',
+        about,
+      )
+      const last = t('The link works once. If it was not you, you need not do anything.')
+      await mailer?.send({
+        to: user.email,
+        subject: t('Choose a new password for {site}', about),
+        text: `${first}\n\n${base}${link}\n\n${last}\n`,
+        link,
+      })
+      log.info({ user: user.id }, 'password reset mailed')
+    }
+  }
+
+  router.get(NEW_PASSWORD, async (ctx) => {
+    const parsed = token.safeParse(queryParam(ctx, 'token'))
+    const user = parsed.success ? await tokens.userOf(parsed.data) : undefined
+    if (user === undefined) return await refuse(ctx, { status: 410, message: INVALID })
+    await showNewPassword(ctx, { token: parsed.data ?? '', username: user.username, errors: {} })
+  })
+
+  router.post(NEW_PASSWORD, async (ctx) => {
+    await throttle.attempt(ctx, 'reset-address', PER_ADDRESS)
+    const input = readInput(ctx, newPassword)
+    const given = token.safeParse(input.ok ? input.values.token : input.typed['token'])
+    const user = given.success ? await tokens.userOf(given.data) : undefined
+    if (user === undefined || !given.success) return await refuse(ctx, { status: 410, message: INVALID })
+    const errors = input.ok ? await newPasswordErrors(ctx, config, input.values, user) : input.errors
+    if (!input.ok || Object.keys(errors).length > 0) {
+      refuseInput(ctx, errors)
+      return await showNewPassword(ctx, { token: given.data, username: user.username, errors })
+    }
+    if (!(await tokens.use(given.data))) return await refuse(ctx, { status: 410, message: INVALID })
+    const changed = await users.changePassword(user, input.values.password)
+    if (changed === undefined) return await refuse(ctx, { status: 410, message: INVALID })
+    await endSessions(engine, user.id)
+    await throttle.unlock(changed)
+    logSecurity(ctx, 'password reset', { userId: user.id })
+    if (wantsJson(ctx)) ctx.body = { ok: true }
+    else await seeOther(ctx, '/login?new-password')
+  })
+
+  if (config.mode === 'development') {
+    router.get('/dev/mail', async (ctx) => {
+      await ctx.render('password-reset/mail.njk', { mails: mailer?.unsent ?? [] })
+    })
+  }
+
+  return {
+    routes: router.routes(),
+    page: (_ctx, session) =>
+      session.userId === null ? { nav: [{ href: PAGE, label: 'Forgot your password?', place: 'sign-in' }] } : {},
+  }
+}
+
+interface RequestPage {
+  readonly status?: number
+  readonly message?: string
+  readonly account?: string
+  readonly errors?: Readonly<Record<string, string>>
+}
+
+async function showRequest(ctx: Context, { status, message = '', account = '', errors = {} }: RequestPage) {
+  if (status !== undefined) ctx.status = status
+  const done = message === SENT
+  await ctx.render('password-reset/request.njk', { message, done, account, errors, available: message !== UNAVAILABLE })
+}
+
+async function refuse(ctx: Context, page: { status: number; message: string }): Promise<void> {
+  if (wantsJson(ctx)) ctx.throw(page.status, page.message, { expose: true })
+  await showRequest(ctx, page)
+}
+
+interface NewPasswordPage {
+  readonly token: string
+  readonly username: string
+  readonly errors: Readonly<Record<string, string>>
+}
+
+async function showNewPassword(ctx: Context, page: NewPasswordPage): Promise<void> {
+  // The address has the token. Not "no-referrer": then browsers send "Origin: null" with the form, which is refused.
+  ctx.set('Referrer-Policy', 'strict-origin')
+  ctx.set('Cache-Control', 'no-store')
+  await ctx.render('password-reset/new.njk', { ...page })
+}

@@ -1,0 +1,54 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { Knex } from 'knex'
+import { z } from 'zod'
+import type { User, Users } from '../../users.ts'
+
+const row = z.object({ user_id: z.coerce.number().int(), created_at: z.coerce.number() })
+
+/** Single-use tokens for a new password: 256 random bits, of which the table has only the SHA-256 hash. */
+export class ResetTokens {
+  readonly #knex: Knex
+  readonly #users: Users
+  readonly #maxAgeMs: number
+
+  /** @param maxAge seconds */
+  constructor(knex: Knex, users: Users, maxAge: number) {
+    this.#knex = knex
+    this.#users = users
+    this.#maxAgeMs = maxAge * 1000
+  }
+
+  /** A new token for this user, which replaces an earlier one. */
+  async create({ id }: User): Promise<string> {
+    const token = randomBytes(32).toString('base64url')
+    const values = { user_id: Number(id), token_hash: hashOf(token), created_at: Date.now() }
+    await this.#knex('password_resets').insert(values).onConflict('user_id').merge()
+    return token
+  }
+
+  /** The user that this token is for; undefined if it is invalid. Changes nothing. */
+  async userOf(token: string): Promise<User | undefined> {
+    const found: unknown = await this.#knex('password_resets')
+      .where({ token_hash: hashOf(token) })
+      .first()
+    if (found === undefined) return undefined
+    const { user_id, created_at } = row.parse(found)
+    if (Date.now() - created_at >= this.#maxAgeMs) return undefined
+    const user = await this.#users.byId(String(user_id))
+    // A password that was changed in another way ends the links to a new one, too.
+    return user !== undefined && user.passwordChangedAt < created_at ? user : undefined
+  }
+
+  /** Uses the token up; returns false if another request has done so first. */
+  async use(token: string): Promise<boolean> {
+    return (
+      (await this.#knex('password_resets')
+        .where({ token_hash: hashOf(token) })
+        .delete()) > 0
+    )
+  }
+}
+
+function hashOf(token: string): string {
+  return createHash('sha256').update(token).digest('hex')
+}

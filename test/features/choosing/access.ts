@@ -1,0 +1,5 @@
+import type { Access } from '../../support/routes.ts'
+
+export const access: Access = {
+  'GET /engines': 'everyone, without a session',
+}

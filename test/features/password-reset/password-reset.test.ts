@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
+import test, { type ExecutionContext } from 'ava'
+import { type Answer, startApp, type TestApp } from '../../support/app.ts'
+import { deferred } from '../../support/handlers.ts'
+import { changePassword, isSignedIn, signIn } from '../account/steps.ts'
+import { mailedLink, tokenOf } from './steps.ts'
+
+const PAGE = '/password-reset'
+const NEW = 'a completely new one'
+
+async function started(t: ExecutionContext, env: Record<string, string> = {}): Promise<TestApp> {
+  const app = await startApp({ NODE_ENV: 'development', ...env })
+  t.teardown(() => app.close())
+  return app
+}
+
+const both = (token: string, password = NEW) => ({ token, password, repeat: password })
+
+for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }]) {
+  test(`${JSON.stringify(env)}: a link by mail, a new password, every session ended and nobody signed in`, async (t) => {
+    const app = await started(t, env)
+    const resetOf: unknown[] = []
+    const { log } = app.services
+    log.info = ((details: { userId?: string }, event: string) => {
+      if (event === 'password reset') resetOf.push(details.userId)
+    }) as typeof log.info
+    const [here, there] = [app.browser(), app.browser()]
+    await signIn(there, 'grace')
+    t.regex((await here.get('/login')).text, /href="\/password-reset"/)
+    const sent = await here.post(PAGE, { account: 'GRACE' })
+    t.is(sent.status, 200)
+    t.regex(sent.text, /role="status">If there is such an account/)
+    const link = await mailedLink(here)
+    for (let prefetch = 0; prefetch < 3; prefetch++) {
+      const page = await here.get(link)
+      t.is(page.status, 200)
+      t.is(page.headers.get('referrer-policy'), 'strict-origin')
+      t.is(page.headers.get('cache-control'), 'no-store')
+    }
+    t.true(await isSignedIn(there), 'looking changes nothing')
+    const done = await here.post(`${PAGE}/new`, both(tokenOf(link)))
+    t.deepEqual([done.status, done.headers.get('location')], [303, '/login?new-password'])
+    t.deepEqual(resetOf, ['2'])
+    t.regex((await here.get('/login?new-password')).text, /Your password has been changed/)
+    t.false(await isSignedIn(here))
+    t.false(await isSignedIn(there))
+    t.is((await signIn(app.browser(), 'grace')).status, 422)
+    t.is((await signIn(app.browser(), 'grace', NEW)).status, 303)
+    t.is((await here.get(link)).status, 410, 'it works once')
+    t.is((await here.json('POST', `${PAGE}/new`, both(tokenOf(link), 'yet another password'))).status, 410)
+  })
+}
+
+test('known and unknown accounts have the same answer, and an e-mail address does as well', async (t) => {
+  const app = await started(t)
+  const ask = (account: string) => app.browser().post(PAGE, { account })
+  const [known, unknown] = [await ask('ada'), await ask('nobody')]
+  const main = ({ text }: Answer) => /<main[\s\S]*<\/main>/.exec(text)?.[0]
+  t.is(main(known), main(unknown))
+  t.is(known.status, unknown.status)
+  await ask('Grace@Example.com')
+  const page = app.browser()
+  await mailedLink(page, 2)
+  t.regex((await page.get('/dev/mail')).text, /grace@example\.com/)
+  const answers = [await app.browser().json('POST', PAGE, { account: 'x' }), await ask('')]
+  t.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 422],
+  )
+  for (const account of [['ada'], { $ne: 1 }, 'a\u0000', 'x'.repeat(300), undefined]) {
+    t.is((await app.browser().json('POST', PAGE, { account })).status, 422)
+  }
+})
+
+test('the table has the hash of the newest link alone', async (t) => {
+  const app = await started(t)
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'grace' })
+  const first = await mailedLink(browser)
+  await browser.post(PAGE, { account: 'grace' })
+  const second = await mailedLink(browser, 2)
+  t.not(first, second)
+  t.is((await browser.get(first)).status, 410)
+  t.is((await browser.get(second)).status, 200)
+  const rows = await app.services.knex('password_resets').select()
+  t.is(rows.length, 1)
+  t.is(rows[0].token_hash, createHash('sha256').update(tokenOf(second)).digest('hex'))
+})
+
+test('a link ends with its time, with another password, and with the account', async (t) => {
+  const app = await started(t, { PASSWORD_RESET_AGE: '60' })
+  const { knex } = app.services
+  const browser = app.browser()
+  const status = async (link: string) => (await browser.get(link)).status
+  await browser.post(PAGE, { account: 'grace' })
+  const link = await mailedLink(browser)
+  t.is(await status(link), 200)
+  await knex('password_resets').update({ created_at: Date.now() - 60_000 })
+  t.is(await status(link), 410)
+  t.is((await browser.json('POST', `${PAGE}/new`, both(tokenOf(link)))).status, 410)
+
+  await browser.post(PAGE, { account: 'ada' })
+  const ada = await mailedLink(browser, 2)
+  const other = app.browser()
+  await signIn(other, 'ada')
+  t.is((await changePassword(other, 'ada-demo-password', NEW)).status, 200)
+  t.is(await status(ada), 410)
+
+  await browser.post(PAGE, { account: 'grace' })
+  const last = await mailedLink(browser, 3)
+  await knex('users').where({ username: 'grace' }).update({ disabled_at: 1 })
+  t.is(await status(last), 410)
+})
+
+test('a weak password is refused and the link stays; of two uses at once one counts', async (t) => {
+  const app = await started(t)
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'grace' })
+  const token = tokenOf(await mailedLink(browser))
+  const weak = await browser.post(`${PAGE}/new`, both(token, 'qwerty123456'))
+  t.is(weak.status, 422)
+  t.regex(weak.text, /id="password-error"/)
+  t.notRegex(weak.text, /qwerty123456/)
+  const differ = await browser.json('POST', `${PAGE}/new`, { ...both(token), repeat: 'other' })
+  t.deepEqual(differ.json(), { errors: { repeat: 'The passwords do not match.' } })
+  const passwords = ['a first long password', 'a second long password']
+  const answers = await Promise.all(passwords.map((one) => app.browser().json('POST', `${PAGE}/new`, both(token, one))))
+  t.deepEqual(answers.map(({ status }) => status).sort(), [200, 410])
+  const won = passwords[answers.findIndex(({ status }) => status === 200)]
+  t.is((await signIn(app.browser(), 'grace', won)).status, 303)
+  for (const wrong of ['', 'x', ['a'], { $ne: 1 }, 'x'.repeat(43), undefined]) {
+    t.is((await browser.json('POST', `${PAGE}/new`, { ...both(''), token: wrong })).status, 410)
+  }
+})
+
+test('requests for one account are limited, whether it exists or not', async (t) => {
+  const app = await started(t)
+  for (const account of ['grace', 'nobody']) {
+    const ask = async () => (await app.browser().json('POST', PAGE, { account })).status
+    t.deepEqual([await ask(), await ask(), await ask(), await ask()], [200, 200, 200, 429])
+  }
+})
+
+test('in production it says that it is not available without SMTP, and mails over SMTP with the public origin', async (t) => {
+  const production = { NODE_ENV: 'production', SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough' }
+  const without = await started(t, production)
+  const page = await without.browser().get(PAGE)
+  t.is(page.status, 503)
+  t.regex(page.text, /cannot be reset here/)
+  t.is((await without.browser().json('POST', PAGE, { account: 'ada' })).status, 503)
+  t.is((await without.browser().get('/dev/mail')).status, 404)
+
+  const mail = await smtpServer(t)
+  const origin = { PUBLIC_ORIGIN: 'https://app.example', SMTP_URL: mail.url }
+  const app = await started(t, { ...production, ...origin })
+  t.is((await app.browser().json('POST', PAGE, { account: 'ada' })).status, 200)
+  const text = (await mail.received).replaceAll('=\r\n', '').replaceAll('=3D', '=')
+  t.regex(text, /^To: ada@example\.com/m)
+  t.regex(text, /^From: no-reply@app\.example/m)
+  t.regex(text, /https:\/\/app\.example\/password-reset\/new\?token=[\w-]{43}/)
+  t.is((await app.browser().get('/dev/mail')).status, 404)
+})
+
+/** Accepts one mail. */
+async function smtpServer(t: ExecutionContext): Promise<{ url: string; received: Promise<string> }> {
+  const { promise: received, resolve } = deferred()
+  let mail = ''
+  const server = createServer((socket) => {
+    let data = ''
+    let inData = false
+    socket.write('220 test\r\n')
+    socket.on('data', (chunk) => {
+      const text = String(chunk)
+      if (inData) {
+        data += text
+        if (!data.endsWith('\r\n.\r\n')) return
+        inData = false
+        mail = data
+        resolve()
+        socket.write('250 accepted\r\n')
+      } else if (/^DATA/i.test(text)) {
+        inData = true
+        socket.write('354 go on\r\n')
+      } else socket.write(/^QUIT/i.test(text) ? '221 bye\r\n' : '250 ok\r\n')
+    })
+    socket.on('error', () => {})
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  return { url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`, received: received.then(() => mail) }
+}
