@@ -32,12 +32,12 @@ export class UserAccount implements Account {
 /** Checks the user of a session against the users table, and stores account data there. */
 export class Accounts implements AccountStore {
   readonly #users: Users
-  readonly #requestTimeoutMs: number
+  readonly #lateRequestMs: number
 
-  /** @param requestTimeout seconds that a request which read the session before a password change may still write */
-  constructor(users: Users, requestTimeout: number) {
+  /** @param lateRequestSeconds how long a request which read the session before a password change may still write */
+  constructor(users: Users, lateRequestSeconds: number) {
     this.#users = users
-    this.#requestTimeoutMs = requestTimeout * 1000
+    this.#lateRequestMs = lateRequestSeconds * 1000
   }
 
   async load(userId: string, session?: SessionData): Promise<UserAccount | NoAccount> {
@@ -47,7 +47,7 @@ export class Accounts implements AccountStore {
     // Signed in by a Django application that shares this session: only Django can check or end it.
     if (session?.[DJANGO_KEY] !== undefined) return 'other-application'
     if (user === undefined) return 'gone'
-    return Date.now() - user.passwordChangedAt < this.#requestTimeoutMs ? 'changing' : 'unproven'
+    return Date.now() - user.passwordChangedAt < this.#lateRequestMs ? 'changing' : 'unproven'
   }
 
   async save(change: AccountChange): Promise<boolean> {

@@ -15,6 +15,7 @@ import { httpsOnly } from './web/https-only.ts'
 import { openTranslations } from './web/i18n.ts'
 import { rejectInvalidUrl } from './web/invalid-url.ts'
 import { allowedMethods } from './web/methods.ts'
+import { readableAddress } from './web/network.ts'
 import { notModified } from './web/not-modified.ts'
 import { rendering } from './web/render.ts'
 import { requestBody } from './web/request-body.ts'
@@ -40,6 +41,7 @@ export async function createApp(services: Services, env: NodeJS.ProcessEnv = pro
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.on('error', (error: unknown) => logLateError(log, error))
+  app.use(readableAddress())
   app.use(rejectInvalidUrl())
   app.use(requestLog(log, config.trustedProxies > 0))
   app.use(securityHeaders(config.production))

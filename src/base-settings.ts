@@ -2,6 +2,15 @@ import { z } from 'zod'
 import { DEFAULT_DATABASE_URL, databaseAddress } from './database-address.ts'
 import { flag, list, optionalFlag, optionalSeconds, seconds, setting, text, unlessEmpty } from './settings.ts'
 
+const ORIGIN_WANTED = 'must be http:// or https:// and a host, without a path'
+
+/** As browsers send it in the Origin header: in lower case, without a slash or a default port. */
+const publicOrigin = z
+  .url({ protocol: /^https?$/, error: ORIGIN_WANTED })
+  .transform((text) => new URL(text))
+  .refine((url) => url.href === `${url.origin}/`, ORIGIN_WANTED)
+  .transform(({ origin }) => origin)
+
 /** The server. */
 export const serverVariables = {
   // Unset means production, so that no development server is exposed by accident.
@@ -18,14 +27,15 @@ export const serverVariables = {
   PORT: setting(z.coerce.number().int().min(0).max(65_535).default(3000), 'The port to listen on'),
   REQUEST_TIMEOUT: setting(
     seconds.min(1).max(3600).default(30),
-    'Max seconds that a request may take to arrive, headers and body; for as long, late requests with an old session key are still accepted',
+    'Max seconds that a request may take to arrive, headers and body; for as long and 30 seconds more,\n' +
+      'late requests with an old session key are still accepted',
   ),
   MAX_BODY_BYTES: setting(
     z.coerce.number().int().min(1024).max(16_777_216).default(65_536),
     'Max bytes of a request body, after decompression',
   ),
   PUBLIC_ORIGIN: setting(
-    unlessEmpty(z.url().optional()),
+    unlessEmpty(publicOrigin.optional()),
     'The public origin, such as https://app.example: the only one whose pages may send forms. Needed behind a proxy that\n' +
       'changes the Host header. With https, the proxy must send X-Forwarded-Proto.',
   ),
@@ -57,7 +67,8 @@ export const accountVariables = {
   ),
   PASSWORD_QUEUE: setting(
     z.coerce.number().int().min(1).max(10_000).default(20),
-    'Max passwords that wait to be hashed in each process; more sign-ins are answered with 503',
+    'Max passwords that wait to be hashed in each process, half of them from one address; more sign-ins are answered\n' +
+      'with 503, those of that address with 429',
   ),
 }
 

@@ -130,7 +130,8 @@ export function clearingLease(
   return new DatabaseLease({ knex, name: `clear ${kind}${suffix}`, now })
 }
 
-function logResult({ log }: Services, result: CleanupResult): void {
+/** Logs the result of a clean-up. */
+export function logResult({ log }: Pick<Services, 'log'>, result: CleanupResult): void {
   if (result.outcome === 'failed') {
     log.warn({ err: result.error }, 'clearing expired sessions failed; it is tried again after the interval')
   } else if (result.outcome === 'skipped') log.debug('expired sessions are cleared by another process')

@@ -45,6 +45,7 @@ export interface StorageConfig {
 /** The names of all variables. */
 export const variableNames: readonly string[] = variableGroups.flatMap((group) => Object.keys(group))
 
+const CLOCK_DIFFERENCE_SECONDS = 30
 const EXAMPLE_SECRETS = ['change-me', 'changeme', 'secret', 'example', 'insecure', 'your-secret']
 
 /**
@@ -66,6 +67,8 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     host: base.HOST,
     port: base.PORT,
     requestTimeout: base.REQUEST_TIMEOUT,
+    // A request may have begun on a machine whose clock differs.
+    lateRequestSeconds: base.REQUEST_TIMEOUT + CLOCK_DIFFERENCE_SECONDS,
     maxBodyBytes: base.MAX_BODY_BYTES,
     publicOrigin: base.PUBLIC_ORIGIN,
     secrets,

@@ -1,6 +1,9 @@
 import type { Knex } from 'knex'
 import { z } from 'zod'
-import { isDeadlock, isDuplicate } from './session/core/error-codes.ts'
+import { isDeadlock, isDuplicate, toStoreError } from './session/core/error-codes.ts'
+import { SessionContendedError } from './session/core/errors.ts'
+import { KeyedQueue } from './session/core/queue.ts'
+import { retry } from './session/core/retry.ts'
 
 const TABLE = 'failed_attempts'
 const CLEAR_BATCH = 500
@@ -8,6 +11,8 @@ const CLEAR_BATCH = 500
 const DELAYED_FROM = 10
 const FIRST_DELAY_MS = 1000
 const MAX_DELAY_MS = 15 * 60_000
+const MAX_RETRIES = 10
+const CONTENDED: Refusal = { wait: 1000, spent: false }
 
 /** How attempts under one counter are limited. */
 export interface Limit {
@@ -49,6 +54,8 @@ type Row = z.infer<typeof row>
 export class FailedAttempts {
   readonly #knex: Knex
   readonly #now: () => number
+  // Of n attempts at once all but one would lose each round, which takes n² statements.
+  readonly #turns = new KeyedQueue<Refusal>()
 
   constructor(knex: Knex, now: () => number = Date.now) {
     this.#knex = knex
@@ -60,15 +67,14 @@ export class FailedAttempts {
     return refusalOf(await this.#read(name), limit, this.#now())
   }
 
-  /** Counts an attempt as failed, unless it is refused. */
-  async reserve({ name, limit }: Counter): Promise<Refusal | undefined> {
-    for (;;) {
-      const now = this.#now()
-      const before = await this.#read(name)
-      const refusal = refusalOf(before, limit, now)
-      // If another attempt was counted meanwhile, this one is decided again.
-      if (refusal !== undefined || (await this.#replace(name, before, afterFailure(before, limit, now)))) return refusal
-    }
+  /** Counts an attempt as failed, unless it is refused; also if other processes are counting all the time. */
+  async reserve(counter: Counter): Promise<Refusal | undefined> {
+    return await this.#turns.run(counter.name, () =>
+      this.#reserve(counter).catch((error: unknown) => {
+        if (error instanceof SessionContendedError) return CONTENDED
+        throw toStoreError(error)
+      }),
+    )
   }
 
   /** Takes a reservation back, after a success. */
@@ -90,6 +96,18 @@ export class FailedAttempts {
       await this.#knex(TABLE).whereIn('counter', names).where('expires', '<=', now).delete()
       found = names.length
     }
+  }
+
+  async #reserve({ name, limit }: Counter): Promise<Refusal | undefined> {
+    const { refusal } = await retry(async () => {
+      const now = this.#now()
+      const before = await this.#read(name)
+      const refusal = refusalOf(before, limit, now)
+      // If another process has counted meanwhile, this attempt is decided again.
+      const decided = refusal !== undefined || (await this.#replace(name, before, afterFailure(before, limit, now)))
+      return decided ? { refusal } : undefined
+    }, MAX_RETRIES)
+    return refusal
   }
 
   async #read(name: string): Promise<Row | undefined> {

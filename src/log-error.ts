@@ -26,10 +26,10 @@ export interface LoggedError {
 export function loggedError(error: unknown, depth = 1): LoggedError {
   if (!(error instanceof Error)) return { type: typeof error }
   // Checked one by one below: a property may be anything.
-  const { code, status, statement, schema, table, column, constraint, cause, errors } = error as Error &
-    Record<string, unknown>
+  const properties = error as Error & Record<string, unknown>
+  const { code, status, statement, schema, table, column, constraint, cause, errors } = properties
   const type = nameOf(error)
-  const message = safeMessage(error)
+  const message = safeMessage(properties)
   const frames = (error.stack ?? '').split('\n').filter((line) => FRAME.test(line))
   const fields: Record<keyof LoggedError, unknown> = {
     type,
@@ -80,6 +80,11 @@ const SAFE_PARTS = [
   /table \w{1,100} has no column named \w{1,100}$/,
   // PostgreSQL, in addition to its properties
   /(?:relation|column|table) "[\w.]{1,64}"(?: of relation "\w{1,64}")? does not exist$/,
+  // Lost connections, most of which pg gives no code
+  /Connection terminated(?: unexpectedly| due to connection timeout)?$/,
+  /(?:Query read timeout|not queryable)$/,
+  /\b(?:connect|read|write) E[A-Z]{2,20}$/,
+  /^The database gave no answer within \d+ ms$/,
   // MySQL and MariaDB
   /for key '[\w.]{1,130}'$/,
   /for column [\w.`']{1,200} at row \d+$/,
@@ -88,12 +93,15 @@ const SAFE_PARTS = [
   /Table '[\w.]{1,130}' doesn't exist$/,
 ]
 
-function safeMessage(error: Error & { code?: unknown; syscall?: unknown; expose?: unknown }): string | undefined {
-  const { message, code, syscall, expose } = error
-  // A system error: without paths, as a file name may be a session key.
-  if (typeof syscall === 'string') return message.split(" '", 1)[0]
-  // Messages for visitors may be logged.
-  if (expose === true || (code === undefined && SAFE_CLASSES.has(nameOf(error)))) return message
+function safeMessage(error: Error & Record<string, unknown>): string | undefined {
+  const { message, code, syscall, expose, statement } = error
+  // What a driver throws may have values, whatever its class.
+  if (typeof statement !== 'string') {
+    // A system error: without paths, as a file name may be a session key.
+    if (typeof syscall === 'string') return message.split(" '", 1)[0]
+    // Messages for visitors may be logged.
+    if (expose === true || (code === undefined && SAFE_CLASSES.has(nameOf(error)))) return message
+  }
   for (const pattern of SAFE_PARTS) {
     const part = pattern.exec(message)?.[0]
     if (part !== undefined) return part

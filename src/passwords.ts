@@ -15,14 +15,21 @@ const queue = pLimit(MAX_HASHING)
 let maxWaiting = 20
 let dummyHash: Promise<string> | undefined
 
-/** 503: too many passwords are waiting to be hashed. */
+const waitingOf = new Map<string, number>()
+
+/** Too many passwords are waiting to be hashed: of one network 429, of all 503. */
 export class PasswordQueueFullError extends Error {
   override readonly name = 'PasswordQueueFullError'
-  readonly status = 503
+  readonly status: 429 | 503
   readonly headers = { 'Retry-After': '2' }
+
+  constructor(status: 429 | 503) {
+    super('Too many passwords are waiting to be hashed.')
+    this.status = status
+  }
 }
 
-/** Sets how many passwords may wait to be hashed in this process; 20 by default. */
+/** Sets how many passwords may wait to be hashed in this process, 20 by default; one network has half of it. */
 export function limitPasswordQueue(max: number): void {
   maxWaiting = max
 }
@@ -30,27 +37,35 @@ export function limitPasswordQueue(max: number): void {
 /**
  * An Argon2id hash with its parameters and salt, as a PHC string.
  *
+ * @param network of the visitor; undefined for work that no visitor asked for
  * @throws PasswordQueueFullError
  */
-export async function hashPassword(password: string): Promise<string> {
-  return await inQueue(() => hash(password, OPTIONS))
+export async function hashPassword(password: string, network?: string): Promise<string> {
+  return await inQueue(network, () => hash(password, OPTIONS))
 }
 
 /** Verifies a password when its turn has come. */
 export type Verify = () => Promise<boolean>
 
+/** Who asks for a verification, and what is done around it. */
+export interface Verification {
+  /** Of the visitor; undefined for work that no visitor asked for. */
+  readonly network?: string | undefined
+  /** Called with the verification when its turn has come: to count attempts, of which only a few are under way. */
+  readonly around?: (verify: Verify) => Promise<boolean>
+}
+
 /**
  * Returns whether the password matches; without a hash it takes as long, so that unknown users cannot be told apart.
  *
- * @param around called with the verification when its turn has come: to count attempts, of which only a few are under way
  * @throws PasswordQueueFullError
  */
 export async function passwordMatches(
   password: string,
   stored: string | undefined,
-  around: (verify: Verify) => Promise<boolean> = (verify) => verify(),
+  { network, around = (verify) => verify() }: Verification = {},
 ): Promise<boolean> {
-  return await inQueue(() =>
+  return await inQueue(network, () =>
     around(async () => {
       dummyHash ??= hash('no account has this password', OPTIONS)
       const matches = await verify(stored ?? (await dummyHash), password)
@@ -59,7 +74,17 @@ export async function passwordMatches(
   )
 }
 
-async function inQueue<T>(work: () => Promise<T>): Promise<T> {
-  if (queue.pendingCount >= maxWaiting) throw new PasswordQueueFullError()
-  return await queue(work)
+async function inQueue<T>(network: string | undefined, work: () => Promise<T>): Promise<T> {
+  // Before the other check, so that a network which fills the queue gets the 429.
+  if (network !== undefined && waitingBy(network) >= maxWaiting / 2) throw new PasswordQueueFullError(429)
+  if (queue.pendingCount >= maxWaiting) throw new PasswordQueueFullError(503)
+  if (network === undefined) return await queue(work)
+  waitingOf.set(network, waitingBy(network) + 1)
+  return await queue(() => {
+    if (waitingBy(network) > 1) waitingOf.set(network, waitingBy(network) - 1)
+    else waitingOf.delete(network)
+    return work()
+  })
 }
+
+const waitingBy = (network: string) => waitingOf.get(network) ?? 0

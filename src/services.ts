@@ -27,8 +27,7 @@ export interface Services extends OpenedEngine {
 }
 
 /** Opens the services of these settings. Does not listen, and does not migrate. */
-export async function openServices(config: Config): Promise<Services> {
-  const log = openLog(config)
+export async function openServices(config: Config, log: Logger = openLog(config)): Promise<Services> {
   const observers: Observer[] = [(event) => logEvent(log, event)]
   const observe = (event: SessionEvent) => {
     for (const observer of observers) observer(event)
@@ -54,7 +53,7 @@ export async function openServices(config: Config): Promise<Services> {
     knex,
     sessionKnex,
     users,
-    accounts: new Accounts(users, config.requestTimeout),
+    accounts: new Accounts(users, config.lateRequestSeconds),
     observe,
     addObserver: (observer) => void observers.push(observer),
     async close() {

@@ -1,7 +1,6 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Knex } from 'knex'
 import { z } from 'zod'
-import { hashPassword } from './passwords.ts'
 import { isDuplicate } from './session/core/error-codes.ts'
 import { type Account, type AccountChange, asData } from './session/index.ts'
 
@@ -18,7 +17,8 @@ const row = z.object({
   password_changed_at: z.coerce.number().nullable(),
 })
 
-const MAX_SAME_EMAIL = 5
+const MAX_SAME_EMAIL = 20
+const RESUBMISSION_MS = 10 * 60_000
 
 /** What is left of a deleted account. */
 const NOBODY = {
@@ -59,7 +59,7 @@ export interface NewUser {
   readonly email: string
   readonly fullName: string
   readonly passwordHash: string
-  /** A random id, so that a registration that is sent twice is recognised. */
+  /** A random id, so that a registration that is sent twice within ten minutes is recognised. */
   readonly registrationId?: string
   readonly isStaff?: boolean
   readonly language?: string
@@ -87,15 +87,22 @@ export class Users {
     return /^\d{1,15}$/.test(id) ? await this.#one({ id: Number(id) }) : undefined
   }
 
+  /** An enabled account, or undefined. */
   async byUsername(username: string): Promise<User | undefined> {
-    return await this.#one({ username_key: usernameKey(username) })
+    const found = await this.#one({ username_key: usernameKey(username) })
+    // For MariaDB "àda" equals "ada".
+    return found !== undefined && usernameKey(found.username) === usernameKey(username) ? found : undefined
   }
 
-  /** The accounts with this username, or with this e-mail address, which several may have. */
+  /**
+   * The accounts with this username, or with this e-mail address, which several may have: the oldest 20, so that later
+   * ones with the address of somebody else cannot keep out the owner's.
+   */
   async byUsernameOrEmail(text: string): Promise<User[]> {
     if (!text.includes('@')) return [await this.byUsername(text)].filter((user) => user !== undefined)
     const ids: number[] = await this.#enabled()
       .whereRaw('LOWER(email) = ?', [text.toLowerCase()])
+      .orderBy('id')
       .limit(MAX_SAME_EMAIL)
       .pluck('id')
     const found = await Promise.all(ids.map((id) => this.byId(String(id))))
@@ -112,7 +119,7 @@ export class Users {
   }
 
   /**
-   * Creates an account, or returns the one that the same registration has created.
+   * Creates an account, or returns the one that the same registration has created in the last ten minutes.
    *
    * @throws UsernameTakenError; the database decides, so that of two concurrent calls only one succeeds
    */
@@ -154,13 +161,14 @@ export class Users {
   }
 
   /**
-   * Changes the password; undefined if it is no longer that of `user`, or the account is gone. The account version rises,
-   * so that requests which read the old one cannot change account data without the new password.
+   * Changes the password to the one with this hash; undefined if it is no longer that of `user`, or the account is gone.
+   * The account version rises, so that requests which read the old one cannot change account data without the new
+   * password.
    */
-  async changePassword(user: User, password: string): Promise<User | undefined> {
+  async changePassword(user: User, passwordHash: string): Promise<User | undefined> {
     const changed = await this.#enabled()
       .where({ id: Number(user.id), password_hash: user.passwordHash })
-      .update({ password_hash: await hashPassword(password), password_changed_at: Date.now() })
+      .update({ password_hash: passwordHash, password_changed_at: Date.now() })
       .increment('account_version')
     return changed === 0 ? undefined : await this.byId(user.id)
   }
@@ -217,7 +225,8 @@ export class Users {
   async #wasCreatedBy({ username, registrationId }: NewUser): Promise<boolean> {
     if (registrationId === undefined) return false
     const where = { username_key: usernameKey(username), registration_id: registrationId }
-    return (await this.#knex('users').where(where).first('id')) !== undefined
+    const since = Date.now() - RESUBMISSION_MS
+    return (await this.#knex('users').where(where).where('created_at', '>', since).first('id')) !== undefined
   }
 
   async #one(where: Record<string, string | number>): Promise<User | undefined> {

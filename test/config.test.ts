@@ -68,6 +68,12 @@ test('an invalid variable is reported in one sentence with its name', (t) => {
     [{ PORT: '70000' }, /^PORT is wrong/],
     [{ NODE_ENV: 'prod' }, /^NODE_ENV is wrong/],
     [{ NODE_ENV: 'Development' }, /^NODE_ENV is wrong/],
+    ...['app.example:443', 'app.example', 'ftp://app.example', 'https://app.example/shop', 'https://app.example?a=1']
+      .concat('https://app.example#a', 'https://me@app.example', 'https://:secret@app.example')
+      .map((PUBLIC_ORIGIN): [Record<string, string>, RegExp] => [
+        { PUBLIC_ORIGIN },
+        /^PUBLIC_ORIGIN is wrong: must be http:\/\/ or https:\/\/ and a host, without a path\.$/,
+      ]),
     [{ DATABASE_URL: 'mongodb://x' }, /^DATABASE_URL is wrong: must start with sqlite:/],
     [{ SESSION_ENGINE: 'redis' }, /^SESSION_ENGINE is wrong/],
     [{ SESSION_COOKIE_SAMESITE: 'lax' }, /^SESSION_COOKIE_SAMESITE is wrong/],

@@ -61,9 +61,24 @@ const circular = () => {
   return Object.assign(error, { cause: error })
 }
 
+/** A plain error without a code, as pg says that the connection is lost. */
+const lost = () =>
+  Object.assign(new Error(`update users set email = '${SECRET}' - Connection terminated unexpectedly`), {
+    statement: 'update users set email = ?',
+  })
+
 const UNSAFE: Record<string, () => unknown> = {
   'what mysql2 says': duplicate,
   'what pg says': failingRow,
+  'what a driver says without a code': lost,
+  'what a driver says of the network': () =>
+    Object.assign(new Error(`update users set email='${SECRET}' - read ECONNRESET`), {
+      ...{ code: 'ECONNRESET', syscall: 'read', statement: 'update users set email=?' },
+    }),
+  'what nodemailer says': () =>
+    Object.assign(new Error(`Can't send mail - all recipients were rejected: 550 <${SECRET}>`), {
+      ...{ code: 'EENVELOPE', response: `550 <${SECRET}>`, rejected: [SECRET], command: `RCPT TO:<${SECRET}>` },
+    }),
   'a cause': () => new StoreUnavailableError(duplicate()),
   'the cause of a cause': () => new Error('outer', { cause: new Error('middle', { cause: failingRow() }) }),
   'several errors': () => new AggregateError([duplicate(), failingRow()], 'all of them'),
@@ -120,6 +135,7 @@ test('the log has what happened, and where', (t) => {
     /^Error: The order was not written\n {4}at .*log\.test\.ts:\d+/,
   )
   t.is(log(thrown(() => process.chdir('/nowhere/x'))).code, 'ENOENT')
+  t.is(log(lost()).message, 'Connection terminated unexpectedly')
   t.is(errorLine(duplicate()), "for key 'users.one_address' (ER_DUP_ENTRY; insert into users values (?))")
 })
 

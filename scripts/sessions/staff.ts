@@ -9,7 +9,7 @@ interface Options {
 /** `sessions staff`: makes an account staff; the only way to get the first one. */
 export function staffCommand(run: Run): Command {
   return new Command('staff')
-    .description('Make an account staff, so that it may open /operations.')
+    .description('Make an account staff, so that it may open /operations and /staff/sessions.')
     .argument('<username>', 'the name of an enabled account')
     .option('--remove', 'make it an ordinary account again')
     .option('--json', 'print the account as JSON')

@@ -1,4 +1,4 @@
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 import { duration, wholeNumber } from './numbers.ts'
 import { type Run, requireCache, UsageError } from './run.ts'
 
@@ -15,7 +15,9 @@ const DAY_MS = 86_400_000
 export function warmCommand(run: Run): Command {
   return new Command('warm')
     .description('Copy recently active sessions from the database into the cache, the latest first.')
-    .option('--since <age>', 'active within this time (24h, 30m, 2d); 24h by default', duration, DAY_MS)
+    .addOption(
+      new Option('--since <age>', 'active within this time (24h, 30m, 2d)').argParser(duration).default(DAY_MS, '24h'),
+    )
     .option('--authenticated', 'only sessions of signed-in users')
     .option('--limit <n>', 'max number of sessions', wholeNumber(1, 1_000_000), 10_000)
     .option('--json', 'print the result as JSON')

@@ -4,4 +4,4 @@ export const RESTORED =
 
 /** A limit of caches with the only records. */
 export const EVICTED_FORWARD =
-  'Without CACHE_FALLBACK=db, within REQUEST_TIMEOUT after a change of key, the cache may also evict the forward from the old key to the new one. A late request with the old key is then anonymous: if it changes the session, a new one begins, whose cookie may replace the newer one, and a logout ends nothing.'
+  'Without CACHE_FALLBACK=db, within REQUEST_TIMEOUT and 30 seconds after a change of key, the cache may also evict the forward from the old key to the new one. A late request with the old key is then anonymous: if it changes the session, a new one begins, whose cookie may replace the newer one, and a logout ends nothing.'

@@ -40,7 +40,7 @@ export function openRecords(
     store,
     codec,
     expiry,
-    forwardSeconds: config.requestTimeout,
+    forwardSeconds: config.lateRequestSeconds,
     observe,
   })
 }

@@ -1,10 +1,11 @@
 import type { Context } from 'koa'
 import { HASH_KEY, UserAccount } from '../accounts.ts'
 import type { Services } from '../services.ts'
+import { cookieValues } from '../session/http/cookie.ts'
 import { type LostSession, type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
-import { rememberDevice } from './known-device.ts'
+import { knownDevice, rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
 import { logSecurity } from './security-log.ts'
 import { makeRoomFor } from './session-limits.ts'
@@ -80,20 +81,33 @@ export async function signInUser(
 ): Promise<void> {
   const session = await ctx.session()
   await signIn(session, user.id, { data: passwordProof(services.users.authHash(user)) })
-  const { atBrowserClose, cookieAge } = services.config.session.expiry
-  // Null, where the setting says the same: then it follows the setting.
-  session.setExpiry(remember ? (atBrowserClose ? cookieAge : null) : 0)
-  await makeRoomFor(services, user.id, session.id)
+  // Not null where the setting says the same: of two sign-ins at once the later choice counts, so both must write one.
+  session.setExpiry(remember ? services.config.session.expiry.cookieAge : 0)
+  await makeRoomFor(services, user.id, session.id, () => session.save())
   rememberDevice(ctx, services, user)
 }
 
-/** Changes the session key after the user has entered the password again, or changed it. */
-export async function renewSignIn(ctx: Context, services: Services, user: User): Promise<void> {
+/**
+ * Changes the session key after the user has entered the password again, or changed it.
+ *
+ * @returns false if the session has ended meanwhile: it then stays ended
+ */
+export async function renewSignIn(ctx: Context, services: Services, user: User): Promise<boolean> {
+  // With a new key an ended session would be stored as a new one.
+  if (!(await isLive(ctx, services))) return false
   const session = await ctx.session()
   // Not signIn(): if the same user signs in at the same time, the later of the two hashes counts.
   session.assign(passwordProof(services.users.authHash(user)))
   await session.cycleKey({ restartClock: true })
   rememberDevice(ctx, services, user)
+  return true
+}
+
+async function isLive(ctx: Context, { config, engine }: Services): Promise<boolean> {
+  for (const value of cookieValues(ctx.req.headers.cookie, config.session.cookie.name)) {
+    if ((await engine.open(value)).live) return true
+  }
+  return false
 }
 
 /** When the password was last entered in this session, in milliseconds since 1970; undefined if unknown. */
@@ -107,9 +121,13 @@ export function passwordConfirmedAt(session: Session): number | undefined {
  *
  * @param page the sign-in page, with a parameter that says why
  */
-export async function signOutUser(ctx: Context, page = '/login?signed-out'): Promise<void> {
+export async function signOutUser(ctx: Context, services: Services, page = '/login?signed-out'): Promise<void> {
   const session = await ctx.session()
-  const { userId } = session
+  const { userId, account } = session
+  // Of whoever signed in before devices were remembered. The cookie is not sent again to the others.
+  if (account instanceof UserAccount && knownDevice(ctx, services, account.user) === undefined) {
+    rememberDevice(ctx, services, account.user)
+  }
   await signOut(session)
   logSecurity(ctx, 'signed out', { userId })
   ctx.set('Clear-Site-Data', '"cache", "storage"')

@@ -2,6 +2,7 @@ import { STATUS_CODES } from 'node:http'
 import type { Context, Middleware } from 'koa'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import { PasswordQueueFullError } from '../passwords.ts'
 import { isOutage } from '../session/core/error-codes.ts'
 import { browserDisplay, type Display } from './display.ts'
 import { wantsJson } from './input.ts'
@@ -74,7 +75,8 @@ async function respond(
   const parsed = httpError.safeParse(describe(error))
   const known = parsed.success ? parsed.data : {}
   const status = known.status ?? known.httpCode ?? 500
-  if (status >= 500) log.error({ err: error, path: ctx.path }, 'request failed')
+  if (error instanceof PasswordQueueFullError) log.warn({ path: ctx.path }, 'too many passwords are waiting')
+  else if (status >= 500) log.error({ err: error, path: ctx.path }, 'request failed')
   if (ctx.headerSent) return
   // Headers that the handler set (Location, cookies, length) belong to a response that is not sent.
   for (const name of ctx.res.getHeaderNames()) if (!(name in initialHeaders) && name !== 'vary') ctx.remove(name)

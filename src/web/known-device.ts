@@ -9,14 +9,29 @@ const YEAR_SECONDS = 365 * 24 * 60 * 60
 const ID_BYTES = 16
 // Of people who share a browser.
 const MAX_USERS = 5
+// One, and perhaps one of another site below the domain. Each takes time with every secret.
+const MAX_COOKIES = 2
+// As long as a hash.
+const NOBODY: Owner = { id: '0', passwordHash: '-'.repeat(97) }
 // An id, then a signature for each user who has signed in, the latest first.
 const COOKIE = /^[\w-]{22}(?:\.[\w-]{43}){1,5}$/
+
+type Owner = Pick<User, 'id' | 'passwordHash'>
+
+const keys = new Map<string, Buffer>()
 
 /**
  * The id of this device, if the user has signed in on it with the present password; otherwise undefined. It is no
  * authentication: it only keeps the failures of other devices from delaying this user here.
+ *
+ * @param user undefined if there is none of this name, which takes as long
  */
-export function knownDevice(ctx: Context, { config }: Services, user: User): string | undefined {
+export function knownDevice(ctx: Context, { config }: Services, user: User | undefined): string | undefined {
+  const id = signedId(ctx, config, user ?? NOBODY)
+  return user === undefined ? undefined : id
+}
+
+function signedId(ctx: Context, config: Services['config'], user: Owner): string | undefined {
   for (const [id = '', ...signatures] of cookiesOf(ctx, config)) {
     for (const secret of config.secrets) {
       const expected = Buffer.from(sign(secret, id, user))
@@ -36,10 +51,11 @@ export function rememberDevice(ctx: Context, { config }: Services, user: User): 
   ctx.append('Set-Cookie', setCookie(settingsOf(config), [id, ...signatures].join('.'), YEAR_SECONDS, Date.now()))
 }
 
-// All of the name: another site below the domain may have set one, too, and a signature cannot be forged.
+// More than the first: a signature cannot be forged.
 function cookiesOf(ctx: Context, config: Services['config']): string[][] {
   return cookieValues(ctx.req.headers.cookie, settingsOf(config).name)
     .filter((value) => COOKIE.test(value))
+    .slice(0, MAX_COOKIES)
     .map((value) => value.split('.'))
 }
 
@@ -50,8 +66,12 @@ function settingsOf({ session }: Services['config']) {
 }
 
 // With the password's hash, so that a new password makes every device unknown.
-function sign(secret: string, id: string, { id: userId, passwordHash }: User): string {
-  return createHmac('sha256', derivedKey(secret, 'known device'))
-    .update(`${id}:${userId}:${passwordHash}`)
-    .digest('base64url')
+function sign(secret: string, id: string, { id: userId, passwordHash }: Owner): string {
+  return createHmac('sha256', keyOf(secret)).update(`${id}:${userId}:${passwordHash}`).digest('base64url')
+}
+
+function keyOf(secret: string): Buffer {
+  const key = keys.get(secret) ?? derivedKey(secret, 'known device')
+  keys.set(secret, key)
+  return key
 }

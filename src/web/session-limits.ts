@@ -56,12 +56,14 @@ export function limitNewSessions(
  * engine lists them.
  *
  * @param currentId the public id of the session in which the user signs in; null if it is new
+ * @param save saves this session; called before others end, which must not be lost for a sign-in that fails
  * @throws StoreUnavailableError, SessionContendedError
  */
 export async function makeRoomFor(
   { config, engine, observe, log }: Uses,
   userId: string,
   currentId: string | null,
+  save: () => Promise<void>,
 ): Promise<void> {
   const limit = config.session.maxPerUser
   if (limit === 0) return
@@ -69,6 +71,7 @@ export async function makeRoomFor(
   const others = listed.filter(({ current }) => !current).sort((one, other) => one.lastActivity - other.lastActivity)
   const over = Math.min(others.length + 1 - limit, MAX_ENDED_AT_ONCE)
   if (over > 0) {
+    await save()
     for (const { id } of others.slice(0, over)) await engine.endOne(userId, id)
     log.info({ user: userId, ended: over }, 'oldest sessions ended')
     observe({ type: 'session-limit', of: 'user', state: 'exceeded', limit })

@@ -2,11 +2,11 @@ import { createHmac } from 'node:crypto'
 import type { Context } from 'koa'
 import { derivedKey } from '../derived-key.ts'
 import { type Counter, FailedAttempts, type Limit, type Refusal } from '../failed-attempts.ts'
-import { passwordMatches, type Verify } from '../passwords.ts'
+import { hashPassword, PasswordQueueFullError, passwordMatches, type Verify } from '../passwords.ts'
 import type { Services } from '../services.ts'
 import { type User, usernameKey } from '../users.ts'
 import { knownDevice } from './known-device.ts'
-import { networkOf } from './network.ts'
+import { isLoopback, networkOf } from './network.ts'
 import { logSecurity } from './security-log.ts'
 
 const DAY_MS = 24 * 60 * 60_000
@@ -24,7 +24,7 @@ type Who = { readonly userId?: string; readonly name?: string }
 
 const WAIT = 'Too many attempts. Please try again later.'
 const LOCKED =
-  'Too many wrong passwords in a row. Please sign in on a device on which you have signed in before, or ask us for help.'
+  'Too many wrong passwords in a row. Please sign in on a device on which you have signed in before, choose a new password under “Forgot your password?” if it is offered, or ask us for help.'
 
 /** How often {@link Throttle.attempt} is allowed. */
 export interface AttemptLimit {
@@ -35,7 +35,10 @@ export interface AttemptLimit {
   readonly key?: string
 }
 
-/** Limits attempts at passwords and names, for all processes on the database together. Only failures count. */
+/**
+ * Limits attempts at passwords, names and links, for all processes on the database together. Of passwords only
+ * failures count, of everything else every attempt.
+ */
 export class Throttle {
   readonly #services: Services
   readonly #attempts: FailedAttempts
@@ -82,6 +85,12 @@ export class Throttle {
     await this.attempt(ctx, 'names', { max: this.#perAddress.max, seconds: ADDRESS_WINDOW_MS / 1000 })
   }
 
+  /** Takes back the two looks of a registration, in its first step and its last, after the account was created. */
+  async takeLooksBack(ctx: Context): Promise<void> {
+    const counter = { name: this.#addressName('names', ctx), limit: this.#perAddress }
+    await this.#takeBack([counter, counter])
+  }
+
   /**
    * Counts an attempt at anything, successful or not.
    *
@@ -95,13 +104,22 @@ export class Throttle {
     if (refusal !== undefined) this.#refuse(ctx, counter, refusal, {})
   }
 
-  /** Allows sign-ins again after too many failures. */
+  /**
+   * The hash of a new password.
+   *
+   * @throws PasswordQueueFullError
+   */
+  async hashPassword(ctx: Context, password: string): Promise<string> {
+    return await this.#inQueue(ctx, (network) => hashPassword(password, network))
+  }
+
+  /** Deletes the counter of this account, so that sign-ins are allowed again. */
   async unlock(user: User): Promise<void> {
     await this.#attempts.forget(accountName(user))
   }
 
   async #signInCounters(ctx: Context, username: string, user: User | undefined): Promise<Counter[]> {
-    const device = user === undefined ? undefined : knownDevice(ctx, this.#services, user)
+    const device = knownDevice(ctx, this.#services, user)
     if (user !== undefined && device !== undefined) {
       const counter = { name: `device ${user.id} ${device}`, limit: EXPIRING }
       // Its cookie may have been stolen: it then counts as unknown.
@@ -123,8 +141,20 @@ export class Throttle {
       const refusal = await this.#attempts.refusal(counter)
       if (refusal !== undefined) this.#refuse(ctx, counter, refusal, who)
     }
-    const counted = (verify: Verify) => this.#counted(ctx, counters, who, verify)
-    return await passwordMatches(password, user?.passwordHash, counted)
+    const around = (verify: Verify) => this.#counted(ctx, counters, who, verify)
+    return await this.#inQueue(ctx, (network) => passwordMatches(password, user?.passwordHash, { network, around }))
+  }
+
+  async #inQueue<T>(ctx: Context, work: (network: string | undefined) => Promise<T>): Promise<T> {
+    try {
+      // All visitors have this machine's address behind a proxy on it that is not trusted.
+      return await work(isLoopback(ctx.ip) ? undefined : networkOf(ctx.ip))
+    } catch (error) {
+      if (error instanceof PasswordQueueFullError && error.status === 429) {
+        logSecurity(ctx, 'too many attempts', { limit: 'queue' })
+      }
+      throw error
+    }
   }
 
   /** Counts the attempt before it is verified, or any number of attempts at once would pass. */
@@ -156,9 +186,7 @@ export class Throttle {
 
   // Hashed, as addresses are personal data.
   #addressName(kind: string, ctx: Context): string {
-    // A proxy may forward any text.
-    const network = networkOf(ctx.ip) ?? networkOf(ctx.socket.remoteAddress ?? null) ?? ''
-    return `${kind} ${this.#hash(network)}`
+    return `${kind} ${this.#hash(networkOf(ctx.ip) ?? '')}`
   }
 
   #hash(text: string): string {

@@ -93,7 +93,7 @@ test('all features work without JavaScript', async (t) => {
   // A second browser of the same person.
   const second = await visitor()
   await second.goto('/login?next=/shop')
-  await fill(second, { username: 'STORY', password: 'once-upon-a-time' })
+  await fill(second, { username: 'READER', password: 'once-upon-a-time' })
   await second.click('main >> text=Sign in >> nth=1')
   t.true(second.url().endsWith('/shop'))
 

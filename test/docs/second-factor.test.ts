@@ -1,12 +1,36 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, parse } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { Context } from 'koa'
 import { projectRoot } from '../../src/paths.ts'
 import { type Session, signIn } from '../../src/session/index.ts'
 import { handle } from '../../src/session/testing/handle.ts'
+import { startProcess } from '../support/processes.ts'
+
+// What the handlers of the document take for granted.
+const SURROUNDINGS = `
+import 'koa-body'
+import type { Context } from 'koa'
+import type { Services } from '${projectRoot}/src/services.ts'
+import type { User } from '${projectRoot}/src/users.ts'
+import { signInUser } from '${projectRoot}/src/web/current-user.ts'
+import { localPath } from '${projectRoot}/src/web/next-path.ts'
+import { seeOther } from '${projectRoot}/src/web/redirect.ts'
+import { Throttle } from '${projectRoot}/src/web/throttle.ts'
+import { beginSecondStep, halfSignedIn } from './half.ts'
+
+declare const services: Services
+declare const factors: { has(userId: string): Promise<boolean>; verify(userId: string, code: string): Promise<boolean> }
+declare function refuse(ctx: Context, errors: Record<string, string>): Promise<void>
+const { users } = services
+const throttle = new Throttle(services)
+`
+const HANDLERS = [
+  'login(ctx: Context, user: User, { next, remember }: { next: string; remember: boolean })',
+  'secondStep(ctx: Context, code: string)',
+]
 
 interface Half {
   readonly userId: string
@@ -17,13 +41,17 @@ interface Half {
 interface Recipe {
   beginSecondStep(session: Session, user: Half): Promise<void>
   halfSignedIn(session: Session): Half | null
-  cancelSecondStep(session: Session): void
+}
+
+/** The blocks of TypeScript in the document: a module, and the ends of two handlers. */
+async function blocks(): Promise<string[]> {
+  const document = await readFile(join(projectRoot, 'docs/second-factor.md'), 'utf8')
+  return [...document.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code)
 }
 
 /** The module that the document prints, with imports that work from another folder. */
 async function printed(t: ExecutionContext): Promise<Recipe> {
-  const document = await readFile(join(projectRoot, 'docs/second-factor.md'), 'utf8')
-  const [, code = ''] = /```ts\n(\/\/ src\/features\/second-factor\/half\.ts\n[\s\S]*?)```/.exec(document) ?? []
+  const [code = ''] = await blocks()
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-recipe-'))
   t.teardown(() => rm(folder, { recursive: true }))
   const file = join(folder, 'half.mts')
@@ -63,8 +91,28 @@ test('a half signed-in session has no user, gets a new key, and ends with the si
   now += 300_000
   const expired = await other.again(show)
   t.deepEqual(JSON.parse(expired.text), { half: null })
+})
 
-  const again = await handle(async (ctx) => recipe.beginSecondStep(await ctx.session(), ada), { settings })
-  const cancelled = await again.again(async (ctx) => recipe.cancelSecondStep(await ctx.session()))
-  t.is(half(cancelled.session), null)
+test('every block of the document compiles', async (t) => {
+  t.timeout(120_000)
+  const [half = '', ...handlers] = await blocks()
+  t.is(handlers.length, HANDLERS.length)
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-recipe-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await symlink(join(projectRoot, 'node_modules'), join(folder, 'node_modules'), 'junction')
+  const bodies = handlers.map((body, at) => `export async function ${HANDLERS[at]} {\n${body}}\n`)
+  await writeFile(join(folder, 'half.ts'), half.replace('../../session', `${projectRoot}/src/session`))
+  await writeFile(join(folder, 'handlers.ts'), [SURROUNDINGS, ...bodies].join('\n'))
+  await writeFile(join(folder, 'package.json'), '{"type":"module"}')
+  const { compilerOptions } = JSON.parse(await readFile(join(projectRoot, 'tsconfig.json'), 'utf8'))
+  const options = {
+    ...compilerOptions,
+    rootDir: parse(projectRoot).root,
+    rewriteRelativeImportExtensions: false,
+    noEmit: true,
+  }
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, include: ['handlers.ts'] }))
+  const tsc = startProcess([join(projectRoot, 'node_modules/typescript/bin/tsc')], { cwd: folder })
+  await tsc.ended()
+  t.is(tsc.output(), '')
 })

@@ -15,3 +15,10 @@ test('docs/security.md names files and folders that are there', (t) => {
     )
   }
 })
+
+test('every threat names the path of a test, never that of the row above', (t) => {
+  const [threats = ''] = readFileSync('docs/security.md', 'utf8').split('\n\n').slice(1)
+  const rows = threats.split('\n').slice(2)
+  t.true(rows.length > 40)
+  for (const row of rows) t.regex(row.split('|').at(-2) ?? '', /`test\//, row)
+})

@@ -36,7 +36,7 @@ export const EXCEPTIONS = {
   evictedForward: {
     engines: ['cache', 'cache on redis', 'cache on memcached'],
     document: 'docs/choosing-an-engine.md',
-    says: 'Without CACHE_FALLBACK=db, within REQUEST_TIMEOUT after a change of key, the cache may also evict the forward from the old key to the new one. A late request with the old key is then anonymous: if it changes the session, a new one begins, whose cookie may replace the newer one, and a logout ends nothing.',
+    says: 'Without CACHE_FALLBACK=db, within REQUEST_TIMEOUT and 30 seconds after a change of key, the cache may also evict the forward from the old key to the new one. A late request with the old key is then anonymous: if it changes the session, a new one begins, whose cookie may replace the newer one, and a logout ends nothing.',
   },
   restoredBackup: {
     engines: [

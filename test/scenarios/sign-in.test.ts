@@ -120,8 +120,8 @@ async function triedAgainLater(
   await add(phone, 3)
   t.is((await before().json('POST', '/login', form)).status, 200)
   await meanwhile(phone)
-  const { requestTimeout = 0 } = sites[0]?.services.config ?? {}
-  clock.ahead += (requestTimeout + 1) * 1000
+  const { lateRequestSeconds = 0 } = sites[0]?.services.config ?? {}
+  clock.ahead += (lateRequestSeconds + 1) * 1000
   t.is((await browser.json('POST', '/login', form)).status, 200)
   t.true(await isSignedIn())
   const found = await quantities(browser)

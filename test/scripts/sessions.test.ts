@@ -115,6 +115,8 @@ test('a usage error is one sentence and exit 2; help is exit 0; an outage is exi
     t.is(code, 0)
     t.regex(output, /Usage: sessions/)
   }
+  const { output: help } = await run('warm', '--help')
+  t.regex(help, /--since <age> .*\(24h, 30m, 2d\)\s+\(default: 24h\)/)
   await knex.schema.dropTable('sessions')
   const { code, output } = await run('stats')
   t.is(code, 1)

@@ -13,8 +13,9 @@ import { startApp, type TestApp } from '../support/app.ts'
 const CONCURRENCY = 32
 const EXPIRED_ROWS = 100_000
 const LIVE_SESSIONS = 200
-// Far above the true figure, which is logged: a busy machine must not fail the test.
-const MAX_DELAY_MS = 250
+// Of each kind, on the first engine. Each visit would leave its record, so that a thousand show it as well as
+// ten thousand, which FLOOD_VISITS=10000 makes.
+const VISITS = Number(process.env['FLOOD_VISITS'] ?? 1000)
 
 interface Visit {
   readonly method: 'GET' | 'POST'
@@ -80,7 +81,7 @@ async function pageWithSession({ origin, routes }: TestApp): Promise<string> {
 const startable = engines.filter(({ requires }) => !requires.includes('cache') || caches.some((one) => one.inProcess))
 
 for (const { name } of startable) {
-  const count = name === engines[0]?.name ? 10_000 : 300
+  const count = name === engines[0]?.name ? VISITS : 100
   test.serial(
     `${name}: ${count} visits without a cookie, with random ones, and logouts store nothing (CVE-2015-5143, CVE-2015-5963)`,
     async (t) => {
@@ -158,7 +159,7 @@ sweep('clearing 100,000 expired records under load ends no live session, and doe
     delay.disable()
     return { p99: delay.percentile(99) / 1e6, milliseconds: performance.now() - begun }
   }
-  const before = await measured(() => sleep(2000))
+  const before = await measured(() => sleep(1000))
   let cleared = { sessions: 0 }
   const during = await measured(async () => {
     cleared = await clearExpired(services, {}, Date.now())
@@ -173,5 +174,6 @@ sweep('clearing 100,000 expired records under load ends no live session, and doe
   t.is(await recordsOf(app), LIVE_SESSIONS)
   const opened = await Promise.all(live.map((cookie) => services.engine.open(cookie)))
   t.true(opened.every((one) => one.live))
-  t.true(during.p99 < MAX_DELAY_MS, `${during.p99} ms`)
+  // A process that was blocked would be so for most of the time. A busy machine delays both.
+  t.true(during.p99 < Math.max(during.milliseconds / 5, before.p99 * 10), `${during.p99} ms`)
 })

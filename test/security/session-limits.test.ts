@@ -1,5 +1,6 @@
 import test from 'ava'
 import type { SessionEvent } from '../../src/session/core/events.ts'
+import { StoreUnavailableError } from '../../src/session/index.ts'
 import { limitNewSessions, makeRoomFor, TooManySessionsError } from '../../src/web/session-limits.ts'
 import { isSignedIn, signIn } from '../features/account/steps.ts'
 import { PREFERENCES } from '../features/preferences/steps.ts'
@@ -47,6 +48,15 @@ test('new sessions of strangers per address and minute: a warning, then 429, and
   const user = app.browser()
   t.is((await user.post('/login', { username: 'ada', password: 'ada-demo-password' }, forwarded)).status, 303)
   t.true(await isSignedIn(user), 'nor a sign-in')
+})
+
+test('new sessions are counted per address, whichever port a proxy forwards with it', async (t) => {
+  const app = await startApp({ SESSION_MAX_NEW_PER_MINUTE: '5', TRUSTED_PROXIES: '1' })
+  t.teardown(() => app.close())
+  const statuses = []
+  for (let n = 0; n < 30 && statuses.at(-1) !== 429; n++) statuses.push((await begin(app, `192.0.2.1:${n}`)).status)
+  t.is(statuses.at(-1), 429, `${statuses}`)
+  t.is((await begin(app, '192.0.2.2:1024')).status, 200)
 })
 
 function limitOf(limit: number, inCookies: 'none' | 'all' = 'none') {
@@ -122,6 +132,29 @@ test('sessions of a user: a sign-in above the limit ends those that were not use
   t.deepEqual(events.at(-1), { type: 'session-limit', of: 'user', state: 'exceeded', limit: 3 })
 })
 
+test('a sign-in above the limit that cannot be saved ends nothing, and one that can is saved once', async (t) => {
+  const app = await startApp({ SESSION_MAX_PER_USER: '1' })
+  t.teardown(() => app.close())
+  const before = app.browser()
+  await signIn(before, 'ada')
+  const { engine } = app.services
+  const { commit } = engine
+  engine.commit = async () => {
+    throw new StoreUnavailableError('down for this test')
+  }
+  t.is((await signIn(app.browser(), 'ada')).status, 503)
+  let commits = 0
+  engine.commit = async (...args) => {
+    commits++
+    return await commit.apply(engine, args)
+  }
+  t.true(await isSignedIn(before))
+  const after = app.browser()
+  t.is((await signIn(after, 'ada')).status, 303)
+  t.is(commits, 1)
+  t.deepEqual([await isSignedIn(before), await isSignedIn(after)], [false, true])
+})
+
 test('sessions of a user after the limit was lowered, and without a limit', async (t) => {
   const app = await startApp({ SESSION_MAX_PER_USER: '0' })
   t.teardown(() => app.close())
@@ -131,9 +164,9 @@ test('sessions of a user after the limit was lowered, and without a limit', asyn
   const listed = async () => (await services.engine.listUser(users?.id ?? '')).listed
   t.is((await listed()).length, 30)
   const config = { ...services.config, session: { ...services.config.session, maxPerUser: 3 } }
-  await makeRoomFor({ ...services, config }, users?.id ?? '', null)
+  await makeRoomFor({ ...services, config }, users?.id ?? '', null, async () => {})
   t.is((await listed()).length, 10, 'at most 20 at once, so that a sign-in stays quick')
-  await makeRoomFor({ ...services, config }, users?.id ?? '', null)
+  await makeRoomFor({ ...services, config }, users?.id ?? '', null, async () => {})
   const left = await listed()
   t.is(left.length, 2, 'room for one more')
   t.true(left.every(({ lastActivity }) => lastActivity > Date.now() - 150_000))

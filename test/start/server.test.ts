@@ -20,7 +20,7 @@ test('mistakes in the settings are one sentence and exit 1', async (t) => {
   t.teardown(() => void taken.close())
   const { port } = taken.address() as AddressInfo
   const base = { SECRET_KEY, HOST: '127.0.0.1', PORT: '0', DATABASE_URL: await migratedSqlite(t) }
-  t.deepEqual(await refusal({ ...base, PORT: String(port) }), [
+  t.deepEqual(await refusal({ ...base, NODE_ENV: 'test', PORT: String(port) }), [
     '1',
     `127.0.0.1:${port} is used by another program: stop it, or set another PORT.`,
   ])

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Router from '@koa/router'
 import type Koa from 'koa'
+import type { Logger } from 'pino'
 import { CookieJar } from 'tough-cookie'
 import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
@@ -33,8 +34,8 @@ export interface Route {
 
 export const TEST_SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
 
-/** Starts the application, migrated and seeded with products and the demo users. */
-export async function startApp(env: Record<string, string> = {}): Promise<TestApp> {
+/** Starts the application, migrated and seeded with products and the demo users; silent unless a log is given. */
+export async function startApp(env: Record<string, string> = {}, log?: Logger): Promise<TestApp> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-app-'))
   const file = join(folder, 'app.sqlite3')
   const config = readConfig({
@@ -49,7 +50,7 @@ export async function startApp(env: Record<string, string> = {}): Promise<TestAp
   })
   const own = env['DATABASE_URL'] === undefined
   if (own) await copyFile(await seeded(), file)
-  const services = await openServices(config)
+  const services = await openServices(config, log)
   if (!own) {
     await migrate(services.knex)
     await seed(services.knex, { demoUsers: true })

@@ -1,8 +1,9 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readdirSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { loadFeatures } from '../../src/features/index.ts'
-import { featureFolder, projectRoot } from '../../src/paths.ts'
+import { projectRoot } from '../../src/paths.ts'
+import { startApp } from './app.ts'
 
 /** A form that says what is so already, for a visitor without a session. */
 export interface UnchangingForm {
@@ -20,25 +21,29 @@ export function examplePath(path: string): string {
 
 /** The forms of all features that change nothing. */
 export async function unchangingForms(): Promise<UnchangingForm[]> {
-  const found = await exportsOf<{ unchanging: readonly UnchangingForm[] }>('unchanging.ts')
+  const found = await exportsOf<{ unchanging: readonly UnchangingForm[] }>(/^unchanging\.ts$/)
   return found.flatMap(({ unchanging }) => unchanging)
 }
 
 /** Who may use the routes of all features, and the home page. */
 export async function accessRows(): Promise<Access> {
-  const found = await exportsOf<{ access: Access }>('access.ts')
+  const found = await exportsOf<{ access: Access }>(/^access\.ts$/)
   return Object.assign({ 'GET /': 'everyone' }, ...found.map(({ access }) => access))
 }
 
-async function exportsOf<T>(name: string): Promise<T[]> {
-  const files = (await loadFeatures()).map((feature) => join(projectRoot, 'test/features', feature.name, name))
-  return await Promise.all(files.filter((file) => existsSync(file)).map((file) => import(pathToFileURL(file).href)))
+/** What the features' files of this name export: `test/features/<feature>/<name>`. */
+export async function exportsOf<T>(name: RegExp): Promise<T[]> {
+  const folders = (await loadFeatures()).map((feature) => join(projectRoot, 'test/features', feature.name))
+  const files = folders
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => readdirSync(folder).map((file) => join(folder, file)))
+    .filter((file) => name.test(basename(file)))
+  return await Promise.all(files.map((file) => import(pathToFileURL(file).href)))
 }
 
-/** Every route that changes something, read from the sources, so that a new one cannot be forgotten. */
+/** The path of every route that changes something, as the application has them, so that a new one cannot be forgotten. */
 export async function postPaths(): Promise<string[]> {
-  return (await loadFeatures()).flatMap(({ name }) => {
-    const code = readFileSync(join(featureFolder(name), 'index.ts'), 'utf8')
-    return [...code.matchAll(/router\.post\('([^']+)'/g)].map(([, path = '']) => path.replace(/:\w+/g, '1'))
-  })
+  const app = await startApp()
+  await app.close()
+  return app.routes.filter(({ method }) => method === 'POST').map(({ path }) => examplePath(path))
 }

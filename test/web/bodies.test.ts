@@ -10,6 +10,8 @@ import { postPaths } from '../support/routes.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
 const JSON_TYPE = 'application/json'
+// All that are parsed as JSON.
+const JSON_TYPES = [JSON_TYPE, 'application/json-patch+json', 'application/vnd.api+json', 'application/csp-report']
 // Made once: compressing takes far longer than refusing.
 const CODINGS = { gzip: gzipSync, deflate: deflateSync, br: quickBrotli }
 const BOMBS = Object.entries(CODINGS).map(
@@ -92,8 +94,10 @@ whereBodiesAreTaken('JSON of 100,000 levels or keys is refused, also where such 
         ['default', app],
         ['large', own],
       ] as const) {
-        const status = await statusOf(body, JSON_TYPE, {}, to)
-        t.true(status === 400 || status === 413, `${what}, ${size}: ${status}`)
+        for (const type of JSON_TYPES) {
+          const status = await statusOf(body, type, {}, to)
+          t.true(status === 400 || status === 413, `${what}, ${size}, ${type}: ${status}`)
+        }
       }
     }
   }
@@ -111,6 +115,8 @@ whereBodiesAreTaken('invalid UTF-8 and percent encoding are 400, and valid ones 
   const usual = await statusOf('a=b', FORM)
   for (const text of ['a=%C3%A9+%F0%9F%8C%B3', 'a=é', 'a=%25', 'a=%EF%BF%BD', 'a=+'])
     t.is(await statusOf(text, FORM), usual)
+  t.is(await statusOf('{"a":"\ufffd"}', JSON_TYPE), 400, 'this cannot be told from invalid bytes')
+  t.is(await statusOf('{"a":"\\ufffd"}', JSON_TYPE), await statusOf('{}', JSON_TYPE))
 })
 
 test('no body is read where none is taken', async (t) => {

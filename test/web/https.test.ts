@@ -48,7 +48,7 @@ for (const env of [
     for (const method of ['GET', 'HEAD']) {
       for (const headers of [plain, { ...plain, cookie: COOKIE }, { 'x-forwarded-proto': 'https, http' }]) {
         const { status, location, cookies } = await send({ method, path: '/?a=1', headers })
-        t.deepEqual([status, location, cookies], [308, `${PUBLIC}/?a=1`, []])
+        t.deepEqual([status, location, cookies], [307, `${PUBLIC}/?a=1`, []])
       }
     }
     t.is((await send({ path: '//evil.example/', headers: plain })).location, `${PUBLIC}//evil.example/`)
@@ -65,11 +65,29 @@ for (const env of [
   })
 }
 
+test('behind two proxies the outer one knows the protocol: a page that came over https is not redirected to itself', async (t) => {
+  const send = await clientOf(t, { ...PRODUCTION, PUBLIC_ORIGIN: PUBLIC, TRUSTED_PROXIES: '2' })
+  const status = async (protocols: string) => (await send({ headers: { 'x-forwarded-proto': protocols } })).status
+  for (const https of ['https, http', 'https, https', 'http, https, http', 'https'])
+    t.is(await status(https), 200, https)
+  for (const http of ['http, http', 'http, https', 'https, http, https', 'http']) t.is(await status(http), 307, http)
+})
+
 test('plain http is served in development, and in production where nothing says that there is https', async (t) => {
   const insecure = { SESSION_COOKIE_SECURE: 'false', ALLOW_INSECURE_COOKIES: 'true', TRUSTED_PROXIES: '1' }
   for (const env of [PRODUCTION, { ...PRODUCTION, ...insecure }, { PUBLIC_ORIGIN: PUBLIC, TRUSTED_PROXIES: '1' }]) {
     const send = await clientOf(t, env)
     t.is((await send({ headers: { cookie: COOKIE, 'x-forwarded-proto': 'http' } })).status, 200)
+  }
+})
+
+test('PUBLIC_ORIGIN may be written with a slash, a default port or capitals: forms are taken and redirects are right', async (t) => {
+  for (const origin of [`${PUBLIC}/`, `${PUBLIC}:443`, 'HTTPS://App.Example']) {
+    const send = await clientOf(t, { ...PRODUCTION, PUBLIC_ORIGIN: origin, TRUSTED_PROXIES: '1' })
+    const https = { 'x-forwarded-proto': 'https' }
+    const form = { method: 'POST', path: '/nothing-here', headers: { ...https, origin: PUBLIC } }
+    t.is((await send(form)).status, 404, origin)
+    t.is((await send({ path: '/a', headers: { 'x-forwarded-proto': 'http' } })).location, `${PUBLIC}/a`)
   }
 })
 

@@ -1,44 +1,36 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import Router from '@koa/router'
 import test from 'ava'
 import Koa, { type Context } from 'koa'
 import { allowedMethods } from '../../src/web/methods.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { listen } from '../support/koa.ts'
+import { examplePath } from '../support/routes.ts'
 
 let app: TestApp
+/** The methods of every route. */
+const routes = new Map<string, Set<string>>()
+/** The allowed methods of every path, of routes and of what has none. */
+let known: [string, string[]][]
 test.before(async () => {
   app = await startApp()
+  for (const { method, path } of app.routes) {
+    const example = examplePath(path)
+    routes.set(example, (routes.get(example) ?? new Set(['OPTIONS'])).add(method))
+  }
+  const without = ['/healthz', '/readyz', '/assets/style.css'].map((path): [string, Set<string>] => [
+    path,
+    new Set(['GET', 'HEAD', 'OPTIONS']),
+  ])
+  known = [...routes, ...without].map(([path, methods]) => [path, [...methods].sort()])
 })
 test.after.always(() => app?.close())
-
-/** The methods of every route, read from the sources, so that a new one cannot be forgotten. */
-const ROUTES = new Map<string, Set<string>>()
-const folders = readdirSync('src/features', { withFileTypes: true }).filter((entry) => entry.isDirectory())
-for (const { name } of folders) {
-  const source = readFileSync(`src/features/${name}/index.ts`, 'utf8')
-  for (const [, method = '', path = ''] of source.matchAll(/router\.(get|post)\('([^']+)'/g)) {
-    ROUTES.set(path, (ROUTES.get(path) ?? new Set(['OPTIONS'])).add(method.toUpperCase()))
-    if (method === 'get') ROUTES.get(path)?.add('HEAD')
-  }
-}
-// Only in development.
-ROUTES.delete('/session')
-
-const KNOWN: [string, string[]][] = [
-  ...[...ROUTES].map(([path, methods]): [string, string[]] => [path.replace(/:\w+/g, '1'), [...methods].sort()]),
-  ...['/', '/healthz', '/readyz', '/assets/style.css'].map((path): [string, string[]] => [
-    path,
-    ['GET', 'HEAD', 'OPTIONS'],
-  ]),
-]
 
 async function send(method: string, path: string, accept = 'text/html'): Promise<Response> {
   return await fetch(app.origin + path, { method, headers: { accept }, redirect: 'manual' })
 }
 
 test('a wrong method on a known path is a 405 with Allow; OPTIONS has it, too', async (t) => {
-  for (const [path, allowed] of KNOWN) {
+  for (const [path, allowed] of known) {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'].filter(
       (one) => !allowed.includes(one),
     )) {
@@ -84,8 +76,8 @@ test('HEAD responds like GET, without the body', async (t) => {
 
 test('a trailing slash redirects to the path without it, with the query string', async (t) => {
   t.is((await send('GET', '/nothing-here/')).status, 404)
-  for (const [path, allowed] of KNOWN) {
-    if (path === '/' || !ROUTES.has(path) || !allowed.includes('GET')) continue
+  for (const [path, allowed] of known) {
+    if (path === '/' || !routes.has(path) || !allowed.includes('GET')) continue
     for (const method of ['GET', 'HEAD']) {
       const answer = await send(method, `${path}/?a=1&b=%2F`)
       t.deepEqual([answer.status, answer.headers.get('location')], [301, `${path}?a=1&b=%2F`], method)

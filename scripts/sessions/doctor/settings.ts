@@ -76,29 +76,26 @@ export function keyFindings({ config, isValid }: Settings, env: NodeJS.ProcessEn
 }
 
 /** Checks whether TRUSTED_PROXIES, PUBLIC_ORIGIN and HOST are consistent. */
-export function proxyFindings({ config }: Settings): Finding[] {
+export function proxyFindings({ config, isValid }: Settings): Finding[] {
   const { production, publicOrigin, trustedProxies, host, session } = config
   const findings: Finding[] = []
   const origin = publicOrigin === undefined ? undefined : new URL(publicOrigin)
-  if (origin !== undefined && origin.origin !== publicOrigin) {
-    const message =
-      'PUBLIC_ORIGIN is more than an origin, so it never equals the Origin header of a browser: forms are refused.'
-    findings.push(fail('proxy', message, `PUBLIC_ORIGIN=${origin.origin}`))
-  }
   if (origin?.protocol === 'http:' && session.cookie.secure && !LOOPBACK.has(origin.hostname)) {
     const message = 'PUBLIC_ORIGIN is http:, where browsers do not send Secure cookies: nobody can sign in.'
     findings.push(fail('proxy', message, `PUBLIC_ORIGIN=https://${origin.host}`))
   }
-  if (production && origin === undefined) {
+  if (production && origin === undefined && isValid('PUBLIC_ORIGIN')) {
     const message = 'PUBLIC_ORIGIN is not set: behind a proxy that changes the Host header, forms are refused.'
     findings.push(warn('proxy', message, 'PUBLIC_ORIGIN=https://…, the public origin'))
   }
-  // This server has no TLS: a public https origin, or a loopback HOST, means that there is a proxy.
-  const hasProxy = production && (origin?.protocol === 'https:' || LOOPBACK.has(host))
-  if (hasProxy && trustedProxies === 0) {
+  // This server has no TLS, so something else answers a public https origin.
+  if (production && trustedProxies === 0 && origin?.protocol === 'https:') {
     const message =
-      'There is a proxy in front, but TRUSTED_PROXIES is 0: all visitors have its address, and share its rate limits.'
+      'PUBLIC_ORIGIN is https:, so there is a proxy in front, but TRUSTED_PROXIES is 0: all visitors have its address, and share its limits.'
     findings.push(fail('proxy', message, 'TRUSTED_PROXIES=1, or the number of your proxies'))
+  } else if (production && trustedProxies === 0 && LOOPBACK.has(host)) {
+    const message = `HOST=${host} can only be reached from this machine. If a proxy is in front, all visitors have its address, as TRUSTED_PROXIES is 0.`
+    findings.push(warn('proxy', message, 'TRUSTED_PROXIES=1, or the number of your proxies'))
   }
   if (trustedProxies > 0 && !LOOPBACK.has(host)) {
     const message = `X-Forwarded-For is trusted, but HOST=${host} may be reachable without the proxy: clients can then forge their address.`

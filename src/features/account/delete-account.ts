@@ -30,11 +30,14 @@ export function addDeletion(router: Router, services: Services, throttle: Thrott
     if (!(await throttle.confirmationMatches(ctx, user, input.values.password))) {
       return await refuse(ctx, { password: 'This password is wrong.' })
     }
-    if (!(await users.delete(user))) ctx.throw(409, CHANGED_MEANWHILE)
-    logSecurity(ctx, 'account deleted', { userId: user.id })
+    if (await users.delete(user)) {
+      await throttle.unlock(user)
+      logSecurity(ctx, 'account deleted', { userId: user.id })
+      // Not if the form was sent twice and the name is free already. A disabled account keeps its name.
+    } else if (await users.isTaken(user.username)) ctx.throw(409, CHANGED_MEANWHILE)
     // Without the account they are invalid already; this removes their records.
     await endSessions(engine, user.id)
-    await signOutUser(ctx, '/login?deleted')
+    await signOutUser(ctx, services, '/login?deleted')
   })
 }
 

@@ -1,9 +1,10 @@
 import Router from '@koa/router'
 import type { Knex } from 'knex'
-import type { Context } from 'koa'
+import { type Context, HttpError } from 'koa'
 import { z } from 'zod'
+import { PasswordQueueFullError } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
-import { type User, usernameKey } from '../../users.ts'
+import type { User } from '../../users.ts'
 import { currentUser, lostReason, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
 import { endSessions } from '../../web/end-sessions.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
@@ -17,6 +18,7 @@ import { addDeletion } from './delete-account.ts'
 
 // The same for both, so that it does not reveal which names exist.
 const WRONG_CREDENTIALS = 'Username or password is wrong.'
+const QUEUE_FULL = 'Too many people are signing in right now. Please try again in a moment.'
 
 const CHANGED_MEANWHILE =
   'Your password or account was changed by another request at the same time, so nothing was changed here. Please sign in again.'
@@ -65,12 +67,14 @@ function account(services: Services): OpenFeature {
     const input = readInput(ctx, signInForm)
     if (!input.ok) return await refuseSignIn(ctx, input.errors, input.typed)
     const { username, password, next, remember } = input.values
-    const found = await users.byUsername(username)
-    // For MariaDB "àda" equals "ada".
-    const user = found !== undefined && usernameKey(found.username) === usernameKey(username) ? found : undefined
-    if (!(await throttle.signInMatches(ctx, username, password, user)) || user === undefined) {
-      const typed = { username, next: next ?? '', remember: String(remember) }
-      return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, typed)
+    const user = await users.byUsername(username)
+    const typed = { username, next: next ?? '', remember: String(remember) }
+    try {
+      if (!(await throttle.signInMatches(ctx, username, password, user)) || user === undefined) {
+        return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, typed)
+      }
+    } catch (error) {
+      return await askToWait(ctx, error, typed)
     }
     await signInUser(ctx, services, user, { remember })
     logSecurity(ctx, 'signed in', { userId: user.id })
@@ -78,7 +82,7 @@ function account(services: Services): OpenFeature {
     else await seeOther(ctx, localPath(next, '/account'))
   })
 
-  router.post('/logout', async (ctx) => await signOutUser(ctx))
+  router.post('/logout', async (ctx) => await signOutUser(ctx, services))
 
   router.get('/account', async (ctx) => {
     const user = await requireUser(ctx, services)
@@ -105,16 +109,17 @@ function account(services: Services): OpenFeature {
     if (!(await throttle.confirmationMatches(ctx, user, input.values.current))) {
       return await refusePassword(ctx, { current: 'This password is wrong.' })
     }
-    const changed = await users.changePassword(user, input.values.password)
+    const changed = await users.changePassword(user, await throttle.hashPassword(ctx, input.values.password))
     if (changed === undefined) return ctx.throw(409, CHANGED_MEANWHILE)
+    logSecurity(ctx, 'password changed', { userId: user.id })
     await throttle.unlock(changed)
     const session = await ctx.session()
-    await renewSignIn(ctx, services, changed)
+    const renewed = await renewSignIn(ctx, services, changed)
     // First: if ending the others fails, this session must not be signed out.
     await session.save()
     await endSessions(engine, user.id, session.id)
-    logSecurity(ctx, 'password changed', { userId: user.id })
-    if (wantsJson(ctx)) ctx.body = { ok: true }
+    if (wantsJson(ctx)) ctx.body = { ok: true, signedIn: renewed }
+    else if (!renewed) await seeOther(ctx, '/login?new-password')
     else await seeOther(ctx, '/account', 'Your password has been changed, and your other devices are signed out.')
   })
 
@@ -153,6 +158,17 @@ interface SignInPage {
 async function showSignIn(ctx: Context, page: SignInPage) {
   const blank = { next: '', username: '', remember: false, errors: {} }
   await ctx.render('account/login.njk', { ...blank, ...page, reason: page.reason ?? '' })
+}
+
+/** Shows the form again to a visitor who has to wait, with what was typed. @throws every other error, and all to JSON */
+async function askToWait(ctx: Context, error: unknown, typed: Record<string, string>) {
+  const isFull = error instanceof PasswordQueueFullError
+  if (wantsJson(ctx) || !(isFull || (error instanceof HttpError && error.status === 429))) throw error
+  ctx.status = error.status
+  ctx.set({ ...error.headers })
+  const { username = '', next, remember } = typed
+  const errors = { username: isFull ? QUEUE_FULL : error.message }
+  await showSignIn(ctx, { next: localPath(next, ''), username, remember: remember === 'true', errors })
 }
 
 async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {

@@ -86,7 +86,7 @@ function devices(services: Services): OpenFeature {
     const { listed } = await engine.listUser(user.id, (await ctx.session()).id)
     const chosen = listed.find(({ id }) => id === ctx['params'].id)
     if (chosen === undefined) return ctx.throw(404, NOT_FOUND)
-    if (chosen.current) return await signOutUser(ctx)
+    if (chosen.current) return await signOutUser(ctx, services)
     const device = deviceKind(chosen.userAgent, await ctx.translate()).name
     if (!(await isConfirmed(ctx, user, { action: ctx.path, device }))) return
     if (!(await engine.endOne(user.id, chosen.id))) ctx.throw(404, NOT_FOUND)

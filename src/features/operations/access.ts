@@ -1,10 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { BlockList, isIP } from 'node:net'
 import type { Context } from 'koa'
-
-const loopback = new BlockList()
-loopback.addSubnet('127.0.0.0', 8, 'ipv4')
-loopback.addAddress('::1', 'ipv6')
+import { isLoopback } from '../../web/network.ts'
 
 /**
  * Returns whether the request may read the metrics: it has the token or, if none is set, comes from this machine. With a
@@ -23,12 +19,6 @@ function isLocal(ctx: Context): boolean {
   const forwarded = ctx.get('X-Forwarded-For')
   const clients = forwarded === '' ? [] : forwarded.split(',').map((address) => address.trim())
   return [ctx.socket.remoteAddress ?? '', ...clients].every(isLoopback)
-}
-
-function isLoopback(address: string): boolean {
-  const plain = address.replace(/^::ffff:(?=[\d.]+$)/i, '')
-  const family = isIP(plain)
-  return family !== 0 && loopback.check(plain, family === 4 ? 'ipv4' : 'ipv6')
 }
 
 function hasToken(ctx: Context, token: string): boolean {

@@ -1,9 +1,9 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
+import { FailedAttempts, type Limit } from '../../failed-attempts.ts'
 import type { Services } from '../../services.ts'
 import { defineSettings, seconds, setting, text, unlessEmpty, type ValuesOf } from '../../settings.ts'
-import { usernameKey } from '../../users.ts'
 import { endSessions } from '../../web/end-sessions.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import type { Translate } from '../../web/i18n.ts'
@@ -13,7 +13,7 @@ import { seeOther } from '../../web/redirect.ts'
 import { logSecurity } from '../../web/security-log.ts'
 import { SITE_NAME } from '../../web/site.ts'
 import { Throttle } from '../../web/throttle.ts'
-import { openMailer } from './mail.ts'
+import { openMailer, type ResetLink } from './mail.ts'
 import { ResetTokens } from './tokens.ts'
 
 const PAGE = '/password-reset'
@@ -51,7 +51,8 @@ const newPassword = z.object({ token, ...newPasswordFields })
 export default defineFeature({ name: 'password-reset', requires: ['account'], settings, open: passwordReset })
 
 const PER_ADDRESS = { max: 20, seconds: 900 }
-const PER_ACCOUNT = { max: 3, seconds: 900 }
+// Further ones are not sent: the newest link is in a mailbox already, and a refusal would be seen by anyone who asks.
+const MAILS_PER_ACCOUNT: Limit = { max: 3, window: 900_000, consecutive: false }
 
 /** A new password by a link that is sent by mail, for users who have forgotten the old one. */
 function passwordReset(services: Services, values: ValuesOf<typeof settings>): OpenFeature {
@@ -66,6 +67,7 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
   }
   const tokens = new ResetTokens(services.knex, users, values.PASSWORD_RESET_AGE)
   const throttle = new Throttle(services)
+  const mailed = new FailedAttempts(services.knex)
   const router = new Router()
 
   router.get(PAGE, async (ctx) => {
@@ -81,38 +83,41 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
     }
     const { account } = input.values
     await throttle.attempt(ctx, 'reset-address', PER_ADDRESS)
-    await throttle.attempt(ctx, 'reset-account', { ...PER_ACCOUNT, key: usernameKey(account) })
     const t = await ctx.translate()
     const base = origin ?? ctx.origin
     // After the response, so that it says nothing of the account, nor does the time that it takes.
     ctx.res.once('finish', () => {
-      void sendLinks(account, base, t).catch((error: unknown) => log.error({ err: error }, 'mail was not sent'))
+      void sendLinks(account, base, t).catch(logUnsent)
     })
     if (wantsJson(ctx)) ctx.body = { ok: true }
     else await showRequest(ctx, { message: SENT })
   })
 
   async function sendLinks(account: string, base: string, t: Translate): Promise<void> {
+    await tokens.clearExpired()
+    // One mail per address, exactly as it is spelled: another spelling may be the address of somebody else.
+    const byAddress = new Map<string, ResetLink[]>()
     for (const user of await users.byUsernameOrEmail(account)) {
-      const link = `${NEW_PASSWORD}?token=${await tokens.create(user)}`
-      const about = {
-        name: user.username,
-        site: SITE_NAME,
-        minutes: String(Math.round(values.PASSWORD_RESET_AGE / 60)),
-      }
-      const first = t(
-        'Somebody has asked for a new password for {name} on {site}. Choose one within {minutes} minutes:',
-        about,
-      )
-      const last = t('The link works once. If it was not you, you need not do anything.')
-      await mailer?.send({
-        to: user.email,
-        subject: t('Choose a new password for {site}', about),
-        text: `${first}\n\n${base}${link}\n\n${last}\n`,
-        link,
-      })
-      log.info({ user: user.id }, 'password reset mailed')
+      const counter = { name: `reset-mail ${user.id}`, limit: MAILS_PER_ACCOUNT }
+      if ((await mailed.reserve(counter)) !== undefined) continue
+      const link = { username: user.username, path: `${NEW_PASSWORD}?token=${await tokens.create(user)}` }
+      byAddress.set(user.email, [...(byAddress.get(user.email) ?? []), link])
+      log.info({ user: user.id }, 'password reset: link made')
     }
+    const minutes = String(Math.round(values.PASSWORD_RESET_AGE / 60))
+    const about = { site: SITE_NAME, minutes }
+    const subject = t('Choose a new password for {site}', about)
+    const first = t('Somebody has asked for a new password on {site}. Choose one within {minutes} minutes:', about)
+    const last = t('A link works once. If it was not you, you need not do anything.')
+    for (const [to, links] of byAddress) {
+      const paragraphs = [first, ...links.map(({ username, path }) => `${username}:\n${base}${path}`), last]
+      // An address that is refused must not hold back the others.
+      await mailer?.send({ to, subject, text: `${paragraphs.join('\n\n')}\n`, links }).catch(logUnsent)
+    }
+  }
+
+  function logUnsent(error: unknown): void {
+    log.error({ err: error }, 'mail was not sent')
   }
 
   router.get(NEW_PASSWORD, async (ctx) => {
@@ -123,18 +128,22 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
   })
 
   router.post(NEW_PASSWORD, async (ctx) => {
-    await throttle.attempt(ctx, 'reset-address', PER_ADDRESS)
     const input = readInput(ctx, newPassword)
     const given = token.safeParse(input.ok ? input.values.token : input.typed['token'])
     const user = given.success ? await tokens.userOf(given.data) : undefined
-    if (user === undefined || !given.success) return await refuse(ctx, { status: 410, message: INVALID })
+    if (user === undefined || !given.success) {
+      await throttle.attempt(ctx, 'reset-address', PER_ADDRESS)
+      return await refuse(ctx, { status: 410, message: INVALID })
+    }
     const errors = input.ok ? await newPasswordErrors(ctx, config, input.values, user) : input.errors
     if (!input.ok || Object.keys(errors).length > 0) {
       refuseInput(ctx, errors)
       return await showNewPassword(ctx, { token: given.data, username: user.username, errors })
     }
+    // First: it fails if too many passwords are waiting, and the link must still work then.
+    const hash = await throttle.hashPassword(ctx, input.values.password)
     if (!(await tokens.use(given.data))) return await refuse(ctx, { status: 410, message: INVALID })
-    const changed = await users.changePassword(user, input.values.password)
+    const changed = await users.changePassword(user, hash)
     if (changed === undefined) return await refuse(ctx, { status: 410, message: INVALID })
     await endSessions(engine, user.id)
     await throttle.unlock(changed)

@@ -1,12 +1,18 @@
 import { createTransport } from 'nodemailer'
 import type { Services } from '../../services.ts'
 
-/** A message; `link` is the path in its text, for the page of development. */
+/** A link to a new password, as a path, for the account with this username. */
+export interface ResetLink {
+  readonly username: string
+  readonly path: string
+}
+
+/** A message; `links` are those in its text, for the page of development. */
 export interface Mail {
   readonly to: string
   readonly subject: string
   readonly text: string
-  readonly link: string
+  readonly links: readonly ResetLink[]
 }
 
 /** Options for {@link openMailer}. */
@@ -18,14 +24,14 @@ export interface MailOptions {
 /** Sends mail. */
 export interface Mailer {
   send(mail: Mail): Promise<void>
-  /** The newest messages that were not sent, first; only in development, without SMTP. */
+  /** The newest messages that were not sent, first; without SMTP, outside production. */
   readonly unsent: readonly Mail[]
 }
 
 const TIMEOUT_MS = 10_000
 const MAX_UNSENT = 20
 
-/** By SMTP or, in development without it, to the log and the page /dev/mail; undefined if no mail can be sent. */
+/** By SMTP or, outside production without it, to the log and `unsent`; undefined if no mail can be sent. */
 export function openMailer({ config, log }: Services, { smtpUrl, from }: MailOptions): Mailer | undefined {
   if (smtpUrl !== undefined) {
     const limits = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS }
@@ -38,7 +44,7 @@ export function openMailer({ config, log }: Services, { smtpUrl, from }: MailOpt
     }
   }
   // The text has a secret, so it must never get into the log of a server that others use.
-  if (config.mode !== 'development') return undefined
+  if (config.production) return undefined
   const unsent: Mail[] = []
   return {
     unsent,

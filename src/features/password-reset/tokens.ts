@@ -5,6 +5,8 @@ import type { User, Users } from '../../users.ts'
 
 const row = z.object({ user_id: z.coerce.number().int(), created_at: z.coerce.number() })
 
+const CLEAR_BATCH = 500
+
 /** Single-use tokens for a new password: 256 random bits, of which the table has only the SHA-256 hash. */
 export class ResetTokens {
   readonly #knex: Knex
@@ -22,13 +24,21 @@ export class ResetTokens {
   async create({ id }: User): Promise<string> {
     const token = randomBytes(32).toString('base64url')
     const values = { user_id: Number(id), token_hash: hashOf(token), created_at: Date.now() }
-    await this.#knex('password_resets').insert(values).onConflict('user_id').merge()
+    await this.#table().insert(values).onConflict('user_id').merge()
     return token
+  }
+
+  /** Deletes expired tokens, those of accounts that were deleted meanwhile too. */
+  async clearExpired(): Promise<void> {
+    const before = Date.now() - this.#maxAgeMs
+    const ids: number[] = await this.#table().where('created_at', '<=', before).limit(CLEAR_BATCH).pluck('user_id')
+    // A new token of the same user stays.
+    await this.#table().whereIn('user_id', ids).where('created_at', '<=', before).delete()
   }
 
   /** The user that this token is for; undefined if it is invalid. Changes nothing. */
   async userOf(token: string): Promise<User | undefined> {
-    const found: unknown = await this.#knex('password_resets')
+    const found: unknown = await this.#table()
       .where({ token_hash: hashOf(token) })
       .first()
     if (found === undefined) return undefined
@@ -42,10 +52,14 @@ export class ResetTokens {
   /** Uses the token up; returns false if another request has done so first. */
   async use(token: string): Promise<boolean> {
     return (
-      (await this.#knex('password_resets')
+      (await this.#table()
         .where({ token_hash: hashOf(token) })
         .delete()) > 0
     )
+  }
+
+  #table() {
+    return this.#knex('password_resets')
   }
 }
 

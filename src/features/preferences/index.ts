@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
-import { InvalidInputError, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
+import { InvalidInputError, queryParam, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
 import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
 import { seeOther } from '../../web/redirect.ts'
 import {
@@ -38,6 +38,8 @@ const formSchema = z.object({
 
 const pathSchema = z.object({ key: z.string().max(64), value: z.unknown() })
 
+const DONE = { saved: 'Your preferences have been saved.', reset: 'Your preferences have been reset.' } as const
+
 export default defineFeature({ name: 'preferences', open: preferences })
 
 /** Theme, language, time zone, page length and notifications of a visitor, for all pages. */
@@ -66,7 +68,7 @@ function preferences(): OpenFeature {
     if (input.ok) {
       const { language } = await ctx.display()
       writePreferences(session, withForm({ ...readPreferences(session), language }, input.values), language)
-      await respond(ctx, 'Your preferences have been saved.')
+      await respond(ctx, 'saved')
     } else {
       refuseInput(ctx, input.errors)
       const boxes = requireInput(ctx, formSchema.pick({ notifications: true, boxes: true }))
@@ -77,7 +79,7 @@ function preferences(): OpenFeature {
 
   router.post('/preferences/reset', async (ctx) => {
     resetPreferences(await ctx.session())
-    await respond(ctx, 'Your preferences have been reset.')
+    await respond(ctx, 'reset')
   })
 
   return {
@@ -104,16 +106,18 @@ function withForm(current: Preferences, form: z.infer<typeof formSchema>): Prefe
   }
 }
 
-async function respond(ctx: Context, message: string): Promise<void> {
-  if (wantsJson(ctx)) {
-    ctx.body = readPreferences(await ctx.session())
-    return
-  }
-  await seeOther(ctx, '/preferences', message)
+async function respond(ctx: Context, done: keyof typeof DONE): Promise<void> {
+  const session = await ctx.session()
+  if (wantsJson(ctx)) ctx.body = readPreferences(session)
+  // A message in a session would begin one for a visitor who has changed nothing.
+  else if (session.isEmpty) await seeOther(ctx, `/preferences?${done}`)
+  else await seeOther(ctx, '/preferences', DONE[done])
 }
 
 async function show(ctx: Context, values: Readonly<Record<string, unknown>>, errors: Readonly<Record<string, string>>) {
+  const done = (['saved', 'reset'] as const).find((name) => queryParam(ctx, name) !== undefined)
   await ctx.render('preferences/form.njk', {
+    done: done === undefined ? '' : DONE[done],
     values,
     errors,
     languages: LANGUAGE_OPTIONS,

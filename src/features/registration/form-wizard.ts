@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { Json } from '../../session/index.ts'
 import { defineSlice, type Session, type Slice } from '../../session/index.ts'
@@ -60,6 +61,13 @@ export class FormWizard {
   set<T extends Json>(session: Session, step: WizardStep<T>, value: T): void {
     const updatedAt = Date.now()
     session.update(this.#slice, ({ data }) => ({ data: this.#valid({ ...data, [step.name]: value }), updatedAt }))
+  }
+
+  /** Removes what the schemas do not know, and adds their defaults, for data that another version of them stored. */
+  tidy(session: Session): void {
+    const { data } = session.get(this.#slice)
+    if (isDeepStrictEqual(this.#valid(data), data)) return
+    session.update(this.#slice, ({ data, updatedAt }) => ({ data: this.#valid(data), updatedAt }))
   }
 
   completedSteps(session: Session): number[] {

@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import Router from '@koa/router'
 import type { Context } from 'koa'
-import { hashPassword, passwordMatches } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { Session } from '../../session/index.ts'
 import { UsernameTakenError } from '../../users.ts'
 import { currentUser, signInUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
-import { type Input, readInput, refuseInput, wantsJson } from '../../web/input.ts'
+import { type Input, queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
 import { newPasswordErrors } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
@@ -47,6 +46,7 @@ function registration(services: Services): OpenFeature {
     const step = stepOf(ctx)
     const session = await ctx.session()
     if (!(await isReachable(ctx, session, step))) return
+    wizard.tidy(session)
     const outcome = await [savePersonal, saveAddress, finish][step - 1]?.(ctx, session)
     if (outcome?.ok === false) return await refuse(ctx, session, step, outcome)
     if (wantsJson(ctx)) ctx.body = step === wizard.totalSteps ? { ok: true } : progress(session)
@@ -84,29 +84,26 @@ function registration(services: Services): OpenFeature {
     await throttle.lookAtName(ctx)
     const { id: registrationId, ...identity } = person
     const { language, newsletter, ...place } = home
-    const passwordHash = await hashPassword(password)
+    const passwordHash = await throttle.hashPassword(ctx, password)
     const account = { ...identity, registrationId, passwordHash, language, newsletter, address: place }
     const created = await users.create(account).catch((error: unknown) => {
       if (error instanceof UsernameTakenError) return undefined
       throw error
     })
-    // Sent twice with two passwords, only the first one counts, and whoever typed the second must know.
+    // Sent twice with two passwords, only the first one counts, and whoever typed the second must know. This is a guess
+    // at a password like any other.
     const isOurs =
       created !== undefined &&
-      (created.passwordHash === passwordHash || (await passwordMatches(password, created.passwordHash)))
+      (created.passwordHash === passwordHash ||
+        (await throttle.signInMatches(ctx, created.username, password, created)))
     if (!isOurs) return refused({ username: TAKEN })
+    // Not for a form that is sent again: each would give two looks for one.
+    if (created.passwordHash === passwordHash) await throttle.takeLooksBack(ctx)
     wizard.clear(session)
     await signInUser(ctx, services, created)
     services.log.info({ user: created.id }, 'account created')
     await flash(ctx, 'done', 'Welcome! Your account is ready.')
     return input
-  }
-
-  /** The steps before were in a session that is gone: says so, and keeps what this form would have added. */
-  async function keepTyped(ctx: Context, session: Session, step: number): Promise<void> {
-    if (wantsJson(ctx)) return
-    if (step === 2) await saveAddress(ctx, session)
-    await flash(ctx, 'error', 'Your session has ended. Please begin again.')
   }
 
   const isReachable = async (ctx: Context, session: Session, step: number): Promise<boolean> => {
@@ -117,9 +114,12 @@ function registration(services: Services): OpenFeature {
     }
     const current = wizard.currentStep(session)
     if (step <= current) return true
-    if (session.lost !== undefined && ctx.method === 'POST') await keepTyped(ctx, session, step)
     if (wantsJson(ctx)) ctx.throw(409, `Step ${current} comes first.`)
-    await seeOther(ctx, `/register/${current}`)
+    // The steps before were in a session that is gone: what this form would have added is kept.
+    const ended = session.lost !== undefined && ctx.method === 'POST'
+    if (ended && step === 2) await saveAddress(ctx, session)
+    // Not a flash message: it would begin a session for any invented cookie.
+    await seeOther(ctx, `/register/${current}${ended ? '?ended' : ''}`)
     return false
   }
 
@@ -165,6 +165,7 @@ async function show(ctx: Context, session: Session, step: number, errors: Errors
     countries: COUNTRIES,
     languages: LANGUAGE_OPTIONS,
     errors,
+    ended: queryParam(ctx, 'ended') !== undefined,
   })
 }
 

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { checkbox } from '../../web/input.ts'
 import { LANGUAGES } from '../../web/languages.ts'
@@ -47,8 +48,9 @@ export const personalForm = z.object(identity)
 
 export const personal = {
   name: 'personal',
-  // The id of the registration is random: an account that has it was created by this registration.
-  schema: z.object({ ...identity, id: z.uuid() }),
+  // The id of the registration is random: an account that has it was created by this registration. An older version that
+  // runs beside this one stores none.
+  schema: z.object({ ...identity, id: z.uuid().default(() => randomUUID()) }),
 } satisfies WizardStep
 
 export const address = {

@@ -39,6 +39,8 @@ export function isOutage(error: unknown): boolean {
   if (code === 'SQLITE_MISUSE') return error.message.includes('closed')
   // The Unix socket of a database that is down; any other missing file is not an outage.
   if (code === 'ENOENT') return 'syscall' in error && error.syscall === 'connect'
+  // `statement`: a driver has thrown it.
+  if ('statement' in error && typeof error.statement === 'string' && hasNoCode(error)) return true
   // `fatal` in mysql2: the connection is lost.
   return error.name === 'KnexTimeoutError' || ('fatal' in error && error.fatal === true)
 }

@@ -40,7 +40,7 @@ export default defineEngine({
         expiry: config.session.expiry,
         limit,
         maxReplay: replaySettings.of(config).SESSION_COOKIE_REPLAY,
-        forwardSeconds: config.requestTimeout,
+        forwardSeconds: config.lateRequestSeconds,
       }),
       facts: storage.facts,
       keepsMetadata: storage.format.keepsMetadata,

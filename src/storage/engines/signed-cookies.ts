@@ -40,7 +40,7 @@ export default defineEngine({
         overflow,
         dropOrder,
         maxReplay: replaySettings.of(config).SESSION_COOKIE_REPLAY,
-        forwardSeconds: config.requestTimeout,
+        forwardSeconds: config.lateRequestSeconds,
         observe,
       }),
       facts: storage.facts,

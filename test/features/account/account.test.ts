@@ -1,6 +1,6 @@
 import test from 'ava'
 import { has } from '../../storage/present.ts'
-import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
+import { type Answer, startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
 import { statementCounter } from '../../support/statements.ts'
 import { signIn } from './steps.ts'
 
@@ -156,6 +156,18 @@ test('signing out without a session stores nothing and sets no cookie (CVE-2015-
     t.deepEqual([answer.status, answer.headers.getSetCookie()], [303, []])
   }
   t.deepEqual(await own.services.knex('sessions').select(), [])
+})
+
+test('whoever signed in before devices were remembered is remembered at sign-out', async (t) => {
+  const isKnown = (answer: Answer) => answer.headers.getSetCookie().some((line) => line.startsWith('known-device='))
+  const browser = app.browser()
+  await signIn(browser, 'ada')
+  const cookie = await browser.cookie()
+  t.true(isKnown(await app.browser().post('/logout', {}, { cookie })))
+  t.false(isKnown(await app.browser().post('/logout', {}, { cookie })), 'signed out already')
+  const another = app.browser()
+  await signIn(another, 'ada')
+  t.false(isKnown(await another.post('/logout')), 'known already')
 })
 
 test('signing out is confirmed on the next page, and in JSON', async (t) => {

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { isPossible } from '../../storage/present.ts'
 import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
 import { changePassword, LOGIN, signIn } from './steps.ts'
 
@@ -32,6 +33,7 @@ for (const [name, env, why] of [
   ['signed_cookies', COOKIES, ELSEWHERE],
   ['hybrid', { SESSION_ENGINE: 'hybrid' }, ELSEWHERE],
 ] as const) {
+  if (!isPossible(env)) continue
   test(`${name}: who was signed out elsewhere is told, and comes back to the page after signing in`, async (t) => {
     const app = await started(t, env)
     const browser = app.browser()
@@ -46,25 +48,29 @@ for (const [name, env, why] of [
   })
 }
 
-test('an expired session in a cookie is told from one that was ended', async (t) => {
-  const app = await started(t, { ...COOKIES, SESSION_COOKIE_AGE: '1' })
-  const browser = app.browser()
-  await signIn(browser, 'ada')
-  // Its browser would forget it, and a fresh answer would renew it.
-  const cookie = await browser.cookie()
-  const stranger = app.browser()
-  while ((await stranger.get('/account', { cookie })).status === 200) {}
-  t.is(await said(stranger, cookie), EXPIRED)
-})
+if (isPossible(COOKIES)) {
+  test('an expired session in a cookie is told from one that was ended', async (t) => {
+    const app = await started(t, { ...COOKIES, SESSION_COOKIE_AGE: '1' })
+    const browser = app.browser()
+    await signIn(browser, 'ada')
+    // Its browser would forget it, and a fresh answer would renew it.
+    const cookie = await browser.cookie()
+    const stranger = app.browser()
+    while ((await stranger.get('/account', { cookie })).status === 200) {}
+    t.is(await said(stranger, cookie), EXPIRED)
+  })
+}
 
-test('a password that was changed elsewhere is named, where the session is still there', async (t) => {
-  const app = await started(t, { SESSION_ENGINE: 'file', SESSION_FORMAT: 'django' })
-  const [here, there] = [app.browser(), app.browser()]
-  await signIn(here, 'ada')
-  await signIn(there, 'ada')
-  t.is((await changePassword(here, OLD, NEW)).status, 200)
-  t.is(await said(there), CHANGED)
-})
+if (isPossible({ SESSION_ENGINE: 'file', SESSION_FORMAT: 'django' })) {
+  test('a password that was changed elsewhere is named, where the session is still there', async (t) => {
+    const app = await started(t, { SESSION_ENGINE: 'file', SESSION_FORMAT: 'django' })
+    const [here, there] = [app.browser(), app.browser()]
+    await signIn(here, 'ada')
+    await signIn(there, 'ada')
+    t.is((await changePassword(here, OLD, NEW)).status, 200)
+    t.is(await said(there), CHANGED)
+  })
+}
 
 test('an account that is gone is not spoken of', async (t) => {
   const app = await started(t)

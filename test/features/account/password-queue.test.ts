@@ -1,12 +1,12 @@
 import test from 'ava'
 import { startApp } from '../../support/app.ts'
 import { isSignedIn, signIn } from './steps.ts'
-import { addUsers, withStatus } from './throttle-suite.ts'
+import { addUsers, guess, withStatus } from './throttle-suite.ts'
 
 const SIGN_INS = 200
 
-test('200 sign-ins at once keep no signed-in visitor waiting; what is too much is a 503', async (t) => {
-  const app = await startApp({ PASSWORD_QUEUE: '20' })
+test.serial('200 sign-ins at once keep no signed-in visitor waiting; what is too much is a 503', async (t) => {
+  const app = await startApp({ PASSWORD_QUEUE: '20', TRUSTED_PROXIES: '1' })
   t.teardown(() => app.close())
   await addUsers(app, SIGN_INS)
   const visitor = app.browser()
@@ -22,7 +22,7 @@ test('200 sign-ins at once keep no signed-in visitor waiting; what is too much i
   const browsers = Array.from({ length: SIGN_INS }, () => app.browser())
   let done = false
   const signIns = Promise.all(
-    browsers.map((browser, n) => browser.post('/login', { username: `user-${n}`, password: 'a good passphrase' })),
+    browsers.map((browser, n) => guess(browser, `user-${n}`, `192.0.2.${n}`, 'a good passphrase')),
   ).finally(() => {
     done = true
   })
@@ -44,6 +44,22 @@ test('200 sign-ins at once keep no signed-in visitor waiting; what is too much i
     if (status === 303 && browser !== undefined) t.true(await isSignedIn(browser))
   }
   t.true(ratio < 10, `${ratio} times`)
+})
+
+test.serial('of one network half of the queue waits, and others sign in', async (t) => {
+  const app = await startApp({ PASSWORD_QUEUE: '20', TRUSTED_PROXIES: '1' })
+  t.teardown(() => app.close())
+  // All of one network.
+  const attack = Array.from({ length: 100 }, (_, n) =>
+    guess(app.browser(), 'grace', `2001:db8::${n}`, 'grace-demo-password'),
+  )
+  const owner = guess(app.browser(), 'ada', '198.51.100.1', 'ada-demo-password')
+  const answers = await Promise.all(attack)
+  t.is((await owner).status, 303)
+  const refused = withStatus(answers, 429)
+  t.true(refused.length > 0 && withStatus(answers, 303).length >= 4)
+  t.is(refused.length + withStatus(answers, 303).length, 100)
+  t.true(refused.every(({ headers }) => headers.get('retry-after') === '2'))
 })
 
 function median(numbers: readonly number[]): number {

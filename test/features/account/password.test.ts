@@ -1,7 +1,8 @@
 import test from 'ava'
+import { SITE_NAME } from '../../../src/web/site.ts'
 import { has } from '../../storage/present.ts'
 import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
-import { signIn } from './steps.ts'
+import { isSignedIn, signIn } from './steps.ts'
 
 const OLD = 'ada-demo-password'
 const NEW = 'a completely new one'
@@ -30,7 +31,7 @@ test.serial('changing the password needs the current one, and a valid new one', 
     [both('elevenchars'), 'password'],
     [both('Qwerty123456'), 'password'],
     [both('ＱＷＥＲＴＹ123456'), 'password'],
-    [both('holdfast-2026'), 'password'],
+    [both(`${SITE_NAME.toLowerCase()}-2026`), 'password'],
     [both('ada@ada-lovelace'), 'password'],
     [both('grace-demo-password'), 'password'],
     [both('Ada-Lovelace'), 'password'],
@@ -125,4 +126,26 @@ test.serial('its min length is a setting; what it says names the number, in the 
 test.serial('characters are counted, not bytes or surrogates', async (t) => {
   t.is((await change(both('😀'.repeat(11)))).status, 422)
   t.is((await change(both('😀😁😂😃😄😅😆😇😈😉😊😋'))).status, 200)
+})
+
+test('signed out in another tab while the password is changed: it is changed, and nobody is signed in', async (t) => {
+  const other = app.browser()
+  await signIn(other, 'ada')
+  const cookie = await here.cookie()
+  const { users } = app.services
+  const write = users.changePassword.bind(users)
+  users.changePassword = async (...args) => {
+    await app.browser().post('/logout', {}, { cookie })
+    return await write(...args)
+  }
+  const form = { current: OLD, password: NEW, repeat: NEW }
+  const changed = await here.post('/account/password', form)
+  t.deepEqual([changed.status, changed.headers.get('location')], [303, '/login?new-password'])
+  t.deepEqual(
+    changed.headers.getSetCookie().filter((line) => !/Max-Age=0/.test(line)),
+    [],
+  )
+  t.deepEqual([await isSignedIn(here), await isSignedIn(other)], [false, false])
+  t.deepEqual(await app.services.sessionKnex('sessions').where({ user_id: '1' }).select(), [])
+  t.deepEqual([await signsIn(OLD), await signsIn(NEW)], [false, true])
 })

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { isPossible } from '../../storage/present.ts'
 import { type Answer, startApp } from '../../support/app.ts'
 import { changePassword, LOGIN } from './steps.ts'
 
@@ -21,6 +22,7 @@ const SETTINGS: Record<string, Record<string, string>> = {
 }
 
 for (const [name, settings] of Object.entries(SETTINGS)) {
+  if (!isPossible(settings)) continue
   test(`${name}: a session ends with the browser, unless it is to be kept, also after a new key or a sign-out`, async (t) => {
     const app = await startApp(settings)
     t.teardown(() => app.close())
@@ -63,4 +65,24 @@ test('a refused sign-in keeps the tick, and a later one without it ends with the
   t.regex(refused.text, /name="remember"[^>]* checked/)
   t.true(keepsCookie(await browser.post(LOGIN, { ...ADA, remember: 'true' })))
   t.false(keepsCookie(await browser.post(LOGIN, ADA)), 'the same session, signed in again')
+})
+
+test('of two sign-ins at once in one browser, the choice of the one that is saved last counts', async (t) => {
+  const app = await startApp()
+  t.teardown(() => app.close())
+  const { engine } = app.services
+  const { commit } = engine
+  for (const remember of [true, false]) {
+    const browser = app.browser()
+    await browser.post('/preferences', { theme: 'dark' })
+    const cookie = await browser.cookie()
+    const send = (kept: boolean) =>
+      app.browser().post(LOGIN, { ...ADA, ...(kept ? { remember: 'true' } : {}) }, { cookie })
+    engine.commit = async (...args) => {
+      engine.commit = commit
+      await send(!remember)
+      return await commit.apply(engine, args)
+    }
+    t.is(keepsCookie(await send(remember)), remember)
+  }
 })

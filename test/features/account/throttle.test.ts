@@ -1,7 +1,9 @@
+import { existsSync } from 'node:fs'
 import test from 'ava'
 import { cleanUp, clearingLease } from '../../../src/cleanup.ts'
 import { openDatabase } from '../../../src/database.ts'
 import { FailedAttempts } from '../../../src/failed-attempts.ts'
+import { featureFolder } from '../../../src/paths.ts'
 import { Throttle } from '../../../src/web/throttle.ts'
 import { startApp, TEST_SECRET, type TestApp } from '../../support/app.ts'
 import { migratedSqlite } from '../../support/databases.ts'
@@ -20,6 +22,8 @@ async function start(t: { teardown(work: () => Promise<void>): void }, env: Reco
   t.teardown(() => app.close())
   return app
 }
+
+const hasRegistration = existsSync(featureFolder('registration'))
 
 test('failures in a row are followed by delays that double, up to a quarter of an hour, and 100 are all there are', async (t) => {
   const knex = openDatabase(await migratedSqlite(t))
@@ -61,13 +65,28 @@ test('of 100 failures one does not learn which names exist; then only a known de
     [...Array(100).fill(422), 429, 429],
   )
   t.deepEqual(await answers('nobody'), known)
-  t.regex(known.at(-1)?.[2] ?? '', /Too many wrong passwords in a row/)
+  t.regex(known.at(-1)?.[2] ?? '', /Too many wrong passwords in a row.*Forgot your password/)
 
   t.is((await signIn(app.browser(), 'ada')).status, 429, 'an unknown device')
   t.is((await signIn(owner, 'ada')).status, 303)
   t.is((await signIn(app.browser(), 'ada')).status, 429, 'its success says nothing of the others')
   t.is((await changePassword(owner, ADA, 'a completely new one')).status, 200)
   t.is((await signIn(app.browser(), 'ada', 'a completely new one')).status, 303)
+})
+
+test('a proxy that forwards ports or brackets: each visitor still has a counter; other text is the connection', async (t) => {
+  const app = await start(t, { ATTEMPTS_PER_ADDRESS: '2' })
+  const statuses = async (addresses: readonly string[]) => {
+    const found: number[] = []
+    for (const address of addresses) found.push((await guess(app.browser(), `stranger-${address}`, address)).status)
+    return found
+  }
+  const same = [422, 422, 429]
+  t.deepEqual(await statuses(['192.0.2.1', '192.0.2.1:1024', '192.0.2.1:65535']), same)
+  t.deepEqual(await statuses(['[2001:db8::1]:1024', '[2001:db8::2]', '2001:db8::3']), same)
+  t.deepEqual(await statuses(['192.0.2.2:1024', '[2001:db8:0:1::1]:1024']), [422, 422], 'others')
+  t.deepEqual(await statuses(['unknown', '[', '_hidden:80']), same)
+  t.deepEqual(await statuses(['192.0.2.3:1024']), [422])
 })
 
 test('staff unlocks an account', async (t) => {
@@ -167,6 +186,35 @@ test('the cookie of a device is signed for its users, hidden from scripts, and e
   t.deepEqual([await withNew(both), await withNew(await deviceCookie(here))], [429, 303])
 })
 
+test('of forged cookies of devices one does not learn which names exist, and two are looked at', async (t) => {
+  // So many that what they take is most of a request.
+  const fallbacks = Array.from({ length: 3000 }, (_, n) => `an older secret of the tests: ${n} 0123456789abcdef`)
+  const app = await start(t, { ATTEMPTS_PER_ADDRESS: '1', SECRET_KEY_FALLBACKS: fallbacks.join(',') })
+  const owner = app.browser()
+  await signIn(owner, 'ada')
+  const own = await deviceCookie(owner)
+  // Refused before any password is hashed.
+  t.is((await guess(app.browser(), 'nobody', '192.0.2.1')).status, 422)
+  const time = async (username: string, cookie: string) => {
+    const form = { username, password: 'wrong' }
+    const started = performance.now()
+    const { status } = await app.browser().post('/login', form, { 'x-forwarded-for': '192.0.2.1', cookie })
+    return { status, took: performance.now() - started }
+  }
+  const forged = Array.from({ length: 2 }, (_, n) => `known-device=${'A'.repeat(21)}${n}.${'A'.repeat(43)}`)
+  const times = { known: Number.POSITIVE_INFINITY, unknown: Number.POSITIVE_INFINITY }
+  for (let n = 0; n < 8; n++) {
+    times.known = Math.min(times.known, (await time('grace', forged.join('; '))).took)
+    times.unknown = Math.min(times.unknown, (await time('nobody', forged.join('; '))).took)
+  }
+  const ratio = times.known / times.unknown
+  t.log(times)
+  t.true(ratio < 4, `${ratio} times`)
+
+  t.is((await time('ada', [forged[0], own].join('; '))).status, 422, 'the second of two')
+  t.is((await time('ada', [...forged, own].join('; '))).status, 429, 'the third is not looked at')
+})
+
 test('a stolen cookie of a device is worth 100 failures, then the device is unknown', async (t) => {
   const app = await start(t)
   const owner = app.browser()
@@ -194,22 +242,48 @@ test('expired counters are cleared with the sessions, the others stay', async (t
   t.deepEqual(await attempts(app).pluck('counter'), ['unknown 1199'])
 })
 
+if (hasRegistration) {
+  test('a burst at one counter takes a few statements for each request, not for each pair of them', async (t) => {
+    const app = await start(t, { ATTEMPTS_PER_ADDRESS: '50' })
+    let statements = 0
+    app.services.knex.on('query', ({ sql }: { sql: string }) => {
+      if (sql.includes('failed_attempts')) statements++
+    })
+    const form = { fullName: 'Some Body', email: 'somebody@example.com' }
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, (_, n) => app.browser().post('/register/1', { ...form, username: `somebody-${n}` })),
+    )
+    t.deepEqual([withStatus(answers, 303).length, withStatus(answers, 429).length], [50, 150])
+    t.true(statements <= 3 * 200, `${statements} statements`)
+  })
+}
+
+test('a counter that others change all the time refuses for a second', async (t) => {
+  const app = await start(t)
+  t.is((await signIn(app.browser(), 'ada', 'wrong')).status, 422)
+  // As if another process had always been faster.
+  await app.services.knex.raw('CREATE TRIGGER faster BEFORE UPDATE ON failed_attempts BEGIN SELECT RAISE(IGNORE); END')
+  const refused = await signIn(app.browser(), 'ada', 'wrong')
+  t.deepEqual([refused.status, refused.headers.get('retry-after')], [429, '1'])
+  await app.services.knex.raw('DROP TRIGGER faster')
+  t.is((await signIn(app.browser(), 'ada')).status, 303)
+})
+
 test('while the counters cannot be written nobody is let in: 503, not 500', async (t) => {
   const app = await start(t)
   const other = openDatabase(app.services.config.databaseUrl)
   t.teardown(() => other.destroy())
   await other.raw('BEGIN EXCLUSIVE')
-  const [answer, name] = await Promise.all([
-    signIn(app.browser(), 'ada'),
+  const name = () =>
     app.browser().json('POST', '/register/1', {
       username: 'somebody',
       fullName: 'Some Body',
       email: 'somebody@example.com',
       password: 'a good passphrase',
       repeat: 'a good passphrase',
-    }),
-  ])
-  for (const { status, headers } of [answer, name]) {
+    })
+  const answers = await Promise.all([signIn(app.browser(), 'ada'), ...(hasRegistration ? [name()] : [])])
+  for (const { status, headers } of answers) {
     t.deepEqual([status, headers.get('retry-after'), headers.getSetCookie()], [503, '5', []])
   }
   await other.raw('ROLLBACK')
@@ -232,4 +306,17 @@ test('refusals are logged with the user or a hash of the name, never with the na
   ])
   for (const [{ name }] of lines.slice(11)) t.regex(String(name), /^[\w-]{12}$/)
   t.notRegex(JSON.stringify(lines), /ada|nobody|secret/i)
+})
+
+test('a visitor who has to wait gets the form again, with what was typed', async (t) => {
+  const app = await start(t)
+  const browser = app.browser()
+  for (let n = 0; n < 10; n++) await signIn(browser, 'ada', 'wrong')
+  const form = { username: 'ada', password: 'ada-demo-password', next: '/preferences', remember: 'true' }
+  const { status, headers, text } = await browser.post('/login', form)
+  t.is(status, 429)
+  t.true(Number(headers.get('retry-after')) > 0)
+  t.regex(text, /Too many attempts[\s\S]*name="username"[^>]* value="ada"[\s\S]*name="remember"[^>]* checked/)
+  t.regex(text, /name="next" value="\/preferences"/)
+  t.notRegex(text, /ada-demo-password/)
 })

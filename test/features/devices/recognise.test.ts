@@ -7,6 +7,7 @@ test('addresses are truncated: IPv4 to 24 bits, IPv6 to 48', (t) => {
   const addresses: [string | null, string | null][] = [
     ['203.0.113.77', '203.0.113.x'],
     ['::ffff:203.0.113.77', '203.0.113.x'],
+    ['::ffff:cb00:714d', '203.0.113.x'],
     ['2001:db8:85a3:8d3:1319:8a2e:370:7348', '2001:db8:85a3:x'],
     ['2001:db8::7348', '2001:db8:0:x'],
     ['1::2:3:4:5:6:7', '1:0:2:x'],
@@ -15,6 +16,7 @@ test('addresses are truncated: IPv4 to 24 bits, IPv6 to 48', (t) => {
     ['1:2:3:4:5:6:203.0.113.77', '1:2:3:x'],
     ['fe80::1%eth0', 'fe80:0:0:x'],
     ['::1', '::x'],
+    ['127.1', null],
     ['<b>', null],
     ['', null],
     [null, null],

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
+import { limitPasswordQueue } from '../../../src/passwords.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
 import { deferred } from '../../support/handlers.ts'
 import { changePassword, isSignedIn, signIn } from '../account/steps.ts'
-import { mailedLink, tokenOf } from './steps.ts'
+import { linksOf, mailedLink, mailsOf, tokenOf } from './steps.ts'
 
 const PAGE = '/password-reset'
 const NEW = 'a completely new one'
@@ -135,12 +136,94 @@ test('a weak password is refused and the link stays; of two uses at once one cou
   }
 })
 
-test('requests for one account are limited, whether it exists or not', async (t) => {
+// Serial: the queue is that of the whole process.
+test.serial('a server that is too busy to hash the new password is a 503, and the link stays', async (t) => {
   const app = await started(t)
-  for (const account of ['grace', 'nobody']) {
-    const ask = async () => (await app.browser().json('POST', PAGE, { account })).status
-    t.deepEqual([await ask(), await ask(), await ask(), await ask()], [200, 200, 200, 429])
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'grace' })
+  const token = tokenOf(await mailedLink(browser))
+  limitPasswordQueue(0)
+  const busy = await browser.json('POST', `${PAGE}/new`, both(token))
+  limitPasswordQueue(app.services.config.passwordQueue)
+  t.is(busy.status, 503)
+  t.is((await browser.json('POST', `${PAGE}/new`, both(token))).status, 200)
+  t.is((await signIn(app.browser(), 'grace', NEW)).status, 303)
+})
+
+test('mails to one account are limited, and only its owner can see it; the newest link stays valid', async (t) => {
+  const app = await started(t)
+  const browser = app.browser()
+  const ask = async (account: string) => (await app.browser().json('POST', PAGE, { account })).status
+  for (const account of ['nobody', 'grace']) {
+    for (const spelling of [account, account.toUpperCase(), account]) t.is(await ask(spelling), 200)
   }
+  const link = await mailedLink(browser, 3)
+  for (const account of ['nobody', 'grace', 'grace@example.com', 'ada']) t.is(await ask(account), 200)
+  await mailedLink(browser, 4)
+  t.is((await browser.get('/dev/mail')).text.match(/grace@example\.com/g)?.length, 3)
+  t.is((await browser.get(link)).status, 200)
+})
+
+test('too many requests of one address do not prevent the use of a valid link there', async (t) => {
+  const app = await started(t)
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'grace' })
+  const token = tokenOf(await mailedLink(browser))
+  let last = 200
+  for (let requests = 1; last === 200 && requests < 50; requests++) {
+    last = (await app.browser().json('POST', PAGE, { account: 'nobody' })).status
+  }
+  t.is(last, 429)
+  t.is((await browser.json('POST', `${PAGE}/new`, both('x'.repeat(43)))).status, 429)
+  t.is((await browser.json('POST', `${PAGE}/new`, both(token))).status, 200)
+})
+
+test('a name that only the database takes for that of an account gets no mail', async (t) => {
+  const app = await started(t)
+  // As if the database ignored accents, as MariaDB does.
+  await app.services.knex('users').where({ username: 'grace' }).update({ username_key: 'gràce' })
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'gràce' })
+  await browser.post(PAGE, { account: 'ada' })
+  await mailedLink(browser)
+  t.notRegex((await browser.get('/dev/mail')).text, /grace@example\.com/)
+})
+
+test('the links of a deleted account and others that have expired are deleted when the next one is mailed', async (t) => {
+  const app = await started(t, { PASSWORD_RESET_AGE: '60' })
+  const { knex } = app.services
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'grace' })
+  await mailedLink(browser)
+  await knex('password_resets').update({ created_at: Date.now() - 60_000 })
+  await browser.post(PAGE, { account: 'ada' })
+  await mailedLink(browser, 2)
+  t.deepEqual(await knex('password_resets').pluck('user_id'), [1])
+})
+
+test('one mail has a link for each account with its address, the oldest first; another spelling is another address', async (t) => {
+  const app = await started(t)
+  const { users } = app.services
+  const add = (username: string, email: string) =>
+    users.create({ username, email, fullName: 'A', passwordHash: 'none' })
+  for (let n = 1; n <= 5; n++) await add(`squatter-${n}`, 'shared@example.com')
+  await add('owner', 'shared@example.com')
+  await add('other', 'SHARED@example.com')
+  for (let n = 6; n <= 30; n++) await add(`squatter-${n}`, 'shared@example.com')
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'Shared@Example.com' })
+  await mailedLink(browser, 20)
+  const { text } = await browser.get('/dev/mail')
+  const [mails, links] = [mailsOf(text), linksOf(text)]
+  t.deepEqual(
+    mails.map(({ to }) => to),
+    ['SHARED@example.com', 'shared@example.com'],
+  )
+  t.deepEqual([...new Set(links)].length, 20)
+  t.regex(mails[0]?.text ?? '', /other/)
+  t.notRegex(mails[0]?.text ?? '', /owner|squatter/)
+  t.regex(mails[1]?.text ?? '', /squatter-1[\s\S]*squatter-5[\s\S]*owner[\s\S]*squatter-6/)
+  for (const link of links.slice(0, 7)) t.is((await browser.get(link)).status, 200)
 })
 
 test('in production it says that it is not available without SMTP, and mails over SMTP with the public origin', async (t) => {

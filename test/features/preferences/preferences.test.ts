@@ -191,3 +191,17 @@ test('two tabs save different preferences at once: both are kept', async (t) => 
     notifications: { email: true, sms: true },
   })
 })
+
+test('a visitor without a session who saves the defaults, or resets them, is told, and gets no session', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  for (const [path, form, text] of [
+    ['/preferences', { theme: 'light' }, /role="status">Your preferences have been saved\./],
+    ['/preferences/reset', {}, /role="status">Your preferences have been reset\./],
+  ] as const) {
+    const browser = own.browser()
+    const { headers } = await browser.post(path, form)
+    t.deepEqual(headers.getSetCookie(), [])
+    t.regex((await browser.get(headers.get('location') ?? '')).text, text)
+  }
+})

@@ -3,8 +3,9 @@ import { dirname, join } from 'node:path'
 import test from 'ava'
 import { openSession, type SessionData } from '../../../src/session/index.ts'
 import { LANGUAGES } from '../../../src/web/languages.ts'
-import { startApp, type TestApp } from '../../support/app.ts'
+import { type Answer, startApp, type TestApp } from '../../support/app.ts'
 import { signIn } from '../account/steps.ts'
+import { allowedIn, withStatus } from '../account/throttle-suite.ts'
 import { FINISH, PLACE, person, progress } from './steps.ts'
 
 let app: TestApp
@@ -165,7 +166,7 @@ test('no session ever has the password or its hash, at any step or after a refus
   for (const file of files) t.false((await readFile(file)).includes(FINISH.password), file)
 })
 
-test('a registration that an older version began, with a hash in the session, begins again without it', async (t) => {
+test('a registration that an older version began goes on, and loses its hash with the first form', async (t) => {
   const browser = app.browser()
   await browser.post('/register/1', person('older'))
   await browser.post('/register/2', PLACE)
@@ -176,12 +177,17 @@ test('a registration that an older version began, with a hash in the session, be
     d.data['personal'] = { ...person('older'), passwordHash: '$argon2id$v=19$old' }
   })
   await opened.session.save()
-  t.is((await browser.get('/register/3')).headers.get('location'), '/register/1')
-  for (const step of [1, 2, 3]) t.notRegex((await browser.json('GET', `/register/${step}`)).text, /argon2/)
-  t.is((await browser.post('/register/1', person('older'))).status, 303)
-  const now = JSON.stringify(await engine.open((await browser.cookie()).split('=')[1] ?? ''))
-  t.notRegex(now, /argon2|passwordHash/)
+  const stored = async () => JSON.stringify(await engine.open((await browser.cookie()).split('=')[1] ?? ''))
+  t.regex(await stored(), /argon2/)
+  for (const step of [1, 2, 3]) {
+    t.is((await browser.get(`/register/${step}`)).status, 200)
+    t.notRegex((await browser.json('GET', `/register/${step}`)).text, /argon2/)
+  }
+  t.is((await browser.post('/register/3', { ...FINISH, accept: '' })).status, 422)
+  t.notRegex(await stored(), /argon2|passwordHash/)
+  t.regex(await stored(), /older/)
   t.is((await browser.post('/register/3', FINISH)).headers.get('location'), '/account')
+  t.is((await users('older')).length, 1)
 })
 
 test('the last step sent twice is one account and two welcomes, but not with another password', async (t) => {
@@ -219,4 +225,47 @@ test('two tabs that finish one registration with different passwords: one is wel
   t.is((await finish('a first long password')).status, 303)
   t.is((await signIn(own.browser(), 'differ', 'a second long password')).status, 422)
   t.is((await signIn(own.browser(), 'differ', 'a first long password')).status, 303)
+})
+
+test('an old cookie of a registration tells no more of the password than a sign-in does', async (t) => {
+  const own = await startApp({ SESSION_ENGINE: 'signed_cookies', ATTEMPTS_PER_ADDRESS: '100000' })
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  await browser.post('/register/1', person('oracle'))
+  await browser.post('/register/2', PLACE)
+  const cookie = await browser.cookie()
+  t.is((await browser.post('/register/3', FINISH)).headers.get('location'), '/account')
+
+  const again = async (password: string) =>
+    await own.browser().post('/register/3', { ...FINISH, password, repeat: password }, { cookie })
+  const started = performance.now()
+  const guesses: Answer[] = []
+  for (let n = 0; n < 20; n++) guesses.push(await again(`wrong horse battery ${n}`))
+  t.true(withStatus(guesses, 422).length <= allowedIn(performance.now() - started))
+  t.is(withStatus(guesses, 422).length + withStatus(guesses, 429).length, 20)
+  t.is((await own.browser().post('/login', { username: 'oracle', password: 'wrong' })).status, 429)
+
+  await own.services.knex('failed_attempts').delete()
+  t.is((await again(FINISH.password)).headers.get('location'), '/account')
+  await own.services
+    .knex('users')
+    .where({ username: 'oracle' })
+    .decrement('created_at', 11 * 60_000)
+  const late = await again(FINISH.password)
+  t.is(late.status, 422)
+  t.regex(late.text, /This username is taken/)
+})
+
+test('a class behind one address registers: only looks at names that lead to no account are limited', async (t) => {
+  const own = await startApp({ ATTEMPTS_PER_ADDRESS: '3' })
+  t.teardown(() => own.close())
+  for (let n = 0; n < 4; n++) {
+    const browser = own.browser()
+    t.is((await browser.post('/register/1', person(`pupil-${n}`))).status, 303)
+    await browser.post('/register/2', PLACE)
+    t.is((await browser.post('/register/3', FINISH)).headers.get('location'), '/account')
+  }
+  const looks = []
+  for (let n = 0; n < 4; n++) looks.push((await own.browser().post('/register/1', person(`other-${n}`))).status)
+  t.deepEqual(looks, [303, 303, 303, 429])
 })

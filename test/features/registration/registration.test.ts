@@ -196,12 +196,17 @@ test('a session that ended on the way: the form begins again, and the address th
   const browser = app.browser()
   const cookie = `sessionid=${'x'.repeat(32)}`
   const late = await browser.post('/register/2', PLACE, { cookie })
-  t.is(late.headers.get('location'), '/register/1')
-  t.regex((await browser.get('/register/1')).text, /role="alert">Your session has ended\. Please begin again\./)
+  t.is(late.headers.get('location'), '/register/1?ended')
+  t.regex((await browser.get('/register/1?ended')).text, /role="alert">Your session has ended\. Please begin again\./)
   t.is((await browser.post('/register/1', person('latecomer'))).headers.get('location'), '/register/2')
   t.regex((await browser.get('/register/2')).text, /value="Street 1"/)
   const last = await app.browser().post('/register/3', FINISH, { cookie })
-  t.is(last.headers.get('location'), '/register/1')
+  t.is(last.headers.get('location'), '/register/1?ended')
+  t.deepEqual(
+    last.headers.getSetCookie().filter((line) => !/Max-Age=0/.test(line)),
+    [],
+    'an invented cookie begins no session',
+  )
   t.is((await app.browser().json('POST', '/register/2', PLACE)).status, 409)
   t.deepEqual((await app.browser().post('/register/2', PLACE)).headers.getSetCookie(), [], 'no session, nothing kept')
 })
