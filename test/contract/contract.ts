@@ -110,9 +110,9 @@ function concurrencyGuarantees(guarantee: RegisterGuarantee, begin: string, { co
     },
   )
 
-  guarantee('50 races of a change with a logout: the cookie stays invalid', async (t, { get, another }) => {
+  guarantee('200 races of a change with a logout: the cookie stays invalid', async (t, { get, another }) => {
     const elsewhere = await another()
-    for (let race = 0; race < 50; race++) {
+    for (let race = 0; race < 200; race++) {
       const { cookie } = await get(begin)
       const answers = await Promise.all([get('/increment', cookie), elsewhere('/end', cookie)])
       t.true(
