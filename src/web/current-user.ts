@@ -124,7 +124,7 @@ export function passwordConfirmedAt(session: Session): number | undefined {
 export async function signOutUser(ctx: Context, services: Services, page = '/login?signed-out'): Promise<void> {
   const session = await ctx.session()
   const { userId, account } = session
-  // Of whoever signed in before devices were remembered. The cookie is not sent again to the others.
+  // A user who signed in with an older version has no cookie of the device yet.
   if (account instanceof UserAccount && knownDevice(ctx, services, account.user) === undefined) {
     rememberDevice(ctx, services, account.user)
   }

@@ -90,8 +90,8 @@ function registration(services: Services): OpenFeature {
       if (error instanceof UsernameTakenError) return undefined
       throw error
     })
-    // Sent twice with two passwords, only the first one counts, and whoever typed the second must know. This is a guess
-    // at a password like any other.
+    // If it was sent twice with two passwords, the first one counts, and the second is refused. It is counted like a
+    // sign-in, as it could be used to guess the password.
     const isOurs =
       created !== undefined &&
       (created.passwordHash === passwordHash ||
