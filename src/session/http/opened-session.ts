@@ -318,8 +318,9 @@ export class OpenedSession {
   /** The server decides when a session expires; the browser keeps the cookie for the maximum time. */
   #maxAge(loaded: Loaded): number {
     if (this.#settings.engine.refreshesCookie !== true) return absoluteAge(this.#expiry, loaded.data) ?? MAX_COOKIE_AGE
-    const left = deadline(this.#expiry, loaded.data, loaded.createdAt, this.#now()) - this.#now()
-    return Math.trunc(left / 1000)
+    // One reading of the clock: a millisecond between two would cost a second of the age.
+    const now = this.#now()
+    return Math.trunc((deadline(this.#expiry, loaded.data, loaded.createdAt, now) - now) / 1000)
   }
 
   #withBrowser(loaded: Loaded): boolean {

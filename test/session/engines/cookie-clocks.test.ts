@@ -86,6 +86,15 @@ for (const format of formats) {
   })
 }
 
+for (const format of formats.filter(({ shared }) => shared)) {
+  test(`${format.name}: the age of the cookie is the setting, however the clock runs in the meantime`, async (t) => {
+    const bench = cookieBench({ format, expiry: BASE })
+    const ticking = { ...bench, now: () => bench.clock.now++ }
+    const { setCookie } = await (await site(t, ticking))('/set')
+    t.regex(setCookie, /Max-Age=1000;/)
+  })
+}
+
 test('no cookie is valid for longer than browsers keep one (RFC 6265bis, 5.5)', async (t) => {
   const bench = cookieBench({ expiry: { ...BASE, cookieAge: 1e9 } })
   const cookie = await begun(bench)
