@@ -65,7 +65,7 @@ export const EXCEPTIONS = {
   oneMachine: {
     engines: ['file', 'file, django'],
     document: 'docs/choosing-an-engine.md',
-    says: 'It is for one machine. Several machines may share a folder if their clocks differ by less than a second.',
+    says: 'Only processes of one machine and one container may share the folder. With others, changes can be lost and ended sessions can come back.',
   },
 } as const satisfies Record<string, Exception>
 

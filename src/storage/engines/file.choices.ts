@@ -24,7 +24,7 @@ const choices: readonly Choice[] = [
     bestFor: 'One machine, few changes, and sessions that can be inspected, copied and restored with any tool.',
     avoidWhen: 'Sessions change often, there are millions of them, or users must see their sessions.',
     limits: [
-      'It is for one machine. Several machines may share a folder if their clocks differ by less than a second.',
+      'Only processes of one machine and one container may share the folder. With others, changes can be lost and ended sessions can come back.',
       RESTORED,
     ],
     settings: 'SESSION_ENGINE=file\nSESSION_FILE_PATH=./data/sessions\nSESSION_FILE_LAYOUT=hashed',

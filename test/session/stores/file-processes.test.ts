@@ -1,11 +1,15 @@
+import { spawn } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { lutimes, readdir, symlink } from 'node:fs/promises'
+import { once } from 'node:events'
+import { lutimes, readdir, readFile, readlink, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import test from 'ava'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { FileStore } from '../../../src/session/stores/file/file.ts'
 import { removeStaleLock } from '../../../src/session/stores/file/file-lock.ts'
 import { WORK_FOLDER } from '../../../src/session/stores/file/file-write.ts'
+import { holderText } from '../../../src/session/stores/file/lock-holder.ts'
 import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { DAY, record } from './bench.ts'
 import { testFolder } from './file-bench.ts'
@@ -16,6 +20,8 @@ const FOR_LONG = '1000000'
 const child = (...args: string[]) => startProcess([TYPESCRIPT, CHILD, ...args])
 const content = (data: string) => record({ data, expires: Date.now() + DAY })
 const lockOf = (folder: string, key: string) => join(folder, WORK_FOLDER, `${hash('sha256', key, 'hex')}.lock`)
+
+const longAgo = () => Date.now() / 1000 - 60
 
 for (const layout of ['flat', 'hashed', 'dated'] as const) {
   test.serial(`${layout}: 4 processes x 25 increments of one session: none is lost`, async (t) => {
@@ -91,16 +97,73 @@ test.serial('a session can be read while another process holds its lock', async 
   await holder.stop('SIGKILL')
 })
 
-test.serial('a lock older than 5 s is removed, whatever its holder and type', async (t) => {
+test.serial('the lock of a living process is never taken over, however old it is', async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder })
+  await store.prepare()
+  const version = await store.create('a', content('first'))
+  const lock = lockOf(folder, 'a')
+  const holder = child('hold', folder, 'hashed', 'a', lock)
+  await holder.printed(/held/)
+  // As after a minute in which a slow disk lets it wait.
+  await lutimes(lock, longAgo(), longAgo())
+  t.false(await removeStaleLock(lock))
+  holder.child.kill('SIGSTOP')
+  await t.throwsAsync(store.save('a', version, content('second')), { instanceOf: StoreUnavailableError })
+  t.is((await store.load('a'))?.data, 'first')
+  await holder.stop('SIGKILL')
+  t.is((await store.save('a', version, content('second'))).outcome, 'saved')
+})
+
+const linux = process.platform === 'linux' ? test.serial : test.serial.skip
+
+linux('a process that has got the id of a dead holder does not keep its lock alive', async (t) => {
+  const folder = await testFolder(t)
+  await new FileStore({ folder }).prepare()
+  const [place, pid, started, random] = holderText().split('.')
+  await symlink([place, pid, Number(started) - 1, random].join('.'), lockOf(folder, 'a'))
+  t.true(await removeStaleLock(lockOf(folder, 'a')))
+  await symlink([place, pid, started, random].join('.'), lockOf(folder, 'a'))
+  t.false(await removeStaleLock(lockOf(folder, 'a')))
+})
+
+linux('a dead holder whose parent has not noticed its death counts as dead', async (t) => {
+  const folder = await testFolder(t)
+  await new FileStore({ folder }).prepare()
+  const lock = lockOf(folder, 'a')
+  // The shell becomes a program that never waits for its children.
+  const command = [
+    '"$0" "$@" & exec sleep 1000',
+    process.execPath,
+    TYPESCRIPT,
+    CHILD,
+    'hold',
+    folder,
+    'hashed',
+    'a',
+    lock,
+  ]
+  const parent = spawn('sh', ['-c', ...command], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => parent.kill('SIGKILL'))
+  await once(parent.stdout, 'data')
+  const pid = Number((await readlink(lock)).split('.')[1])
+  t.not(pid, parent.pid)
+  process.kill(pid, 'SIGKILL')
+  while (!/ Z /.test(await readFile(`/proc/${pid}/stat`, 'latin1')));
+  t.true(await removeStaleLock(lock))
+})
+
+test.serial('a lock from elsewhere is removed after 5 s', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder })
   await store.prepare()
   await store.create('a', content('first'))
-  const longAgo = Date.now() / 1000 - 6
-  for (const text of ['elsewher.1.AAAAAAAAAAAAAAAA', 'nonsense', '/etc/passwd']) {
-    await symlink(text, lockOf(folder, 'a'))
-    await symlink(text, `${lockOf(folder, 'a')}.taking`)
-    for (const path of [lockOf(folder, 'a'), `${lockOf(folder, 'a')}.taking`]) await lutimes(path, longAgo, longAgo)
+  // Those of another machine, of an earlier start of this one, and of an earlier version.
+  for (const text of ['elsewher.1.1.AAAAAAAAAAAAAAAA', 'elsewher.1.AAAAAAAAAAAAAAAA', 'nonsense', '/etc/passwd']) {
+    const paths = [lockOf(folder, 'a'), `${lockOf(folder, 'a')}.taking`]
+    for (const path of paths) await symlink(text, path)
+    t.false(await removeStaleLock(paths[0] ?? ''), text)
+    for (const path of paths) await lutimes(path, longAgo(), longAgo())
     const version = (await store.load('a'))?.version ?? ''
     t.is((await store.save('a', version, content('second'))).outcome, 'saved', text)
     t.deepEqual(await readdir(join(folder, WORK_FOLDER)), [], text)

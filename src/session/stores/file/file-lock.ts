@@ -1,32 +1,25 @@
-import { hash, randomBytes } from 'node:crypto'
-import { readlinkSync } from 'node:fs'
 import { lstat, readlink, symlink, unlink } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { KeyedQueue } from '../../core/queue.ts'
 import { retry } from '../../core/retry.ts'
+import { holderText, isHolderAlive } from './lock-holder.ts'
 
-/** Milliseconds after which a lock is stale, even if its holder is alive. */
-export const STALE_AFTER_MS = 5000
-// Shorter: a holder stops before another process may take the lock.
-const MAX_HOLD_MS = 4000
-// Longer: waiting processes outlast the lock of a killed one.
+/** Milliseconds after which a lock is stale whose holder is not a process of this machine or container. */
+const STALE_AFTER_MS = 5000
+// Longer: after the start of a machine or container, waiting processes outlast what the former one left.
 const LOCK_TIMEOUT_MS = 6000
 
-// A process id is only valid on one host and in one container. Hashed, because the text of a short link needs no disk
-// block, so that locks work on a full disk.
-const HOST_ID = hash('sha256', `${hostname()}\0${processNamespace()}`, 'base64url').slice(0, 8)
-const LOCK_TEXT = /^(?<place>[\w-]{8})\.(?<pid>[1-9]\d*)\.[\w-]{16}$/
 const queue = new KeyedQueue<unknown>()
 
 /**
  * Runs `work` with an exclusive lock, between processes and within this one.
  *
  * The lock is a symbolic link, never followed, whose text identifies the holder: unlike a file it is created in one step
- * with its text, even on a full disk. The lock of a dead process on this host, or one older than 5 seconds, is removed.
- * Hosts that share a folder need clocks that agree within a second.
+ * with its text, even on a full disk. Only the lock of a dead process is removed: of one that is alive but slow or frozen
+ * it stays, however old it is. Machines or containers that share a folder are not supported: they cannot see each other's
+ * processes, so a lock from elsewhere is removed after 5 seconds.
  *
  * @param work gets `confirm`, to be called right before the step that cannot be undone
  * @throws StoreUnavailableError if the lock is not free within 6 seconds or was lost meanwhile; any error of `work`
@@ -36,8 +29,7 @@ export async function withFileLock<T>(path: string, work: (confirm: () => Promis
   // The result of the previous work is not needed.
   return (await queue.run(path, async () => {
     const text = await take(path, deadline)
-    const heldUntil = performance.now() + MAX_HOLD_MS
-    const holds = async () => performance.now() < heldUntil && (await textOf(path)) === text
+    const holds = async () => (await textOf(path)) === text
     try {
       return await work(async () => {
         if (!(await holds())) throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} was lost`))
@@ -95,7 +87,7 @@ async function take(path: string, deadline: number): Promise<string> {
 }
 
 async function tryLink(path: string): Promise<string | undefined> {
-  const text = `${HOST_ID}.${process.pid}.${randomBytes(12).toString('base64url')}`
+  const text = holderText()
   try {
     await symlink(text, path)
     return text
@@ -110,31 +102,13 @@ async function textOf(path: string): Promise<string | undefined> {
     return await readlink(path)
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined
-    // Not a link: it can only become stale by age.
+    // Not a link: nobody's lock, stale by its age.
     if (codeOf(error) === 'EINVAL') return ''
     throw error
   }
 }
 
 async function isStale(path: string, text = ''): Promise<boolean> {
-  const { place, pid } = LOCK_TEXT.exec(text)?.groups ?? {}
-  if (place === HOST_ID && !isAlive(Number(pid))) return true
-  return ((await ageOf(path)) ?? 0) > STALE_AFTER_MS
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return codeOf(error) !== 'ESRCH'
-  }
-}
-
-function processNamespace(): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid')
-  } catch {
-    return ''
-  }
+  const alive = await isHolderAlive(text)
+  return alive === undefined ? ((await ageOf(path)) ?? 0) > STALE_AFTER_MS : !alive
 }
