@@ -10,6 +10,8 @@ export interface CacheEntry {
   readonly body: Buffer
   /** The only record of an anonymous visitor: a cache that chooses what it evicts evicts these first. */
   readonly anonymous?: boolean
+  /** The member of the user index that stands for this entry: a cache in memory removes it with the entry. */
+  readonly member?: { readonly userId: string; readonly key: string }
 }
 
 /**

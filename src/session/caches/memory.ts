@@ -4,8 +4,9 @@ import type { Outcome } from '../core/outcome.ts'
 import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
-// Estimated memory of an entry beyond its bytes.
-const ENTRY_OVERHEAD_BYTES = 200
+// Measured memory of an entry beyond its bytes, and of its member in the index of users.
+const ENTRY_OVERHEAD_BYTES = 500
+const MEMBER_BYTES = 300
 // Kept for anonymous entries, or a new one would be evicted at once where the others fill the cache.
 const ANONYMOUS_SHARE = 0.1
 
@@ -30,11 +31,21 @@ export class MemoryCache implements Cache {
   constructor({ maxBytes = DEFAULT_MAX_BYTES, now = Date.now }: { maxBytes?: number; now?: () => number } = {}) {
     this.#now = now
     this.#maxBytes = maxBytes
-    this.#anonymous = entries(maxBytes)
-    this.#others = entries(maxBytes)
+    this.#anonymous = new LRUCache({ maxSize: maxBytes, sizeCalculation: sizeOf })
+    this.#others = new LRUCache({
+      maxSize: maxBytes,
+      sizeCalculation: sizeOf,
+      // Not of a replaced entry, whose member the new one has.
+      dispose: ({ member }, _key, reason) => {
+        if (member !== undefined && reason !== 'set') this.#unindex(member.userId, member.key)
+      },
+    })
     this.users = {
       add: async (userId, key, expires) => this.#index(userId, key, expires),
-      remove: async (userId, key) => this.#unindex(userId, key),
+      remove: async (userId, key) => {
+        this.#requireOpen()
+        this.#unindex(userId, key)
+      },
       keys: async (userId) => {
         this.#requireOpen()
         const keys = [...(this.#keysOfUser.get(userId) ?? [])]
@@ -81,7 +92,7 @@ export class MemoryCache implements Cache {
   }
 
   #put(key: string, entry: CacheEntry): void {
-    const bytes = sizeOf(key, entry.body)
+    const bytes = sizeOf(entry, key)
     // The library would silently drop the old entry as well.
     if (bytes > this.#maxBytes) {
       throw new StoreUnavailableError(new RangeError(`An entry of ${bytes} bytes exceeds the size of the cache`), {
@@ -90,7 +101,9 @@ export class MemoryCache implements Cache {
     }
     // A sign-in may have moved it.
     ;(entry.anonymous ? this.#others : this.#anonymous).delete(key)
-    ;(entry.anonymous ? this.#anonymous : this.#others).set(key, entry)
+    // Copied, because a small buffer is a piece of a larger one, which would stay in memory with it.
+    const copied = { ...entry, body: Buffer.from(new Uint8Array(entry.body).buffer) }
+    ;(entry.anonymous ? this.#anonymous : this.#others).set(key, copied)
     while (this.#anonymous.calculatedSize + this.#others.calculatedSize > this.#maxBytes) this.#evict()
   }
 
@@ -114,7 +127,6 @@ export class MemoryCache implements Cache {
   }
 
   #unindex(userId: string, key: string): void {
-    this.#requireOpen()
     const keys = this.#keysOfUser.get(userId)
     keys?.delete(key)
     if (keys?.size === 0) this.#keysOfUser.delete(userId)
@@ -127,10 +139,6 @@ export class MemoryCache implements Cache {
 
 type Entries = LRUCache<string, CacheEntry>
 
-function entries(maxBytes: number): Entries {
-  return new LRUCache({ maxSize: maxBytes, sizeCalculation: ({ body }, key) => sizeOf(key, body) })
-}
-
-function sizeOf(key: string, body: Buffer): number {
-  return key.length + body.length + ENTRY_OVERHEAD_BYTES
+function sizeOf({ body, member }: CacheEntry, key: string): number {
+  return key.length + body.length + ENTRY_OVERHEAD_BYTES + (member === undefined ? 0 : MEMBER_BYTES)
 }

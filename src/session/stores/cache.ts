@@ -52,7 +52,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
 
   async create(key: string, record: SessionRecord): Promise<Version> {
     if (!isValidKey(key)) throw new RangeError('This is not a key of a codec')
-    const entry = this.#entry(record)
+    const entry = this.#entry(key, record)
     const [added] = await Promise.all([this.#cache.add(this.#prefix + key, entry), this.#index(key, record)])
     if (!added) throw new KeyTakenError()
     return entry.version
@@ -60,7 +60,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
 
   async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
     if (!isValidKey(key)) return { outcome: 'missing' }
-    const entry = this.#entry(record)
+    const entry = this.#entry(key, record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
     const [outcome] = await Promise.all([swap, this.#index(key, record)])
     return outcome === 'done' ? { outcome: 'saved', version: entry.version } : { outcome }
@@ -72,7 +72,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
     if (stored.version !== version) return 'conflict'
     const { expires, lastActivity } = times
     const record = { ...stored, expires, lastActivity }
-    const entry = this.#entryAs(String(version), record)
+    const entry = this.#entryAs(key, String(version), record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
     const [outcome] = await Promise.all([swap, this.#index(key, record)])
     return outcome
@@ -110,16 +110,17 @@ export class CacheStore implements SessionStore, UserSessionStore {
     await this.#cache.close()
   }
 
-  #entry(record: SessionRecord): CacheEntry {
+  #entry(key: string, record: SessionRecord): CacheEntry {
     // Random, not a counter: an entry that was evicted and created again must not repeat an old version.
     const version = randomBytes(9).toString('base64url')
-    return this.#entryAs(version, record)
+    return this.#entryAs(key, version, record)
   }
 
-  #entryAs(version: string, record: SessionRecord): CacheEntry {
-    const { expires } = record
+  #entryAs(key: string, version: string, record: SessionRecord): CacheEntry {
+    const { expires, userId } = record
     const body = encodeBody({ record, version, expires }, this.#compression)
-    return { version, expires, body, anonymous: record.userId === null && !isForward(record) }
+    if (userId !== null) return { version, expires, body, member: { userId, key } }
+    return { version, expires, body, anonymous: !isForward(record) }
   }
 
   #read({ version, expires, body }: CacheEntry): StoredRecord {
