@@ -10,6 +10,7 @@ export {
   SessionTooLargeError,
   SliceNewerError,
   StoreUnavailableError,
+  ValueNotKeptError,
 } from './core/errors.ts'
 export type { Observer, SecurityKind, SessionEvent } from './core/events.ts'
 export type { ExpiryPolicy } from './core/expiry.ts'

@@ -11,6 +11,16 @@ export interface SealedMetadata {
   readonly createdAt: number
 }
 
+/** Options for encoding a session; each codec ignores what its format cannot hold. */
+export interface EncodeOptions {
+  /** Makes it a forward to this key. */
+  readonly successor?: string
+  /** Returned by decode for the same session key. */
+  readonly metadata?: SealedMetadata
+  /** The text that the data were decoded from, so that values another program wrote stay as they are. */
+  readonly former?: string | undefined
+}
+
 /** The result of decoding stored text. */
 export type Decoded =
   /** With a `successor` it is a forward: the session's next key, and the data from before the change of key. */
@@ -32,11 +42,10 @@ export interface Codec {
   /** The key under which a store keeps the record of this session key. */
   storeKey(sessionKey: string): string
   /**
-   * @param successorKey makes it a forward to this key; ignored by codecs without forwards
-   * @param metadata returned by decode for the same session key; ignored by codecs without forwards
-   * @throws SessionTooLargeError if the serialized data exceed the limit in bytes
+   * @throws SessionTooLargeError if the serialized data exceed the limit in bytes; ValueNotKeptError for a changed value
+   *   with numbers that JavaScript cannot hold
    */
-  encode(sessionKey: string, data: SessionData, successorKey?: string, metadata?: SealedMetadata): string
+  encode(sessionKey: string, data: SessionData, options?: EncodeOptions): string
   /** Never throws on any text. */
   decode(sessionKey: string, text: string): Decoded
 }
@@ -47,8 +56,12 @@ export type DecodedCookie = (Decoded & { ok: true } & { readonly issuedAt: numbe
 /** Encodes session data as the value of a cookie, for engines that keep the session there. */
 export interface CookieCodec {
   readonly name: 'sealed' | 'django'
-  /** @throws SessionTooLargeError if the serialized data exceed the limit in bytes */
-  encode(data: SessionData): string
+  /**
+   * @param former the text that the data were decoded from, so that values another program wrote stay as they are
+   * @throws SessionTooLargeError if the serialized data exceed the limit in bytes; ValueNotKeptError for a changed value
+   *   with numbers that JavaScript cannot hold
+   */
+  encode(data: SessionData, former?: string): string
   /**
    * Never throws on any text.
    *

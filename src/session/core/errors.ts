@@ -57,6 +57,22 @@ export class SliceNewerError extends SessionError {
 }
 
 /**
+ * A value that another program stored, such as Django, has numbers that JavaScript cannot hold: integers beyond 2^53, NaN
+ * or Infinity. It is kept as it is, may be deleted, and cannot be changed. 409.
+ *
+ * @example
+ * const isForeign = (error: unknown) => error instanceof ValueNotKeptError
+ */
+export class ValueNotKeptError extends SessionError {
+  constructor(key: string) {
+    super(
+      `"${key}" was stored by another application with numbers that this one cannot keep, so it was not changed.`,
+      409,
+    )
+  }
+}
+
+/**
  * The stored data of the account cannot be read: slices have their defaults, and changes are refused until the data are
  * repaired. 409.
  *

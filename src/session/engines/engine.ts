@@ -23,6 +23,8 @@ export interface Loaded {
   readonly createdAt: number
   readonly lastActivity: number
   readonly expires: number
+  /** The text that the data were decoded from, if any. */
+  readonly text?: string
   /** Read with an old key: the data are from before the change of key, and the response sets no cookie. */
   readonly forwarded?: true
 }

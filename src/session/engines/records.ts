@@ -23,6 +23,8 @@ export interface RecordMetadata {
   readonly id: string
   readonly createdAt: number
   readonly client: Client
+  /** The text that the data were decoded from. */
+  readonly text?: string | undefined
 }
 
 /** The result of loading a key. With a `successor` it is a forward, and the data are from before the change of key. */
@@ -83,7 +85,8 @@ export class Records {
     const { version, expires, lastActivity } = stored
     const createdAt = stored.createdAt || createdAtIn(data, now())
     if (deadline(this.#options.expiry, data, createdAt, now()) <= now()) return { live: false }
-    const loaded = { id: sessionIdOf(storeKey, stored), key, data, version, expires, lastActivity, createdAt }
+    const id = sessionIdOf(storeKey, stored)
+    const loaded = { id, key, data, version, expires, lastActivity, createdAt, text: stored.data }
     return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
   }
 
@@ -159,7 +162,7 @@ export class Records {
   async replaceByForward(current: LiveRecord, successor: string): Promise<Outcome> {
     const { codec, now, forwardSeconds } = this.#options
     if (!codec.forwards) return await this.delete(current, 'cycle')
-    const data = codec.encode(current.key, current.data, successor)
+    const data = codec.encode(current.key, current.data, { successor })
     return await this.replace(current, data, now() + forwardSeconds * 1000, 'cycle')
   }
 
@@ -203,16 +206,16 @@ export class Records {
   }
 
   #live(key: string, data: SessionData, record: SessionRecord & Pick<Loaded, 'version'>): LiveRecord {
-    const { version, createdAt, lastActivity, expires } = record
+    const { version, createdAt, lastActivity, expires, data: text } = record
     const id = sessionIdOf(this.#options.codec.storeKey(key), record)
-    return { id, key, data, version, createdAt, lastActivity, expires }
+    return { id, key, data, version, createdAt, lastActivity, expires, text }
   }
 
-  #record(key: string, data: SessionData, { id, createdAt, client }: RecordMetadata): SessionRecord {
+  #record(key: string, data: SessionData, { id, createdAt, client, text: former }: RecordMetadata): SessionRecord {
     const { codec, expiry, columns, observe, now } = this.#options
     const lastActivity = now()
     if (codec.name === 'django' && absoluteAge(expiry, data) !== undefined) data[CREATED_KEY] = createdAt
-    const encoded = codec.encode(key, data, undefined, { id, createdAt })
+    const encoded = codec.encode(key, data, { metadata: { id, createdAt }, former })
     observe({ type: 'size', bytes: encoded.length })
     return {
       data: encoded,

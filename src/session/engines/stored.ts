@@ -182,9 +182,9 @@ export class StoredEngine implements Engine {
       if (!found.live) return await this.#withoutSession(commit)
       if (found.successor !== undefined) return await this.#commitLate(commit, key, max - attempt)
       const current = found.loaded
-      const { id } = current
+      const { id, text } = current
       const createdAt = commit.restartClock ? this.#now() : current.createdAt
-      const about = { id, createdAt, client: commit.client }
+      const about = { id, createdAt, client: commit.client, text }
       const next = await this.records.create(dataFor(commit, current), about, this.codec.forwards)
       const replaced = await this.records.replaceByForward(current, next.key)
       if (replaced === 'done') return await this.#confirm(next, !isAsLoaded(commit, current))

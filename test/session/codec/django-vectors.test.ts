@@ -1,13 +1,13 @@
 import test from 'ava'
 import { fromBase64url } from '../../../src/session/codec/base64url.ts'
 import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django/django.ts'
+import { pythonJson } from '../../../src/session/codec/django/python-json.ts'
 import { readSignedCookie, signCookie } from '../../../src/session/codec/django/signed-cookie.ts'
 import {
   BadSignature,
   dumps,
   fromBase62,
   loads,
-  pythonJson,
   SignatureExpired,
   Signer,
   saltedHmac,

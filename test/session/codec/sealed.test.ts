@@ -242,7 +242,7 @@ const SUCCESSOR = 'z'.repeat(32)
 test('a forward contains the next key and the data, readable with the old key only', (t) => {
   for (const held of [data, plainJson({ long: 'x'.repeat(5000) }) as SessionData]) {
     const codec = sealed()
-    const text = codec.encode(key, held, SUCCESSOR)
+    const text = codec.encode(key, held, { successor: SUCCESSOR })
     t.deepEqual(codec.decode(key, text), { ok: true, data: held, successor: SUCCESSOR })
     t.false(codec.decode(other, text).ok)
     t.false(sealed([NEW], 'other').decode(key, text).ok)
@@ -263,7 +263,10 @@ test('no data can be taken for a forward, and no forward for data', (t) => {
   }
   const imitation = plainJson({ [SUCCESSOR]: SUCCESSOR }) as SessionData
   t.like(codec.decode(key, relabelled(codec.encode(key, imitation), 2)), { ok: false, reason: 'unauthentic' })
-  t.like(codec.decode(key, relabelled(codec.encode(key, data, SUCCESSOR), 1)), { ok: false, reason: 'unauthentic' })
+  t.like(codec.decode(key, relabelled(codec.encode(key, data, { successor: SUCCESSOR }), 1)), {
+    ok: false,
+    reason: 'unauthentic',
+  })
 })
 
 test('a forward of a session at its limit is neither an error nor a warning', (t) => {
@@ -274,6 +277,6 @@ test('a forward of a session at its limit is neither an error nor a warning', (t
     maxBytes: 100,
     onNearlyFull: (bytes) => void warnings.push(bytes),
   })
-  t.notThrows(() => codec.encode(key, plainJson({ long: 'x'.repeat(200) }) as SessionData, SUCCESSOR))
+  t.notThrows(() => codec.encode(key, plainJson({ long: 'x'.repeat(200) }) as SessionData, { successor: SUCCESSOR }))
   t.deepEqual(warnings, [])
 })

@@ -1,9 +1,9 @@
 import test from 'ava'
+import { pythonJson } from '../../../src/session/codec/django/python-json.ts'
 import {
   BadSignature,
   fromBase62,
   loads,
-  pythonJson,
   SignatureExpired,
   Signer,
   TimestampSigner,

@@ -123,7 +123,7 @@ test('metadata that an older process copied to another record say nothing there'
   const [one, other] = ['a'.repeat(32), 'b'.repeat(32)]
   const old = sealedCodec({ secrets: [TEST_SECRET], namespace: 'sid' })
   const data = Object.assign(emptyData(), { n: 1 })
-  const written = codec.encode(one, data, undefined, { id: 'x'.repeat(22), createdAt: START })
+  const written = codec.encode(one, data, { metadata: { id: 'x'.repeat(22), createdAt: START } })
   const first = codec.decode(one, written)
   t.deepEqual(first.ok && [first.metadata, { ...first.data }], [{ id: 'x'.repeat(22), createdAt: START }, { n: 1 }])
   // Without this version's decoder they are data like any other.

@@ -3,12 +3,16 @@ import { isOutputTooLarge } from '../../core/error-codes.ts'
 import { EXPIRY_KEY, fixedDate } from '../../core/expiry.ts'
 import type { Codec, CookieCodec, Decoded } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
-import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
-import { BadSignature, dumps, fromBase62, loads, pythonJson, SignatureExpired } from './signing.ts'
+import { asData, checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
+import { parsePython, pythonJson, pythonJsonOver } from './python-json.ts'
+import { BadSignature, dumps, fromBase62, loads, SignatureExpired } from './signing.ts'
 
 // Python derives it from the class name, which is SessionStore in all five backends of Django.
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
 const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
+
+// Django has no limit of its own: what it wrote is read, and a change here is refused above `maxBytes`.
+const MAX_READ_BYTES = 1024 * 1024
 
 /** Options for {@link djangoCodec} and {@link djangoCookieCodec}. */
 export interface DjangoOptions extends SizeLimit {
@@ -31,7 +35,7 @@ export function djangoCodec(options: DjangoOptions): Codec {
     name: 'django',
     forwards: false,
     storeKey: (sessionKey) => sessionKey,
-    encode: (_sessionKey, data) => text.encode(data),
+    encode: (_sessionKey, data, { former } = {}) => text.encode(data, former),
     decode: (_sessionKey, stored) => text.decode(stored),
   }
 }
@@ -72,17 +76,32 @@ function signedText(options: DjangoOptions, salt: string) {
   const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
   checkSecrets(secrets)
   // Python's JSON escapes differently, and this format must be byte for byte the same.
-  const serialize = serializer === jsonSerializer ? pythonJson : serializer.dumps
+  const isPythons = serializer === jsonSerializer
+  const parse = isPythons ? (bytes: Buffer) => asData(parsePython(bytes.toString())) : serializer.loads
+  const limits = { secrets, salt, maxBytes: Math.max(maxBytes, MAX_READ_BYTES) }
+  function serialize(data: SessionData, former: string | undefined): Buffer {
+    if (!isPythons) return serializer.dumps(data)
+    const json = former === undefined ? undefined : read(former)
+    return json === undefined ? pythonJson(data) : pythonJsonOver(json.toString(), data)
+  }
+  function read(former: string): Buffer | undefined {
+    try {
+      return loads(former, limits)
+    } catch {
+      // The text of another format, from which the session is migrated.
+      return undefined
+    }
+  }
   return {
-    encode(data: SessionData): string {
-      const bytes = serialize(data)
+    encode(data: SessionData, former?: string): string {
+      const bytes = serialize(data, former)
       checkSize(bytes.length, options)
       return dumps(bytes, { secrets, salt, compress: true, now: now?.() ?? Date.now() })
     },
     decode(text: string, maxAge?: number): Decoded {
       try {
-        const bytes = loads(text, { secrets, salt, maxBytes, maxAge, now: now?.() ?? Date.now() })
-        return deserialize(bytes, serializer)
+        const bytes = loads(text, { ...limits, maxAge, now: now?.() ?? Date.now() })
+        return deserialize(bytes, parse)
       } catch (error) {
         if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
         if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }
@@ -92,9 +111,9 @@ function signedText(options: DjangoOptions, salt: string) {
   }
 }
 
-function deserialize(bytes: Buffer, serializer: Serializer): Decoded {
+function deserialize(bytes: Buffer, parse: (bytes: Buffer) => SessionData): Decoded {
   try {
-    return { ok: true, data: serializer.loads(bytes) }
+    return { ok: true, data: parse(bytes) }
   } catch (error) {
     return { ok: false, reason: error instanceof TypeError ? 'not-an-object' : 'malformed' }
   }

@@ -145,15 +145,6 @@ export function loads(text: string, options: SigningOptions & AgeLimit & { maxBy
   return compressed ? inflateSync(bytes, { maxOutputLength: options.maxBytes }) : bytes
 }
 
-/** JSON as Python writes it: compact, and everything outside printable ASCII escaped. */
-export function pythonJson(value: unknown): Buffer {
-  const escaped = JSON.stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
-  return Buffer.from(escaped, 'latin1')
-}
-
 function split(text: string, separator: string): [string, string] {
   const at = text.lastIndexOf(separator)
   if (at < 0) throw new BadSignature('There is no signature')

@@ -68,16 +68,16 @@ export function sealedCodec(options: SealedOptions): Codec {
     name: 'sealed',
     forwards: true,
     storeKey,
-    encode(sessionKey, data, successorKey, metadata) {
+    encode(sessionKey, data, { successor, metadata } = {}) {
       const name = storeKey(sessionKey)
       const serialized = serializer.dumps(metadata === undefined ? data : withMetadata(data, name, metadata))
       // The data of a forward were checked when they were saved.
-      if (successorKey === undefined) checkSize(serialized.length, options)
+      if (successor === undefined) checkSize(serialized.length, options)
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
-      const version = successorKey === undefined ? VERSION : FORWARD
+      const version = successor === undefined ? VERSION : FORWARD
       const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
-      const plain = Buffer.concat([flag, Buffer.from(successorKey ?? ''), body])
+      const plain = Buffer.concat([flag, Buffer.from(successor ?? ''), body])
       const box = seal(first(name, sessionKey), newNonce(), aadOf(name, version), plain)
       return Buffer.concat([Buffer.of(version), ...box]).toString('base64url')
     },
