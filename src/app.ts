@@ -9,6 +9,7 @@ import { compression } from './web/compression.ts'
 import { crossOriginProtection } from './web/cross-origin.ts'
 import { currentUser } from './web/current-user.ts'
 import { errorPages } from './web/errors.ts'
+import type { Feature } from './web/feature.ts'
 import { health } from './web/health.ts'
 import { home } from './web/home.ts'
 import { httpsOnly } from './web/https-only.ts'
@@ -29,10 +30,15 @@ import { streams } from './web/streams.ts'
  * The whole application: middleware in the order in which a request passes it.
  *
  * @param env environment variables for the settings of the features
+ * @param definitions its features; by default those of the registry
  */
-export async function createApp(services: Services, env: NodeJS.ProcessEnv = process.env): Promise<Koa> {
+export async function createApp(
+  services: Services,
+  env: NodeJS.ProcessEnv = process.env,
+  definitions?: readonly Feature[],
+): Promise<Koa> {
   const { config, log, engine, accounts, observe } = services
-  const definitions = await loadFeatures()
+  definitions ??= await loadFeatures()
   const translations = openTranslations([
     join(codeFolder, 'web'),
     ...definitions.map(({ name }) => featureFolder(name)),

@@ -5,6 +5,7 @@ import type { Browser, Page } from 'playwright-core'
 import { LANGUAGES } from '../../src/web/languages.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { launchBrowser } from '../support/browser.ts'
+import notes from '../support/notes.ts'
 import { type FeaturePages, featurePages, goto, type Look, type PageStep } from '../support/pages.ts'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
@@ -23,7 +24,11 @@ let all: FeaturePages[]
 
 test.before(async () => {
   let offered: Map<string, FeaturePages>
-  ;[app, chromium, offered] = await Promise.all([startApp(SETTINGS), launchBrowser(), featurePages()])
+  ;[app, chromium, offered] = await Promise.all([
+    startApp(SETTINGS, undefined, [notes]),
+    launchBrowser(),
+    featurePages(),
+  ])
   all = [{ pages: SHARED }, ...offered.values()]
 })
 test.after.always(async () => {

@@ -11,6 +11,7 @@ import type { CookieJar } from 'tough-cookie'
 import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { migrate } from '../../src/database.ts'
+import { loadFeatures } from '../../src/features/index.ts'
 import { hashPassword } from '../../src/passwords.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
@@ -18,6 +19,7 @@ import { type Session, sessions } from '../../src/session/index.ts'
 import type { TestedEngine } from '../storage/set-ups.ts'
 import { TEST_SECRET, TestBrowser } from '../support/app.ts'
 import { type TestDatabase, testDatabase } from '../support/databases.ts'
+import notes from '../support/notes.ts'
 
 /** A page; its result is the response, as JSON. */
 export type Page = (session: Session, ctx: Context, services: Services) => unknown
@@ -77,10 +79,10 @@ export class Deployment {
     return await listen(t, services, koa)
   }
 
-  /** The whole application; process 0 or 1. */
+  /** The whole application, and a visitor's notes; process 0 or 1. */
   async shop(t: ExecutionContext, process = 0): Promise<Site> {
     const services = await this.#process(process)
-    return await listen(t, services, await createApp(services))
+    return await listen(t, services, await createApp(services, {}, [...(await loadFeatures()), notes]))
   }
 
   /** An account that no other scenario has, with the password of the scenarios. */

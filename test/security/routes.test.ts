@@ -1,29 +1,31 @@
 import test from 'ava'
-import { signIn } from '../features/account/steps.ts'
 import { type Answer, startApp, type TestApp, type TestBrowser } from '../support/app.ts'
+import notes from '../support/notes.ts'
+import { signIn } from '../support/notes-steps.ts'
 import { accessRows, examplePath } from '../support/routes.ts'
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
 let app: TestApp
 test.before(async () => {
-  app = await startApp()
+  app = await startApp({}, undefined, [notes])
 })
 test.after.always(() => app?.close())
+
+// Of the application itself: those of the notes are there to sign in.
+const own = () => app.routes.filter(({ method, path }) => method !== 'HEAD' && !path.startsWith('/notes'))
 
 /** Every route, with who may use it. */
 async function routes() {
   const access = await accessRows()
-  return app.routes
-    .filter(({ method }) => method !== 'HEAD')
-    .map(({ method, path }) => ({ method, path: examplePath(path), access: access[`${method} ${path}`] }))
+  return own().map(({ method, path }) => ({ method, path: examplePath(path), access: access[`${method} ${path}`] }))
 }
 
 const asHtml = (browser: TestBrowser, method: string, path: string) =>
   method === 'GET' ? browser.get(path) : browser.post(path)
 
 test('every route says who may use it, and no row is left of a route that is gone', async (t) => {
-  const known = app.routes.filter(({ method }) => method !== 'HEAD').map(({ method, path }) => `${method} ${path}`)
+  const known = own().map(({ method, path }) => `${method} ${path}`)
   t.deepEqual(Object.keys(await accessRows()).sort(), known.sort())
 })
 
@@ -105,18 +107,18 @@ const PRODUCTION = {
 const TLS = { 'x-forwarded-proto': 'https', 'x-forwarded-for': '192.0.2.1' }
 
 test('security headers are on every kind of answer: 200, 303, 403, 404, 405, 500 (ASVS 3.4)', async (t) => {
-  const own = await startApp(PRODUCTION)
-  t.teardown(() => own.close())
-  const browser = own.browser()
+  const site = await startApp(PRODUCTION, undefined, [notes])
+  t.teardown(() => site.close())
+  const browser = site.browser()
   const answers = [
     await browser.get('/', TLS),
-    await browser.get('/account', TLS),
+    await browser.get('/notes/user', TLS),
     await browser.post('/', {}, { ...TLS, 'sec-fetch-site': 'cross-site' }),
     await browser.get('/nothing-here', TLS),
     await browser.post('/', {}, TLS),
   ]
-  await own.services.knex.schema.dropTable('sessions')
-  const name = own.services.config.session.cookie.name
+  await site.services.knex.schema.dropTable('sessions')
+  const name = site.services.config.session.cookie.name
   answers.push(await browser.get('/', { ...TLS, cookie: `${name}=${'a'.repeat(32)}` }))
   t.deepEqual(
     answers.map(({ status }) => status),
@@ -130,9 +132,9 @@ test('security headers are on every kind of answer: 200, 303, 403, 404, 405, 500
 })
 
 test('every cookie of a visit in production has its attributes, once (ASVS 3.3.1 to 3.3.5, RFC 6265bis)', async (t) => {
-  const own = await startApp(PRODUCTION)
-  t.teardown(() => own.close())
-  const origin = own.origin
+  const site = await startApp(PRODUCTION, undefined, [notes])
+  t.teardown(() => site.close())
+  const origin = site.origin
   let cookie = ''
   const lines: string[] = []
   const send = async (method: string, path: string, form?: Record<string, string>) => {
@@ -148,15 +150,15 @@ test('every cookie of a visit in production has its attributes, once (ASVS 3.3.1
       const pair = line.split(';', 1)[0] ?? ''
       const value = pair.slice(pair.indexOf('=') + 1)
       if (value.length > 16) t.false(text.includes(value), `${path} shows a cookie`)
-      if (pair.startsWith(own.services.config.session.cookie.name)) cookie = pair
+      if (pair.startsWith(site.services.config.session.cookie.name)) cookie = pair
     }
   }
-  await send('POST', '/login', { username: 'ada', password: 'ada-demo-password' })
-  for (const { method, path } of own.routes) if (method === 'GET') await send('GET', examplePath(path))
-  for (const { method, path } of own.routes) {
-    if (!SAFE.has(method) && path !== '/logout') await send(method, examplePath(path), {})
+  await send('POST', '/notes/sign-in', { username: 'ada' })
+  for (const { method, path } of site.routes) if (method === 'GET') await send('GET', examplePath(path))
+  for (const { method, path } of site.routes) {
+    if (!SAFE.has(method) && !/logout|sign-out/.test(path)) await send(method, examplePath(path), {})
   }
-  await send('POST', '/logout', {})
+  await send('POST', '/notes/sign-out', {})
   t.true(lines.length >= 2)
   for (const line of lines) {
     const [pair = '', ...attributes] = line.split('; ')

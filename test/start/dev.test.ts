@@ -1,13 +1,12 @@
 import { appendFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
-import { isSignedIn, signIn } from '../features/account/steps.ts'
 import { TestBrowser } from '../support/app.ts'
+import { cloneWithNotes, isSignedIn, signIn } from '../support/notes-steps.ts'
 import { startProcess } from '../support/processes.ts'
-import { cloneProject } from '../support/project.ts'
 
 test('dev on a clean clone: data, secret, migrations, seeds, users, and reload', async (t) => {
-  const folder = await cloneProject(t)
+  const folder = await cloneWithNotes(t)
   const env = { PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' }
   const dev = startProcess(['scripts/dev.mjs'], { cwd: folder, env })
   t.teardown(() => void dev.child.kill('SIGKILL'))
@@ -16,7 +15,7 @@ test('dev on a clean clone: data, secret, migrations, seeds, users, and reload',
   t.is((await stat(join(folder, 'data/secret-key'))).mode & 0o777, 0o600)
   t.regex(await (await fetch(origin)).text(), /<dt>ada<\/dt><dd><code>ada-demo-password</)
   const browser = new TestBrowser(origin)
-  t.is((await signIn(browser, 'ada')).status, 303)
+  t.is((await signIn(browser, 'ada')).status, 200)
 
   await appendFile(join(folder, 'src/web/home.ts'), '\n')
   await dev.printed(/A file has changed[\s\S]* is on http/)

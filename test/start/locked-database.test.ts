@@ -1,15 +1,14 @@
 import test, { type ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
-import { signIn } from '../features/account/steps.ts'
-import { add, quantities } from '../features/cart/steps.ts'
-import { END_OTHERS } from '../features/devices/steps.ts'
 import { TestBrowser } from '../support/app.ts'
 import { migratedSqlite } from '../support/databases.ts'
+import { cloneWithNotes, note, notesOf, signIn } from '../support/notes-steps.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
-const SHOPPERS = 4
+const WRITERS = 4
 const ROUNDS = 25
+const SIGN_OUT = '/notes/sign-out'
 
 /** Another program at the same file, such as a backup, which locks it until it is killed. */
 const LOCKER = `
@@ -19,8 +18,9 @@ database.exec('PRAGMA busy_timeout = 60000; BEGIN EXCLUSIVE', (error) => console
 setInterval(() => {}, 60000)
 `
 
-async function start(t: ExecutionContext, DATABASE_URL: string) {
+async function start(t: ExecutionContext, cwd: string, DATABASE_URL: string) {
   const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
+    cwd,
     env: {
       SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
       HOST: '127.0.0.1',
@@ -38,7 +38,7 @@ async function start(t: ExecutionContext, DATABASE_URL: string) {
 /** A signed-in browser, and its cookie before anything was ended. */
 async function member(t: ExecutionContext, origin: string, username: string) {
   const browser = new TestBrowser(origin)
-  t.is((await signIn(browser, username)).status, 303)
+  t.is((await signIn(browser, username)).status, 200)
   const cookie = await browser.cookie()
   return { cookie, ask: async (path: string) => (await browser.post(path, {}, { cookie })).status }
 }
@@ -49,14 +49,15 @@ test('saves during a lock that is longer than the timeout survive a crash, and e
   const knex = openDatabase(url)
   await seed(knex, { demoUsers: true })
   await knex.destroy()
-  const { server, origin } = await start(t, url)
-  const shoppers = Array.from({ length: SHOPPERS }, () => {
+  const folder = await cloneWithNotes(t)
+  const { server, origin } = await start(t, folder, url)
+  const writers = Array.from({ length: WRITERS }, () => {
     return { browser: new TestBrowser(origin), acknowledged: 0, refused: 0 }
   })
-  const shop = async (shopper: (typeof shoppers)[number]) => {
-    const { status } = await add(shopper.browser, 1)
-    if (status === 200) shopper.acknowledged++
-    else shopper.refused++
+  const write = async (writer: (typeof writers)[number]) => {
+    const { status } = await note(writer.browser, 'milk')
+    if (status === 200) writer.acknowledged++
+    else writer.refused++
     t.true(status === 200 || status === 503, `${status}`)
   }
   const before = await member(t, origin, 'ada')
@@ -64,41 +65,41 @@ test('saves during a lock that is longer than the timeout survive a crash, and e
   const after = await member(t, origin, 'ada')
   const during = await member(t, origin, 'grace')
   const patient = await member(t, origin, 'grace')
-  for (let round = 0; round < ROUNDS; round++) await Promise.all(shoppers.map(shop))
-  t.is(await before.ask('/logout'), 303)
+  for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
+  t.is(await before.ask(SIGN_OUT), 303)
 
   const locker = startProcess(['--input-type=module', '-e', LOCKER, url.slice('sqlite:'.length)])
   t.teardown(() => void locker.child.kill('SIGKILL'))
   await locker.printed(/^locked$/m)
   await Promise.all(
-    shoppers.map(async (shopper) => {
-      while (shopper.refused === 0) await shop(shopper)
+    writers.map(async (writer) => {
+      while (writer.refused === 0) await write(writer)
     }),
   )
-  t.is(await hasty.ask('/logout'), 503, 'and it is not asked again')
-  const ended = patient.ask(END_OTHERS)
+  t.is(await hasty.ask(SIGN_OUT), 503, 'and it is not asked again')
+  const ended = patient.ask('/notes/end-others')
   await locker.stop('SIGKILL')
   t.is(await ended, 303)
 
-  for (let round = 0; round < ROUNDS; round++) await Promise.all(shoppers.map(shop))
-  t.is(await after.ask('/logout'), 303)
-  for (let round = 0; round < ROUNDS; round++) await Promise.all(shoppers.map(shop))
+  for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
+  t.is(await after.ask(SIGN_OUT), 303)
+  for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
   await server.stop('SIGKILL')
 
-  const again = await start(t, url)
+  const again = await start(t, folder, url)
   const missing = await Promise.all(
-    shoppers.map(async ({ browser, acknowledged, refused }) => {
-      const { 1: quantity = 0 } = await quantities(new TestBrowser(again.origin, browser.jar))
-      t.true(quantity <= acknowledged + refused)
-      return Math.max(0, acknowledged - quantity)
+    writers.map(async ({ browser, acknowledged, refused }) => {
+      const { milk: count = 0 } = await notesOf(new TestBrowser(again.origin, browser.jar))
+      t.true(count <= acknowledged + refused)
+      return Math.max(0, acknowledged - count)
     }),
   )
   const statuses = await Promise.all(
     [before, during, after].map(async ({ cookie }) => {
       const headers = { cookie, accept: 'application/json' }
-      return (await new TestBrowser(again.origin).get('/account', headers)).status
+      return (await new TestBrowser(again.origin).get('/notes/user', headers)).status
     }),
   )
-  const none = shoppers.map(() => 0)
+  const none = writers.map(() => 0)
   t.deepEqual({ missing, statuses }, { missing: none, statuses: [401, 401, 401] }, 'what was acknowledged')
 })

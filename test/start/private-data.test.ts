@@ -39,7 +39,8 @@ async function isPrivate(t: ExecutionContext, folder: string, among: string[], m
 
 async function widen(folder: string): Promise<void> {
   await chmod(folder, 0o755)
-  for (const name of await readdir(folder)) await chmod(join(folder, name), 0o644)
+  const files = (await readdir(folder, { withFileTypes: true })).filter((entry) => entry.isFile())
+  for (const { name } of files) await chmod(join(folder, name), 0o644)
 }
 
 async function running(t: ExecutionContext, cwd: string, args: string[], env: Record<string, string>) {
@@ -50,7 +51,8 @@ async function running(t: ExecutionContext, cwd: string, args: string[], env: Re
 }
 
 const DATABASE = ['app.sqlite3']
-const OPEN = ['app.sqlite3', 'app.sqlite3-shm', 'app.sqlite3-wal']
+// Sessions in the table keep it open.
+const OPEN = has('db') ? ['app.sqlite3', 'app.sqlite3-shm', 'app.sqlite3-wal'] : DATABASE
 
 onPosix('data/ is for its owner alone, whichever command makes it or finds it open to others', async (t) => {
   const project = await cloneProject(t)

@@ -1,15 +1,14 @@
 import test from 'ava'
 import { LANGUAGES } from '../../src/web/languages.ts'
-import { choose } from '../features/preferences/steps.ts'
 import { TestBrowser } from '../support/app.ts'
+import { cloneWithNotes, note } from '../support/notes-steps.ts'
 import { startProcess } from '../support/processes.ts'
-import { cloneProject } from '../support/project.ts'
 import { translations } from '../support/translations.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
 
 test('build and start: production, compiled, with secure cookies', async (t) => {
-  const folder = await cloneProject(t)
+  const folder = await cloneWithNotes(t)
   const env = { SECRET_KEY, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' }
   const build = startProcess(['scripts/build.mjs'], { cwd: folder })
   t.is(await build.ended(), 0, build.output())
@@ -20,7 +19,7 @@ test('build and start: production, compiled, with secure cookies', async (t) => 
   const started = startProcess(['scripts/start.mjs'], { cwd: folder, env })
   t.teardown(() => void started.child.kill('SIGKILL'))
   const [, origin = ''] = await started.printed(/ is on (http:\S+)/)
-  const answer = await choose(new TestBrowser(origin), 'theme', 'dark')
+  const answer = await note(new TestBrowser(origin), 'milk')
   t.is(answer.status, 200)
   t.regex(
     answer.headers.getSetCookie()[0] ?? '',

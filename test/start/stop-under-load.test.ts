@@ -1,11 +1,9 @@
 import { once } from 'node:events'
 import { request } from 'node:http'
 import test, { type ExecutionContext } from 'ava'
-import { openDatabase } from '../../src/database.ts'
-import { seed } from '../../src/seed.ts'
 import cachedDb from '../../src/storage/engines/cached-db.ts'
-import { CART, CART_ITEMS } from '../features/cart/steps.ts'
 import { migratedSqlite } from '../support/databases.ts'
+import { cloneWithNotes, NOTES } from '../support/notes-steps.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 import '../../src/storage/caches/memory.ts'
 
@@ -35,8 +33,9 @@ async function ask(origin: string, method: string, path: string, cookie = '', bo
   }
 }
 
-async function start(t: ExecutionContext, DATABASE_URL: string) {
+async function start(t: ExecutionContext, cwd: string, DATABASE_URL: string) {
   const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
+    cwd,
     env: {
       SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
       HOST: '127.0.0.1',
@@ -54,25 +53,22 @@ async function start(t: ExecutionContext, DATABASE_URL: string) {
   return { server, origin }
 }
 
-const ADD = '{"productId":1,"quantity":1}'
-const quantityIn = (cart: Answer | undefined) =>
-  (JSON.parse(cart?.body ?? '{}') as { lines?: { quantity: number }[] }).lines?.[0]?.quantity ?? 0
+const ADD = '{"name":"milk"}'
+const countIn = (notes: Answer | undefined) => (JSON.parse(notes?.body ?? '{}') as { milk?: number }).milk ?? 0
 
 test(`${RUNS} stops under load: every request in flight gets a response, and every acknowledged change is saved`, async (t) => {
   t.timeout(240_000)
   const url = await migratedSqlite(t)
-  const knex = openDatabase(url)
-  await seed(knex, { demoUsers: false })
-  await knex.destroy()
-  let { server, origin } = await start(t, url)
+  const folder = await cloneWithNotes(t)
+  let { server, origin } = await start(t, folder, url)
   for (let run = 0; run < RUNS; run++) {
-    const first = await ask(origin, 'POST', CART_ITEMS, '', ADD)
+    const first = await ask(origin, 'POST', NOTES, '', ADD)
     const cookie = first?.cookie ?? ''
     let answered = first?.status === 200 ? 1 : 0
     let unanswered = 0
     const load = Array.from({ length: CLIENTS }, async () => {
       for (;;) {
-        const answer = await ask(origin, 'POST', CART_ITEMS, cookie, ADD)
+        const answer = await ask(origin, 'POST', NOTES, cookie, ADD)
         if (answer === undefined) {
           unanswered++
           return
@@ -86,9 +82,9 @@ test(`${RUNS} stops under load: every request in flight gets a response, and eve
     t.is(await server.ended(), 0, `run ${run}`)
 
     // It is stopped in the next run.
-    ;({ server, origin } = await start(t, url))
-    const quantity = quantityIn(await ask(origin, 'GET', CART, cookie))
-    t.true(quantity >= answered && quantity <= answered + unanswered, `run ${run}: ${quantity} of ${answered} answered`)
+    ;({ server, origin } = await start(t, folder, url))
+    const count = countIn(await ask(origin, 'GET', NOTES, cookie))
+    t.true(count >= answered && count <= answered + unanswered, `run ${run}: ${count} of ${answered} answered`)
   }
   t.is(await server.stop(), 0)
 })

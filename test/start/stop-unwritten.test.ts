@@ -1,14 +1,15 @@
 import test from 'ava'
 import { openDatabase } from '../../src/database.ts'
 import cachedDb from '../../src/storage/engines/cached-db.ts'
-import { PREFERENCES } from '../features/preferences/steps.ts'
 import { migratedSqlite } from '../support/databases.ts'
+import { cloneWithNotes, NOTES } from '../support/notes-steps.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 import '../../src/storage/caches/memory.ts'
 
 test('writes that fail at the end are logged, and the exit code is 1', async (t) => {
   const DATABASE_URL = await migratedSqlite(t)
   const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
+    cwd: await cloneWithNotes(t),
     env: {
       SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough',
       HOST: '127.0.0.1',
@@ -21,18 +22,18 @@ test('writes that fail at the end are logged, and the exit code is 1', async (t)
   })
   t.teardown(() => void server.child.kill('SIGKILL'))
   const [, origin = ''] = await server.printed(/on (http:\S+)/)
-  const change = async (value: string, cookie: string) => {
+  const change = async (name: string, cookie: string) => {
     const headers = { accept: 'application/json', 'content-type': 'application/json', cookie }
-    const body = JSON.stringify({ key: 'theme', value })
-    const answer = await fetch(`${origin}${PREFERENCES}`, { method: 'POST', headers, body })
+    const body = JSON.stringify({ name })
+    const answer = await fetch(`${origin}${NOTES}`, { method: 'POST', headers, body })
     t.is(answer.status, 200)
     return answer.headers.get('set-cookie')?.split(';', 1)[0] ?? ''
   }
-  const cookie = await change('dark', '')
+  const cookie = await change('milk', '')
   const knex = openDatabase(DATABASE_URL)
   await knex.schema.renameTable('sessions', 'elsewhere')
   await knex.destroy()
-  await change('light', cookie)
+  await change('tea', cookie)
   server.child.kill('SIGTERM')
   t.is(await server.ended(), 1)
   t.regex(server.output(), /The changes of 1 sessions could not be written to the database/)

@@ -1,22 +1,24 @@
 import { request } from 'node:http'
 import test from 'ava'
-import { PREFERENCES } from '../features/preferences/steps.ts'
 import { migratedSqlite } from '../support/databases.ts'
+import { cloneWithNotes, NOTES } from '../support/notes-steps.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
-const BODY = '{"key":"theme","value":"dark"}'
+const BODY = '{"name":"milk"}'
 const SERVER = [TYPESCRIPT, 'src/server.ts']
 
 test('SIGTERM finishes the request in flight, takes no new ones, and exits 0', async (t) => {
   const DATABASE_URL = await migratedSqlite(t)
+  const cwd = await cloneWithNotes(t)
   const server = startProcess(SERVER, {
+    cwd,
     env: { SECRET_KEY, HOST: '127.0.0.1', PORT: '0', DATABASE_URL, LOG_LEVEL: 'info', NODE_ENV: 'test' },
   })
   t.teardown(() => void server.child.kill('SIGKILL'))
   const [, origin = ''] = await server.printed(/on (http:\S+)/)
   // A form whose body is still on its way is a request in flight.
-  const sent = request(`${origin}${PREFERENCES}`, {
+  const sent = request(`${origin}${NOTES}`, {
     method: 'POST',
     headers: {
       'content-type': 'application/json',
@@ -44,13 +46,14 @@ test('SIGTERM finishes the request in flight, takes no new ones, and exits 0', a
   t.is(status, 200)
   t.is(await server.ended(), 0)
   const again = startProcess(SERVER, {
+    cwd,
     env: { SECRET_KEY, HOST: '127.0.0.1', PORT: '0', DATABASE_URL, NODE_ENV: 'test' },
   })
   t.teardown(() => void again.child.kill('SIGKILL'))
   const [, newOrigin = ''] = await again.printed(/on (http:\S+)/)
-  const read = await fetch(`${newOrigin}${PREFERENCES}`, {
+  const read = await fetch(`${newOrigin}${NOTES}`, {
     headers: { accept: 'application/json', cookie: cookie.split(';')[0] ?? '' },
   })
-  t.like(await read.json(), { theme: 'dark' })
+  t.deepEqual(await read.json(), { milk: 1 })
   t.is(await again.stop(), 0)
 })

@@ -11,8 +11,10 @@ import { CookieJar } from 'tough-cookie'
 import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { migrate } from '../../src/database.ts'
+import { loadFeatures } from '../../src/features/index.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
+import type { Feature } from '../../src/web/feature.ts'
 import { seeded } from './databases.ts'
 
 /** The whole application on a separate database, listening on a free port. */
@@ -34,8 +36,16 @@ export interface Route {
 
 export const TEST_SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
 
-/** Starts the application, migrated and seeded with products and the demo users; silent unless a log is given. */
-export async function startApp(env: Record<string, string> = {}, log?: Logger): Promise<TestApp> {
+/**
+ * Starts the application, migrated and seeded, with the demo users; silent unless a log is given.
+ *
+ * @param extra features beside those of the application
+ */
+export async function startApp(
+  env: Record<string, string> = {},
+  log?: Logger,
+  extra: readonly Feature[] = [],
+): Promise<TestApp> {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-app-'))
   const file = join(folder, 'app.sqlite3')
   const config = readConfig({
@@ -56,7 +66,7 @@ export async function startApp(env: Record<string, string> = {}, log?: Logger): 
     await seed(services.knex, { demoUsers: true })
   }
   await services.ready()
-  const app = await createApp(services, env).catch(async (error: unknown) => {
+  const app = await createApp(services, env, [...(await loadFeatures()), ...extra]).catch(async (error: unknown) => {
     await services.close()
     throw error
   })

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Page } from 'playwright-core'
@@ -28,6 +28,11 @@ export interface FeaturePages {
   readonly choose?: (page: Page, look: Look) => Promise<unknown>
 }
 
+/** Signs somebody in by the feature of notes, which the application must have. */
+export async function signInAs(page: Page, username: string): Promise<void> {
+  await page.request.post('/notes/sign-in', { data: { username } })
+}
+
 export const goto = (path: string) => (page: Page) => page.goto(path)
 
 /** Fills the form of this page, and sends it. */
@@ -47,7 +52,8 @@ export async function featurePages(): Promise<Map<string, FeaturePages>> {
   const found = new Map<string, FeaturePages>()
   for (const { name } of await loadFeatures()) {
     const folder = join(projectRoot, 'test/features', name)
-    for (const file of readdirSync(folder).filter((file) => /^pages.*\.ts$/.test(file))) {
+    const files = existsSync(folder) ? readdirSync(folder) : []
+    for (const file of files.filter((file) => /^pages.*\.ts$/.test(file))) {
       found.set(`${name}/${file}`, await import(pathToFileURL(join(folder, file)).href))
     }
   }

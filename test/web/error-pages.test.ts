@@ -1,13 +1,14 @@
+import Router from '@koa/router'
 import test, { type ExecutionContext } from 'ava'
+import { defineFeature } from '../../src/web/feature.ts'
 import { LANGUAGES } from '../../src/web/languages.ts'
-import { signIn } from '../features/account/steps.ts'
-import { OPERATIONS } from '../features/operations/steps.ts'
-import { choose } from '../features/preferences/steps.ts'
 import { type Answer, startApp } from '../support/app.ts'
+import notes from '../support/notes.ts'
+import { note } from '../support/notes-steps.ts'
 import { translations } from '../support/translations.ts'
 
-async function site(t: ExecutionContext, env: Record<string, string> = {}) {
-  const app = await startApp(env)
+async function site(t: ExecutionContext) {
+  const app = await startApp({}, undefined, [looks, notes])
   t.teardown(() => app.close())
   return app
 }
@@ -24,8 +25,25 @@ const ITS_LANGUAGE = { 'accept-language': `${LANGUAGE}-AT,${LANGUAGE};q=0.9,en;q
 const said = translations(LANGUAGE)
 const MISSING = '/nothing-here'
 
+const REFUSED = '/refused'
+
+/** Every visitor wants dark pages in this language, which only the session could tell; and one page is refused. */
+const looks = defineFeature({
+  name: 'looks',
+  open() {
+    const router = new Router()
+    router.get(REFUSED, async (ctx) => {
+      await ctx.session()
+      ctx.throw(403)
+    })
+    return { routes: router.routes(), page: () => ({ display: { theme: 'dark', language: LANGUAGE } }) }
+  },
+})
+
 test('anonymous pages are in the language that the browser asks for, error pages too', async (t) => {
-  const browser = (await site(t)).browser()
+  const app = await startApp()
+  t.teardown(() => app.close())
+  const browser = app.browser()
   t.is(look(await browser.get('/', ITS_LANGUAGE))[0], LANGUAGE)
   const missing = await browser.get(MISSING, ITS_LANGUAGE)
   t.is(missing.status, 404)
@@ -37,10 +55,8 @@ test('anonymous pages are in the language that the browser asks for, error pages
 
 test('an error page has the visitor’s theme and language if the session was loaded', async (t) => {
   const browser = (await site(t)).browser()
-  await choose(browser, 'theme', 'dark')
-  await choose(browser, 'language', LANGUAGE)
-  await signIn(browser, 'grace')
-  const refused = await browser.get(OPERATIONS, { 'accept-language': 'en' })
+  await note(browser, 'milk')
+  const refused = await browser.get(REFUSED, { 'accept-language': 'en' })
   t.deepEqual([refused.status, ...look(refused)], [403, LANGUAGE, 'dark', said('Not allowed')])
   t.deepEqual(
     look(await browser.get(MISSING, ITS_LANGUAGE)),
@@ -52,7 +68,7 @@ test('an error page has the visitor’s theme and language if the session was lo
 test('the error page of an outage does not use the session store, and is in the language of the browser', async (t) => {
   const app = await site(t)
   const browser = app.browser()
-  await choose(browser, 'theme', 'dark')
+  await note(browser, 'milk')
   const { engine } = app.services
   const { open } = engine
   let opened = 0

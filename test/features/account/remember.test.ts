@@ -1,6 +1,7 @@
 import test from 'ava'
-import { isPossible } from '../../storage/present.ts'
+import { testOn } from '../../storage/present.ts'
 import { type Answer, startApp } from '../../support/app.ts'
+import { appWithNotes, note } from '../../support/notes-steps.ts'
 import { changePassword, LOGIN } from './steps.ts'
 
 const ADA = { username: 'ada', password: 'ada-demo-password' }
@@ -14,33 +15,34 @@ function keepsCookie({ headers }: Answer): boolean {
 }
 
 const SETTINGS: Record<string, Record<string, string>> = {
-  db: {},
-  'db, at browser close': { SESSION_EXPIRE_AT_BROWSER_CLOSE: 'true' },
+  'the default': {},
+  'at browser close': { SESSION_EXPIRE_AT_BROWSER_CLOSE: 'true' },
   hybrid: { SESSION_ENGINE: 'hybrid' },
   signed_cookies: { SESSION_ENGINE: 'signed_cookies' },
   'signed_cookies, django': { SESSION_ENGINE: 'signed_cookies', SESSION_FORMAT: 'django' },
 }
 
 for (const [name, settings] of Object.entries(SETTINGS)) {
-  if (!isPossible(settings)) continue
-  test(`${name}: a session ends with the browser, unless it is to be kept, also after a new key or a sign-out`, async (t) => {
-    const app = await startApp(settings)
-    t.teardown(() => app.close())
-    const atClose = settings['SESSION_EXPIRE_AT_BROWSER_CLOSE'] === 'true'
-    let password = ADA.password
-    for (const remember of [false, true]) {
-      const browser = app.browser()
-      const before = await browser.post('/preferences', { theme: 'dark' })
-      t.is(keepsCookie(before), !atClose, 'anonymous sessions follow the setting')
-      const form = { ...ADA, password, ...(remember ? { remember: 'true' } : {}) }
-      t.is(keepsCookie(await browser.post(LOGIN, form)), remember)
-      const next = password === NEW ? 'and another one again' : NEW
-      t.is(keepsCookie(await changePassword(browser, password, next)), remember, 'the key changes, the choice stays')
-      password = next
-      await browser.post('/logout')
-      t.is(keepsCookie(await browser.post('/preferences', { theme: 'dark' })), !atClose)
-    }
-  })
+  testOn(settings)(
+    `${name}: a session ends with the browser, unless it is to be kept, also after a new key or a sign-out`,
+    async (t) => {
+      const app = await appWithNotes(t, settings)
+      const atClose = settings['SESSION_EXPIRE_AT_BROWSER_CLOSE'] === 'true'
+      let password = ADA.password
+      for (const remember of [false, true]) {
+        const browser = app.browser()
+        const before = await note(browser, 'milk')
+        t.is(keepsCookie(before), !atClose, 'anonymous sessions follow the setting')
+        const form = { ...ADA, password, ...(remember ? { remember: 'true' } : {}) }
+        t.is(keepsCookie(await browser.post(LOGIN, form)), remember)
+        const next = password === NEW ? 'and another one again' : NEW
+        t.is(keepsCookie(await changePassword(browser, password, next)), remember, 'the key changes, the choice stays')
+        password = next
+        await browser.post('/logout')
+        t.is(keepsCookie(await note(browser, 'milk')), !atClose)
+      }
+    },
+  )
 }
 
 test('JSON chooses with a boolean; anything else is 422', async (t) => {
@@ -74,7 +76,7 @@ test('of two sign-ins at once in one browser, the choice of the one that is save
   const { commit } = engine
   for (const remember of [true, false]) {
     const browser = app.browser()
-    await browser.post('/preferences', { theme: 'dark' })
+    await note(browser, 'milk')
     const cookie = await browser.cookie()
     const send = (kept: boolean) =>
       app.browser().post(LOGIN, { ...ADA, ...(kept ? { remember: 'true' } : {}) }, { cookie })

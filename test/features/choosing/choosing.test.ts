@@ -4,11 +4,12 @@ import { choiceOf } from '../../../src/storage/open.ts'
 import { knownLanguage } from '../../../src/web/languages.ts'
 import { LOCAL } from '../../storage/set-ups.ts'
 import { startApp, type TestApp } from '../../support/app.ts'
-import { signIn } from '../account/steps.ts'
+import notes from '../../support/notes.ts'
+import { signIn } from '../../support/notes-steps.ts'
 
 let app: TestApp
 test.before(async () => {
-  app = await startApp()
+  app = await startApp({}, undefined, [notes])
 })
 test.after.always(() => app?.close())
 

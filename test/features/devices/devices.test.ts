@@ -1,9 +1,12 @@
 import test from 'ava'
 import { knownLanguage } from '../../../src/web/languages.ts'
+import { serialOn } from '../../storage/present.ts'
 import { startApp, TEST_SECRET, type TestApp, TestBrowser } from '../../support/app.ts'
 import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { isSignedIn } from '../account/steps.ts'
 import { age, end, endOthers, FIREFOX, IPHONE, idOf, list, opens, PASSWORD, signedIn } from './steps.ts'
+
+const onTable = serialOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })
 
 let app: TestApp
 let here: TestBrowser
@@ -18,7 +21,7 @@ test.afterEach.always(() => app.close())
 const page = async (browser = here, query = '') =>
   (await browser.get(`/account/sessions${query}`, { 'user-agent': FIREFOX })).text
 
-test.serial('the page lists this device, then the others, with truncated addresses', async (t) => {
+onTable('the page lists this device, then the others, with truncated addresses', async (t) => {
   const text = await page()
   t.regex(text, /This device[\s\S]*Firefox 128 on Linux[\s\S]*Active now[\s\S]*Other devices[\s\S]*Safari 17 on iPhone/)
   t.regex(text, /<dd>(127\.0\.0\.x|::x)<\/dd>/)
@@ -28,7 +31,7 @@ test.serial('the page lists this device, then the others, with truncated address
 })
 
 if (knownLanguage('de') !== undefined) {
-  test.serial('times and texts are in the language and time zone of the visitor', async (t) => {
+  onTable('times and texts are in the language and time zone of the visitor', async (t) => {
     // Only of the others: this one would no longer agree with what is sealed in it.
     const own = (await list(here)).sessions.find(({ current }) => current)
     const others = app.services.knex('sessions').whereNot({ session_id: own?.id ?? '' })
@@ -40,7 +43,7 @@ if (knownLanguage('de') !== undefined) {
   })
 }
 
-test.serial('with a single session there is nothing to end; ending the current one is signing out', async (t) => {
+onTable('with a single session there is nothing to end; ending the current one is signing out', async (t) => {
   await phone.post('/logout')
   const text = await page()
   t.regex(text, /You are not signed in on any other device\./)
@@ -55,7 +58,7 @@ test.serial('with a single session there is nothing to end; ending the current o
   t.false(await opens(app, before))
 })
 
-test.serial('an id is not the key or derived from it, and does not work for other users (ASVS 8.2.2)', async (t) => {
+onTable('an id is not the key or derived from it, and does not work for other users (ASVS 8.2.2)', async (t) => {
   const id = await idOf(here, /iPhone/)
   t.regex(id, /^[\w-]{22}$/)
   const keys: { session_key: string }[] = await app.services.knex('sessions').select('session_key')
@@ -71,7 +74,7 @@ test.serial('an id is not the key or derived from it, and does not work for othe
   t.is(await idOf(here, /iPhone/), id, 'and stays the same')
 })
 
-test.serial('an older sign-in must be confirmed with the password (ASVS 7.5.2)', async (t) => {
+onTable('an older sign-in must be confirmed with the password (ASVS 7.5.2)', async (t) => {
   await age(app, here)
   const id = await idOf(here, /iPhone/)
   for (const path of [`${id}/end`, 'end-others']) {
@@ -98,7 +101,7 @@ test.serial('an older sign-in must be confirmed with the password (ASVS 7.5.2)',
   t.false(await isSignedIn(again))
 })
 
-test.serial('ending sessions does not extend the ten minutes', async (t) => {
+onTable('ending sessions does not extend the ten minutes', async (t) => {
   await age(app, here, 9)
   t.is((await endOthers(here)).status, 303)
   await age(app, here, 11)
@@ -109,7 +112,7 @@ test.serial('ending sessions does not extend the ten minutes', async (t) => {
   t.true((only?.signedInAt ?? 0) < Date.now() - 8 * 60_000, 'it is still the old sign-in')
 })
 
-test.serial('a stolen session cannot be used to guess the password', async (t) => {
+onTable('a stolen session cannot be used to guess the password', async (t) => {
   await age(app, here)
   for (let attempt = 0; attempt < 10; attempt++)
     t.is((await endOthers(here, { password: `guess ${attempt}` })).status, 422)
@@ -119,7 +122,7 @@ test.serial('a stolen session cannot be used to guess the password', async (t) =
   t.true(await isSignedIn(phone))
 })
 
-test.serial('anonymous visitors and other sites are refused', async (t) => {
+onTable('anonymous visitors and other sites are refused', async (t) => {
   const id = await idOf(here, /iPhone/)
   const stranger = app.browser()
   for (const [method, path] of [
@@ -141,7 +144,7 @@ test.serial('anonymous visitors and other sites are refused', async (t) => {
   t.true(await isSignedIn(phone))
 })
 
-test.serial('JSON lists and ends as the page does', async (t) => {
+onTable('JSON lists and ends as the page does', async (t) => {
   const { sessions, complete } = await list(here)
   t.true(complete)
   t.deepEqual(Object.keys(sessions[1] ?? {}), ['id', 'device', 'address', 'signedInAt', 'lastActivity', 'current'])
@@ -151,7 +154,7 @@ test.serial('JSON lists and ends as the page does', async (t) => {
   t.deepEqual([rest.status, rest.json(), await isSignedIn(here)], [200, { ok: true }, true])
 })
 
-test.serial('user agents are escaped', async (t) => {
+onTable('user agents are escaped', async (t) => {
   const agents = [
     '<script>alert(1)</script>/1.0',
     'Mozilla/5.0 "onmouseover="x" Firefox/<b>9</b>',
@@ -165,7 +168,7 @@ test.serial('user agents are escaped', async (t) => {
   t.deepEqual(names, ['Safari', 'Unknown browser', 'Firefox', 'Unknown browser', 'Safari 17 on iPhone'])
 })
 
-test.serial('a hundred sessions are paginated, the latest first', async (t) => {
+onTable('a hundred sessions are paginated, the latest first', async (t) => {
   const [row] = await app.services.knex('sessions').where({ user_id: '1' }).orderBy('created_at').limit(1)
   const now = Date.now()
   for (let n = 0; n < 99; n++) {
@@ -188,7 +191,7 @@ test.serial('a hundred sessions are paginated, the latest first', async (t) => {
   t.is((await list(here)).sessions.length, 1)
 })
 
-test.serial('the log contains who ended sessions, but no key, address or browser', async (t) => {
+onTable('the log contains who ended sessions, but no key, address or browser', async (t) => {
   const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
     env: {
       NODE_ENV: 'test',

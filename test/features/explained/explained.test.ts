@@ -2,7 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import { emptyData } from '../../../src/session/core/data.ts'
 import { Operations } from '../../../src/session/core/operations.ts'
 import { SITE_NAME } from '../../../src/web/site.ts'
-import { has } from '../../storage/present.ts'
+import { has, testOn } from '../../storage/present.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
 
 const PRODUCTION = { NODE_ENV: 'production', SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough' }
@@ -124,7 +124,7 @@ for (const [engine, from] of [
   ['signed_cookies', ['From the cookie itself.']],
   ['hybrid', ['From the cookie itself.']],
 ] as const) {
-  test(`${engine}: where it was loaded from, without secrets`, async (t) => {
+  testOn({ SESSION_ENGINE: engine })(`${engine}: where it was loaded from, without secrets`, async (t) => {
     const app = await development(t, { SESSION_ENGINE: engine, SESSION_CACHE_STRATEGY: 'cache_aside' })
     const cookie = await cookieWith(app, { fruit: 'a red apple' })
     for (const expected of from) t.deepEqual((await told(app, cookie))['Loaded'], [expected])
@@ -140,7 +140,7 @@ for (const [engine, from] of [
   })
 }
 
-test('a session too large for its cookie is loaded from its record', async (t) => {
+testOn({ SESSION_ENGINE: 'hybrid' })('a session too large for its cookie is loaded from its record', async (t) => {
   const app = await development(t, { SESSION_ENGINE: 'hybrid' })
   const cookie = await cookieWith(app, { long: Array.from({ length: 4000 }, (_, n) => n.toString(36)).join('') })
   t.regex((await told(app, cookie))['Loaded']?.[0] ?? '', /^From its record in the database/)

@@ -1,9 +1,8 @@
 import test, { type ExecutionContext } from 'ava'
 import { knownLanguage } from '../../../src/web/languages.ts'
-import { has } from '../../storage/present.ts'
-import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
-import { signIn } from '../account/steps.ts'
-import { choose } from '../preferences/steps.ts'
+import { has, testOn } from '../../storage/present.ts'
+import type { TestApp, TestBrowser } from '../../support/app.ts'
+import { appWithNotes, signIn, signOut } from '../../support/notes-steps.ts'
 
 interface Figures {
   readonly engine: string
@@ -19,9 +18,10 @@ interface Figures {
   readonly waiting: number
 }
 
+const COPIES = { SESSION_ENGINE: 'cached_db' }
+
 async function staffOn(t: ExecutionContext, env: Record<string, string> = {}) {
-  const app = await startApp(env)
-  t.teardown(() => app.close())
+  const app = await appWithNotes(t, env)
   const staff = app.browser()
   await signIn(staff, 'ada')
   const figures = async () => (await staff.json('GET', '/operations')).json<Figures>()
@@ -51,8 +51,8 @@ test('the dashboard is for staff: others are redirected to the sign-in, or refus
   t.regex((await staff.get('/')).text, /href="\/operations"/)
 })
 
-test('every figure is shown with its target and alert level', async (t) => {
-  const { staff } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
+testOn(COPIES)('every figure is shown with its target and alert level', async (t) => {
+  const { staff } = await staffOn(t, COPIES)
   let text = ''
   // On a busy machine counting the sessions may take longer than one page waits for it.
   for (let page = 0; page < 50 && !text.includes('Live sessions'); page++) {
@@ -75,8 +75,8 @@ test('every figure is shown with its target and alert level', async (t) => {
     t.true(text.includes(word), word)
 })
 
-test('bad figures are named on the card and in the summary', async (t) => {
-  const { app, staff, figures } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
+testOn(COPIES)('bad figures are named on the card and in the summary', async (t) => {
+  const { app, staff, figures } = await staffOn(t, COPIES)
   repeat(40, app, { type: 'cache', outcome: 'hit' })
   repeat(60, app, { type: 'cache', outcome: 'miss' })
   const hits = (await figures()).figures.find(({ id }) => id === 'hits')
@@ -90,8 +90,8 @@ test('bad figures are named on the card and in the summary', async (t) => {
   t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'good')
 })
 
-test('with too little traffic there is no rating', async (t) => {
-  const { app, figures } = await staffOn(t, { SESSION_ENGINE: 'cached_db' })
+testOn(COPIES)('with too little traffic there is no rating', async (t) => {
+  const { app, figures } = await staffOn(t, COPIES)
   repeat(3, app, { type: 'cache', outcome: 'miss' })
   t.is((await figures()).figures.find(({ id }) => id === 'hits')?.state, 'few')
 })
@@ -104,14 +104,20 @@ if (has('db', 'sealed')) {
       ['response', 'conflicts', 'ended'],
     )
     t.regex((await staff.get('/operations')).text, /The engine db keeps no copies in a cache/)
+  })
+}
+
+testOn({ SESSION_ENGINE: 'signed_cookies' })(
+  'an engine without records has no figures of them, and the page says so',
+  async (t) => {
     const cookies = await staffOn(t, { SESSION_ENGINE: 'signed_cookies' })
     t.deepEqual(
       (await cookies.figures()).figures.map(({ id }) => id),
       ['response'],
     )
     t.regex((await cookies.staff.get('/operations')).text, /signed_cookies cannot count its sessions/)
-  })
-}
+  },
+)
 
 test('the page refreshes itself with scripts and without, and does not keep anybody signed in', async (t) => {
   const { staff } = await staffOn(t)
@@ -129,11 +135,11 @@ test('the page refreshes itself with scripts and without, and does not keep anyb
 if (has('db', 'sealed')) {
   test('metrics contain no key, user, path or address', async (t) => {
     const { app, staff } = await staffOn(t)
-    await staff.get('/account?secret-path=1')
-    await staff.json('POST', '/logout')
+    await staff.get('/nothing-here?secret-path=1')
+    await signOut(staff)
     const text = await (await fetch(`${app.origin}/metrics`)).text()
     const value = (await staff.cookie()).split('=')[1] ?? 'none'
-    for (const word of [value, 'ada', 'secret-path', '/account', '127.0.0.1', 'localhost'])
+    for (const word of [value, 'ada', 'secret-path', '/nothing-here', '127.0.0.1', 'localhost'])
       t.false(text.includes(word), word)
     t.regex(text, /holdfast_session_operation_seconds_count\{engine="db",operation="delete",outcome="done"\} [1-9]/)
   })
@@ -141,9 +147,9 @@ if (has('db', 'sealed')) {
 
 if (knownLanguage('de') !== undefined) {
   test('the dashboard in German', async (t) => {
-    const { staff } = await staffOn(t)
+    const { app, staff } = await staffOn(t)
     t.regex((await staff.get('/operations')).text, /Targets and alert levels/)
-    t.is((await choose(staff, 'language', 'de')).status, 200)
+    await app.services.knex('users').update({ language: 'de' })
     const { text } = await staff.get('/operations', { 'accept-language': 'en' })
     t.notRegex(text, /Targets and alert levels|If it turns red/)
     t.regex(text, /Ziele und Alarmschwellen/)

@@ -12,9 +12,11 @@ import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { DEFAULT_DISPLAY } from '../../../src/web/display.ts'
 import { knownLanguage } from '../../../src/web/languages.ts'
+import { testOn } from '../../storage/present.ts'
 import { translations } from '../../support/translations.ts'
 import { appFor } from './steps.ts'
 
+const COPIES = { SESSION_ENGINE: 'cached_db' }
 const german = knownLanguage('de')
 
 const EVERY = 10_000
@@ -22,7 +24,7 @@ const english = translations('en')
 
 /** The figures of an application, with a clock that the test controls. */
 async function watched(t: Parameters<typeof appFor>[0], keep = 60) {
-  const { services } = await appFor(t, { SESSION_ENGINE: 'cached_db' })
+  const { services } = await appFor(t, COPIES)
   const clock = { now: Date.UTC(2026, 0, 2, 3, 4) }
   const metrics = new Metrics(services)
   const samples = new Samples({ counts: () => metrics.counts(), keep, now: () => clock.now })
@@ -83,7 +85,7 @@ test('a chart connects points, leaves gaps, and stays inside its box', (t) => {
   }
 })
 
-test('only the last ten minutes are kept', async (t) => {
+testOn(COPIES)('only the last ten minutes are kept', async (t) => {
   const { clock, samples, tick } = await watched(t, 3)
   const begin = clock.now
   t.deepEqual((await samples.recent()).since, begin)
@@ -99,7 +101,7 @@ test('only the last ten minutes are kept', async (t) => {
   t.like(await samples.recent(), { since: begin + 2 * EVERY, counts: { hits: 3, misses: 0 } })
 })
 
-test('after a process was suspended there is a gap, and older figures are not recent', async (t) => {
+testOn(COPIES)('after a process was suspended there is a gap, and older figures are not recent', async (t) => {
   const { clock, samples, tick } = await watched(t, 3)
   await tick(5, 0)
   await tick(9, 0, 60_000)
@@ -110,7 +112,7 @@ test('after a process was suspended there is a gap, and older figures are not re
   t.like(await samples.recent(), { since: clock.now, counts: { hits: 0 } })
 })
 
-test('a chart has a text alternative, and a table has all its values', async (t) => {
+testOn(COPIES)('a chart has a text alternative, and a table has all its values', async (t) => {
   const { dashboard, tick } = await watched(t)
   const before = await dashboard.view(DEFAULT_DISPLAY, english)
   t.is(before.cards.find(({ id }) => id === 'hits')?.chart, undefined, 'nothing to draw yet')
@@ -140,7 +142,7 @@ test('a chart has a text alternative, and a table has all its values', async (t)
 })
 
 if (german !== undefined) {
-  test('the dashboard is in German, with German number formats', async (t) => {
+  testOn(COPIES)('the dashboard is in German, with German number formats', async (t) => {
     const { dashboard, tick } = await watched(t)
     await tick(601, 399)
     const { cards, overall } = await dashboard.view({ ...DEFAULT_DISPLAY, language: german }, translations(german))
@@ -156,8 +158,8 @@ if (german !== undefined) {
   })
 }
 
-test('the queue and the state of the cache are rated as well', async (t) => {
-  const { services } = await appFor(t, { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' })
+testOn(COPIES)('the queue and the state of the cache are rated as well', async (t) => {
+  const { services } = await appFor(t, { ...COPIES, SESSION_CACHE_STRATEGY: 'write_behind' })
   const metrics = new Metrics(services)
   const samples = new Samples({ counts: () => metrics.counts() })
   const dashboard = new Dashboard(services, metrics, samples, new SessionCounter(services.store))

@@ -1,9 +1,11 @@
 import test from 'ava'
-import { has } from '../../storage/present.ts'
+import { has, testOn } from '../../storage/present.ts'
 import type { TestApp } from '../../support/app.ts'
 import { application } from '../../support/handlers.ts'
 import { begun, open, read } from '../../support/requests.ts'
 import { appFor, scrape } from './steps.ts'
+
+const COPIES = { SESSION_ENGINE: 'cached_db' }
 
 const bench = ({ services: { engine, config, observe } }: TestApp) => ({
   engine,
@@ -123,8 +125,8 @@ if (has('db', 'sealed')) {
   })
 }
 
-test('cached_db: hits, misses, fills and writes of the cache are counted', async (t) => {
-  const app = await appFor(t, { SESSION_ENGINE: 'cached_db' })
+testOn(COPIES)('cached_db: hits, misses, fills and writes of the cache are counted', async (t) => {
+  const app = await appFor(t, COPIES)
   const { cache, knex } = app.services
   const cookie = await begun(bench(app))
   await read(bench(app), cookie)
@@ -142,19 +144,22 @@ test('cached_db: hits, misses, fills and writes of the cache are counted', async
   t.is(value('holdfast_cache_up'), 1)
 })
 
-test('a cache that is down is visible in failures, fallbacks and its state, and in no response', async (t) => {
-  const app = await appFor(t, { SESSION_ENGINE: 'cached_db' })
-  const cookie = await begun(bench(app))
-  await app.services.cache?.close()
-  for (let n = 0; n < 4; n++) t.truthy(await read(bench(app), cookie))
-  const { value } = await scrape(app)
-  t.is(value('holdfast_session_cache_total', { outcome: 'failed' }), 4)
-  t.is(value('holdfast_session_fallbacks_total'), 4)
-  t.is(value('holdfast_cache_up'), 0)
-})
+testOn(COPIES)(
+  'a cache that is down is visible in failures, fallbacks and its state, and in no response',
+  async (t) => {
+    const app = await appFor(t, COPIES)
+    const cookie = await begun(bench(app))
+    await app.services.cache?.close()
+    for (let n = 0; n < 4; n++) t.truthy(await read(bench(app), cookie))
+    const { value } = await scrape(app)
+    t.is(value('holdfast_session_cache_total', { outcome: 'failed' }), 4)
+    t.is(value('holdfast_session_fallbacks_total'), 4)
+    t.is(value('holdfast_cache_up'), 0)
+  },
+)
 
-test('write_behind: pending writes are shown until they are saved', async (t) => {
-  const app = await appFor(t, { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' })
+testOn(COPIES)('write_behind: pending writes are shown until they are saved', async (t) => {
+  const app = await appFor(t, { ...COPIES, SESSION_CACHE_STRATEGY: 'write_behind' })
   const waiting: number[] = []
   let written = () => {}
   const done = new Promise<void>((resolve) => {
@@ -176,7 +181,7 @@ test('write_behind: pending writes are shown until they are saved', async (t) =>
   t.is((await scrape(app)).value('holdfast_session_write_behind_waiting'), 7)
 })
 
-test('hybrid and cookies: overflows and cookie sizes are counted', async (t) => {
+testOn({ SESSION_ENGINE: 'signed_cookies' })('cookies: overflows and cookie sizes are counted', async (t) => {
   const env = { SESSION_ENGINE: 'signed_cookies', SESSION_COOKIE_OVERFLOW: 'degrade', SESSION_COOKIE_DROP: 'long' }
   const app = await appFor(t, env)
   const { engine, observe } = app.services

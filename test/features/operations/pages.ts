@@ -1,12 +1,11 @@
-import type { PageStep } from '../../support/pages.ts'
-import { signInOn } from '../account/pages.ts'
+import { type PageStep, signInAs } from '../../support/pages.ts'
 
 export const pages: readonly PageStep[] = [
   {
     name: 'operations',
     scripts: true,
     open: async (page) => {
-      await signInOn(page, 'ada')
+      await signInAs(page, 'ada')
       await page.goto('/operations')
     },
   },

@@ -1,7 +1,6 @@
 import test from 'ava'
 import { hasStatistics } from '../../../src/session/stores/store.ts'
-import { startApp } from '../../support/app.ts'
-import { signIn } from '../account/steps.ts'
+import { appWithNotes, signIn } from '../../support/notes-steps.ts'
 
 const TAKEN = {
   'the role is taken away': { is_staff: false },
@@ -11,8 +10,7 @@ const TAKEN = {
 
 for (const [what, change] of Object.entries(TAKEN)) {
   test(`a slow page for staff is not shown when ${what} meanwhile`, async (t) => {
-    const app = await startApp()
-    t.teardown(() => app.close())
+    const app = await appWithNotes(t)
     const { store, knex } = app.services
     const staff = app.browser()
     await signIn(staff, 'ada')

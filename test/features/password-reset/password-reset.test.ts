@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { limitPasswordQueue } from '../../../src/passwords.ts'
+import { testOn } from '../../storage/present.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
 import { deferred } from '../../support/handlers.ts'
 import { changePassword, isSignedIn, signIn } from '../account/steps.ts'
@@ -20,38 +21,41 @@ async function started(t: ExecutionContext, env: Record<string, string> = {}): P
 const both = (token: string, password = NEW) => ({ token, password, repeat: password })
 
 for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }]) {
-  test(`${JSON.stringify(env)}: a link by mail, a new password, every session ended and nobody signed in`, async (t) => {
-    const app = await started(t, env)
-    const resetOf: unknown[] = []
-    const { log } = app.services
-    log.info = ((details: { userId?: string }, event: string) => {
-      if (event === 'password reset') resetOf.push(details.userId)
-    }) as typeof log.info
-    const [here, there] = [app.browser(), app.browser()]
-    await signIn(there, 'grace')
-    t.regex((await here.get('/login')).text, /href="\/password-reset"/)
-    const sent = await here.post(PAGE, { account: 'GRACE' })
-    t.is(sent.status, 200)
-    t.regex(sent.text, /role="status">If there is such an account/)
-    const link = await mailedLink(here)
-    for (let prefetch = 0; prefetch < 3; prefetch++) {
-      const page = await here.get(link)
-      t.is(page.status, 200)
-      t.is(page.headers.get('referrer-policy'), 'strict-origin')
-      t.is(page.headers.get('cache-control'), 'no-store')
-    }
-    t.true(await isSignedIn(there), 'looking changes nothing')
-    const done = await here.post(`${PAGE}/new`, both(tokenOf(link)))
-    t.deepEqual([done.status, done.headers.get('location')], [303, '/login?new-password'])
-    t.deepEqual(resetOf, ['2'])
-    t.regex((await here.get('/login?new-password')).text, /Your password has been changed/)
-    t.false(await isSignedIn(here))
-    t.false(await isSignedIn(there))
-    t.is((await signIn(app.browser(), 'grace')).status, 422)
-    t.is((await signIn(app.browser(), 'grace', NEW)).status, 303)
-    t.is((await here.get(link)).status, 410, 'it works once')
-    t.is((await here.json('POST', `${PAGE}/new`, both(tokenOf(link), 'yet another password'))).status, 410)
-  })
+  testOn(env)(
+    `${JSON.stringify(env)}: a link by mail, a new password, every session ended and nobody signed in`,
+    async (t) => {
+      const app = await started(t, env)
+      const resetOf: unknown[] = []
+      const { log } = app.services
+      log.info = ((details: { userId?: string }, event: string) => {
+        if (event === 'password reset') resetOf.push(details.userId)
+      }) as typeof log.info
+      const [here, there] = [app.browser(), app.browser()]
+      await signIn(there, 'grace')
+      t.regex((await here.get('/login')).text, /href="\/password-reset"/)
+      const sent = await here.post(PAGE, { account: 'GRACE' })
+      t.is(sent.status, 200)
+      t.regex(sent.text, /role="status">If there is such an account/)
+      const link = await mailedLink(here)
+      for (let prefetch = 0; prefetch < 3; prefetch++) {
+        const page = await here.get(link)
+        t.is(page.status, 200)
+        t.is(page.headers.get('referrer-policy'), 'strict-origin')
+        t.is(page.headers.get('cache-control'), 'no-store')
+      }
+      t.true(await isSignedIn(there), 'looking changes nothing')
+      const done = await here.post(`${PAGE}/new`, both(tokenOf(link)))
+      t.deepEqual([done.status, done.headers.get('location')], [303, '/login?new-password'])
+      t.deepEqual(resetOf, ['2'])
+      t.regex((await here.get('/login?new-password')).text, /Your password has been changed/)
+      t.false(await isSignedIn(here))
+      t.false(await isSignedIn(there))
+      t.is((await signIn(app.browser(), 'grace')).status, 422)
+      t.is((await signIn(app.browser(), 'grace', NEW)).status, 303)
+      t.is((await here.get(link)).status, 410, 'it works once')
+      t.is((await here.json('POST', `${PAGE}/new`, both(tokenOf(link), 'yet another password'))).status, 410)
+    },
+  )
 }
 
 test('known and unknown accounts have the same answer, and an e-mail address does as well', async (t) => {

@@ -1,6 +1,8 @@
 import test from 'ava'
+import { testOn } from '../../storage/present.ts'
 import { startApp, type TestApp, type TestBrowser } from '../../support/app.ts'
-import { signIn } from '../account/steps.ts'
+import { signIn, signOut } from '../account/steps.ts'
+import { choose, themeOf } from './steps.ts'
 
 let app: TestApp
 test.before(async () => {
@@ -33,3 +35,19 @@ test('preferences of the account apply in another browser', async (t) => {
   await signIn(second, 'grace')
   t.like(await read(second), { theme: 'dark', items_per_page: 9 })
 })
+
+for (const env of [{}, { SESSION_ENGINE: 'cache' }, { SESSION_ENGINE: 'signed_cookies' }]) {
+  testOn(env)(`${JSON.stringify(env)}: a theme set on one device applies on the other at its next page`, async (t) => {
+    const own = await startApp(env)
+    t.teardown(() => own.close())
+    const [here, there] = [own.browser(), own.browser()]
+    for (const browser of [here, there]) await signIn(browser, 'ada')
+    await choose(here, 'theme', 'dark')
+    t.regex((await there.get('/')).text, /data-theme="dark"/)
+    await there.post('/preferences/reset')
+    t.is(await themeOf(here), 'light')
+    await signOut(here)
+    await signIn(here, 'ada')
+    t.is(await themeOf(here), 'light')
+  })
+}

@@ -3,10 +3,13 @@ import { dirname, join } from 'node:path'
 import test from 'ava'
 import { openSession, type SessionData } from '../../../src/session/index.ts'
 import { LANGUAGES } from '../../../src/web/languages.ts'
+import { testOn } from '../../storage/present.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
 import { signIn } from '../account/steps.ts'
 import { allowedIn, withStatus } from '../account/throttle-suite.ts'
 import { FINISH, PLACE, person, progress } from './steps.ts'
+
+const COOKIES = { SESSION_ENGINE: 'signed_cookies' }
 
 let app: TestApp
 test.before(async () => {
@@ -190,45 +193,51 @@ test('a registration that an older version began goes on, and loses its hash wit
   t.is((await users('older')).length, 1)
 })
 
-test('the last step sent twice is one account and two welcomes, but not with another password', async (t) => {
-  const browser = app.browser()
-  await browser.post('/register/1', person('twice'))
-  await browser.post('/register/2', PLACE)
-  const cookie = await browser.cookie()
-  const finish = (password: string) =>
-    app.browser().post('/register/3', { accept: 'true', password, repeat: password }, { cookie })
-  const answers = await Promise.all([finish(FINISH.password), finish(FINISH.password)])
-  t.deepEqual(
-    answers.map(({ status, headers }) => [status, headers.get('location')]),
-    [
-      [303, '/account'],
-      [303, '/account'],
-    ],
-  )
-  t.is((await users('twice')).length, 1)
-  // Both answers lead to the one session that is signed in.
-  const [row] = await users('twice')
-  t.is((await app.services.engine.listUser(String(row.id))).listed.length, 1)
-})
+testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
+  'the last step sent twice is one account and two welcomes, but not with another password',
+  async (t) => {
+    const browser = app.browser()
+    await browser.post('/register/1', person('twice'))
+    await browser.post('/register/2', PLACE)
+    const cookie = await browser.cookie()
+    const finish = (password: string) =>
+      app.browser().post('/register/3', { accept: 'true', password, repeat: password }, { cookie })
+    const answers = await Promise.all([finish(FINISH.password), finish(FINISH.password)])
+    t.deepEqual(
+      answers.map(({ status, headers }) => [status, headers.get('location')]),
+      [
+        [303, '/account'],
+        [303, '/account'],
+      ],
+    )
+    t.is((await users('twice')).length, 1)
+    // Both answers lead to the one session that is signed in.
+    const [row] = await users('twice')
+    t.is((await app.services.engine.listUser(String(row.id))).listed.length, 1)
+  },
+)
 
-test('two tabs that finish one registration with different passwords: one is welcome, the other is told', async (t) => {
-  const own = await startApp({ SESSION_ENGINE: 'signed_cookies' })
-  t.teardown(() => own.close())
-  const browser = own.browser()
-  await browser.post('/register/1', person('differ'))
-  await browser.post('/register/2', PLACE)
-  const cookie = await browser.cookie()
-  const finish = (password: string) =>
-    own.browser().post('/register/3', { accept: 'true', password, repeat: password }, { cookie })
-  t.is((await finish('a first long password')).status, 303)
-  t.is((await finish('a second long password')).status, 422)
-  t.is((await finish('a first long password')).status, 303)
-  t.is((await signIn(own.browser(), 'differ', 'a second long password')).status, 422)
-  t.is((await signIn(own.browser(), 'differ', 'a first long password')).status, 303)
-})
+testOn(COOKIES)(
+  'two tabs that finish one registration with different passwords: one is welcome, the other is told',
+  async (t) => {
+    const own = await startApp(COOKIES)
+    t.teardown(() => own.close())
+    const browser = own.browser()
+    await browser.post('/register/1', person('differ'))
+    await browser.post('/register/2', PLACE)
+    const cookie = await browser.cookie()
+    const finish = (password: string) =>
+      own.browser().post('/register/3', { accept: 'true', password, repeat: password }, { cookie })
+    t.is((await finish('a first long password')).status, 303)
+    t.is((await finish('a second long password')).status, 422)
+    t.is((await finish('a first long password')).status, 303)
+    t.is((await signIn(own.browser(), 'differ', 'a second long password')).status, 422)
+    t.is((await signIn(own.browser(), 'differ', 'a first long password')).status, 303)
+  },
+)
 
-test('an old cookie of a registration tells no more of the password than a sign-in does', async (t) => {
-  const own = await startApp({ SESSION_ENGINE: 'signed_cookies', ATTEMPTS_PER_ADDRESS: '100000' })
+testOn(COOKIES)('an old cookie of a registration tells no more of the password than a sign-in does', async (t) => {
+  const own = await startApp({ ...COOKIES, ATTEMPTS_PER_ADDRESS: '100000' })
   t.teardown(() => own.close())
   const browser = own.browser()
   await browser.post('/register/1', person('oracle'))

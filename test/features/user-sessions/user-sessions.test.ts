@@ -1,7 +1,9 @@
 import test from 'ava'
+import { testOn } from '../../storage/present.ts'
 import { startApp, type TestApp } from '../../support/app.ts'
 import { isSignedIn, signIn } from '../account/steps.ts'
 
+const COOKIES = { SESSION_ENGINE: 'signed_cookies' }
 const PAGE = '/staff/sessions'
 
 interface Listed {
@@ -15,42 +17,45 @@ async function signedIn(app: TestApp, username: string) {
   return browser
 }
 
-test('staff find a user by name, see the sessions, and end one or all; the user is out at once', async (t) => {
-  const app = await startApp()
-  t.teardown(() => app.close())
-  const endings: unknown[] = []
-  const { log } = app.services
-  log.info = (({ userId, by }: Record<string, unknown>, event: string) => {
-    if (event === 'sessions ended') endings.push([userId, by])
-  }) as typeof log.info
-  const staff = await signedIn(app, 'ada')
-  t.regex((await staff.get('/')).text, /href="\/staff\/sessions"/)
-  const [one, two] = [await signedIn(app, 'grace'), await signedIn(app, 'grace')]
-  const list = async () => (await staff.json('GET', `${PAGE}?user=GRACE`)).json<Listed>()
-  const { user, sessions } = await list()
-  t.is(user?.username, 'grace')
-  t.is(sessions.length, 2)
-  const page = await staff.get(`${PAGE}?user=grace`)
-  t.regex(page.text, /grace/)
-  const secrets = [await one.cookie(), await two.cookie()].map((cookie) => cookie.split('=')[1] ?? '')
-  for (const secret of secrets) t.false(page.text.includes(secret))
-  t.notRegex(JSON.stringify(sessions), /"127\.0\.0\.1"/, 'addresses are truncated')
+testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
+  'staff find a user by name, see the sessions, and end one or all; the user is out at once',
+  async (t) => {
+    const app = await startApp()
+    t.teardown(() => app.close())
+    const endings: unknown[] = []
+    const { log } = app.services
+    log.info = (({ userId, by }: Record<string, unknown>, event: string) => {
+      if (event === 'sessions ended') endings.push([userId, by])
+    }) as typeof log.info
+    const staff = await signedIn(app, 'ada')
+    t.regex((await staff.get('/')).text, /href="\/staff\/sessions"/)
+    const [one, two] = [await signedIn(app, 'grace'), await signedIn(app, 'grace')]
+    const list = async () => (await staff.json('GET', `${PAGE}?user=GRACE`)).json<Listed>()
+    const { user, sessions } = await list()
+    t.is(user?.username, 'grace')
+    t.is(sessions.length, 2)
+    const page = await staff.get(`${PAGE}?user=grace`)
+    t.regex(page.text, /grace/)
+    const secrets = [await one.cookie(), await two.cookie()].map((cookie) => cookie.split('=')[1] ?? '')
+    for (const secret of secrets) t.false(page.text.includes(secret))
+    t.notRegex(JSON.stringify(sessions), /"127\.0\.0\.1"/, 'addresses are truncated')
 
-  const ended = await staff.post(`${PAGE}/${user?.id}/${sessions[0]?.id}/end`)
-  t.deepEqual([ended.status, ended.headers.get('location')], [303, `${PAGE}?user=grace`])
-  t.is((await list()).sessions.length, 1)
-  t.deepEqual([await isSignedIn(one), await isSignedIn(two)].sort(), [false, true])
-  t.is((await staff.post(`${PAGE}/${user?.id}/${sessions[0]?.id}/end`)).status, 404)
+    const ended = await staff.post(`${PAGE}/${user?.id}/${sessions[0]?.id}/end`)
+    t.deepEqual([ended.status, ended.headers.get('location')], [303, `${PAGE}?user=grace`])
+    t.is((await list()).sessions.length, 1)
+    t.deepEqual([await isSignedIn(one), await isSignedIn(two)].sort(), [false, true])
+    t.is((await staff.post(`${PAGE}/${user?.id}/${sessions[0]?.id}/end`)).status, 404)
 
-  t.is((await staff.json('POST', `${PAGE}/${user?.id}/end-all`)).status, 200)
-  t.deepEqual([await isSignedIn(one), await isSignedIn(two)], [false, false])
-  t.deepEqual((await list()).sessions, [])
-  t.true(await isSignedIn(staff))
-  t.deepEqual(endings, Array(2).fill(['2', '1']), 'of whom, by whom')
-})
+    t.is((await staff.json('POST', `${PAGE}/${user?.id}/end-all`)).status, 200)
+    t.deepEqual([await isSignedIn(one), await isSignedIn(two)], [false, false])
+    t.deepEqual((await list()).sessions, [])
+    t.true(await isSignedIn(staff))
+    t.deepEqual(endings, Array(2).fill(['2', '1']), 'of whom, by whom')
+  },
+)
 
-test('sessions in cookies cannot be listed, but all of them can be ended', async (t) => {
-  const app = await startApp({ SESSION_ENGINE: 'signed_cookies' })
+testOn(COOKIES)('sessions in cookies cannot be listed, but all of them can be ended', async (t) => {
+  const app = await startApp(COOKIES)
   t.teardown(() => app.close())
   const staff = await signedIn(app, 'ada')
   const grace = await signedIn(app, 'grace')
