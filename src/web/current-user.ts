@@ -7,7 +7,7 @@ import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
 import { knownDevice, rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
-import { logSecurity } from './security-log.ts'
+import { logSecurity, refuseAccess } from './security-log.ts'
 import { makeRoomFor } from './session-limits.ts'
 
 const LOST: Readonly<Record<LostSession, string>> = {
@@ -55,12 +55,25 @@ export function lostReason({ lost }: Session): string | undefined {
 }
 
 /**
- * Returns whether this user is staff right now. Ask again before sending the result: the role, the account or the password
- * may have changed since the session was loaded.
+ * The signed-in user, who is staff; otherwise like {@link requireUser}.
+ *
+ * @throws HttpError 403
  */
-export async function isStaffNow(user: User, { users }: Services): Promise<boolean> {
+export async function requireStaff(ctx: Context, services: Services, back: string): Promise<User | null> {
+  const user = await requireUser(ctx, services, back)
+  if (user !== null && !user.isStaff) refuseAccess(ctx, user.id, 403)
+  return user
+}
+
+/**
+ * Asks again whether this user is staff. Call it before sending the result: the role, the account or the password may have
+ * changed since the session was loaded.
+ *
+ * @throws HttpError 403
+ */
+export async function requireStaffStill(ctx: Context, { users }: Services, user: User): Promise<void> {
   const now = await users.byId(user.id)
-  return now?.isStaff === true && now.passwordHash === user.passwordHash
+  if (now?.isStaff !== true || now.passwordHash !== user.passwordHash) refuseAccess(ctx, user.id, 403)
 }
 
 /** Options for {@link signInUser}. */
@@ -85,6 +98,7 @@ export async function signInUser(
   session.setExpiry(remember ? services.config.session.expiry.cookieAge : 0)
   await makeRoomFor(services, user.id, session.id, () => session.save())
   rememberDevice(ctx, services, user)
+  logSecurity(ctx, 'signed in', { userId: user.id })
 }
 
 /**

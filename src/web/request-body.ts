@@ -3,12 +3,14 @@ import type { Context, Middleware } from 'koa'
 import { koaBody } from 'koa-body'
 import { methodsOf, type Routes } from './methods.ts'
 
+// The others have no body, or none that is parsed.
+const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 // Far above what any form of this application needs: code that walks a body must not overflow the stack.
 const MAX_JSON_DEPTH = 32
 const MAX_JSON_VALUES = 2000
 
 /**
- * Parses a form, JSON or text into `ctx.request.body`, if a route takes this path and method; otherwise nothing is read.
+ * Parses a form or JSON into `ctx.request.body`, if a route takes this path and method; otherwise nothing is read.
  *
  * @param maxBytes maximum bytes of a body, after decompression
  * @throws HttpError 400, 413 or 415 for a body that cannot be parsed
@@ -16,9 +18,9 @@ const MAX_JSON_VALUES = 2000
 export function requestBody(routes: readonly Routes[], maxBytes: number): Middleware {
   const read = koaBody({
     multipart: false,
+    text: false,
     jsonLimit: maxBytes,
     formLimit: maxBytes,
-    textLimit: maxBytes,
     includeUnparsed: true,
     onError: refuse,
   })
@@ -26,9 +28,17 @@ export function requestBody(routes: readonly Routes[], maxBytes: number): Middle
     if (methodsOf(routes, ctx.path).includes(ctx.method)) {
       const complete = await Promise.race([read(ctx, async () => true), aborted(ctx.req)])
       if (!complete || !isWellFormed(ctx)) ctx.throw(400)
+      // A route would take it for an empty form.
+      if (isUnread(ctx)) ctx.throw(415, 'This address takes forms without files, and JSON.')
     }
     await next()
   }
+}
+
+/** Whether there is a body that was not parsed. */
+function isUnread({ req, request, method }: Context): boolean {
+  if (!WITH_BODY.has(method) || request.body !== undefined) return false
+  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
 }
 
 /** Without invalid UTF-8, invalid percent encoding, and JSON that is too deep or too wide. */

@@ -14,6 +14,7 @@ export type SecurityEvent =
   | 'cross-origin request refused'
   | 'plain http refused'
   | 'too many attempts'
+  | 'access refused'
 
 const USUAL: ReadonlySet<SecurityEvent> = new Set([
   'signed in',
@@ -28,6 +29,17 @@ const USUAL: ReadonlySet<SecurityEvent> = new Set([
 export interface SecurityDetails {
   readonly userId?: string | null
   readonly [detail: string]: string | null | undefined
+}
+
+/**
+ * Logs that a user asked for what is somebody else's, or for staff.
+ *
+ * @param status 404 where the user must not learn whether it exists
+ * @throws HttpError
+ */
+export function refuseAccess(ctx: Context, userId: string, status: 403 | 404, message = ''): never {
+  logSecurity(ctx, 'access refused', { userId })
+  return ctx.throw(status, message)
 }
 
 /**

@@ -52,7 +52,6 @@ async function limited(t: ExecutionContext, to: TestApp, limit: number) {
   for (const [make, type] of [
     [formOf, FORM],
     [jsonOf, JSON_TYPE],
-    [formOf, 'text/plain'],
   ] as const) {
     t.not(await statusOf(make(limit), type, {}, to), 413, type)
     t.is(await statusOf(make(limit + 1), type, {}, to), 413, type)
@@ -118,6 +117,43 @@ whereBodiesAreTaken('invalid UTF-8 and percent encoding are 400, and valid ones 
   t.is(await statusOf('{"a":"\ufffd"}', JSON_TYPE), 400, 'this cannot be told from invalid bytes')
   t.is(await statusOf('{"a":"\\ufffd"}', JSON_TYPE), await statusOf('{}', JSON_TYPE))
 })
+
+const UNREAD: readonly [type: string | undefined, body: string][] = [
+  ['multipart/form-data; boundary=x', '--x\r\nContent-Disposition: form-data; name="username"\r\n\r\nada\r\n--x--\r\n'],
+  ['MULTIPART/FORM-DATA', 'a=1'],
+  ['text/plain', '{"theme":"dark"}'],
+  ['application/xml', '<a/>'],
+  ['application/octet-stream', 'a=1'],
+  ['nonsense', 'a=1'],
+  [undefined, 'theme=dark'],
+]
+
+whereBodiesAreTaken(
+  'a body that is neither a form nor JSON is a 415 on every route, and changes nothing (ASVS 3.5.2)',
+  async (t) => {
+    const { knex, sessionKnex } = app.services
+    const stored = async () => [await sessionKnex('sessions').count(), await knex('failed_attempts').count()]
+    const before = await stored()
+    for (const path of PATHS) {
+      for (const [type, text] of UNREAD) {
+        for (const accept of [JSON_TYPE, 'text/html']) {
+          // Bytes: fetch gives a text the type text/plain.
+          const headers = { accept, ...(type === undefined ? {} : { 'content-type': type }) }
+          const answer = await fetch(app.origin + path, { method: 'POST', headers, body: Buffer.from(text) })
+          t.is(answer.status, 415, `${path} ${type}`)
+          t.regex(await answer.text(), /This address takes forms without files, and JSON\./)
+          t.deepEqual(answer.headers.getSetCookie(), [])
+        }
+      }
+    }
+    t.deepEqual(await stored(), before)
+    for (const path of PATHS) {
+      const { status } = await fetch(app.origin + path, { method: 'POST', redirect: 'manual' })
+      t.not(status, 415, `${path} without a body`)
+    }
+    t.is(await statusOf('a=b', 'APPLICATION/X-WWW-FORM-URLENCODED; charset=UTF-8'), await statusOf('a=b', FORM))
+  },
+)
 
 test('no body is read where none is taken', async (t) => {
   const { port } = new URL(app.origin)

@@ -104,7 +104,7 @@ for (const [accept, shape] of Object.entries(ANSWERS)) {
     const codings = { gzip: gzipSync(body), deflate: deflateSync(body), br: brotliCompressSync(body) }
     for (const [coding, whole] of Object.entries(codings)) {
       const bodies = { cut: whole.subarray(0, 200), random: Buffer.alloc(500, 0xf3), empty: Buffer.alloc(0) }
-      for (const type of [FORM, 'application/json', 'text/plain']) {
+      for (const type of [FORM, 'application/json']) {
         for (const [what, bytes] of Object.entries(bodies)) {
           const headers = { Accept: accept, 'Content-Type': type, 'Content-Encoding': coding }
           const answer = await raw(port, withLength('POST', PATH, headers, bytes))

@@ -77,7 +77,6 @@ function account(services: Services): OpenFeature {
       return await askToWait(ctx, error, typed)
     }
     await signInUser(ctx, services, user, { remember })
-    logSecurity(ctx, 'signed in', { userId: user.id })
     if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
     else await seeOther(ctx, localPath(next, '/account'))
   })

@@ -6,6 +6,7 @@ import { requireUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
 import { seeOther } from '../../web/redirect.ts'
+import { refuseAccess } from '../../web/security-log.ts'
 import {
   addToCart,
   afterOrder,
@@ -151,7 +152,7 @@ function cart(services: Services): OpenFeature {
     if (user === null) return
     const id = String(ctx.params['id'])
     const order = /^\d{1,9}$/.test(id) ? await orders.find(user.id, Number(id)) : undefined
-    if (order === undefined) return ctx.throw(404)
+    if (order === undefined) return refuseAccess(ctx, user.id, 404)
     if (wantsJson(ctx)) ctx.body = order
     else await ctx.render('cart/order.njk', { order })
   })

@@ -8,7 +8,7 @@ import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
-import { logSecurity } from '../../web/security-log.ts'
+import { logSecurity, refuseAccess } from '../../web/security-log.ts'
 import { Throttle } from '../../web/throttle.ts'
 import { type Device, devicesOf } from './list.ts'
 import { deviceKind } from './recognise.ts'
@@ -85,7 +85,7 @@ function devices(services: Services): OpenFeature {
     if (user === null) return
     const { listed } = await engine.listUser(user.id, (await ctx.session()).id)
     const chosen = listed.find(({ id }) => id === ctx['params'].id)
-    if (chosen === undefined) return ctx.throw(404, NOT_FOUND)
+    if (chosen === undefined) return refuseAccess(ctx, user.id, 404, NOT_FOUND)
     if (chosen.current) return await signOutUser(ctx, services)
     const device = deviceKind(chosen.userAgent, await ctx.translate()).name
     if (!(await isConfirmed(ctx, user, { action: ctx.path, device }))) return

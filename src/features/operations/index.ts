@@ -3,7 +3,7 @@ import type { Context, Middleware } from 'koa'
 import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import { defineSettings, setting, text, type ValuesOf } from '../../settings.ts'
-import { currentUser, isStaffNow, requireUser } from '../../web/current-user.ts'
+import { currentUser, requireStaff, requireStaffStill } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, wantsJson } from '../../web/input.ts'
 import { canReadMetrics } from './access.ts'
@@ -32,16 +32,15 @@ function operations(services: Services, { METRICS_TOKEN: token }: ValuesOf<typeo
 
   router.get('/operations', async (ctx) => {
     if (queryParam(ctx, 'refresh') !== undefined) ignoreActivity(ctx)
-    const user = await requireUser(ctx, services, '/operations')
+    const user = await requireStaff(ctx, services, '/operations')
     if (user === null) return
-    if (!user.isStaff) ctx.throw(403)
     if (wantsJson(ctx)) {
       const figures = await dashboard.figures()
-      if (!(await isStaffNow(user, services))) ctx.throw(403)
+      await requireStaffStill(ctx, services, user)
       ctx.body = figures
     } else {
       const view = await dashboard.view(await ctx.display(), await ctx.translate())
-      if (!(await isStaffNow(user, services))) ctx.throw(403)
+      await requireStaffStill(ctx, services, user)
       await ctx.render('operations/operations.njk', { ...view, still: queryParam(ctx, 'still') !== undefined })
     }
   })

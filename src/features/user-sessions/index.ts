@@ -3,12 +3,12 @@ import type { Context } from 'koa'
 import type { Services } from '../../services.ts'
 import type { ListedSession } from '../../session/index.ts'
 import type { User } from '../../users.ts'
-import { currentUser, isStaffNow, requireUser } from '../../web/current-user.ts'
+import { currentUser, requireStaff, requireStaffStill } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import type { Translate } from '../../web/i18n.ts'
 import { queryParam, wantsJson } from '../../web/input.ts'
 import { seeOther } from '../../web/redirect.ts'
-import { logSecurity } from '../../web/security-log.ts'
+import { logSecurity, refuseAccess } from '../../web/security-log.ts'
 import { truncateAddress } from '../../web/truncate-address.ts'
 import { deviceKind } from '../devices/recognise.ts'
 
@@ -24,7 +24,7 @@ function userSessions(services: Services): OpenFeature {
   const router = new Router()
 
   router.get(PAGE, async (ctx) => {
-    const staff = await requireStaff(ctx)
+    const staff = await requireStaff(ctx, services, PAGE)
     if (staff === null) return
     const name = queryParam(ctx, 'user')?.trim() ?? ''
     // PostgreSQL fails on a NUL instead of finding nothing.
@@ -34,7 +34,7 @@ function userSessions(services: Services): OpenFeature {
     const t = await ctx.translate()
     const byActivity = [...(found?.listed ?? [])].sort((one, other) => other.lastActivity - one.lastActivity)
     const sessions = byActivity.slice(0, MAX_SHOWN).map((session) => shown(session, t))
-    if (!(await isStaffNow(staff, services))) ctx.throw(403)
+    await requireStaffStill(ctx, services, staff)
     const account = user === undefined ? null : { id: user.id, username: user.username }
     if (wantsJson(ctx)) ctx.body = { user: account, sessions }
     else {
@@ -45,9 +45,9 @@ function userSessions(services: Services): OpenFeature {
   })
 
   router.post(`${PAGE}/:user/end-all`, async (ctx) => {
-    const staff = await requireStaff(ctx)
+    const staff = await requireStaff(ctx, services, PAGE)
     if (staff === null) return
-    const user = await chosen(ctx)
+    const user = await chosen(ctx, staff)
     if (!(await engine.listUser(user.id)).endable) ctx.throw(409, 'These sessions cannot be ended from here.')
     await engine.endUser(user.id)
     logSecurity(ctx, 'sessions ended', { userId: user.id, by: staff.id })
@@ -55,22 +55,17 @@ function userSessions(services: Services): OpenFeature {
   })
 
   router.post(`${PAGE}/:user/:id/end`, async (ctx) => {
-    const staff = await requireStaff(ctx)
+    const staff = await requireStaff(ctx, services, PAGE)
     if (staff === null) return
-    const user = await chosen(ctx)
-    if (!(await engine.endOne(user.id, String(ctx['params'].id)))) ctx.throw(404)
+    const user = await chosen(ctx, staff)
+    if (!(await engine.endOne(user.id, String(ctx['params'].id)))) refuseAccess(ctx, staff.id, 404)
     logSecurity(ctx, 'sessions ended', { userId: user.id, by: staff.id })
     await respond(ctx, user, 'One session of {name} is ended.')
   })
 
-  async function requireStaff(ctx: Context): Promise<User | null> {
-    const user = await requireUser(ctx, services, PAGE)
-    if (user !== null && !user.isStaff) ctx.throw(403)
-    return user
-  }
-
-  async function chosen(ctx: Context & { params: Record<string, string> }): Promise<User> {
-    return (await users.byId(ctx.params['user'] ?? '')) ?? ctx.throw(404, 'No account has this name.')
+  async function chosen(ctx: Context & { params: Record<string, string> }, staff: User): Promise<User> {
+    const user = await users.byId(ctx.params['user'] ?? '')
+    return user ?? refuseAccess(ctx, staff.id, 404, 'No account has this name.')
   }
 
   return {

@@ -1,45 +1,11 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import test, { type ExecutionContext } from 'ava'
-import pino from 'pino'
-import { createApp } from '../../../src/app.ts'
-import { startApp, TestBrowser } from '../../support/app.ts'
+import test from 'ava'
+import { startLogged } from '../../support/security-events.ts'
 import { changePassword, signIn, signOut } from './steps.ts'
 
-interface Line {
-  readonly level: number
-  readonly security?: string
-  readonly requestId: string
-  readonly userId?: string | null
-  readonly address?: string
-}
-
-/** The application behind a proxy, and the security events that it has logged. */
-async function logged(t: ExecutionContext, env: Record<string, string> = {}) {
-  const app = await startApp(env)
-  const lines: Line[] = []
-  let whole = ''
-  const write = (text: string) => {
-    whole += text
-    lines.push(JSON.parse(text))
-  }
-  const log = pino({ level: 'info' }, { write })
-  const server = createServer((await createApp({ ...app.services, log })).callback()).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(async () => {
-    server.close()
-    server.closeAllConnections()
-    await app.close()
-  })
-  const { port } = server.address() as AddressInfo
-  return { browser: () => new TestBrowser(`http://localhost:${port}`), lines, output: () => whole }
-}
-
 test('security events say who, from where, and in which request, and nothing secret (ASVS 16.3)', async (t) => {
-  const { browser, lines, output } = await logged(t, { TRUSTED_PROXIES: '1' })
+  const { app, events, output } = await startLogged(t, { TRUSTED_PROXIES: '1' })
   const from = { 'x-forwarded-for': '203.0.113.77', 'x-request-id': 'from-the-proxy-1' }
-  const ada = browser()
+  const ada = app.browser()
   await ada.post('/login', { username: 'ada', password: 'not-the-password' }, from)
   await ada.post('/login', { username: 'nobody-of-that-name', password: 'not-the-password' }, from)
   await ada.post('/login', { username: 'ada', password: 'ada-demo-password' }, from)
@@ -47,14 +13,14 @@ test('security events say who, from where, and in which request, and nothing sec
   await changePassword(ada, 'ada-demo-password', 'velvet hammer umbrella')
   await ada.post('/logout', {}, { origin: 'https://evil.example' })
   await signOut(ada)
-  const grace = browser()
+  const grace = app.browser()
   await signIn(grace, 'grace')
   await grace.post('/account/delete', { password: 'grace-demo-password' })
-  const throttled = browser()
+  const throttled = app.browser()
   for (let n = 0; n < 11; n++) await signIn(throttled, 'ada', 'not-the-password')
-  const events = lines.filter(({ security }) => security !== undefined)
+  const logged = events()
   t.deepEqual(
-    events.slice(0, 10).map(({ security, userId, level }) => [security, userId, level]),
+    logged.slice(0, 10).map(({ security, userId, level }) => [security, userId, level]),
     [
       ['sign-in refused', '1', 40],
       ['sign-in refused', null, 40],
@@ -68,23 +34,23 @@ test('security events say who, from where, and in which request, and nothing sec
       ['signed out', '2', 30],
     ],
   )
-  t.is(events.at(-1)?.security, 'too many attempts')
-  t.deepEqual([events[0]?.address, events[0]?.requestId], ['203.0.113.x', 'from-the-proxy-1'])
+  t.is(logged.at(-1)?.security, 'too many attempts')
+  t.deepEqual([logged[0]?.address, logged[0]?.requestId], ['203.0.113.x', 'from-the-proxy-1'])
   t.notRegex(output(), /not-the-password|wrong-password|velvet|203\.0\.113\.77|nobody-of-that-name|evil\.example/)
 })
 
 test('a request id from outside is not trusted without a proxy', async (t) => {
-  const { browser, lines } = await logged(t)
-  const { headers } = await browser().get('/', { 'x-request-id': 'made-up-by-anybody' })
+  const { app, lines } = await startLogged(t)
+  const { headers } = await app.browser().get('/', { 'x-request-id': 'made-up-by-anybody' })
   t.regex(headers.get('x-request-id') ?? '', /^[0-9a-f-]{36}$/)
   t.is(lines.find(({ requestId }) => requestId === headers.get('x-request-id'))?.level, 30)
 })
 
 test('a form over plain http is logged, also where nobody is signed in', async (t) => {
   const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
-  const { browser, lines } = await logged(t, { NODE_ENV: 'production', SECRET_KEY, TRUSTED_PROXIES: '1' })
+  const { app, events } = await startLogged(t, { NODE_ENV: 'production', SECRET_KEY, TRUSTED_PROXIES: '1' })
   const from = { 'x-forwarded-proto': 'http', 'x-forwarded-host': 'app.example', 'x-forwarded-for': '203.0.113.77' }
-  t.is((await browser().post('/login', { username: 'ada', password: 'typed' }, from)).status, 403)
-  const { security, userId, address, level } = lines.find(({ security }) => security !== undefined) ?? t.fail()
+  t.is((await app.browser().post('/login', { username: 'ada', password: 'typed' }, from)).status, 403)
+  const { security, userId, address, level } = events()[0] ?? t.fail()
   t.deepEqual([security, userId, address, level], ['plain http refused', null, '203.0.113.x', 40])
 })

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { startApp, type TestApp } from '../../support/app.ts'
+import { startLogged } from '../../support/security-events.ts'
 import { signIn } from '../account/steps.ts'
 import { add, type CartJson, cartOf, checkOut, quantities } from './steps.ts'
 
@@ -37,6 +38,17 @@ test('a checkout needs a signed-in user; the cart is kept at the sign-in', async
   const other = app.browser()
   await signIn(other, 'ada')
   for (const id of [order.id, 999_999, 'x', '1e1', '../1']) t.is((await other.get(`/orders/${id}`)).status, 404)
+})
+
+test('who asks for an order that is not theirs is logged (ASVS 16.3.2)', async (t) => {
+  const { app: own, events } = await startLogged(t)
+  const browser = own.browser()
+  await signIn(browser, 'ada')
+  t.is((await browser.get('/orders/77')).status, 404)
+  t.deepEqual(
+    events('access refused').map(({ userId, path }) => [userId, path]),
+    [['1', '/orders/77']],
+  )
 })
 
 test.serial('20 concurrent checkouts of one cart are one order', async (t) => {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import test from 'ava'
 import { z } from 'zod'
-import { startApp } from '../../support/app.ts'
+import { startLogged } from '../../support/security-events.ts'
 import { signIn } from '../account/steps.ts'
 import { add, checkOut, quantities } from './steps.ts'
 
@@ -9,8 +9,7 @@ const accountData = z.object({ cart: z.object({ d: z.object({ token: z.string() 
 
 for (const withLines of [false, true]) {
   test(`a token of another account's order ${withLines ? 'with' : 'without'} lines is 409, and loses nothing`, async (t) => {
-    const app = await startApp()
-    t.teardown(() => app.close())
+    const { app, lines } = await startLogged(t)
     const { knex } = app.services
     const ada = app.browser()
     await signIn(ada, 'ada')
@@ -30,5 +29,10 @@ for (const withLines of [false, true]) {
     t.is((await ada.post('/cart/clear')).status, 303)
     await add(ada, 1, 2)
     t.is((await checkOut(ada)).status, 200, 'what the page says helps')
+    t.deepEqual(
+      lines.filter(({ level }) => level >= 50),
+      [],
+      'it is no error of the server',
+    )
   })
 }

@@ -3,6 +3,7 @@ import { knownLanguage } from '../../../src/web/languages.ts'
 import { serialOn } from '../../storage/present.ts'
 import { startApp, TEST_SECRET, type TestApp, TestBrowser } from '../../support/app.ts'
 import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
+import { startLogged } from '../../support/security-events.ts'
 import { isSignedIn } from '../account/steps.ts'
 import { age, end, endOthers, FIREFOX, IPHONE, idOf, list, opens, PASSWORD, signedIn } from './steps.ts'
 
@@ -72,6 +73,17 @@ onTable('an id is not the key or derived from it, and does not work for other us
   t.is((await end(grace, id)).status, 404)
   t.true(await isSignedIn(phone))
   t.is(await idOf(here, /iPhone/), id, 'and stays the same')
+})
+
+onTable('who tries to end a device that is not theirs is logged (ASVS 16.3.2)', async (t) => {
+  const own = await startLogged(t)
+  const [ada, grace] = [await signedIn(own.app), await signedIn(own.app, FIREFOX, 'grace')]
+  const [device] = (await list(ada)).sessions
+  t.is((await end(grace, device?.id ?? '')).status, 404)
+  t.deepEqual(
+    own.events('access refused').map(({ userId }) => userId),
+    ['2'],
+  )
 })
 
 onTable('an older sign-in must be confirmed with the password (ASVS 7.5.2)', async (t) => {

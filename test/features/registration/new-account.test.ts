@@ -5,6 +5,7 @@ import { openSession, type SessionData } from '../../../src/session/index.ts'
 import { LANGUAGES } from '../../../src/web/languages.ts'
 import { testOn } from '../../storage/present.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
+import { startLogged } from '../../support/security-events.ts'
 import { signIn } from '../account/steps.ts'
 import { allowedIn, withStatus } from '../account/throttle-suite.ts'
 import { FINISH, PLACE, person, progress } from './steps.ts'
@@ -37,6 +38,19 @@ test('three steps, one account, signed in under a new key', async (t) => {
   t.regex(row.password_hash, /^\$argon2id\$/)
   t.regex((await browser.get('/')).text, new RegExp(`<html lang="${LANGUAGES.at(-1)}"`))
   t.is((await browser.get('/register/1')).headers.get('location'), '/account', 'one account is enough')
+})
+
+test('the sign-in of a new account is logged as one (ASVS 16.3.1)', async (t) => {
+  const own = await startLogged(t)
+  const browser = own.app.browser()
+  await browser.post('/register/1', person('logged'))
+  await browser.post('/register/2', PLACE)
+  await browser.post('/register/3', FINISH)
+  const [row] = await own.app.services.knex('users').where({ username_key: 'logged' }).select('id')
+  t.deepEqual(
+    own.events().map(({ security, userId }) => [security, userId]),
+    [['signed in', String(row.id)]],
+  )
 })
 
 test('going back: earlier input is kept', async (t) => {

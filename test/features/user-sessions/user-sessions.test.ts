@@ -1,6 +1,7 @@
 import test from 'ava'
 import { testOn } from '../../storage/present.ts'
 import { startApp, type TestApp } from '../../support/app.ts'
+import { startLogged } from '../../support/security-events.ts'
 import { isSignedIn, signIn } from '../account/steps.ts'
 
 const COOKIES = { SESSION_ENGINE: 'signed_cookies' }
@@ -66,8 +67,7 @@ testOn(COOKIES)('sessions in cookies cannot be listed, but all of them can be en
 })
 
 test('nobody else gets in, and a role that was taken away counts at once', async (t) => {
-  const app = await startApp()
-  t.teardown(() => app.close())
+  const { app, events } = await startLogged(t)
   const grace = await signedIn(app, 'grace')
   const staff = await signedIn(app, 'ada')
   const { user } = (await staff.json('GET', `${PAGE}?user=ada`)).json<Listed>()
@@ -80,11 +80,15 @@ test('nobody else gets in, and a role that was taken away counts at once', async
   await app.services.knex('users').where({ username: 'ada' }).update({ is_staff: false })
   for (const path of paths) t.is((await staff.post(path)).status, 403)
   t.true(await isSignedIn(staff))
+  t.deepEqual(
+    events('access refused').map(({ userId, path, level }) => [userId, path, level]),
+    [['2', PAGE, 40], ...paths.map((path) => ['2', path, 40]), ...paths.map((path) => ['1', path, 40])],
+    'who asked for what is logged (ASVS 16.3.2)',
+  )
 })
 
 test('a name that nobody has, and one that is text, are said and nothing more', async (t) => {
-  const app = await startApp()
-  t.teardown(() => app.close())
+  const { app, events } = await startLogged(t)
   const staff = await signedIn(app, 'ada')
   t.deepEqual((await staff.json('GET', `${PAGE}?user=nobody`)).json(), { user: null, sessions: [] })
   const page = await staff.get(`${PAGE}?user=${encodeURIComponent('<script>alert(1)</script>')}`)
@@ -92,4 +96,6 @@ test('a name that nobody has, and one that is text, are said and nothing more', 
   t.regex(page.text, /No account has this name/)
   t.notRegex(page.text, /<script>alert/)
   for (const id of ['0', '999', 'x', '1e3', '-1']) t.is((await staff.post(`${PAGE}/${id}/end-all`)).status, 404)
+  t.is((await staff.post(`${PAGE}/1/made-up/end`)).status, 404)
+  t.is(events('access refused').length, 6)
 })
