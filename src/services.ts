@@ -24,6 +24,8 @@ export interface Services extends OpenedEngine {
   observe(event: SessionEvent): void
   /** Calls `observer` with every event from now on. */
   addObserver(observer: Observer): void
+  /** Waits for `work` before the databases are closed; it must end within 5 seconds, and not fail. */
+  beforeClose(work: () => Promise<void>): void
 }
 
 /** Opens the services of these settings. Does not listen, and does not migrate. */
@@ -45,6 +47,7 @@ export async function openServices(config: Config, log: Logger = openLog(config)
   const warn = (message: string) => log.warn(message)
   const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, observe, warn })
   limitPasswordQueue(config.passwordQueue)
+  const closing: (() => Promise<void>)[] = []
   const users = new Users(knex, config.secrets)
   return {
     ...opened,
@@ -56,9 +59,11 @@ export async function openServices(config: Config, log: Logger = openLog(config)
     accounts: new Accounts(users, config.lateRequestSeconds),
     observe,
     addObserver: (observer) => void observers.push(observer),
+    beforeClose: (work) => void closing.push(work),
     async close() {
       try {
-        await opened.close()
+        // At the same time: a mail server must not take the time for pending writes.
+        await Promise.all([opened.close(), ...closing.map((work) => work())])
       } finally {
         if (sessionKnex !== knex) await sessionKnex.destroy()
         await knex.destroy()

@@ -67,6 +67,9 @@ export interface NewUser {
   readonly address?: { line1: string; line2?: string; city: string; postcode: string; country: string }
 }
 
+/** Deletes the rows of a user. */
+export type DeleteRows = (userId: string, knex: Knex) => Promise<void>
+
 /** The username is taken. */
 export class UsernameTakenError extends Error {
   override readonly name = 'UsernameTakenError'
@@ -76,6 +79,7 @@ export class UsernameTakenError extends Error {
 export class Users {
   readonly #knex: Knex
   readonly #secrets: readonly [string, ...string[]]
+  readonly #deletions: DeleteRows[] = []
 
   constructor(knex: Knex, secrets: readonly [string, ...string[]]) {
     this.#knex = knex
@@ -164,13 +168,15 @@ export class Users {
    * Changes the password to the one with this hash; undefined if it is no longer that of `user`, or the account is gone.
    * The account version rises, so that requests which read the old one cannot change account data without the new
    * password.
+   *
+   * @param knex a transaction, to change something else with it
    */
-  async changePassword(user: User, passwordHash: string): Promise<User | undefined> {
-    const changed = await this.#enabled()
+  async changePassword(user: User, passwordHash: string, knex = this.#knex): Promise<User | undefined> {
+    const changed = await this.#enabled(knex)
       .where({ id: Number(user.id), password_hash: user.passwordHash })
       .update({ password_hash: passwordHash, password_changed_at: Date.now() })
       .increment('account_version')
-    return changed === 0 ? undefined : await this.byId(user.id)
+    return changed === 0 ? undefined : await this.#one({ id: Number(user.id) }, knex)
   }
 
   /**
@@ -180,11 +186,20 @@ export class Users {
   async delete(user: User): Promise<boolean> {
     // Usernames have no colon.
     const name = `deleted:${user.id}`
-    const changed = await this.#enabled()
-      .where({ id: Number(user.id), password_hash: user.passwordHash })
-      .update({ ...NOBODY, username: name, username_key: name, disabled_at: Date.now() })
-      .increment('account_version')
-    return changed > 0
+    return await this.#knex.transaction(async (trx) => {
+      // First: a feature that changes its rows and then the user, in one transaction, would deadlock with the other order.
+      for (const deleteRows of this.#deletions) await deleteRows(user.id, trx)
+      const changed = await this.#enabled(trx)
+        .where({ id: Number(user.id), password_hash: user.passwordHash })
+        .update({ ...NOBODY, username: name, username_key: name, disabled_at: Date.now() })
+        .increment('account_version')
+      return changed > 0
+    })
+  }
+
+  /** Adds what else is deleted with an account, in the same transaction; for features with tables of users. */
+  onDelete(deleteRows: DeleteRows): void {
+    this.#deletions.push(deleteRows)
   }
 
   /** Makes an account staff or an ordinary one; returns false if no enabled account has the name. */
@@ -229,8 +244,8 @@ export class Users {
     return (await this.#knex('users').where(where).where('created_at', '>', since).first('id')) !== undefined
   }
 
-  async #one(where: Record<string, string | number>): Promise<User | undefined> {
-    const found: unknown = await this.#enabled().where(where).first()
+  async #one(where: Record<string, string | number>, knex = this.#knex): Promise<User | undefined> {
+    const found: unknown = await this.#enabled(knex).where(where).first()
     if (found === undefined) return undefined
     const { id, username, email, full_name, password_hash, is_staff, language, ...kept } = row.parse(found)
     return {

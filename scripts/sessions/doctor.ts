@@ -1,4 +1,6 @@
 import { Command } from 'commander'
+import { loadFeatures } from '../../src/features/index.ts'
+import { ConfigError } from '../../src/settings.ts'
 import { type Finding, fail } from '../../src/storage/finding.ts'
 import { messageOf } from '../../src/storage/records.ts'
 import { cacheFindings } from './doctor/cache.ts'
@@ -9,7 +11,7 @@ import { cookieFindings, keyFindings, proxyFindings, readSettings, type Settings
 import { oneLine } from './run.ts'
 
 const SECRET_VARIABLES = ['SECRET_KEY', 'METRICS_TOKEN']
-const URL_VARIABLES = ['DATABASE_URL', 'SESSION_DATABASE_URL', 'CACHE_URL']
+const URL_VARIABLE = /_URL$/
 // Shorter ones would be found inside words.
 const MIN_SECRET_LENGTH = 4
 
@@ -50,6 +52,7 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
     ['database', databaseFindings],
     ['cache', cacheFindings],
     ['folder', folderFindings],
+    ['features', (all) => featureFindings(all, env)],
   ]
   for (const [item, check] of checks) {
     try {
@@ -69,9 +72,24 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   ]
 }
 
+/** Checks the settings of the features. */
+async function featureFindings({ config }: Settings, env: NodeJS.ProcessEnv): Promise<Finding[]> {
+  const findings: Finding[] = []
+  for (const feature of await loadFeatures()) {
+    try {
+      findings.push(...(await feature.check(config, env)))
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error
+      findings.push(fail('settings', error.message, `Correct ${error.message.split(' ', 1)[0]}`))
+    }
+  }
+  return findings
+}
+
 /** Hides every secret, and every password of a URL, in any text. */
 function secretFilter(env: NodeJS.ProcessEnv): (text: string) => string {
-  const passwords = URL_VARIABLES.flatMap((name) => /\/\/[^/?#]*?:([^/]*)@/.exec(env[name] ?? '')?.[1] ?? [])
+  const urls = Object.keys(env).filter((name) => URL_VARIABLE.test(name))
+  const passwords = urls.flatMap((name) => /\/\/[^/?#]*?:([^/]*)@/.exec(env[name] ?? '')?.[1] ?? [])
   const secrets = [
     ...SECRET_VARIABLES.map((name) => env[name] ?? ''),
     ...(env['SECRET_KEY_FALLBACKS'] ?? '').split(','),

@@ -4,8 +4,9 @@ import type { Services } from '../services.ts'
 import { cookieValues } from '../session/http/cookie.ts'
 import { type LostSession, type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
+import { flash } from './flash.ts'
 import { wantsJson } from './input.ts'
-import { knownDevice, rememberDevice } from './known-device.ts'
+import { isKnownDevice, knownDevice, rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
 import { logSecurity, refuseAccess } from './security-log.ts'
 import { makeRoomFor } from './session-limits.ts'
@@ -43,10 +44,47 @@ export async function currentUser(ctx: Context, { users }: Services): Promise<Us
  */
 export async function requireUser(ctx: Context, services: Services, back = ctx.url): Promise<User | null> {
   const user = await currentUser(ctx, services)
-  if (user !== null) return user
-  if (wantsJson(ctx)) ctx.throw(401, lostReason(await ctx.session()) ?? 'Please sign in.')
+  if (user === null) await askToSignIn(ctx, back)
+  return user
+}
+
+/**
+ * Redirects to the sign-in page, which says why, and then back.
+ *
+ * @throws HttpError 401 for JSON clients
+ */
+export async function askToSignIn(ctx: Context, back: string): Promise<void> {
+  if (wantsJson(ctx)) {
+    const session = await ctx.session()
+    // It has ended during this request.
+    const ended = session.userId === null ? undefined : LOST.unknown
+    ctx.throw(401, lostReason(session) ?? ended ?? 'Please sign in.')
+  }
   await seeOther(ctx, `/login?next=${encodeURIComponent(back)}`)
-  return null
+}
+
+/**
+ * Returns whether this visitor was signed in until now, as far as one can tell: any cookie that leads nowhere is lost, so it
+ * must be a device on which somebody has signed in.
+ */
+export async function wasSignedIn(ctx: Context, services: Services): Promise<boolean> {
+  return (await ctx.session()).lost !== undefined && isKnownDevice(ctx, services)
+}
+
+/**
+ * For forms that anonymous visitors may send as well: asks someone who was signed in until now to sign in again, and leads
+ * back. What the form has changed by then is in a new session, and merged at the sign-in.
+ *
+ * @returns false if nobody was, or for JSON clients, who see the result in the response
+ */
+export async function askSignedOut(ctx: Context, services: Services, back: string): Promise<boolean> {
+  if (wantsJson(ctx) || !(await wasSignedIn(ctx, services))) return false
+  const session = await ctx.session()
+  const reason = lostReason(session)
+  // The new session's cookie replaces the one from which the sign-in page would know.
+  if (reason !== undefined && !session.isEmpty) await flash(ctx, 'error', reason)
+  await askToSignIn(ctx, back)
+  return true
 }
 
 /** Why a visitor who was signed in has to sign in again; undefined for one who had no session. */
@@ -108,7 +146,7 @@ export async function signInUser(
  */
 export async function renewSignIn(ctx: Context, services: Services, user: User): Promise<boolean> {
   // With a new key an ended session would be stored as a new one.
-  if (!(await isLive(ctx, services))) return false
+  if (!(await isStillLive(ctx, services))) return false
   const session = await ctx.session()
   // Not signIn(): if the same user signs in at the same time, the later of the two hashes counts.
   session.assign(passwordProof(services.users.authHash(user)))
@@ -117,7 +155,8 @@ export async function renewSignIn(ctx: Context, services: Services, user: User):
   return true
 }
 
-async function isLive(ctx: Context, { config, engine }: Services): Promise<boolean> {
+/** Returns whether the session with which the request came is live right now. */
+export async function isStillLive(ctx: Context, { config, engine }: Services): Promise<boolean> {
   for (const value of cookieValues(ctx.req.headers.cookie, config.session.cookie.name)) {
     if ((await engine.open(value)).live) return true
   }

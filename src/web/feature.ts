@@ -1,8 +1,10 @@
 import type Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
+import type { Config } from '../config.ts'
 import type { Services } from '../services.ts'
 import type { Session, SessionsOptions } from '../session/index.ts'
 import { defineSettings, readValues, type Settings, type Values, type Variables } from '../settings.ts'
+import type { Finding } from '../storage/finding.ts'
 import type { Display } from './display.ts'
 import type { Translate } from './i18n.ts'
 
@@ -50,6 +52,12 @@ export interface Feature {
   readonly settings: Settings
   /** @throws ConfigError with the name of the first invalid setting */
   readonly open: (services: Services, env: NodeJS.ProcessEnv) => OpenFeature
+  /**
+   * Checks its settings, for `sessions doctor`.
+   *
+   * @throws ConfigError with the name of the first invalid setting
+   */
+  readonly check: (config: Config, env: NodeJS.ProcessEnv) => Promise<readonly Finding[]>
 }
 
 /** Options for {@link defineFeature}. */
@@ -58,6 +66,8 @@ export interface FeatureDefinition<V extends Variables> {
   readonly requires?: readonly string[]
   readonly settings?: Settings<V>
   readonly open: (services: Services, settings: Values<V>) => OpenFeature
+  /** What `sessions doctor` says of valid settings; must change nothing. */
+  readonly check?: (config: Config, settings: Values<V>) => Promise<readonly Finding[]>
 }
 
 /**
@@ -66,10 +76,15 @@ export interface FeatureDefinition<V extends Variables> {
  * @param definition `settings` are read from the environment when the feature is opened
  */
 export function defineFeature<V extends Variables = Record<never, never>>(definition: FeatureDefinition<V>): Feature {
-  const { name, requires = [], settings, open } = definition
-  if (settings === undefined) {
-    // V has no variables then.
-    return { name, requires, settings: defineSettings({}), open: (services) => open(services, {} as Values<V>) }
+  const { name, requires = [], settings, open, check = async () => [] } = definition
+  // Without settings V has no variables.
+  const read = (env: NodeJS.ProcessEnv) =>
+    settings === undefined ? ({} as Values<V>) : readValues(settings.variables, env)
+  return {
+    name,
+    requires,
+    settings: settings ?? defineSettings({}),
+    open: (services, env) => open(services, read(env)),
+    check: async (config, env) => await check(config, read(env)),
   }
-  return { name, requires, settings, open: (services, env) => open(services, readValues(settings.variables, env)) }
 }

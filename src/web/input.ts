@@ -38,6 +38,11 @@ export function readInput<T>(ctx: Context, schema: z.ZodType<T>): Input<T> {
   return { ok: false, errors, typed: typedText(body) }
 }
 
+/** What was typed, without passwords, for a form that is shown again although it was valid. */
+export function typedInput(ctx: Context): Record<string, string> {
+  return typedText(bodyOf(ctx))
+}
+
 /**
  * Like {@link readInput}, for requests without a form to show again.
  *

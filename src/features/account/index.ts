@@ -1,8 +1,7 @@
 import Router from '@koa/router'
 import type { Knex } from 'knex'
-import { type Context, HttpError } from 'koa'
+import type { Context } from 'koa'
 import { z } from 'zod'
-import { PasswordQueueFullError } from '../../passwords.ts'
 import type { Services } from '../../services.ts'
 import type { User } from '../../users.ts'
 import { currentUser, lostReason, renewSignIn, requireUser, signInUser, signOutUser } from '../../web/current-user.ts'
@@ -14,11 +13,11 @@ import { newPasswordErrors, newPasswordFields, typedPassword } from '../../web/p
 import { seeOther } from '../../web/redirect.ts'
 import { logSecurity } from '../../web/security-log.ts'
 import { Throttle } from '../../web/throttle.ts'
+import { waitMessage } from '../../web/wait-message.ts'
 import { addDeletion } from './delete-account.ts'
 
 // The same for both, so that it does not reveal which names exist.
 const WRONG_CREDENTIALS = 'Username or password is wrong.'
-const QUEUE_FULL = 'Too many people are signing in right now. Please try again in a moment.'
 
 const CHANGED_MEANWHILE =
   'Your password or account was changed by another request at the same time, so nothing was changed here. Please sign in again.'
@@ -74,7 +73,7 @@ function account(services: Services): OpenFeature {
         return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, typed)
       }
     } catch (error) {
-      return await askToWait(ctx, error, typed)
+      return await showAgain(ctx, { username: waitMessage(ctx, error) }, typed)
     }
     await signInUser(ctx, services, user, { remember })
     if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
@@ -159,19 +158,12 @@ async function showSignIn(ctx: Context, page: SignInPage) {
   await ctx.render('account/login.njk', { ...blank, ...page, reason: page.reason ?? '' })
 }
 
-/** Shows the form again to a visitor who has to wait, with what was typed. @throws every other error, and all to JSON */
-async function askToWait(ctx: Context, error: unknown, typed: Record<string, string>) {
-  const isFull = error instanceof PasswordQueueFullError
-  if (wantsJson(ctx) || !(isFull || (error instanceof HttpError && error.status === 429))) throw error
-  ctx.status = error.status
-  ctx.set({ ...error.headers })
-  const { username = '', next, remember } = typed
-  const errors = { username: isFull ? QUEUE_FULL : error.message }
-  await showSignIn(ctx, { next: localPath(next, ''), username, remember: remember === 'true', errors })
-}
-
 async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {
   refuseInput(ctx, errors)
+  await showAgain(ctx, errors, typed)
+}
+
+async function showAgain(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {
   const { username = '', next, remember } = typed
   await showSignIn(ctx, { next: localPath(next, ''), username, remember: remember === 'true', errors })
 }

@@ -3,7 +3,14 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import type { User } from '../../users.ts'
-import { passwordConfirmedAt, renewSignIn, requireUser, signOutUser } from '../../web/current-user.ts'
+import {
+  askToSignIn,
+  isStillLive,
+  passwordConfirmedAt,
+  renewSignIn,
+  requireUser,
+  signOutUser,
+} from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
@@ -73,6 +80,8 @@ function devices(services: Services): OpenFeature {
     const session = await ctx.session()
     if (!(await engine.listUser(user.id)).endable) ctx.throw(409, 'Devices cannot be signed out from here.')
     if (!(await isConfirmed(ctx, user, { action: ctx.path }))) return
+    // Whoever was signed out meanwhile must not get a new key below.
+    if (!(await isStillLive(ctx, services))) return await askToSignIn(ctx, PAGE)
     await engine.endUser(user.id, session.id)
     // A session in a cookie was ended with the others: the new key makes it a new sign-in.
     await session.cycleKey({ restartClock: true })
@@ -94,7 +103,7 @@ function devices(services: Services): OpenFeature {
     await respond(ctx, '{device} is signed out.', { device })
   })
 
-  /** Returns whether the password was entered recently or with this request; otherwise asks for it. */
+  /** Returns whether the password was entered recently or with this request; otherwise asks for it, or for a sign-in. */
   async function isConfirmed(ctx: Context, user: User, pending: PendingAction): Promise<boolean> {
     // Ending sessions does not extend this: otherwise a thief would never have to enter the password.
     if (Date.now() - (passwordConfirmedAt(await ctx.session()) ?? 0) < PASSWORD_VALID_MS) return true
@@ -105,8 +114,9 @@ function devices(services: Services): OpenFeature {
     if (!(await throttle.confirmationMatches(ctx, user, password))) {
       return await refuse(ctx, pending, { password: 'This password is wrong.' })
     }
-    await renewSignIn(ctx, services, user)
-    return true
+    if (await renewSignIn(ctx, services, user)) return true
+    await askToSignIn(ctx, PAGE)
+    return false
   }
 
   return {

@@ -13,6 +13,9 @@ import { seeOther } from '../../web/redirect.ts'
 import { logSecurity } from '../../web/security-log.ts'
 import { SITE_NAME } from '../../web/site.ts'
 import { Throttle } from '../../web/throttle.ts'
+import { waitMessage } from '../../web/wait-message.ts'
+import { backgroundWork } from './background.ts'
+import { checkMail } from './check-mail.ts'
 import { openMailer, type ResetLink } from './mail.ts'
 import { ResetTokens } from './tokens.ts'
 
@@ -48,7 +51,13 @@ const request = z.object({
 const token = z.string(INVALID).regex(/^[\w-]{43}$/, INVALID)
 const newPassword = z.object({ token, ...newPasswordFields })
 
-export default defineFeature({ name: 'password-reset', requires: ['account'], settings, open: passwordReset })
+export default defineFeature({
+  name: 'password-reset',
+  requires: ['account'],
+  settings,
+  open: passwordReset,
+  check: checkMail,
+})
 
 const PER_ADDRESS = { max: 20, seconds: 900 }
 // Further ones are not sent: the newest link is in a mailbox already, and a refusal would be seen by anyone who asks.
@@ -67,7 +76,9 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
   }
   const tokens = new ResetTokens(services.knex, users, values.PASSWORD_RESET_AGE)
   const throttle = new Throttle(services)
+  users.onDelete((userId, knex) => tokens.delete(userId, knex))
   const mailed = new FailedAttempts(services.knex)
+  const inBackground = backgroundWork(services, logUnsent)
   const router = new Router()
 
   router.get(PAGE, async (ctx) => {
@@ -82,13 +93,15 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
       return await showRequest(ctx, { errors: input.errors, account: input.typed['account'] ?? '' })
     }
     const { account } = input.values
-    await throttle.attempt(ctx, 'reset-address', PER_ADDRESS)
+    try {
+      await throttle.attempt(ctx, 'reset-address', PER_ADDRESS)
+    } catch (error) {
+      return await showRequest(ctx, { errors: { account: waitMessage(ctx, error) }, account })
+    }
     const t = await ctx.translate()
     const base = origin ?? ctx.origin
     // After the response, so that it says nothing of the account, nor does the time that it takes.
-    ctx.res.once('finish', () => {
-      void sendLinks(account, base, t).catch(logUnsent)
-    })
+    ctx.res.once('finish', () => inBackground(sendLinks(account, base, t)))
     if (wantsJson(ctx)) ctx.body = { ok: true }
     else await showRequest(ctx, { message: SENT })
   })
@@ -140,10 +153,15 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
       refuseInput(ctx, errors)
       return await showNewPassword(ctx, { token: given.data, username: user.username, errors })
     }
-    // First: it fails if too many passwords are waiting, and the link must still work then.
-    const hash = await throttle.hashPassword(ctx, input.values.password)
-    if (!(await tokens.use(given.data))) return await refuse(ctx, { status: 410, message: INVALID })
-    const changed = await users.changePassword(user, hash)
+    let hash: string
+    try {
+      // First: it fails if too many passwords are waiting, and the link must still work then.
+      hash = await throttle.hashPassword(ctx, input.values.password)
+    } catch (error) {
+      const wait = { password: waitMessage(ctx, error) }
+      return await showNewPassword(ctx, { token: given.data, username: user.username, errors: wait })
+    }
+    const changed = await tokens.use(given.data, user, hash)
     if (changed === undefined) return await refuse(ctx, { status: 410, message: INVALID })
     await endSessions(engine, user.id)
     await throttle.unlock(changed)

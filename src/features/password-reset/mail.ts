@@ -29,13 +29,27 @@ export interface Mailer {
 }
 
 const TIMEOUT_MS = 10_000
+const TIMEOUTS = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS }
 const MAX_UNSENT = 20
+
+/**
+ * Connects to the mail server and signs in there, without sending anything.
+ *
+ * @throws Error if it does not answer or refuses
+ */
+export async function verifyServer(smtpUrl: string): Promise<void> {
+  const transport = createTransport({ url: smtpUrl, ...TIMEOUTS })
+  try {
+    await transport.verify()
+  } finally {
+    transport.close()
+  }
+}
 
 /** By SMTP or, outside production without it, to the log and `unsent`; undefined if no mail can be sent. */
 export function openMailer({ config, log }: Services, { smtpUrl, from }: MailOptions): Mailer | undefined {
   if (smtpUrl !== undefined) {
-    const limits = { connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS }
-    const transport = createTransport({ url: smtpUrl, ...limits }, { from })
+    const transport = createTransport({ url: smtpUrl, ...TIMEOUTS }, { from })
     return {
       unsent: [],
       async send({ to, subject, text }) {

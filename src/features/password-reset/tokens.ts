@@ -28,7 +28,7 @@ export class ResetTokens {
     return token
   }
 
-  /** Deletes expired tokens, those of accounts that were deleted meanwhile too. */
+  /** Deletes expired tokens. */
   async clearExpired(): Promise<void> {
     const before = Date.now() - this.#maxAgeMs
     const ids: number[] = await this.#table().where('created_at', '<=', before).limit(CLEAR_BATCH).pluck('user_id')
@@ -49,17 +49,28 @@ export class ResetTokens {
     return user !== undefined && user.passwordChangedAt < created_at ? user : undefined
   }
 
-  /** Uses the token up; returns false if another request has done so first. */
-  async use(token: string): Promise<boolean> {
-    return (
-      (await this.#table()
+  /**
+   * Uses the token up and changes the password, or does neither. Undefined if another request has used it first, or the
+   * password or the account was changed since `user` was read.
+   */
+  async use(token: string, user: User, passwordHash: string): Promise<User | undefined> {
+    return await this.#knex.transaction(async (trx) => {
+      const used = await this.#table(trx)
         .where({ token_hash: hashOf(token) })
-        .delete()) > 0
-    )
+        .delete()
+      return used === 0 ? undefined : await this.#users.changePassword(user, passwordHash, trx)
+    })
   }
 
-  #table() {
-    return this.#knex('password_resets')
+  /** Deletes the token of a user, if there is one. */
+  async delete(userId: string, knex: Knex): Promise<void> {
+    await this.#table(knex)
+      .where({ user_id: Number(userId) })
+      .delete()
+  }
+
+  #table(knex: Knex = this.#knex) {
+    return knex('password_resets')
   }
 }
 

@@ -7,11 +7,12 @@ import { UsernameTakenError } from '../../users.ts'
 import { currentUser, signInUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { flash } from '../../web/flash.ts'
-import { type Input, queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
+import { type Input, queryParam, readInput, refuseInput, typedInput, wantsJson } from '../../web/input.ts'
 import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
 import { newPasswordErrors } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
+import { waitMessage } from '../../web/wait-message.ts'
 import { address, COUNTRIES, finishForm, personal, personalForm, registrationWizard as wizard } from './steps.ts'
 
 const LABELS = ['About you', 'Address', 'Review'] as const
@@ -47,11 +48,22 @@ function registration(services: Services): OpenFeature {
     const session = await ctx.session()
     if (!(await isReachable(ctx, session, step))) return
     wizard.tidy(session)
-    const outcome = await [savePersonal, saveAddress, finish][step - 1]?.(ctx, session)
-    if (outcome?.ok === false) return await refuse(ctx, session, step, outcome)
+    const outcome = await save(ctx, session, step)
+    if (outcome === 'shown again') return
+    if (!outcome.ok) return await refuse(ctx, session, step, outcome)
     if (wantsJson(ctx)) ctx.body = step === wizard.totalSteps ? { ok: true } : progress(session)
     else await seeOther(ctx, step === wizard.totalSteps ? '/account' : `/register/${step + 1}`)
   })
+
+  async function save(ctx: Context, session: Session, step: number): Promise<Input<unknown> | 'shown again'> {
+    try {
+      return await (step === 1 ? savePersonal : step === 2 ? saveAddress : finish)(ctx, session)
+    } catch (error) {
+      const errors = { [step === 1 ? 'username' : 'password']: waitMessage(ctx, error) }
+      await show(ctx, session, step, errors, typedInput(ctx))
+      return 'shown again'
+    }
+  }
 
   async function savePersonal(ctx: Context, session: Session): Promise<Input<unknown>> {
     const input = readInput(ctx, personalForm)

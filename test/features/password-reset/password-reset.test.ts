@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { limitPasswordQueue } from '../../../src/passwords.ts'
 import { testOn } from '../../storage/present.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
-import { deferred } from '../../support/handlers.ts'
 import { changePassword, isSignedIn, signIn } from '../account/steps.ts'
+import { smtpServer } from './smtp-server.ts'
 import { linksOf, mailedLink, mailsOf, tokenOf } from './steps.ts'
 
 const PAGE = '/password-reset'
@@ -148,8 +146,13 @@ test.serial('a server that is too busy to hash the new password is a 503, and th
   const token = tokenOf(await mailedLink(browser))
   limitPasswordQueue(0)
   const busy = await browser.json('POST', `${PAGE}/new`, both(token))
+  const page = await browser.post(`${PAGE}/new`, both(token))
   limitPasswordQueue(app.services.config.passwordQueue)
   t.is(busy.status, 503)
+  t.is(page.status, 503)
+  t.is(page.headers.get('referrer-policy'), 'strict-origin')
+  t.regex(page.text, new RegExp(`name="token" value="${token}"[\\s\\S]*id="password-error">Too many people`))
+  t.false(page.text.includes(NEW))
   t.is((await browser.json('POST', `${PAGE}/new`, both(token))).status, 200)
   t.is((await signIn(app.browser(), 'grace', NEW)).status, 303)
 })
@@ -178,6 +181,10 @@ test('too many requests of one address do not prevent the use of a valid link th
     last = (await app.browser().json('POST', PAGE, { account: 'nobody' })).status
   }
   t.is(last, 429)
+  const refused = await browser.post(PAGE, { account: 'what was typed' })
+  t.is(refused.status, 429)
+  t.regex(refused.headers.get('retry-after') ?? '', /^\d+$/)
+  t.regex(refused.text, /value="what was typed"[\s\S]*id="account-error">Too many attempts/)
   t.is((await browser.json('POST', `${PAGE}/new`, both('x'.repeat(43)))).status, 429)
   t.is((await browser.json('POST', `${PAGE}/new`, both(token))).status, 200)
 })
@@ -193,7 +200,22 @@ test('a name that only the database takes for that of an account gets no mail', 
   t.notRegex((await browser.get('/dev/mail')).text, /grace@example\.com/)
 })
 
-test('the links of a deleted account and others that have expired are deleted when the next one is mailed', async (t) => {
+test('a link is deleted with its account, and no other; not if the password was wrong', async (t) => {
+  const app = await started(t)
+  const { knex } = app.services
+  const browser = app.browser()
+  await browser.post(PAGE, { account: 'ada' })
+  await browser.post(PAGE, { account: 'grace' })
+  await mailedLink(browser, 2)
+  const owner = app.browser()
+  await signIn(owner, 'grace')
+  t.is((await owner.post('/account/delete', { password: 'wrong' })).status, 422)
+  t.deepEqual((await knex('password_resets').pluck('user_id')).sort(), [1, 2])
+  t.is((await owner.post('/account/delete', { password: 'grace-demo-password' })).status, 303)
+  t.deepEqual(await knex('password_resets').pluck('user_id'), [1])
+})
+
+test('links that have expired are deleted when the next one is mailed', async (t) => {
   const app = await started(t, { PASSWORD_RESET_AGE: '60' })
   const { knex } = app.services
   const browser = app.browser()
@@ -249,33 +271,3 @@ test('in production it says that it is not available without SMTP, and mails ove
   t.regex(text, /https:\/\/app\.example\/password-reset\/new\?token=[\w-]{43}/)
   t.is((await app.browser().get('/dev/mail')).status, 404)
 })
-
-/** Accepts one mail. */
-async function smtpServer(t: ExecutionContext): Promise<{ url: string; received: Promise<string> }> {
-  const { promise: received, resolve } = deferred()
-  let mail = ''
-  const server = createServer((socket) => {
-    let data = ''
-    let inData = false
-    socket.write('220 test\r\n')
-    socket.on('data', (chunk) => {
-      const text = String(chunk)
-      if (inData) {
-        data += text
-        if (!data.endsWith('\r\n.\r\n')) return
-        inData = false
-        mail = data
-        resolve()
-        socket.write('250 accepted\r\n')
-      } else if (/^DATA/i.test(text)) {
-        inData = true
-        socket.write('354 go on\r\n')
-      } else socket.write(/^QUIT/i.test(text) ? '221 bye\r\n' : '250 ok\r\n')
-    })
-    socket.on('error', () => {})
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  t.teardown(() => server.close())
-  return { url: `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`, received: received.then(() => mail) }
-}

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import test from 'ava'
+import { limitPasswordQueue } from '../../../src/passwords.ts'
 import { openSession, type SessionData } from '../../../src/session/index.ts'
 import { LANGUAGES } from '../../../src/web/languages.ts'
 import { testOn } from '../../storage/present.ts'
@@ -291,4 +292,36 @@ test('a class behind one address registers: only looks at names that lead to no 
   const looks = []
   for (let n = 0; n < 4; n++) looks.push((await own.browser().post('/register/1', person(`other-${n}`))).status)
   t.deepEqual(looks, [303, 303, 303, 429])
+})
+
+// Serial: the queue is that of the whole process.
+test.serial('whoever has to wait in the last step sees it again, and in the first what was typed', async (t) => {
+  const own = await startApp({ ATTEMPTS_PER_ADDRESS: '3' })
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  await browser.post('/register/1', person('patient'))
+  await browser.post('/register/2', PLACE)
+  limitPasswordQueue(0)
+  const busy = await browser.post('/register/3', FINISH)
+  const json = await browser.json('POST', '/register/3', FINISH)
+  limitPasswordQueue(own.services.config.passwordQueue)
+  t.is(busy.status, 503)
+  t.regex(busy.headers.get('retry-after') ?? '', /^\d+$/)
+  t.regex(
+    busy.text,
+    /action="\/register\/3"[\s\S]*id="password-error">Too many people[\s\S]*name="accept"[^>]* checked/,
+  )
+  t.false(busy.text.includes(FINISH.password))
+  t.is(json.status, 503)
+
+  const late = await browser.post('/register/3', FINISH)
+  t.is(late.status, 429, 'the looks at names are used up')
+  t.regex(late.headers.get('retry-after') ?? '', /^\d+$/)
+  t.regex(late.text, /id="password-error">Too many attempts\.[\s\S]*name="accept"[^>]* checked/)
+  t.false(late.text.includes(FINISH.password))
+  const first = await own.browser().post('/register/1', { ...person('typed'), email: 'typed@example.com' })
+  t.is(first.status, 429)
+  t.regex(first.text, /id="username-error">Too many attempts\.[\s\S]*value="typed@example\.com"/)
+  await own.services.knex('failed_attempts').delete()
+  t.is((await browser.post('/register/3', FINISH)).headers.get('location'), '/account')
 })
