@@ -3,7 +3,6 @@ import type { Context } from 'koa'
 import { z } from 'zod'
 import { defineSlice } from '../../src/session/index.ts'
 import { requireUser, signInUser, signOutUser } from '../../src/web/current-user.ts'
-import { endSessions } from '../../src/web/end-sessions.ts'
 import { defineFeature } from '../../src/web/feature.ts'
 import { checkbox, requireInput, wantsJson } from '../../src/web/input.ts'
 import { seeOther } from '../../src/web/redirect.ts'
@@ -69,7 +68,7 @@ export default defineFeature({
     router.post('/notes/end-others', async (ctx) => {
       const user = await requireUser(ctx, services)
       if (user === null) return
-      await endSessions(services.engine, user.id, (await ctx.session()).id)
+      await services.engine.endUser(user.id, (await ctx.session()).id)
       await respond(ctx)
     })
     return { routes: router.routes() }

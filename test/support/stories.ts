@@ -49,15 +49,18 @@ export function stranger() {
 const QUICK = { memoryCost: 64, timeCost: 1, parallelism: 1 }
 let passwordHash: Promise<string> | undefined
 
+/** The application that a story is told to: in this process, or in another one with the same services. */
+type Site = Pick<TestApp, 'origin' | 'services'>
+
 /** One run of a story: its visitors, and the secrets that they have. */
 export class Visit {
-  readonly app: TestApp
+  readonly app: Site
   /** What was typed, and the names of the users. */
   readonly #typed = new Set<string>([PASSWORD, NEW_PASSWORD])
   readonly #browsers: StoryBrowser[] = []
   readonly #logged: (text: string) => Promise<void>
 
-  constructor(app: TestApp, logged: (text: string) => Promise<void>) {
+  constructor(app: Site, logged: (text: string) => Promise<void>) {
     this.app = app
     this.#logged = logged
   }

@@ -84,7 +84,7 @@ function usedIn(graph: Graph): Set<string> {
   return reachable(graph, [...ENTRANCES, ...entrances])
 }
 
-/** What suites use, and what they find by its name: pages and stories of features, set-ups of storage. */
+/** What suites use, and what they find by its name: what features tell suites of all features, set-ups of storage. */
 function testedIn(graph: Graph): Set<string> {
   return reachable(
     graph,
@@ -92,4 +92,4 @@ function testedIn(graph: Graph): Set<string> {
   )
 }
 
-const TESTS = /\.test\.ts$|^test\/features\/[^/]+\/(pages|stories)|^test\/storage\/\w+\//
+const TESTS = /\.test\.ts$|^test\/features\/[^/]+\/(pages|stories|refusals|without-scripts)|^test\/storage\/\w+\//

@@ -1,4 +1,4 @@
-import type { Part } from './parts.ts'
+import { OWN_FORMAT, type Part } from './parts.ts'
 
 /** What somebody wants to keep. Undefined keeps all of that kind. */
 export interface Wanted {
@@ -36,8 +36,10 @@ export function partsToRemove(parts: readonly Part[], wanted: Wanted): Part[] {
     }
     return all.filter(({ name }) => names === undefined || names.includes(name))
   }
-  const engines = named('engine', wanted.engines)
   const formats = named('format', wanted.formats)
+  const engines = named('engine', wanted.engines).filter(
+    (engine) => wanted.engines !== undefined || worksWith(formats, engine),
+  )
   const caches = named('cache', wanted.caches ?? (engines.some(needsCache) ? undefined : []))
   const keepsMigrating = wanted.migrating ?? (engines.length > 1 || formats.length > 1)
   const migrating = keepsMigrating ? parts.filter(({ kind }) => kind === 'migration') : []
@@ -55,7 +57,8 @@ export function partsToRemove(parts: readonly Part[], wanted: Wanted): Part[] {
 }
 
 /**
- * One part; of features, also those that require it.
+ * One part; of features, also those that require it; of formats, the engines that work with no other, and caches that no
+ * engine needs then.
  *
  * @throws ChoiceError for a name that the project does not have, or where no engine, format or required cache would be left
  */
@@ -67,7 +70,13 @@ export function partToRemove(parts: readonly Part[], name: string): Part[] {
   for (const { name } of gone) {
     for (const part of parts) if (part.kind === 'feature' && part.requires.includes(name)) gone.add(part)
   }
-  checkStorage(parts.filter((part) => !gone.has(part)))
+  const left = () => parts.filter((part) => !gone.has(part))
+  if (found.kind === 'format') {
+    const formats = left().filter(({ kind }) => kind === 'format')
+    for (const part of left()) if (part.kind === 'engine' && !worksWith(formats, part)) gone.add(part)
+    if (!left().some(needsCache)) for (const part of left()) if (part.kind === 'cache') gone.add(part)
+  }
+  checkStorage(left())
   return [...gone]
 }
 
@@ -77,11 +86,19 @@ function checkStorage(kept: readonly Part[]): void {
   if (ofKind('engine').length === 0) throw new ChoiceError('Keep at least one engine: sessions have to be somewhere.')
   if (ofKind('format').length === 0)
     throw new ChoiceError('Keep at least one format: sessions have to be written somehow.')
+  const impossible = ofKind('engine').filter((engine) => !worksWith(kept, engine))
+  if (impossible.length > 0)
+    throw new ChoiceError(
+      `The format ${listOf(ofKind('format'))} does not work with the engines ${listOf(impossible)}: keep another one as well.`,
+    )
   if (ofKind('engine').some(needsCache) && ofKind('cache').length === 0)
     throw new ChoiceError('Keep at least one cache: an engine that stays needs it.')
 }
 
 const needsCache = ({ requires }: Part) => requires.includes('cache')
+
+const worksWith = (kept: readonly Part[], { requires }: Part) =>
+  !requires.includes(OWN_FORMAT) || kept.some(({ provides }) => provides === OWN_FORMAT)
 
 const listOf = (parts: readonly Part[]) => parts.map(({ name }) => name).join(', ')
 

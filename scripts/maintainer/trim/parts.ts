@@ -16,14 +16,21 @@ export interface Part {
   readonly lines: readonly RegistryLine[]
   /** Files and folders that belong to it alone, where they are there; "*" stands for any folder. */
   readonly places: readonly string[]
-  /** Names of features, or kinds of storage, that it does not work without. */
+  /** Names of features, kinds of storage, or {@link OWN_FORMAT}, that it does not work without. */
   readonly requires: readonly string[]
+  /** What it provides beside its name and kind. */
+  readonly provides?: string
 }
+
+/** A format that no other program uses: what engines require whose records only this application may write. */
+export const OWN_FORMAT = 'own format'
 
 const storagePart = z.object({
   kind: z.enum(['engine', 'cache', 'format', 'migration']),
   name: z.string(),
   requires: z.array(z.string()).optional(),
+  shareable: z.boolean().optional(),
+  shared: z.boolean().optional(),
 })
 const feature = z.object({ name: z.string(), requires: z.array(z.string()) })
 const language = z.object({ value: z.string() })
@@ -56,7 +63,7 @@ export async function readParts(root: string): Promise<Part[]> {
   ]
 }
 
-function ofStorage(root: string, { kind, name, requires = [] }: z.infer<typeof storagePart>): Part {
+function ofStorage(root: string, { kind, name, shareable, shared, requires = [] }: z.infer<typeof storagePart>): Part {
   const file = name.replaceAll('_', '-')
   const place = kind === 'migration' ? file : `${kind}s/${file}`
   return {
@@ -80,7 +87,8 @@ function ofStorage(root: string, { kind, name, requires = [] }: z.infer<typeof s
       `docs/${file}.md`,
       `ops/prometheus/${file}.rules.yml`,
     ],
-    requires,
+    requires: shareable === false ? [...requires, OWN_FORMAT] : requires,
+    ...(shared === false ? { provides: OWN_FORMAT } : {}),
   }
 }
 

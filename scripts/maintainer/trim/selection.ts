@@ -1,16 +1,24 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { CODE } from './changes.ts'
 import { reachable, readGraph } from './graph.ts'
 import type { Part } from './parts.ts'
 
 const NEEDS_SERVICE = /^test\/browser\/|-(redis|redis-servers|memcached|mariadb|postgresql)\.test\.ts$/
-// They repeat one promise on every set-up, at every step or under load, or start programs. A removal changes how often they
-// repeat it; what else it could break in them is found by the type check, and by --all.
+// They repeat one promise on every set-up, at every step or under load, or start programs.
 const SLOW =
-  /^test\/(contract|scenarios|security|start)\/|\/(every-engine|sessions|sessions-engines|sessions-show|one-account-on-many-devices|cart-and-account|checkout|devices|password-and-data|log-keeps-secrets)\.test\.ts$/
+  /^test\/(contract|scenarios|security|start)\/|\/(every-engine|sessions|sessions-engines|sessions-show)\.test\.ts$/
+// Suites of all features, of all parts of storage, and of all documents.
+const OF_FEATURES = ['test/support/routes.ts', 'test/support/stories.ts']
+const OF_STORAGE = /^test\/storage\/|^test\/config\.test\.ts$/
+const OF_DOCUMENTS = /^test\/docs\//
+const OF_PAGES = /^test\/(features\/registry|web\/translations)\.test\.ts$/
 
 /** What has been removed from a project. */
 export interface Removal {
-  /** The project, after the removal. */
+  /** The project before the removal. */
+  readonly root: string
+  /** The project after it. */
   readonly folder: string
   /** Its parts before the removal. */
   readonly parts: readonly Part[]
@@ -18,27 +26,37 @@ export interface Removal {
 }
 
 /**
- * The tests that are left, need no service, and could notice the removal: those that reach a registry which lost a line,
- * and are about what the removal changes. Features are tested on the first engine of the project, and so notice if that
- * goes; the session engine is tested in its own format, whatever the application offers.
+ * The tests that are left, need no service, and could notice the removal. What imports a part went with it, and what has
+ * lost an import does not pass the type check; so these are the tests that name a part in quotes, or a path of its routes,
+ * and the suites of all parts. Where the first engine goes, all else runs on another one: then also most other tests.
  *
- * @param all whether tests that are slow, or hardly notice it, are named as well
+ * @param all whether every test is named that needs no service
  */
-export function testsToRun({ folder, parts, gone }: Removal, all = false): string[] {
+export function testsToRun({ root, folder, parts, gone }: Removal, all = false): string[] {
   const graph = readGraph(folder, CODE)
   const tests = [...graph.keys()].filter(
     (file) => file.endsWith('.test.ts') && !NEEDS_SERVICE.test(file) && !file.startsWith('test/maintainer/'),
   )
   if (all) return tests
-  const changed = new Set(gone.flatMap(({ lines }) => lines.map(({ registry }) => registry)))
-  const notices = (file: string) => [...reachable(graph, [file])].some((module) => changed.has(module))
-  const folders = new Set(['docs', 'web'])
-  for (const part of gone) {
-    const isOnPages = part.kind === 'feature' || part.kind === 'language'
-    const isFirst = parts.find(({ kind }) => kind === part.kind) === part
-    for (const name of isOnPages ? ['features'] : ['scripts', 'storage']) folders.add(name)
-    if (part.kind === 'engine' && isFirst) folders.add('features')
-  }
-  const isNear = (file: string) => /^test\/[^/]+$/.test(file) || folders.has(file.split('/')[1] ?? '')
-  return tests.filter((file) => isNear(file) && !SLOW.test(file) && notices(file))
+  const words = gone.flatMap((part) => [`'${part.name}'`, ...pathsOf(root, part)])
+  const isOnPages = gone.some(({ kind }) => kind === 'feature' || kind === 'language')
+  const isStorage = gone.some(({ kind }) => kind !== 'feature' && kind !== 'language')
+  const losesFirst = gone.some((part) => part.kind === 'engine' && parts.find(({ kind }) => kind === 'engine') === part)
+  return tests.filter((file) => {
+    if (file.startsWith('test/session/')) return false
+    const text = readFileSync(join(folder, file), 'utf8')
+    if (OF_DOCUMENTS.test(file) || words.some((word) => text.includes(word))) return true
+    if (isStorage && OF_STORAGE.test(file)) return true
+    if (SLOW.test(file)) return false
+    if (isOnPages && OF_PAGES.test(file)) return true
+    return losesFirst || (isOnPages && OF_FEATURES.some((suite) => reachable(graph, [file]).has(suite)))
+  })
+}
+
+/** The paths of a feature's routes, each after a quotation mark. */
+function pathsOf(root: string, { kind, name }: Part): string[] {
+  const file = join(root, 'test', 'features', name, 'access.ts')
+  if (kind !== 'feature' || !existsSync(file)) return []
+  const paths = [...readFileSync(file, 'utf8').matchAll(/'[A-Z]+ (\/[^':]+)/g)].map(([, path = '']) => path)
+  return [...new Set(paths)].flatMap((path) => [`'${path}`, `\`${path}`])
 }

@@ -35,7 +35,7 @@ async function stepsWithout(name: string): Promise<Step[]> {
     const clone = await trimmed({ teardown: (work) => void teardowns.push(work) }, args)
     const steps = [clone.trim]
     const tests = () => {
-      const files = testsToRun({ folder: clone.folder, parts, gone }, values.all)
+      const files = testsToRun({ root: projectRoot, folder: clone.folder, parts, gone }, values.all)
       console.log(`without ${name}: ${files.map((file) => file.replace(/^test\/(.+)\.test\.ts$/, '$1')).join(' ')}`)
       return clone.tests(files)
     }

@@ -1,6 +1,6 @@
 import test from 'ava'
 import { ChoiceError, PRESETS, partsToRemove, partToRemove } from '../../../scripts/maintainer/trim/choice.ts'
-import type { Part } from '../../../scripts/maintainer/trim/parts.ts'
+import { OWN_FORMAT, type Part } from '../../../scripts/maintainer/trim/parts.ts'
 
 function part(kind: Part['kind'], name: string, requires: readonly string[] = []): Part {
   return { kind, name, requires, lines: [], places: [] }
@@ -8,10 +8,10 @@ function part(kind: Part['kind'], name: string, requires: readonly string[] = []
 
 const PARTS = [
   part('engine', 'table'),
-  part('engine', 'copies', ['cache']),
+  part('engine', 'copies', ['cache', OWN_FORMAT]),
   part('cache', 'near'),
   part('cache', 'far'),
-  part('format', 'secret'),
+  { ...part('format', 'secret'), provides: OWN_FORMAT },
   part('format', 'plain'),
   part('migration', 'migrating'),
   part('feature', 'users'),
@@ -55,6 +55,12 @@ test('one part takes the features along that require it, and no other part', (t)
   t.deepEqual(namesOf(partToRemove(PARTS, 'near')), ['near'])
 })
 
+test('a format takes the engines along that work with no other, and their caches', (t) => {
+  t.deepEqual(namesOf(partToRemove(PARTS, 'secret')), ['secret', 'copies', 'near', 'far'])
+  t.deepEqual(namesOf(partToRemove(PARTS, 'plain')), ['plain'])
+  t.deepEqual(namesOf(partsToRemove(PARTS, { formats: ['plain'] })), ['copies', 'near', 'far', 'secret', 'migrating'])
+})
+
 test('what cannot be is a sentence', (t) => {
   const refused = (work: () => unknown, message: RegExp) => t.throws(work, { instanceOf: ChoiceError, message })
   refused(
@@ -65,6 +71,10 @@ test('what cannot be is a sentence', (t) => {
   refused(() => partsToRemove(PARTS, { engines: [] }), /at least one engine/)
   refused(() => partsToRemove(PARTS, { formats: [] }), /at least one format/)
   refused(() => partsToRemove(PARTS, { engines: ['copies'], caches: [] }), /at least one cache/)
+  refused(
+    () => partsToRemove(PARTS, { engines: ['table', 'copies'], formats: ['plain'] }),
+    /^The format plain does not work with the engines copies: keep another one as well\.$/,
+  )
   refused(() => partToRemove(PARTS, 'attic'), /^There is no part "attic"/)
   refused(() => partToRemove([part('engine', 'table'), part('format', 'secret')], 'table'), /at least one engine/)
 })

@@ -32,7 +32,7 @@ for (const [preset, wanted] of Object.entries(PRESETS)) {
       t.true(command !== undefined && command in scripts, command)
     }
 
-    const removal = { folder: clone.folder, parts, gone: partsToRemove(parts, wanted) }
+    const removal = { root: projectRoot, folder: clone.folder, parts, gone: partsToRemove(parts, wanted) }
     const chosen = testsToRun(removal).filter((file) => TESTS[preset]?.test(file))
     t.true(chosen.length > 0)
     const tests = () => clone.tests(chosen)

@@ -5,36 +5,27 @@ import test, { type ExecutionContext } from 'ava'
 import type { Part } from '../../../scripts/maintainer/trim/parts.ts'
 import { testsToRun } from '../../../scripts/maintainer/trim/selection.ts'
 
-const FEATURES = 'src/features/index.ts'
-const STORAGE = 'src/storage/index.ts'
 const FILES = {
-  [FEATURES]: '',
-  [STORAGE]: '',
-  'src/app.ts': `import './features/index.ts'\nimport './storage/index.ts'\n`,
-  'src/session/session.ts': '',
-  'test/whole.test.ts': `import '../src/app.ts'\n`,
-  'test/features/shop/shop.test.ts': `import '../../../src/app.ts'\n`,
-  'test/session/session.test.ts': `import '../../src/session/session.ts'\n`,
-  'test/session/formats.test.ts': `import '../../src/storage/index.ts'\n`,
-  'test/storage/parts.test.ts': `import '../../src/storage/index.ts'\n`,
-  'test/storage/parts-redis.test.ts': `import '../../src/storage/index.ts'\n`,
-  'test/scenarios/kept.test.ts': `import '../../src/app.ts'\n`,
-  'test/maintainer/bench.test.ts': `import '../../src/app.ts'\n`,
+  'test/support/routes.ts': '',
+  'test/features/shop/access.ts': `export const access = { 'GET /stalls/:id': 'everyone' }`,
+  'test/app.test.ts': '',
+  'test/app-redis.test.ts': `const names = ['second', 'shop']`,
+  'test/docs/links.test.ts': '',
+  'test/features/registry.test.ts': '',
+  'test/features/help/help.test.ts': `get('/stalls/1')`,
+  'test/session/session.test.ts': `const name = 'second'`,
+  'test/storage/parts.test.ts': '',
+  'test/scenarios/kept.test.ts': '',
+  'test/scenarios/named.test.ts': `const name = 'second'`,
+  'test/web/all.test.ts': `import '../support/routes.ts'`,
+  'test/maintainer/bench.test.ts': `const name = 'second'`,
 }
 
-function part(kind: Part['kind'], name: string): Part {
-  const registry = kind === 'feature' ? FEATURES : STORAGE
-  return { kind, name, lines: [{ registry, text: `'./${name}.ts'` }], places: [], requires: [] }
-}
-
-const [first, second, format, other, shop] = [
-  part('engine', 'first'),
-  part('engine', 'second'),
-  part('format', 'format'),
-  part('format', 'other'),
-  part('feature', 'shop'),
-] as const
-const parts = [first, second, format, other, shop]
+const part = (kind: Part['kind'], name: string): Part => ({ kind, name, lines: [], places: [], requires: [] })
+const first = part('engine', 'first')
+const second = part('engine', 'second')
+const shop = part('feature', 'shop')
+const parts = [first, second, shop]
 
 async function project(t: ExecutionContext): Promise<string> {
   const root = await mkdtemp(join(tmpdir(), 'holdfast-selection-'))
@@ -46,24 +37,33 @@ async function project(t: ExecutionContext): Promise<string> {
   return root
 }
 
-test('a removal is tested by what reaches the registry that lost a line, and is about it', async (t) => {
-  const folder = await project(t)
-  const run = (...gone: Part[]) => testsToRun({ folder, parts, gone }).sort()
-  t.deepEqual(run(shop), ['test/features/shop/shop.test.ts', 'test/whole.test.ts'])
-  t.deepEqual(run(second), ['test/storage/parts.test.ts', 'test/whole.test.ts'])
-  t.deepEqual(run(other), ['test/storage/parts.test.ts', 'test/whole.test.ts'])
+test('a removal is tested by what names it or its paths, and by suites of all parts', async (t) => {
+  const root = await project(t)
+  const run = (...gone: Part[]) => testsToRun({ root, folder: root, parts, gone }).sort()
+  t.deepEqual(run(shop), [
+    'test/docs/links.test.ts',
+    'test/features/help/help.test.ts',
+    'test/features/registry.test.ts',
+    'test/web/all.test.ts',
+  ])
+  t.deepEqual(run(second), ['test/docs/links.test.ts', 'test/scenarios/named.test.ts', 'test/storage/parts.test.ts'])
 })
 
-test('features are tested again where the first engine goes, the session engine never', async (t) => {
-  const folder = await project(t)
-  const run = (...gone: Part[]) => testsToRun({ folder, parts, gone }).sort()
-  t.true(run(first).includes('test/features/shop/shop.test.ts'))
-  t.false(run(first, format).some((file) => file.startsWith('test/session/')))
+test('where the first engine goes the others are tested on the next one, except those that take long', async (t) => {
+  const root = await project(t)
+  t.deepEqual(testsToRun({ root, folder: root, parts, gone: [first] }).sort(), [
+    'test/app.test.ts',
+    'test/docs/links.test.ts',
+    'test/features/help/help.test.ts',
+    'test/features/registry.test.ts',
+    'test/storage/parts.test.ts',
+    'test/web/all.test.ts',
+  ])
 })
 
 test('all of them are those that need no service, and are not about the whole project', async (t) => {
-  const folder = await project(t)
-  const all = testsToRun({ folder, parts, gone: [shop] }, true)
+  const root = await project(t)
+  const all = testsToRun({ root, folder: root, parts, gone: [shop] }, true)
   t.is(all.length, Object.keys(FILES).filter((file) => file.endsWith('.test.ts')).length - 2)
   t.true(all.includes('test/scenarios/kept.test.ts'))
 })
