@@ -43,7 +43,7 @@ test('the absolute age can be changed and switched off', (t) => {
   for (const wrong of ['-1', 'never', '1.5']) t.throws(() => age(wrong), { message: /^SESSION_ABSOLUTE_AGE is wrong/ })
 })
 
-test('in production the cookie is Secure and __Host-, where path and domain allow it', (t) => {
+test('in production the cookie is Secure and __Host-, where path and domain allow it (ASVS 3.3.1, 3.3.3)', (t) => {
   const name = (env: Record<string, string>) => read({ NODE_ENV: 'production', ...env }).session.cookie
   t.like(name({}), { name: '__Host-sessionid', secure: true })
   t.like(name({ SESSION_COOKIE_PATH: '/app' }), { name: 'sessionid', secure: true })

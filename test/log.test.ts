@@ -98,7 +98,7 @@ const UNSAFE: Record<string, () => unknown> = {
 }
 
 for (const [name, make] of Object.entries(UNSAFE)) {
-  test(`the log leaves out the values in ${name}`, (t) => {
+  test(`the log leaves out the values in ${name} (ASVS 16.2.5)`, (t) => {
     const error = make()
     const calls = [
       written((log) => log.error({ err: error }, 'failed')),
@@ -139,7 +139,7 @@ test('the log has what happened, and where', (t) => {
   t.is(errorLine(duplicate()), "for key 'users.one_address' (ER_DUP_ENTRY; insert into users values (?))")
 })
 
-test('an unhandled error is one log line; only one outside a promise ends the process', async (t) => {
+test('an unhandled error is one log line; only one outside a promise ends the process (ASVS 16.3.4, 16.5.4)', async (t) => {
   const failure = `Object.assign(new Error('Duplicate entry ${SECRET}'), { code: 'ER_DUP_ENTRY', sql: '${SECRET}' })`
   const fault = `process.once('SIGHUP', () => void Promise.reject(${failure}))
     process.once('SIGUSR2', () => { throw ${failure} })`

@@ -47,7 +47,7 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
     ),
     '## Features',
     wrapped(
-      'Clearing deletes expired sessions, with `npm run sessions -- clear` or regularly by the application itself. In the format django, devices cannot be listed, and statistics have no ages.',
+      'Clearing deletes expired sessions, with `npm run sessions -- clear` or regularly by the application itself. In the format django, devices cannot be listed, SESSION_MAX_PER_USER does not apply, and statistics have no ages.',
     ),
     table(
       ['Engine', 'List of devices', 'Statistics', 'Clearing', 'Warming'],

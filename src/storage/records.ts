@@ -10,7 +10,7 @@ import { ConfigError } from '../settings.ts'
 import type { CodecOptions, ResolvedStorage, StorageContext } from './part.ts'
 
 // A visitor waits for the page: after a second, a 503 is the better response.
-const STATEMENT_TIMEOUT_MS = 1000
+export const STATEMENT_TIMEOUT_MS = 1000
 
 /** The table of sessions. */
 export function openTable(

@@ -127,7 +127,7 @@ function concurrencyGuarantees(guarantee: RegisterGuarantee, begin: string, { co
 
 function signedInGuarantees(guarantee: RegisterGuarantee, begin: string): void {
   guarantee(
-    'a sign-in keeps the session under a new cookie; a logout ends every copy of it',
+    'a sign-in keeps the session under a new cookie; a logout ends every copy of it (ASVS 7.4.1)',
     async (t, { get, another }) => {
       const { cookie } = await get(begin)
       const signedIn = await get('/sign-in', cookie)
@@ -158,7 +158,7 @@ function signedInGuarantees(guarantee: RegisterGuarantee, begin: string): void {
 
 function expiryGuarantees(guarantee: RegisterGuarantee, begin: string): void {
   guarantee(
-    'the idle age is enforced on the server, whatever the browser sends',
+    'the idle age is enforced on the server, whatever the browser sends (ASVS 7.3.1)',
     async (t, { get, clock }) => {
       const { cookie } = await get(begin)
       clock.now += HOUR - 1000
@@ -172,7 +172,7 @@ function expiryGuarantees(guarantee: RegisterGuarantee, begin: string): void {
   )
 
   guarantee(
-    'the absolute age is enforced whatever the activity, and counts from the sign-in',
+    'the absolute age is enforced whatever the activity, and counts from the sign-in (ASVS 7.3.2)',
     async (t, { get, clock }) => {
       let { cookie } = await get(begin)
       clock.now += HOUR
@@ -190,7 +190,7 @@ function expiryGuarantees(guarantee: RegisterGuarantee, begin: string): void {
 }
 
 function outageGuarantees(guarantee: RegisterGuarantee, begin: string, { bridgesOutages }: Exceptions): void {
-  guarantee('an outage is not a logout', async (t, { get, setup: { outage } }) => {
+  guarantee('an outage is not a logout (ASVS 16.5.2, 16.5.3)', async (t, { get, setup: { outage } }) => {
     const { cookie } = await get('/sign-in', (await get(begin)).cookie)
     if (outage === undefined) return void t.pass('there is nothing that could be away')
     await outage.begin()

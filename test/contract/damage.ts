@@ -7,7 +7,7 @@ const ANONYMOUS = '{"n":null,"user":null}'
 
 /** Damaged cookies and records: an anonymous visitor and an event for the operator, never an answer of 5xx. */
 export function damageGuarantees(guarantee: RegisterGuarantee, begin: string): void {
-  guarantee(`${MUTATIONS} damaged cookies are anonymous`, async (t, { get, events }) => {
+  guarantee(`${MUTATIONS} damaged cookies are anonymous (ASVS 11.2.5)`, async (t, { get, events }) => {
     const { cookie } = await get(begin)
     const value = decodeURIComponent(cookie.slice('sid='.length))
     for (const [index, damaged] of mutations(Buffer.from(value)).entries()) {

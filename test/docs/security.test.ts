@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { readConfig } from '../../src/config.ts'
+import { databaseConfig } from '../../src/database.ts'
+import { MAX_ATTEMPTS } from '../../src/session/core/retry.ts'
+import { STATEMENT_TIMEOUT_MS } from '../../src/storage/records.ts'
 import { TEST_SECRET } from '../support/app.ts'
 
 const text = readFileSync('docs/security.md', 'utf8')
@@ -20,4 +23,32 @@ test('every row of ASVS has a test or an exception, and the defaults are those o
   }
   // NIST 800-63B, AAL1: a session ends 30 days after the sign-in at the latest.
   t.true((session.expiry.absoluteAge ?? Number.POSITIVE_INFINITY) <= 30 * 86_400)
+})
+
+test('pools, timeouts and retries are those of the settings and the code (ASVS 13.1.2, 13.1.3, 13.2.6)', (t) => {
+  const defaults = new Map(
+    [...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
+  )
+  const [server, lite] = [databaseConfig('postgres://localhost/x'), databaseConfig('sqlite::memory:')]
+  const busy = /busy_timeout = (\d+)/.exec(String(lite.pool?.afterCreate))?.[1]
+  const { statement_timeout } = server.connection as { statement_timeout?: number }
+  const fixed: Record<string, unknown> = {
+    'connections to PostgreSQL or MariaDB': server.pool?.max,
+    'connections to SQLite': lite.pool?.max,
+    'waiting for a connection': server.acquireConnectionTimeout,
+    'waiting for a lock of SQLite': busy,
+    'a statement on sessions': STATEMENT_TIMEOUT_MS,
+    'another statement, PostgreSQL': statement_timeout,
+    'connections to a cache server': 1,
+    'attempts to save a change, when others win': MAX_ATTEMPTS,
+  }
+  t.is(lite.acquireConnectionTimeout, server.acquireConnectionTimeout)
+  t.deepEqual(databaseConfig('mysql://localhost/x').pool, server.pool)
+  const [, section = ''] = text.split(/^## Pools and timeouts$/m)
+  const [table = ''] = section.split(/^## /m)
+  const rows = [...table.matchAll(/^\| ([^|]+) \| (?:`([A-Z_]+)` )?\| (\d+)( m?s)? \|/gm)]
+  t.true(rows.length >= Object.keys(fixed).length)
+  for (const [, what = '', setting, value = ''] of rows) {
+    t.is(value, String(setting === undefined ? fixed[what] : defaults.get(setting)), what)
+  }
 })

@@ -63,7 +63,7 @@ test('clear skips expired sessions if another process clears them, but never --u
 })
 
 if (has('hybrid', 'signed_cookies')) {
-  test('clear --user ends sessions in cookies as well', async (t) => {
+  test('clear --user ends sessions in cookies as well (ASVS 7.4.5)', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const revocations = new DatabaseRevocations({ knex })
     const epoch = async (userId: string) => (await revocations.check(userId, 'any')).epoch

@@ -48,7 +48,7 @@ test('clear deletes expired sessions in batches; --dry-run only counts', async (
   t.deepEqual(await run('clear'), { code: 0, output: '0 sessions deleted (expired)' })
 })
 
-test('clear by age, inactivity, user and orphans', async (t) => {
+test('clear by age, inactivity, user and orphans (ASVS 7.4.5)', async (t) => {
   const { knex, run } = await bench(t)
   await insert(knex, 2, { created_at: Date.now() - 31 * DAY })
   await insert(knex, 3, { last_activity: Date.now() - 8 * DAY })

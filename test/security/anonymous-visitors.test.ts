@@ -10,7 +10,7 @@ test.after.always(() => app?.close())
 
 const stored = async () => Number((await app.services.sessionKnex('sessions').count({ count: '*' }))[0]?.['count'])
 
-test('an empty form of a stranger, on any route, stores nothing and sets no cookie', async (t) => {
+test('an empty form of a stranger, on any route, stores nothing and sets no cookie (ASVS 7.6.2)', async (t) => {
   const routes = app.routes.filter(({ method }) => method === 'POST')
   t.true(routes.length > 0)
   for (const { path } of routes) {

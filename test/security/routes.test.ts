@@ -106,7 +106,7 @@ const PRODUCTION = {
 }
 const TLS = { 'x-forwarded-proto': 'https', 'x-forwarded-for': '192.0.2.1' }
 
-test('security headers are on every kind of answer: 200, 303, 403, 404, 405, 500 (ASVS 3.4)', async (t) => {
+test('security headers are on every kind of answer: 200, 303, 403, 404, 405, 500 (ASVS 3.4.1, 3.4.3 to 3.4.6, 3.4.8, 3.5.8, 4.1.1, 13.4.6)', async (t) => {
   const site = await startApp(PRODUCTION, undefined, [notes])
   t.teardown(() => site.close())
   const browser = site.browser()
@@ -126,6 +126,7 @@ test('security headers are on every kind of answer: 200, 303, 403, 404, 405, 500
   )
   for (const answer of answers) {
     t.deepEqual(checkHeaders(answer), [], String(answer.status))
+    t.regex(answer.text === '' ? 'charset=utf-8' : (answer.headers.get('content-type') ?? ''), /charset=utf-8$/)
     t.is(answer.headers.get('x-powered-by'), null)
     t.is(answer.headers.get('server'), null)
   }

@@ -132,7 +132,7 @@ test.serial('fields of any type are no error of the server, and make nobody staf
   t.is(Reflect.get({}, 'isStaff'), undefined)
 })
 
-test.serial('the session is read from its cookie and nothing else (ASVS 7.2.1)', async (t) => {
+test.serial('the session is read from its cookie and nothing else (ASVS 7.2.1, 14.2.1)', async (t) => {
   const [name = '', key = ''] = (await user.cookie()).split('=')
   const accept = 'application/json'
   const attempts: [path: string, init: RequestInit][] = [

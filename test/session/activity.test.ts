@@ -58,7 +58,7 @@ test('save-every-request counts untouched pages as activity, and sends Vary then
   t.is((await (store as unknown as { statistics(): Promise<{ total: number }> }).statistics()).total, 1)
 })
 
-test('the idle and absolute ages are enforced on the server, whatever the browser sends', async (t) => {
+test('the idle and absolute ages are enforced on the server, whatever the browser sends (ASVS 7.3.1, 7.3.2)', async (t) => {
   const { get, begin, clock } = await application(
     t,
     { '/in': async (_ctx, session) => (await session()).assign({ n: 1, [USER_KEY]: '7' }) },

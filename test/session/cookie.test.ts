@@ -58,7 +58,7 @@ test('every attribute is written', (t) => {
   t.is(clearCookie(host), '__Host-sid=; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/; SameSite=Lax; Secure')
 })
 
-test('a value that a cookie cannot carry, or that browsers would drop, is an error', (t) => {
+test('a value that a cookie cannot carry, or that browsers would drop, is an error (ASVS 3.3.5)', (t) => {
   for (const value of ['a;b', 'a b', 'a\r\nSet-Cookie: x=1', 'ü', '"a"', 'a,b']) {
     t.throws(() => setCookie(settings, value, 60, START), { instanceOf: RangeError }, JSON.stringify(value))
   }
@@ -79,7 +79,7 @@ test('an age of zero or less is sent as an expiry that has passed', (t) => {
   t.regex(setCookie(settings, 'v', 0, START), /Max-Age=0; Expires=Sun, 01 Mar 2026 12:00:00 GMT/)
 })
 
-test('settings that browsers would refuse are errors that name them', (t) => {
+test('settings that browsers would refuse are errors that name them (ASVS 3.3.2)', (t) => {
   const host = { ...settings, name: '__Host-sid', secure: true }
   const wrong: [keyof CookieSettings, Partial<Record<keyof CookieSettings, unknown>>][] = [
     ['name', { name: 'a b' }],

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { isSessionKey, newSessionKey } from '../../src/session/core/key.ts'
 
-test('10,000 keys: all different, of one shape, every character about equally often', (t) => {
+test('10,000 keys: all different, of one shape, every character about equally often (ASVS 7.2.2, 7.2.3, 11.5.1)', (t) => {
   const keys = Array.from({ length: 10_000 }, newSessionKey)
   t.is(new Set(keys).size, 10_000)
   t.true(keys.every(isSessionKey))

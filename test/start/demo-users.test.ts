@@ -56,7 +56,7 @@ async function place(t: ExecutionContext) {
   }
 }
 
-test('seed runs the seeds of the features, and never creates demo users', async (t) => {
+test('seed runs the seeds of the features, and never creates demo users (ASVS 6.3.2)', async (t) => {
   const { knex, seeded } = await place(t)
   const [done, says] = await seeded()
   t.is(done, 0)
@@ -67,7 +67,7 @@ test('seed runs the seeds of the features, and never creates demo users', async 
   t.regex(String(output), /^Unknown option '--delete-everything'/)
 })
 
-test('production does not start while an account has a published password', async (t) => {
+test('production does not start while an account has a published password (ASVS 6.3.2)', async (t) => {
   const { knex, refusal, starts, setPassword, seeded } = await place(t)
   await seed(knex, { demoUsers: true })
   await starts({ NODE_ENV: 'development' })

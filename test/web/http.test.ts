@@ -134,7 +134,7 @@ test('errors are pages or JSON, without internal details (ASVS 16.5.1)', async (
 })
 
 if (has('db', 'sealed')) {
-  test('a missing table is a 500 and a database that is down a 503, without internal details', async (t) => {
+  test('a missing table is a 500 and a database that is down a 503, without internal details (ASVS 16.5.1, 16.5.2)', async (t) => {
     const own = await startApp()
     t.teardown(() => own.close())
     await own.services.knex.schema.dropTable('sessions')
@@ -174,7 +174,7 @@ test('odd paths are 404, without a redirect to anywhere (CVE-2021-23384)', async
   }
 })
 
-test('several Cookie lines are one; TRACE and broken requests are refused', async (t) => {
+test('several Cookie lines are one; TRACE and broken requests are refused (ASVS 13.4.4)', async (t) => {
   t.regex(await raw('/healthz', 'GET', 'Cookie: a=1\r\nCookie: b=2\r\n'), /^HTTP\/1\.1 200/)
   t.regex(await raw('/', 'TRACE'), /^HTTP\/1\.1 (404|405|501)/)
   t.regex(await raw('/', 'POST', 'Content-Length: 3\r\nTransfer-Encoding: chunked\r\n'), /^HTTP\/1\.1 400/)

@@ -42,7 +42,7 @@ for (const env of [
   { TRUSTED_PROXIES: '1' },
   { PUBLIC_ORIGIN: PUBLIC, TRUSTED_PROXIES: '1' },
 ]) {
-  test(`in production nobody is served a session over plain http: ${Object.keys(env)}`, async (t) => {
+  test(`in production nobody is served a session over plain http: ${Object.keys(env)} (ASVS 12.2.1)`, async (t) => {
     const send = await clientOf(t, { ...PRODUCTION, ...env })
     const plain = { 'x-forwarded-proto': 'http' }
     for (const method of ['GET', 'HEAD']) {

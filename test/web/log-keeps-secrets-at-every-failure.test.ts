@@ -115,7 +115,7 @@ async function failAll(t: ExecutionContext, world: World): Promise<void> {
 }
 
 serialOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
-  'no secret is logged or shown, whichever statement fails',
+  'no secret is logged or shown, whichever statement fails (ASVS 16.2.5)',
   async (t) => {
     t.timeout(120_000)
     const failing = new Failing()

@@ -36,7 +36,7 @@ if (has('db', 'sealed')) {
 }
 
 if (has('db', 'sealed')) {
-  test('the stored address is the one that the nearest trusted proxy saw', async (t) => {
+  test('the stored address is the one that the nearest trusted proxy saw (ASVS 15.3.4)', async (t) => {
     const addressBehind = async (proxies: string, forwarded: string) => {
       const app = await appWithNotes(t, { TRUSTED_PROXIES: proxies })
       await app.browser().post(NOTES, { name: 'milk' }, { 'x-forwarded-for': forwarded })

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { EVICTED_FORWARD } from '../limits.ts'
+import { EVICTED_FORWARD, EVICTS_USERS, NOT_COUNTED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -25,7 +25,9 @@ const choices: readonly Choice[] = [
     avoidWhen: 'Users must see and end their sessions, or must not be signed out by an eviction.',
     limits: [
       'A full server silently evicts the least recently used sessions, and a restarted one loses all. Those sessions end.',
+      EVICTS_USERS,
       EVICTED_FORWARD,
+      `Without CACHE_FALLBACK=db, ${NOT_COUNTED}`,
       'When the list of servers changes, sessions that map to another server end. A server that returns to the list must be empty, or sessions that were ended meanwhile are valid again.',
     ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=memcached://localhost:11211',

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { EVICTED_FORWARD, RESTORED } from '../limits.ts'
+import { EVICTED_FORWARD, EVICTS_USERS, RESTORED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -27,6 +27,7 @@ const choices: readonly Choice[] = [
       'After a crash, Redis has the state of its last snapshot or append-only file. With snapshots only, later changes are lost, and sessions ended since are valid again: set appendonly yes.',
       'A failover by Sentinel or Cluster may lose the last writes, the end of a session among them.',
       'When memory is full, Redis may evict sessions: set maxmemory-policy noeviction.',
+      EVICTS_USERS,
       EVICTED_FORWARD,
       'With CACHE_LOCAL_ENTRIES, a process may read a copy that is up to 5 seconds old. It never overwrites a newer version.',
       RESTORED,

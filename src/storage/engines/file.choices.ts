@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { RESTORED } from '../limits.ts'
+import { NOT_COUNTED, RESTORED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -24,6 +24,7 @@ const choices: readonly Choice[] = [
     bestFor: 'One machine, few changes, and sessions that can be inspected, copied and restored with any tool.',
     avoidWhen: 'Sessions change often, there are millions of them, or users must see their sessions.',
     limits: [
+      NOT_COUNTED,
       'Only processes of one machine and one container may share the folder. With others, changes can be lost and ended sessions can come back.',
       RESTORED,
     ],

@@ -26,6 +26,7 @@ const choices: readonly Choice[] = [
     avoidWhen:
       'Both guarantees are needed for every session, or all sessions are of similar size: use db or signed_cookies.',
     limits: [
+      'SESSION_MAX_PER_USER only counts sessions in the database.',
       RESTORED,
       'Above SESSION_HYBRID_LIMIT a session is in the database, and both guarantees hold. In the cookie these limits apply:',
       ...COOKIE_LIMITS,

@@ -1,5 +1,6 @@
 import type { Choice } from '../choice.ts'
 import { COOKIE_LIMITS } from '../cookie-limits.ts'
+import { NOT_COUNTED } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -26,7 +27,7 @@ const choices: readonly Choice[] = [
     emptied: 'Nobody is signed out, but ended sessions are valid again until their age is over.',
     bestFor: 'Small sessions of mostly anonymous visitors, without storage on the server.',
     avoidWhen: 'Changes overlap (carts, counters), sessions grow beyond 4096 bytes, or replayed cookies would do harm.',
-    limits: [...COOKIE_LIMITS],
+    limits: [NOT_COUNTED, ...COOKIE_LIMITS],
     settings:
       'SESSION_ENGINE=signed_cookies\nSESSION_FORMAT=sealed\nSESSION_COOKIE_OVERFLOW=error\nSESSION_COOKIE_REPLAY=86400',
   },

@@ -16,7 +16,7 @@ const WRONG = { errors: { username: 'Username or password is wrong.' } }
 /** A client with one stolen cookie. */
 const attacker = (cookie: string) => fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie } })
 
-test('signing in, the account page, signing out', async (t) => {
+test('signing in, the account page, signing out (ASVS 14.3.1)', async (t) => {
   const browser = app.browser()
   t.is(await whoAmI(browser), 401)
   t.is((await browser.get('/account')).headers.get('location'), '/login?next=%2Faccount')
@@ -41,7 +41,7 @@ test('usernames are case-insensitive; JSON can sign in, too', async (t) => {
   t.deepEqual([answer.status, answer.json()], [200, { user: { username: 'ada' } }])
 })
 
-test('an unknown user and a wrong password cannot be distinguished', async (t) => {
+test('an unknown user and a wrong password cannot be distinguished (ASVS 6.3.8)', async (t) => {
   const [unknown, wrong] = [
     await app.browser().json('POST', '/login', { username: 'nobody', password: 'x' }),
     await app.browser().json('POST', '/login', { username: 'ada', password: 'x' }),
@@ -101,7 +101,7 @@ test('a database with a lenient collation accepts no other spelling of a usernam
   t.deepEqual([answer.status, answer.json()], [422, WRONG])
 })
 
-test('next only leads to pages of this application', async (t) => {
+test('next only leads to pages of this application (ASVS 3.7.2)', async (t) => {
   const evil = [
     '//evil.example',
     '///evil.example',

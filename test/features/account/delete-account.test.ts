@@ -16,7 +16,7 @@ for (const env of [
   { SESSION_ENGINE: 'cache' },
 ]) {
   if (!isPossible(env)) continue
-  test(`${JSON.stringify(env)}: nothing of the person is left, and every session is over at once`, async (t) => {
+  test(`${JSON.stringify(env)}: nothing of the person is left, and every session is over at once (ASVS 7.4.2)`, async (t) => {
     const app = await startApp(env)
     t.teardown(() => app.close())
     const [here, there, ada] = [app.browser(), app.browser(), app.browser()]
@@ -47,7 +47,7 @@ for (const env of [
   })
 }
 
-test('it needs the password, and somebody signed in; JSON deletes too', async (t) => {
+test('it needs the password, and somebody signed in; JSON deletes too (ASVS 7.5.1)', async (t) => {
   const app = await startApp()
   t.teardown(() => app.close())
   const stranger = app.browser()

@@ -21,38 +21,42 @@ const change = (fields: Record<string, unknown> = {}) =>
 const both = <T>(password: T) => ({ password, repeat: password })
 const signsIn = async (password: string) => (await signIn(app.browser(), 'ada', password)).status === 303
 
-test.serial('changing the password needs the current one, and a valid new one', async (t) => {
-  await app.services.knex('users').update({ username: 'ada-lovelace', username_key: 'ada-lovelace' }).where({ id: 1 })
-  const wrong: [Record<string, unknown>, string][] = [
-    [{ current: 'x' }, 'current'],
-    [{ current: '' }, 'current'],
-    [{ repeat: 'y' }, 'repeat'],
-    [both('short'), 'password'],
-    [both('elevenchars'), 'password'],
-    [both('Qwerty123456'), 'password'],
-    [both('ＱＷＥＲＴＹ123456'), 'password'],
-    [both(`${SITE_NAME.toLowerCase()}-2026`), 'password'],
-    [both('ada@ada-lovelace'), 'password'],
-    [both('grace-demo-password'), 'password'],
-    [both('Ada-Lovelace'), 'password'],
-    [both('x'.repeat(1025)), 'password'],
-    [both('ä'.repeat(513)), 'password'],
-    [{ current: [OLD] }, 'current'],
-    [{ current: { $ne: 1 } }, 'current'],
-    [{ password: 12_345_678 }, 'password'],
-    [{ password: [NEW], repeat: [NEW] }, 'password'],
-    [{ repeat: null }, 'repeat'],
-  ]
-  for (const [fields, field] of wrong) {
-    const answer = await change(fields)
-    t.is(answer.status, 422, JSON.stringify(fields).slice(0, 60))
-    t.true(field in answer.json<{ errors: object }>().errors, JSON.stringify(fields).slice(0, 60))
-  }
-  await app.services.knex('users').update({ username: 'ada', username_key: 'ada' }).where({ id: 1 })
-  t.true(await signsIn(OLD))
-  t.is((await change(both('ä'.repeat(512)))).status, 200, '1024 bytes are allowed')
-  t.true(await signsIn('ä'.repeat(512)))
-})
+test.serial(
+  'changing the password needs the current one, and a valid new one (ASVS 6.2.1 to 6.2.5, 6.2.8, 6.2.9, 6.2.11, 7.5.1)',
+  async (t) => {
+    await app.services.knex('users').update({ username: 'ada-lovelace', username_key: 'ada-lovelace' }).where({ id: 1 })
+    const wrong: [Record<string, unknown>, string][] = [
+      [{ current: 'x' }, 'current'],
+      [{ current: '' }, 'current'],
+      [{ repeat: 'y' }, 'repeat'],
+      [both('short'), 'password'],
+      [both('elevenchars'), 'password'],
+      [both('Qwerty123456'), 'password'],
+      [both('ＱＷＥＲＴＹ123456'), 'password'],
+      [both(`${SITE_NAME.toLowerCase()}-2026`), 'password'],
+      [both('ada@ada-lovelace'), 'password'],
+      [both('grace-demo-password'), 'password'],
+      [both('Ada-Lovelace'), 'password'],
+      [both('x'.repeat(1025)), 'password'],
+      [both('ä'.repeat(513)), 'password'],
+      [{ current: [OLD] }, 'current'],
+      [{ current: { $ne: 1 } }, 'current'],
+      [{ password: 12_345_678 }, 'password'],
+      [{ password: [NEW], repeat: [NEW] }, 'password'],
+      [{ repeat: null }, 'repeat'],
+    ]
+    for (const [fields, field] of wrong) {
+      const answer = await change(fields)
+      t.is(answer.status, 422, JSON.stringify(fields).slice(0, 60))
+      t.true(field in answer.json<{ errors: object }>().errors, JSON.stringify(fields).slice(0, 60))
+    }
+    await app.services.knex('users').update({ username: 'ada', username_key: 'ada' }).where({ id: 1 })
+    t.true(await signsIn(OLD))
+    t.is((await change(both('ä'.repeat(512)))).status, 200, '1024 bytes are allowed')
+    t.true(await signsIn('ä'.repeat(512)))
+    for (const other of ['ä'.repeat(511), `${'ä'.repeat(511)}Ä`, `${'ä'.repeat(512)} `]) t.false(await signsIn(other))
+  },
+)
 
 test.serial(
   'a password change ends all other sessions, and gives this one a new key (ASVS 7.2.4, 7.4.3)',
@@ -88,22 +92,31 @@ test.serial('a stolen session cannot be used to guess the password', async (t) =
   t.true(await signsIn(OLD))
 })
 
-test.serial('the password form never shows what was typed, and needs a signed-in user', async (t) => {
-  const page = await here.post('/account/password', {
-    current: 'typed-as-current',
-    password: 'typed-as-new',
-    repeat: 'z',
-  })
-  t.is(page.status, 422)
-  t.regex(page.text, /id="repeat-error"/)
-  t.notRegex(page.text, /typed-as/)
-  const stranger = app.browser()
-  for (const answer of [await stranger.get('/account/password'), await stranger.post('/account/password')]) {
-    t.deepEqual([answer.status, answer.headers.get('location')], [303, '/login?next=%2Faccount%2Fpassword'])
-  }
-  t.is((await stranger.json('POST', '/account/password', { current: OLD, ...both(NEW) })).status, 401)
-  t.true(await signsIn(OLD))
-})
+test.serial(
+  'the password form never shows what was typed, and needs a signed-in user (ASVS 6.2.6, 6.2.7)',
+  async (t) => {
+    const fields = (await here.get('/account/password')).text.match(/<input[^>]*type="password"[^>]*>/g) ?? []
+    t.deepEqual(
+      fields.map((field) => /autocomplete="([\w-]+)"/.exec(field)?.[1]),
+      ['current-password', 'new-password', 'new-password'],
+    )
+    t.notRegex(fields.join(), /onpaste|readonly|maxlength/, 'they can be pasted, and filled by a password manager')
+    const page = await here.post('/account/password', {
+      current: 'typed-as-current',
+      password: 'typed-as-new',
+      repeat: 'z',
+    })
+    t.is(page.status, 422)
+    t.regex(page.text, /id="repeat-error"/)
+    t.notRegex(page.text, /typed-as/)
+    const stranger = app.browser()
+    for (const answer of [await stranger.get('/account/password'), await stranger.post('/account/password')]) {
+      t.deepEqual([answer.status, answer.headers.get('location')], [303, '/login?next=%2Faccount%2Fpassword'])
+    }
+    t.is((await stranger.json('POST', '/account/password', { current: OLD, ...both(NEW) })).status, 401)
+    t.true(await signsIn(OLD))
+  },
+)
 
 test.serial('its min length is a setting; what it says names the number, in the language of the page', async (t) => {
   const own = await startApp({ PASSWORD_MIN_LENGTH: '15' })

@@ -2,7 +2,7 @@ import test from 'ava'
 import { startLogged } from '../../support/security-events.ts'
 import { changePassword, signIn, signOut } from './steps.ts'
 
-test('security events say who, from where, and in which request, and nothing secret (ASVS 16.3)', async (t) => {
+test('security events say who, from where, and in which request, and nothing secret (ASVS 16.2.1, 16.3.1 to 16.3.3)', async (t) => {
   const { app, events, output } = await startLogged(t, { TRUSTED_PROXIES: '1' })
   const from = { 'x-forwarded-for': '203.0.113.77', 'x-request-id': 'from-the-proxy-1' }
   const ada = app.browser()
@@ -53,4 +53,22 @@ test('a form over plain http is logged, also where nobody is signed in', async (
   t.is((await app.browser().post('/login', { username: 'ada', password: 'typed' }, from)).status, 403)
   const { security, userId, address, level } = events()[0] ?? t.fail()
   t.deepEqual([security, userId, address, level], ['plain http refused', null, '203.0.113.x', 40])
+})
+
+test('what a client sends adds no line and no control character to the log (ASVS 16.4.1)', async (t) => {
+  const { app, lines, output } = await startLogged(t, { TRUSTED_PROXIES: '1' })
+  const forged = '{"level":60,"security":"forged"}'
+  const path = encodeURIComponent(`\n${forged}\u001b[31m`)
+  const sent = {
+    'x-forwarded-for': `203.0.113.7\t${forged}`,
+    'x-request-id': forged,
+    'user-agent': `\t${forged}\u0080`,
+  }
+  await app.browser().get(`/${path}`, sent)
+  await app.browser().post('/login', { username: `ada\r\n${forged}\u001b[31m`, password: `\n${forged}` }, sent)
+  await app.browser().post(`/login?next=${path}`, { username: `ada ${forged}`, password: 'x' }, sent)
+  t.true(lines.length >= 3)
+  t.is(output().split('\n').length, lines.length + 1)
+  t.notRegex(output().replaceAll('\n', ''), /\p{Cc}/u)
+  t.true(lines.every(({ level, security }) => level < 60 && security !== 'forged'))
 })

@@ -25,7 +25,7 @@ async function start(t: { teardown(work: () => Promise<void>): void }, env: Reco
 
 const hasRegistration = existsSync(featureFolder('registration'))
 
-test('failures in a row are followed by delays that double, up to a quarter of an hour, and 100 are all there are', async (t) => {
+test('failures in a row are followed by delays that double, up to a quarter of an hour, and 100 are all there are (ASVS 6.3.1)', async (t) => {
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())
   let now = 1_000_000
@@ -46,7 +46,7 @@ test('failures in a row are followed by delays that double, up to a quarter of a
   t.is(await failed.reserve(counter), undefined)
 })
 
-test('of 100 failures one does not learn which names exist; then only a known device signs in', async (t) => {
+test('of 100 failures one does not learn which names exist; then only a known device signs in (ASVS 6.3.8)', async (t) => {
   const app = await start(t)
   const owner = app.browser()
   await signIn(owner, 'ada')

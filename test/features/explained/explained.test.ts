@@ -46,7 +46,7 @@ for (const [mode, env] of [
   ['production', PRODUCTION],
   ['test', {}],
 ] as const) {
-  test(`in ${mode} there is no page, no panel and no Server-Timing`, async (t) => {
+  test(`in ${mode} there is no page, no panel and no Server-Timing (ASVS 13.4.2)`, async (t) => {
     const app = await startApp(env)
     t.teardown(() => app.close())
     const browser = app.browser()

@@ -9,7 +9,7 @@ const TAKEN = {
 }
 
 for (const [what, change] of Object.entries(TAKEN)) {
-  test(`a slow page for staff is not shown when ${what} meanwhile`, async (t) => {
+  test(`a slow page for staff is not shown when ${what} meanwhile (ASVS 8.3.2)`, async (t) => {
     const app = await appWithNotes(t)
     const { store, knex } = app.services
     const staff = app.browser()

@@ -20,7 +20,7 @@ const both = (token: string, password = NEW) => ({ token, password, repeat: pass
 
 for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }]) {
   testOn(env)(
-    `${JSON.stringify(env)}: a link by mail, a new password, every session ended and nobody signed in`,
+    `${JSON.stringify(env)}: a link by mail, a new password, every session ended and nobody signed in (ASVS 6.4.3, 7.4.3)`,
     async (t) => {
       const app = await started(t, env)
       const resetOf: unknown[] = []
@@ -56,7 +56,7 @@ for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }]) {
   )
 }
 
-test('known and unknown accounts have the same answer, and an e-mail address does as well', async (t) => {
+test('known and unknown accounts have the same answer, and an e-mail address does as well (ASVS 6.3.8)', async (t) => {
   const app = await started(t)
   const ask = (account: string) => app.browser().post(PAGE, { account })
   const [known, unknown] = [await ask('ada'), await ask('nobody')]
@@ -92,7 +92,7 @@ test('the table has the hash of the newest link alone', async (t) => {
   t.is(rows[0].token_hash, createHash('sha256').update(tokenOf(second)).digest('hex'))
 })
 
-test('a link ends with its time, with another password, and with the account', async (t) => {
+test('a link ends with its time, with another password, and with the account (ASVS 6.4.1)', async (t) => {
   const app = await started(t, { PASSWORD_RESET_AGE: '60' })
   const { knex } = app.services
   const browser = app.browser()

@@ -126,7 +126,7 @@ test('values outside the schema are refused', async (t) => {
   t.deepEqual(await read(browser), DEFAULTS)
 })
 
-test('JSON with __proto__ pollutes no prototype', async (t) => {
+test('JSON with __proto__ pollutes no prototype (ASVS 15.3.6)', async (t) => {
   const response = await fetch(`${app.origin}/preferences`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/json' },

@@ -21,7 +21,7 @@ test.after.always(() => app?.close())
 
 const users = async (username: string) => await app.services.knex('users').where({ username_key: username }).select()
 
-test('three steps, one account, signed in under a new key', async (t) => {
+test('three steps, one account, signed in under a new key (ASVS 7.2.4)', async (t) => {
   const browser = app.browser()
   t.is((await browser.get('/register')).headers.get('location'), '/register/1')
   t.is((await browser.post('/register/1', person('Walker'))).headers.get('location'), '/register/2')
@@ -65,7 +65,7 @@ test('going back: earlier input is kept', async (t) => {
   t.is((await signIn(app.browser(), 'backer2', FINISH.password)).status, 303)
 })
 
-test('50 concurrent submissions create one account, and no response is a 5xx', async (t) => {
+test('50 concurrent submissions create one account, and no response is a 5xx (ASVS 2.3.4)', async (t) => {
   const own = await startApp()
   t.teardown(() => own.close())
   const browser = own.browser()

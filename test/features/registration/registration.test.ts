@@ -24,7 +24,7 @@ test('JSON has the progress, and never the password', async (t) => {
   t.notRegex(JSON.stringify(after), /argon2|correct horse/)
 })
 
-test('steps cannot be skipped, repeated with errors or invented', async (t) => {
+test('steps cannot be skipped, repeated with errors or invented (ASVS 2.3.1)', async (t) => {
   const browser = app.browser()
   for (const step of [2, 3]) {
     t.is((await browser.get(`/register/${step}`)).headers.get('location'), '/register/1')

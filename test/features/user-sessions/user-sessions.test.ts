@@ -19,7 +19,7 @@ async function signedIn(app: TestApp, username: string) {
 }
 
 testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
-  'staff find a user by name, see the sessions, and end one or all; the user is out at once',
+  'staff find a user by name, see the sessions, and end one or all; the user is out at once (ASVS 7.4.5)',
   async (t) => {
     const app = await startApp()
     t.teardown(() => app.close())

@@ -38,7 +38,7 @@ test('base64url', (t) => {
   }
 })
 
-test('salted HMAC; the SHA-1 of old releases is not accepted', (t) => {
+test('salted HMAC; the SHA-1 of old releases is not accepted (ASVS 11.4.1)', (t) => {
   type Mac = { key_salt: string; value: string; secret: string; algorithm: string; hmac_hex: string }
   for (const { key_salt, value, secret, algorithm, hmac_hex } of vectors<Mac>('salted_hmac')) {
     const ours = saltedHmac(key_salt, value, secret).toString('hex')

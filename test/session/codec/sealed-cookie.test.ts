@@ -31,7 +31,7 @@ test('an encrypted cookie can be decrypted with its time and hides its content',
   t.regex(text, /^[\w-]+$/)
 })
 
-test('changing any byte is detected, including time and version', (t) => {
+test('changing any byte is detected, including time and version (ASVS 9.1.1)', (t) => {
   const codec = sealed()
   const bytes = Buffer.from(codec.encode(data), 'base64url')
   for (let at = 0; at < bytes.length; at++) {
@@ -50,7 +50,7 @@ test('every shorter text, padding, spare bits and white space are refused', (t) 
   }
 })
 
-test('it is valid at its maximum age and refused after it', (t) => {
+test('it is valid at its maximum age and refused after it (ASVS 9.2.1)', (t) => {
   const text = sealed().encode(data)
   const later = (milliseconds: number) => sealed({ now: () => START + milliseconds })
   t.is(reason(later(60_000), text, 60), 'ok')

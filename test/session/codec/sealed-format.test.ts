@@ -36,7 +36,7 @@ function unseal(text: string, underKey: Buffer): Buffer {
   return Buffer.concat([decipher.update(bytes.subarray(29)), decipher.final()])
 }
 
-test('an independent implementation of the documented format encrypts and decrypts the same', (t) => {
+test('an independent implementation of the documented format encrypts and decrypts the same (ASVS 11.3.2, 11.4.1)', (t) => {
   const data = plainJson({ user: 'ada' })
   const json = Buffer.from('{"user":"ada"}')
   t.is(codec.storeKey(key), storeKey)

@@ -37,7 +37,7 @@ test('the key derivation is that of RFC 5869', (t) => {
   t.deepEqual(hkdf(key, createSecretKey(salt), Buffer.from('info')), expected)
 })
 
-test('changing any byte is detected', (t) => {
+test('changing any byte is detected (ASVS 11.3.2, 11.3.3)', (t) => {
   const codec = sealed()
   const bytes = Buffer.from(codec.encode(key, data), 'base64url')
   for (let at = 0; at < bytes.length; at++) {
@@ -47,7 +47,7 @@ test('changing any byte is detected', (t) => {
   }
 })
 
-test('a shortened tag, spare bits, padding and white space are refused', (t) => {
+test('a shortened tag, spare bits, padding and white space are refused (ASVS 11.3.3)', (t) => {
   const codec = sealed()
   const text = codec.encode(key, data)
   const bytes = Buffer.from(text, 'base64url')
@@ -73,7 +73,7 @@ test('another session key, namespace or secret does not decrypt', (t) => {
   t.not(sealed([NEW], 'adminid').storeKey(key), sealed().storeKey(key))
 })
 
-test('secrets rotate: the first encrypts, all of them decrypt (CVE-2025-47278)', (t) => {
+test('secrets rotate: the first encrypts, all of them decrypt (CVE-2025-47278) (ASVS 11.2.2, 13.3.4)', (t) => {
   const before = sealed([OLD]).encode(key, data)
   t.true(sealed([NEW, OLD]).decode(key, before).ok)
   t.false(sealed([NEW]).decode(key, before).ok)
@@ -94,7 +94,7 @@ test('the key cache of one codec does not affect another', (t) => {
   }
 })
 
-test('10,000 records have 10,000 nonces', (t) => {
+test('10,000 records have 10,000 nonces (ASVS 11.3.4)', (t) => {
   const codec = sealed()
   const nonces = new Set<string>()
   for (let n = 0; n < 10_000; n++) nonces.add(codec.encode(key, data).slice(0, 17))
@@ -147,7 +147,7 @@ test('a session above 80 % of its limit is a warning', (t) => {
   ])
 })
 
-test('text of one format, or made for one purpose, is refused by every other', (t) => {
+test('text of one format, or made for one purpose, is refused by every other (ASVS 9.1.2)', (t) => {
   const json = Buffer.from(JSON.stringify(data))
   const unsalted = new TimestampSigner({ secrets: [NEW], salt: 'django.core.signing' })
   const texts = {

@@ -55,7 +55,7 @@ test('a separator that signatures could contain is refused', (t) => {
   }
 })
 
-test('secrets rotate: the first signs, all of them verify', (t) => {
+test('secrets rotate: the first signs, all of them verify (ASVS 11.2.2, 13.3.4)', (t) => {
   const before = new Signer({ secrets: [OLD], salt }).sign('value')
   const both = new Signer({ secrets: [NEW, OLD], salt })
   t.is(both.unsign(before), 'value')
