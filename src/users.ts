@@ -17,7 +17,9 @@ const row = z.object({
   password_changed_at: z.coerce.number().nullable(),
 })
 
-const MAX_SAME_EMAIL = 20
+/** How many accounts with one e-mail address {@link Users.byUsernameOrEmail} returns. */
+export const MAX_SAME_EMAIL = 20
+const DAY_MS = 24 * 60 * 60_000
 const RESUBMISSION_MS = 10 * 60_000
 
 /** What is left of a deleted account. */
@@ -35,6 +37,7 @@ const NOBODY = {
   language: null,
   newsletter: false,
   account_data: null,
+  signed_in_at: null,
 }
 
 /** An account. */
@@ -99,14 +102,15 @@ export class Users {
   }
 
   /**
-   * The accounts with this username, or with this e-mail address, which several may have: the oldest 20, so that later
-   * ones with the address of somebody else cannot keep out the owner's.
+   * The accounts with this username, or with this e-mail address, which several may have: the 20 that have signed in last.
+   * Addresses are not verified, so that others could register any number with the address of somebody else.
    */
   async byUsernameOrEmail(text: string): Promise<User[]> {
     if (!text.includes('@')) return [await this.byUsername(text)].filter((user) => user !== undefined)
     const ids: number[] = await this.#enabled()
       .whereRaw('LOWER(email) = ?', [text.toLowerCase()])
-      .orderBy('id')
+      // Some databases sort null first.
+      .orderByRaw('COALESCE(signed_in_at, 0) DESC, id')
       .limit(MAX_SAME_EMAIL)
       .pluck('id')
     const found = await Promise.all(ids.map((id) => this.byId(String(id))))
@@ -200,6 +204,15 @@ export class Users {
   /** Adds what else is deleted with an account, in the same transaction; for features with tables of users. */
   onDelete(deleteRows: DeleteRows): void {
     this.#deletions.push(deleteRows)
+  }
+
+  /** Stores when a user has signed in, to the day. */
+  async noteSignIn({ id }: User): Promise<void> {
+    const now = Date.now()
+    await this.#enabled()
+      .where({ id: Number(id) })
+      .whereRaw('COALESCE(signed_in_at, 0) <= ?', [now - DAY_MS])
+      .update({ signed_in_at: now })
   }
 
   /** Makes an account staff or an ordinary one; returns false if no enabled account has the name. */

@@ -135,6 +135,7 @@ export async function signInUser(
   // Not null where the setting says the same: of two sign-ins at once the later choice counts, so both must write one.
   session.setExpiry(remember ? services.config.session.expiry.cookieAge : 0)
   await makeRoomFor(services, user.id, session.id, () => session.save())
+  await services.users.noteSignIn(user)
   rememberDevice(ctx, services, user)
   logSecurity(ctx, 'signed in', { userId: user.id })
 }

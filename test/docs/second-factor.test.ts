@@ -2,12 +2,14 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, parse } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import type { Context } from 'koa'
 import { projectRoot } from '../../src/paths.ts'
 import { type Session, signIn } from '../../src/session/index.ts'
 import { handle } from '../../src/session/testing/handle.ts'
+import { startApp } from '../support/app.ts'
 import { startProcess } from '../support/processes.ts'
+import { accessRows, examplePath } from '../support/routes.ts'
 
 // What the handlers of the document take for granted.
 const SURROUNDINGS = `
@@ -18,6 +20,7 @@ import type { User } from '${projectRoot}/src/users.ts'
 import { signInUser } from '${projectRoot}/src/web/current-user.ts'
 import { localPath } from '${projectRoot}/src/web/next-path.ts'
 import { seeOther } from '${projectRoot}/src/web/redirect.ts'
+import { logSecurity } from '${projectRoot}/src/web/security-log.ts'
 import { Throttle } from '${projectRoot}/src/web/throttle.ts'
 import { beginSecondStep, halfSignedIn } from './half.ts'
 
@@ -49,22 +52,27 @@ async function blocks(): Promise<string[]> {
   return [...document.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code)
 }
 
-/** The module that the document prints, with imports that work from another folder. */
-async function printed(t: ExecutionContext): Promise<Recipe> {
+/** The module that the document prints, with imports that work from another folder. Its slice can be declared once. */
+async function printed(): Promise<Recipe> {
   const [code = ''] = await blocks()
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-recipe-'))
-  t.teardown(() => rm(folder, { recursive: true }))
   const file = join(folder, 'half.mts')
   const engine = pathToFileURL(join(projectRoot, 'src/session/index.ts')).href
   await writeFile(
     file,
     code.replace("'../../session/index.ts'", `'${engine}'`).replace("'zod'", `'${import.meta.resolve('zod')}'`),
   )
-  return (await import(pathToFileURL(file).href)) as Recipe
+  const loaded = (await import(pathToFileURL(file).href)) as Recipe
+  await rm(folder, { recursive: true })
+  return loaded
 }
 
+let recipe: Recipe
+test.before(async () => {
+  recipe = await printed()
+})
+
 test('a half signed-in session has no user, gets a new key, and ends with the sign-in or its five minutes', async (t) => {
-  const recipe = await printed(t)
   const ada = { userId: 'ada', proof: 'proof', remember: true }
   let now = Date.UTC(2026, 0, 1)
   const settings = { now: () => now }
@@ -91,6 +99,42 @@ test('a half signed-in session has no user, gets a new key, and ends with the si
   now += 300_000
   const expired = await other.again(show)
   t.deepEqual(JSON.parse(expired.text), { half: null })
+})
+
+test('a half signed-in session opens nothing that an anonymous one does not, on any route', async (t) => {
+  const app = await startApp()
+  t.teardown(() => app.close())
+  const { config, engine, accounts, users } = app.services
+  const ada = await users.byUsername('ada')
+  if (ada === undefined) throw new Error('no demo user')
+  const settings = { ...config.session, engine, accounts }
+  const half = { userId: ada.id, proof: users.authHash(ada), remember: false }
+  const begin = async () =>
+    (await handle(async (ctx) => recipe.beginSecondStep(await ctx.session(), half), { settings })).cookie
+  const show = async (ctx: Context) => {
+    ctx.body = recipe.halfSignedIn(await ctx.session())
+  }
+  const kept = await handle(show, { settings, headers: { cookie: await begin() } })
+  t.deepEqual(JSON.parse(kept.text), half, 'it is one')
+
+  const access = await accessRows()
+  for (const { method, path } of app.routes) {
+    const who = access[`${method} ${path}`]
+    if (who !== 'users' && who !== 'staff') continue
+    const headers = { cookie: await begin(), origin: app.origin, 'sec-fetch-site': 'same-origin' }
+    const ask = (accept: string) =>
+      fetch(app.origin + examplePath(path), { method, headers: { ...headers, accept }, redirect: 'manual' })
+    const page = await ask('text/html')
+    t.is(page.status, 303, `${method} ${path}`)
+    t.regex(page.headers.get('location') ?? '', /^\/login\?next=/, path)
+    t.is((await ask('application/json')).status, 401, `${method} ${path}`)
+  }
+  const cookie = await begin()
+  for (const path of ['/', '/login']) {
+    const { text } = await app.browser().get(path, { cookie })
+    t.notRegex(text, /Signed in as|\/logout|account\/sessions/, path)
+  }
+  t.deepEqual((await engine.listUser(ada.id)).listed, [], 'it is no device of the user')
 })
 
 test('every block of the document compiles', async (t) => {

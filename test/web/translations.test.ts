@@ -40,8 +40,8 @@ const features = (await loadFeatures()).map(({ name }): Owner => {
   return {
     name,
     folder,
-    // What a seed writes into the database is data.
-    code: text(filesIn(folder, '.ts').filter((file) => !file.endsWith('seed.ts'))),
+    // What a seed writes into the database is data, and `doctor` speaks to the operator.
+    code: text(filesIn(folder, '.ts').filter((file) => !/[/\\](?:seed|check-[\w-]+)\.ts$/.test(file))),
     views: text(filesIn(join(views, name), '.njk')),
   }
 })

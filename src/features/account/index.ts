@@ -58,8 +58,8 @@ function account(services: Services): OpenFeature {
     const next = localPath(queryParam(ctx, 'next'), '')
     const [, done] = DONE.find(([name]) => queryParam(ctx, name) !== undefined) ?? []
     // Whoever came here without being sent may never have been signed in.
-    const reason = done ?? (next === '' ? undefined : lostReason(await ctx.session()))
-    await showSignIn(ctx, { next, reason })
+    const lost = next === '' ? undefined : lostReason(await ctx.session())
+    await showSignIn(ctx, { next, reason: done ?? lost, lost: done === undefined && lost !== undefined })
   })
 
   router.post('/login', async (ctx) => {
@@ -149,12 +149,14 @@ interface SignInPage {
   readonly username?: string
   /** Why the visitor is here. */
   readonly reason?: string | undefined
+  /** Whether that is a session that has ended. */
+  readonly lost?: boolean
   readonly remember?: boolean
   readonly errors?: Readonly<Record<string, string>>
 }
 
 async function showSignIn(ctx: Context, page: SignInPage) {
-  const blank = { next: '', username: '', remember: false, errors: {} }
+  const blank = { next: '', username: '', remember: false, lost: false, errors: {} }
   await ctx.render('account/login.njk', { ...blank, ...page, reason: page.reason ?? '' })
 }
 

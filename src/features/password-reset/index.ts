@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { FailedAttempts, type Limit } from '../../failed-attempts.ts'
 import type { Services } from '../../services.ts'
 import { defineSettings, seconds, setting, text, unlessEmpty, type ValuesOf } from '../../settings.ts'
+import { MAX_SAME_EMAIL } from '../../users.ts'
 import { endSessions } from '../../web/end-sessions.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import type { Translate } from '../../web/i18n.ts'
@@ -110,7 +111,8 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
     await tokens.clearExpired()
     // One mail per address, exactly as it is spelled: another spelling may be the address of somebody else.
     const byAddress = new Map<string, ResetLink[]>()
-    for (const user of await users.byUsernameOrEmail(account)) {
+    const found = await users.byUsernameOrEmail(account)
+    for (const user of found) {
       const counter = { name: `reset-mail ${user.id}`, limit: MAILS_PER_ACCOUNT }
       if ((await mailed.reserve(counter)) !== undefined) continue
       const link = { username: user.username, path: `${NEW_PASSWORD}?token=${await tokens.create(user)}` }
@@ -121,9 +123,11 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
     const about = { site: SITE_NAME, minutes }
     const subject = t('Choose a new password for {site}', about)
     const first = t('Somebody has asked for a new password on {site}. Choose one within {minutes} minutes:', about)
+    const more = 'Only the {max} accounts that were used last are listed. For another one, enter its username.'
+    const rest = found.length < MAX_SAME_EMAIL ? [] : [t(more, { max: String(MAX_SAME_EMAIL) })]
     const last = t('A link works once. If it was not you, you need not do anything.')
     for (const [to, links] of byAddress) {
-      const paragraphs = [first, ...links.map(({ username, path }) => `${username}:\n${base}${path}`), last]
+      const paragraphs = [first, ...links.map(({ username, path }) => `${username}:\n${base}${path}`), ...rest, last]
       // An address that is refused must not hold back the others.
       await mailer?.send({ to, subject, text: `${paragraphs.join('\n\n')}\n`, links }).catch(logUnsent)
     }

@@ -17,7 +17,7 @@ async function said(browser: TestBrowser, cookie?: string): Promise<string | und
   const { headers: sent } = await browser.get('/account', headers)
   const location = sent.get('location') ?? ''
   if (location !== '/login?next=%2Faccount') return location
-  return /role="status">([^<]*)</.exec((await browser.get(location, headers)).text)?.[1]
+  return /flash-error" role="status">([^<]*)</.exec((await browser.get(location, headers)).text)?.[1]
 }
 
 const COOKIES = { SESSION_ENGINE: 'signed_cookies' }

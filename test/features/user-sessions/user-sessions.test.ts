@@ -50,6 +50,10 @@ testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
     t.is((await staff.json('POST', `${PAGE}/${user?.id}/end-all`)).status, 200)
     t.deepEqual([await isSignedIn(one), await isSignedIn(two)], [false, false])
     t.deepEqual((await list()).sessions, [])
+    t.regex(page.text, /action="[^"]*\/end-all"/)
+    const after = (await staff.get(`${PAGE}?user=grace`)).text
+    t.regex(after, /Not signed in anywhere\./)
+    t.notRegex(after, /\/end-all/, 'nothing is left to end')
     t.true(await isSignedIn(staff))
     t.deepEqual(endings, Array(2).fill(['2', '1']), 'of whom, by whom')
   },
@@ -60,7 +64,7 @@ testOn(COOKIES)('sessions in cookies cannot be listed, but all of them can be en
   t.teardown(() => app.close())
   const staff = await signedIn(app, 'ada')
   const grace = await signedIn(app, 'grace')
-  t.regex((await staff.get(`${PAGE}?user=grace`)).text, /cannot be listed/)
+  t.regex((await staff.get(`${PAGE}?user=grace`)).text, /end-all[\s\S]*cannot be listed/)
   const { user } = (await staff.json('GET', `${PAGE}?user=grace`)).json<Listed>()
   t.is((await staff.post(`${PAGE}/${user?.id}/end-all`)).status, 303)
   t.false(await isSignedIn(grace))
