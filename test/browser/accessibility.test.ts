@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import test from 'ava'
-import type { Browser, Page } from 'playwright-core'
+import test, { type ExecutionContext } from 'ava'
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { LANGUAGES } from '../../src/web/languages.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { launchBrowser } from '../support/browser.ts'
@@ -54,9 +54,10 @@ const SHARED: readonly PageStep[] = [
   { name: 'refused', impersonal: true, open: fromElsewhere },
 ]
 
-const RULES = JSON.stringify({
-  runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-})
+const PHONE = { width: 360, height: 800 }
+const DESKTOP = { width: 1280, height: 800 }
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
+const COLOUR_RULES = { type: 'rule', values: ['color-contrast', 'link-in-text-block'] }
 const SIDEWAYS = 'document.documentElement.scrollWidth > document.documentElement.clientWidth'
 const DEAD_ENDS = `[...document.querySelectorAll('a[href^="#"]')]
   .filter((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))) === null)
@@ -69,74 +70,101 @@ async function choose(page: Page, look: Look): Promise<Look['theme']> {
   return choosers.length > 0 ? look.theme : 'system'
 }
 
-// What a theme changes does not depend on the width: axe looks at each page once per theme, and layout is checked in both.
-for (const { theme, system, language, width, other } of [
-  { theme: 'light', system: 'dark', language: 'en', width: 360, other: 1280 },
-  { theme: 'dark', system: 'light', language: 'en', width: 1280, other: 360 },
-  // The longest words on the smallest screen.
-  { theme: 'system', system: 'dark', language: LANGUAGES.at(-1) ?? 'en', width: 360, other: 1280 },
-] as const) {
-  test.serial(
-    `every page, ${theme} on a ${system} system, in ${language}, ${width} px wide: nothing to complain of`,
-    async (t) => {
-      t.timeout(240_000)
-      for (const { pages } of all) {
-        const context = await chromium.newContext({
-          baseURL: app.origin,
-          viewport: { width, height: 800 },
-          colorScheme: system,
-          locale: language,
-          // A colour on its way to another one has no contrast worth measuring.
-          reducedMotion: 'reduce',
-          // The tests' own script would not pass the policy; that nothing violates it is asserted apart.
-          bypassCSP: true,
-        })
-        const page = await context.newPage()
-        const chosen = await choose(page, { theme, language })
-        for (const { name, open, impersonal } of pages) {
-          await open(page)
-          // A click comes back when the page has changed, which may be before its styles are there.
-          await page.waitForLoadState('load')
-          await page.evaluate(axe)
-          const violations: Violation[] = await page.evaluate(
-            `axe.run(document, ${RULES}).then((result) => result.violations)`,
-          )
-          t.deepEqual(
-            violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`),
-            [],
-            name,
-          )
-          for (const each of [other, width]) {
-            await page.setViewportSize({ width: each, height: 800 })
-            t.false(await page.evaluate(SIDEWAYS), `${name} scrolls sideways, ${each} px wide`)
-          }
-          t.deepEqual(await page.evaluate(DEAD_ENDS), [], `${name} has links to nowhere`)
-          if (!impersonal) t.is(await page.getAttribute('html', 'data-theme'), chosen, name)
-          t.is(await page.getAttribute('html', 'lang'), language, name)
-        }
-        await context.close()
-      }
-    },
-  )
+interface Visit {
+  readonly look: Look
+  readonly options: BrowserContextOptions
+  /** Called before the first page is opened. */
+  begin?(page: Page): void
+  check(page: Page, step: PageStep): Promise<void>
 }
 
-test('no page breaks its own security policy or logs an error, and only few have scripts', async (t) => {
-  const complaints: string[] = []
+/** Opens every page, as a visitor of each feature who has chosen this look. */
+async function visitAll(t: ExecutionContext, { look, options, begin, check }: Visit): Promise<void> {
   for (const { pages } of all) {
-    const page = await (await chromium.newContext({ baseURL: app.origin })).newPage()
-    page.on('console', (message) => {
-      // A refused form is an answer with an error status, which Chromium writes down; nothing else may be.
-      if (message.type() === 'error' && !/status of (422|404|403|410)/.test(message.text()))
-        complaints.push(message.text())
-    })
-    page.on('pageerror', (error) => complaints.push(error.message))
-    for (const { name, open, scripts } of pages.filter(({ name }) => !name.includes('with errors'))) {
-      await open(page)
+    const context = await chromium.newContext({ baseURL: app.origin, locale: look.language, ...options })
+    const page = await context.newPage()
+    begin?.(page)
+    const theme = await choose(page, look)
+    for (const step of pages) {
+      await step.open(page)
+      // A click comes back when the page has changed, which may be before its styles are there.
+      await page.waitForLoadState('load')
+      const { name, impersonal } = step
+      if (!impersonal) t.is(await page.getAttribute('html', 'data-theme'), theme, name)
+      t.is(await page.getAttribute('html', 'lang'), look.language, name)
+      await fits(t, page, name)
+      await check(page, step)
+    }
+    await context.close()
+  }
+}
+
+/** The page scrolls in one direction only, on a phone and on a desktop. */
+async function fits(t: ExecutionContext, page: Page, name: string): Promise<void> {
+  for (const size of [DESKTOP, PHONE]) {
+    await page.setViewportSize(size)
+    t.false(await page.evaluate(SIDEWAYS), `${name} scrolls sideways, ${size.width} px wide`)
+  }
+}
+
+async function violations(page: Page, options: object): Promise<string[]> {
+  const found: Violation[] = await page.evaluate(
+    `axe.run(document, ${JSON.stringify(options)}).then((result) => result.violations)`,
+  )
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+}
+
+test.serial('every page follows WCAG 2.2 AA in every theme', async (t) => {
+  t.timeout(240_000)
+  const options = {
+    viewport: PHONE,
+    colorScheme: 'dark',
+    // A colour on its way to another one has no contrast worth measuring.
+    reducedMotion: 'reduce',
+    // axe would not pass the policy.
+    bypassCSP: true,
+  } as const
+  const check = async (page: Page, { name }: PageStep) => {
+    await page.evaluate(axe)
+    t.deepEqual(await violations(page, { runOnly: RULES }), [], name)
+    // A theme changes only colours, and a wide screen shows more.
+    for (const [theme, system, size, runOnly] of [
+      ['system', 'dark', PHONE, COLOUR_RULES],
+      ['dark', 'light', DESKTOP, RULES],
+    ] as const) {
+      await page.setViewportSize(size)
+      await page.emulateMedia({ colorScheme: system })
+      await page.evaluate(`document.documentElement.dataset.theme = '${theme}'`)
+      t.deepEqual(await violations(page, { runOnly }), [], `${name}, ${theme} on a ${system} system`)
+    }
+    await page.emulateMedia({ colorScheme: options.colorScheme })
+  }
+  await visitAll(t, { look: { theme: 'light', language: 'en' }, options, check })
+})
+
+// The longest words on the smallest screen.
+test.serial(
+  'no page has links to nowhere, breaks its own policy or logs an error, and only few have scripts',
+  async (t) => {
+    t.timeout(240_000)
+    const complaints: string[] = []
+    const begin = (page: Page) => {
+      page.on('console', (message) => {
+        // Chromium logs that a form was refused; it may log nothing else.
+        if (message.type() === 'error' && !/status of (422|404|403|410)/.test(message.text()))
+          complaints.push(message.text())
+      })
+      page.on('pageerror', (error) => complaints.push(error.message))
+    }
+    const check = async (page: Page, { name, scripts }: PageStep) => {
+      t.deepEqual(await page.evaluate(DEAD_ENDS), [], `${name} has links to nowhere`)
       if (!scripts) t.is(await page.locator('script').count(), 0, `${name} needs no script`)
     }
-  }
-  t.deepEqual(complaints, [])
-})
+    const look = { theme: 'dark', language: LANGUAGES.at(-1) ?? 'en' } as const
+    await visitAll(t, { look, options: { viewport: PHONE, colorScheme: 'light' }, begin, check })
+    t.deepEqual(complaints, [])
+  },
+)
 
 test('keyboard only: skip link and menu in order, with visible focus', async (t) => {
   const page = await (await chromium.newContext({ baseURL: app.origin })).newPage()

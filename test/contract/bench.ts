@@ -2,6 +2,7 @@ import type { ExecutionContext } from 'ava'
 import type { Engine } from '../../src/session/engines/engine.ts'
 import { type ExpiryPolicy, type SessionEvent, sessions, signIn } from '../../src/session/index.ts'
 import { NotSupportedError } from '../../src/session/stores/store.ts'
+import { send } from '../support/client.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 import { COOKIE, deferred } from '../support/handlers.ts'
 import { serve } from '../support/koa.ts'
@@ -82,11 +83,11 @@ export async function applicationOn(
     })
     t.teardown(close)
     return async (path: string, cookie = '') => {
-      const response = await fetch(origin + path, { headers: cookie === '' ? {} : { cookie } })
+      const response = await send(origin + path, { headers: cookie === '' ? {} : { cookie } })
       const sent = response.headers.getSetCookie().find((line) => line.startsWith('sid=')) ?? ''
       return {
         status: response.status,
-        text: await response.text(),
+        text: response.text,
         setCookie: sent,
         /** What a browser sends from now on. */
         cookie: sent === '' ? cookie : (sent.split(';', 1)[0] ?? ''),

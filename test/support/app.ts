@@ -15,6 +15,7 @@ import { loadFeatures } from '../../src/features/index.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import type { Feature } from '../../src/web/feature.ts'
+import { type RequestOptions, send, type TextResponse } from './client.ts'
 import { seeded } from './databases.ts'
 
 /** The whole application on a separate database, listening on a free port. */
@@ -97,10 +98,7 @@ function routesOf({ middleware }: Koa): Route[] {
     .flatMap(({ methods, path }) => methods.map((method) => ({ method, path: String(path) })))
 }
 
-export interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  readonly text: string
+export interface Answer extends TextResponse {
   /** The body as JSON; the caller names its shape. */
   json<T>(): T
 }
@@ -139,12 +137,11 @@ export class TestBrowser {
       .join('; ')
   }
 
-  async #send(path: string, init: RequestInit & { headers: Record<string, string> }): Promise<Answer> {
+  async #send(path: string, init: RequestOptions & { headers: Record<string, string> }): Promise<Answer> {
     const cookie = init.headers['cookie'] ?? (await this.jar.getCookieString(this.origin + path))
     const headers = { ...init.headers, ...(cookie === '' ? {} : { cookie }) }
-    const response = await fetch(this.origin + path, { ...init, headers, redirect: 'manual' })
+    const response = await send(this.origin + path, { ...init, headers })
     for (const line of response.headers.getSetCookie()) await this.jar.setCookie(line, this.origin + path)
-    const text = await response.text()
-    return { status: response.status, headers: response.headers, text, json: () => JSON.parse(text) }
+    return { ...response, json: () => JSON.parse(response.text) }
   }
 }

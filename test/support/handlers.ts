@@ -3,6 +3,7 @@ import type { Context } from 'koa'
 import type { ExpiryPolicy } from '../../src/session/core/expiry.ts'
 import { type SessionsOptions, sessions } from '../../src/session/http/middleware.ts'
 import type { Session } from '../../src/session/session.ts'
+import { send } from './client.ts'
 import { EXPIRY, testEngine } from './engine.ts'
 import { serve } from './koa.ts'
 
@@ -37,13 +38,13 @@ export async function application(
   )
   t.teardown(close)
   const get = async (path: string, cookie?: string, headers: Record<string, string> = {}) => {
-    const response = await fetch(origin + path, {
+    const response = await send(origin + path, {
       headers: { ...headers, ...(cookie === undefined ? {} : { cookie }) },
     })
     const [first = ''] = response.headers.getSetCookie()
     return {
       status: response.status,
-      text: await response.text(),
+      text: response.text,
       setCookie: first,
       cookie: first.split(';', 1)[0] ?? '',
       vary: response.headers.get('vary'),

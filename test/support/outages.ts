@@ -6,6 +6,7 @@ import { readConfig } from '../../src/config.ts'
 import { openServices } from '../../src/services.ts'
 import { sessions } from '../../src/session/index.ts'
 import cache from '../../src/storage/engines/cache.ts'
+import { send } from './client.ts'
 import { serve } from './koa.ts'
 
 /** A cache server that a test may stop, and start again on the same port. */
@@ -40,11 +41,11 @@ export function outageSuite({ name, start, url }: OutageSuite): void {
       ctx.body = String(session.get('n'))
     })
     t.teardown(close)
-    const begun = await fetch(`${origin}/begin`)
+    const begun = await send(`${origin}/begin`)
     const cookie = begun.headers.getSetCookie()[0]?.split(';', 1)[0] ?? ''
     const read = async () => {
-      const response = await fetch(origin, { headers: { cookie } })
-      return { status: response.status, text: await response.text() }
+      const { status, text } = await send(origin, { headers: { cookie } })
+      return { status, text }
     }
     const together = async () => await Promise.all(Array.from({ length: CONCURRENT }, read))
     return { server, services, begun: begun.status, read, together }

@@ -3,6 +3,7 @@ import type { ExpiryPolicy } from '../../../src/session/core/expiry.ts'
 import { sessions } from '../../../src/session/http/middleware.ts'
 import { signIn } from '../../../src/session/sign-in.ts'
 import { formats } from '../../../src/storage/index.ts'
+import { send } from '../../support/client.ts'
 import { cookieBench } from '../../support/cookie-engine.ts'
 import { START } from '../../support/engine.ts'
 import { COOKIE } from '../../support/handlers.ts'
@@ -120,8 +121,8 @@ async function site(t: ExecutionContext, { engine, now }: Bench) {
   })
   t.teardown(close)
   return async (path: string, cookie?: string) => {
-    const response = await fetch(origin + path, { headers: cookie === undefined ? {} : { cookie } })
+    const response = await send(origin + path, { headers: cookie === undefined ? {} : { cookie } })
     const [setCookie = ''] = response.headers.getSetCookie()
-    return { text: await response.text(), setCookie, cookie: setCookie.split(';', 1)[0] ?? '' }
+    return { text: response.text, setCookie, cookie: setCookie.split(';', 1)[0] ?? '' }
   }
 }

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { sessions } from '../../../src/session/http/middleware.ts'
 import { formats } from '../../../src/storage/index.ts'
+import { send } from '../../support/client.ts'
 import { cookieBench, cookieCodec } from '../../support/cookie-engine.ts'
 import { COOKIE } from '../../support/handlers.ts'
 import { serve } from '../../support/koa.ts'
@@ -23,8 +24,8 @@ for (const format of formats) {
       .filter((other) => other !== format)
       .map((other) => cookieCodec(other, bench.now).encode({ user: 'eve' }))
     const read = async (value: string) => {
-      const answer = await fetch(origin, { headers: { cookie: `sid=${value}` } })
-      return `${answer.status} ${await answer.text()}`
+      const { status, text } = await send(origin, { headers: { cookie: `sid=${value}` } })
+      return `${status} ${text}`
     }
     t.is(await read(genuine), '200 ["user","cart","text"]')
 

@@ -4,6 +4,7 @@ import { SessionTooLargeError } from '../../../src/session/core/errors.ts'
 import { Operations } from '../../../src/session/core/operations.ts'
 import { CookieEngine } from '../../../src/session/engines/cookie/cookie.ts'
 import { sessions } from '../../../src/session/http/middleware.ts'
+import { send } from '../../support/client.ts'
 import { cookieCodec } from '../../support/cookie-engine.ts'
 import { EXPIRY, START } from '../../support/engine.ts'
 import { sealed } from '../../support/formats.ts'
@@ -140,9 +141,9 @@ async function site(t: ExecutionContext) {
   t.teardown(close)
   const get = async (path: string, from?: { setCookie: string }) => {
     const cookie = from?.setCookie.split(';', 1)[0]
-    const response = await fetch(origin + path, { headers: cookie === undefined ? {} : { cookie } })
+    const response = await send(origin + path, { headers: cookie === undefined ? {} : { cookie } })
     const [setCookie = ''] = response.headers.getSetCookie()
-    return { status: response.status, text: await response.text(), setCookie }
+    return { status: response.status, text: response.text, setCookie }
   }
   return { get }
 }
