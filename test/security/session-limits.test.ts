@@ -1,9 +1,7 @@
 import test from 'ava'
 import type { SessionEvent } from '../../src/session/core/events.ts'
 import { StoreUnavailableError } from '../../src/session/index.ts'
-import { engines, formats } from '../../src/storage/index.ts'
 import { limitNewSessions, makeRoomFor, TooManySessionsError } from '../../src/web/session-limits.ts'
-import { testOn } from '../storage/present.ts'
 import type { TestApp, TestBrowser } from '../support/app.ts'
 import { appWithNotes, isSignedIn, NOTES, signIn } from '../support/notes-steps.ts'
 
@@ -167,20 +165,3 @@ test('sessions of a user after the limit was lowered, and without a limit', asyn
   t.is(left.length, 2, 'room for one more')
   t.true(left.every(({ lastActivity }) => lastActivity > Date.now() - 150_000))
 })
-
-for (const { name: SESSION_ENGINE } of engines) {
-  for (const { name: SESSION_FORMAT } of formats) {
-    const env = { SESSION_ENGINE, SESSION_FORMAT, ...(/cache/.test(SESSION_ENGINE) ? { CACHE_URL: 'memory:' } : {}) }
-    const listed = !['signed_cookies', 'file', 'hybrid'].includes(SESSION_ENGINE) && SESSION_FORMAT !== 'django'
-    testOn(env)(
-      `sessions of a user, ${SESSION_ENGINE}, ${SESSION_FORMAT}: ${listed ? 'limited' : 'as the guide says, not limited'}`,
-      async (t) => {
-        const app = await appWithNotes(t, { ...env, SESSION_MAX_PER_USER: '2' })
-        const browsers = [app.browser(), app.browser(), app.browser()]
-        for (const browser of browsers) await signIn(browser, 'ada')
-        const alive = await Promise.all(browsers.map(isSignedIn))
-        t.is(alive.filter(Boolean).length, listed ? 2 : 3)
-      },
-    )
-  }
-}
