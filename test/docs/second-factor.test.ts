@@ -10,6 +10,8 @@ import { handle } from '../../src/session/testing/handle.ts'
 import { startApp } from '../support/app.ts'
 import { startProcess } from '../support/processes.ts'
 import { accessRows, examplePath } from '../support/routes.ts'
+// The recipe extends their sign-in, and goes with them.
+import '../features/account/steps.ts'
 
 // What the handlers of the document take for granted.
 const SURROUNDINGS = `

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { withoutMentions } from './blocks.ts'
 import { filesUnder } from './graph.ts'
@@ -23,13 +23,18 @@ export function settingNames(root: string): string[] {
   return [...text.matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name = '']) => name)
 }
 
-/** Takes out of README and documents what is about, or names, what is gone. */
+/** Takes out of README and documents what is about, or names, what is gone; deletes those that are about nothing else. */
 export function cutDocuments(root: string, gone: Gone): void {
-  const documents = filesUnder(root, 'docs').filter((file) => file.endsWith('.md') && file !== GENERATED)
+  const isGone = (name: string) => gone.kept.every((part) => part.name !== name)
+  const isAboutGone = (file: string) =>
+    withoutMentions(readFileSync(join(root, file), 'utf8'), isGone, () => false).trim() === ''
+  const all = filesUnder(root, 'docs').filter((file) => file.endsWith('.md') && file !== GENERATED)
+  // First, so that no link to them is left.
+  for (const file of all.filter(isAboutGone)) rmSync(join(root, file))
+  const documents = all.filter((file) => existsSync(join(root, file)))
   for (const file of ['README.md', ...documents]) {
     const path = join(root, file)
     const text = readFileSync(path, 'utf8')
-    const isGone = (name: string) => gone.kept.every((part) => part.name !== name)
     const cut = withoutMentions(text, isGone, (words) => namesGone(words, { root, folder: dirname(path), gone }))
     if (cut !== text) writeFileSync(path, cut)
   }

@@ -24,7 +24,7 @@ const COOKIES = { SESSION_ENGINE: 'signed_cookies' }
 const idOf = async ({ services }: TestApp, username: string) => (await services.users.byUsername(username))?.id ?? ''
 
 for (const [name, env, why] of [
-  ['db', { SESSION_ENGINE: 'db' }, ENDED],
+  ['db', { SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' }, ENDED],
   ['signed_cookies', COOKIES, ELSEWHERE],
   ['hybrid', { SESSION_ENGINE: 'hybrid' }, ELSEWHERE],
 ] as const) {
@@ -90,7 +90,7 @@ test('whoever was not signed in is told nothing, nor whoever has signed out', as
   t.is(await said(app.browser(), `sessionid=${'x'.repeat(32)}`), ENDED, 'any cookie that leads nowhere')
 })
 
-testOn({ SESSION_ENGINE: 'db' })(
+testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
   'a form that was sent too late leads to the sign-in, then back to its page, and is never sent again',
   async (t) => {
     const app = await appWithNotes(t)

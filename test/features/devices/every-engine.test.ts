@@ -35,11 +35,11 @@ const LISTING: readonly Record<string, string>[] = [
 for (const env of LISTING) {
   const name = Object.values(env).join(', ')
   const enter = env['SESSION_ENGINE'] === 'hybrid' ? withMuch : signedIn
-  testOn(env)(`${name}: devices are listed, and only their user can end one`, (t) =>
+  testOn({ ...env, SESSION_FORMAT: 'sealed' })(`${name}: devices are listed, and only their user can end one`, (t) =>
     withApp(env, (app) => listsAndEndsOne(t, app, enter)),
   )
 
-  testOn(env)(`${name}: all others are ended, and the current one continues`, (t) =>
+  testOn({ ...env, SESSION_FORMAT: 'sealed' })(`${name}: all others are ended, and the current one continues`, (t) =>
     withApp(env, async (app) => await endsAllOthers(t, app, [await signedIn(app), await signedIn(app, IPHONE)])),
   )
 }
@@ -146,7 +146,7 @@ for (const [to, from] of [
   ['signed_cookies', 'db'],
   ['db', 'signed_cookies'],
 ] as const) {
-  testOn({ SESSION_ENGINE: to, SESSION_MOVING_FROM: from })(
+  testOn({ SESSION_ENGINE: to, SESSION_MOVING_FROM: from, SESSION_FORMAT: 'sealed' })(
     `${from} on the way to ${to}: all others are ended from either`,
     (t) =>
       withApp({ SESSION_ENGINE: from }, async (old) => {

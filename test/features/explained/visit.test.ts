@@ -26,10 +26,12 @@ async function earlier(browser: TestBrowser): Promise<Said[]> {
   }))
 }
 
+// Times other than the expiry are in this format alone.
+const SEALED = { SESSION_FORMAT: 'sealed' }
 const COOKIES = { SESSION_ENGINE: 'signed_cookies' }
 const panelOf = ({ text }: Answer) => /<aside class="explained"[\s\S]*<\/aside>/.exec(text)?.[0] ?? ''
 
-test('a form that stored something is explained after its redirect', async (t) => {
+testOn(SEALED)('a form that stored something is explained after its redirect', async (t) => {
   const app = await development(t)
   const browser = app.browser()
   t.is((await browser.post(NOTES, { name: 'milk' })).status, 303)
@@ -129,7 +131,7 @@ testOn(COOKIES)('requests follow a session whose cookie changes with every save'
 })
 
 if (knownLanguage('de') !== undefined) {
-  test('the panel is in the language of the page', async (t) => {
+  testOn(SEALED)('the panel is in the language of the page', async (t) => {
     const app = await development(t)
     const browser = app.browser()
     await note(browser, 'milk')
@@ -142,7 +144,7 @@ if (knownLanguage('de') !== undefined) {
   })
 }
 
-test('a signed-in session has an absolute limit: 30 days, as its cookie', async (t) => {
+testOn(SEALED)('a signed-in session has an absolute limit: 30 days, as its cookie', async (t) => {
   const app = await development(t)
   const browser = app.browser()
   const cookies = (await signIn(browser, 'grace', true)).headers.getSetCookie()
