@@ -24,6 +24,8 @@ export interface MigratableEngine {
   at(storage: Storage): () => Migratable
   /** Whether its sessions are in records: where they are in cookies, overlapping changes are not merged. */
   readonly server: boolean
+  /** The name of an engine whose calls are the same, so that the tests of each step need only one of them. */
+  readonly like?: string
   /** How many characters sessions need to be where the name says. */
   readonly filler?: number
 }

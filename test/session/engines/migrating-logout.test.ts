@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import test from 'ava'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { USER_KEY } from '../../../src/session/core/user.ts'
@@ -54,7 +55,7 @@ const ENDINGS: Record<string, (migrating: MigratingSite, earlier: Request, cooki
   },
 }
 
-const NAMES = Object.keys(ENGINES)
+const NAMES = Object.keys(ENGINES).filter((name) => !((ENGINES[name]?.like ?? '') in ENGINES))
 const LISTED = /db|cache|record/
 
 function cookieOf(committed: Awaited<ReturnType<Request['commit']>>): Saved {
@@ -80,16 +81,19 @@ function refused(error: unknown): undefined {
 
 /** Again for each step of what the run interrupts; it returns how many there were. */
 async function forEachStep(run: (at: number) => Promise<number>): Promise<void> {
+  // Nothing here waits, but ava stops a file of which it hears nothing for two minutes.
+  await nextTurn()
   for (let at = 1; at <= (await run(at)); at++);
 }
 
+const EACH_PAIR = PAIRS.filter((pair) => pair.every((name) => NAMES.includes(name)))
 const ONE_TABLE = NAMES.filter((name) => name.startsWith('hybrid')).flatMap((from) =>
   NAMES.filter((name) => name.startsWith('db'))
     .slice(0, 1)
     .map((to) => [from, to, true] as const),
 )
 
-for (const [from, to, shares = false] of [...PAIRS, ...ONE_TABLE]) {
+for (const [from, to, shares = false] of [...EACH_PAIR, ...ONE_TABLE]) {
   const pair = `${from} to ${to}${shares ? ', in one table' : ''}`
 
   for (const [name, change] of Object.entries(CHANGES)) {

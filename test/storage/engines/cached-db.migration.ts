@@ -14,5 +14,6 @@ export default [
       return () => storedMigration(storedIn(store, now))
     },
     server: true,
+    like: 'db, sealed',
   },
 ] satisfies MigratableEngine[]
