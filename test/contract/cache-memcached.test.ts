@@ -7,6 +7,8 @@ import { sealed } from './sealed.ts'
 import { storedOn } from './stored.ts'
 
 const url = serviceUrl('memcached')
+// An outage resets connections, so that nothing waits for these.
+const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000 }
 
 if (url !== undefined) {
   engineContract('cache on Memcached', {}, async (now) => {
@@ -17,7 +19,7 @@ if (url !== undefined) {
     return storedOn({
       codec: sealed,
       store() {
-        const cache = new MemcachedCache({ servers: [{ host: '127.0.0.1', port: way.port }], now })
+        const cache = new MemcachedCache({ servers: [{ host: '127.0.0.1', port: way.port }], ...LONG_TIMEOUTS, now })
         caches.push(cache)
         return new CacheStore({ cache, prefix: `contract${process.pid}` })
       },

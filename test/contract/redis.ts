@@ -6,6 +6,9 @@ import type { Setup } from './bench.ts'
 import { sealed } from './sealed.ts'
 import { storedOn } from './stored.ts'
 
+// An outage resets connections, so that nothing waits for these.
+const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000 }
+
 /** An empty database of Redis, behind a proxy that can be cut off. No other file may use its number. */
 export async function redisSetup(
   { address, database }: { address: string; database: number },
@@ -21,7 +24,8 @@ export async function redisSetup(
   const caches: RedisCache[] = []
   const theOnly = async () => String((await raw.keys('session:1:*')).find((key) => !key.includes('user')) ?? '')
   const connected = async () => {
-    const cache = new RedisCache({ url: `redis://127.0.0.1:${way.port}/${database}`, maxRetryDelay: 50, now })
+    const url = `redis://127.0.0.1:${way.port}/${database}`
+    const cache = new RedisCache({ url, ...LONG_TIMEOUTS, maxRetryDelay: 50, now })
     caches.push(cache)
     await cache.connect()
     return cache

@@ -1,6 +1,7 @@
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
+import { testOn } from '../storage/present.ts'
 import { TestBrowser } from '../support/app.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { cloneWithNotes, note, notesOf, signIn } from '../support/notes-steps.ts'
@@ -43,63 +44,66 @@ async function member(t: ExecutionContext, origin: string, username: string) {
   return { cookie, ask: async (path: string) => (await browser.post(path, {}, { cookie })).status }
 }
 
-test('saves during a lock that is longer than the timeout survive a crash, and ended sessions stay ended', async (t) => {
-  t.timeout(180_000)
-  const url = await migratedSqlite(t)
-  const knex = openDatabase(url)
-  await seed(knex, { demoUsers: true })
-  await knex.destroy()
-  const folder = await cloneWithNotes(t)
-  const { server, origin } = await start(t, folder, url)
-  const writers = Array.from({ length: WRITERS }, () => {
-    return { browser: new TestBrowser(origin), acknowledged: 0, refused: 0 }
-  })
-  const write = async (writer: (typeof writers)[number]) => {
-    const { status } = await note(writer.browser, 'milk')
-    if (status === 200) writer.acknowledged++
-    else writer.refused++
-    t.true(status === 200 || status === 503, `${status}`)
-  }
-  const before = await member(t, origin, 'ada')
-  const hasty = await member(t, origin, 'ada')
-  const after = await member(t, origin, 'ada')
-  const during = await member(t, origin, 'grace')
-  const patient = await member(t, origin, 'grace')
-  for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
-  t.is(await before.ask(SIGN_OUT), 303)
+testOn({ SESSION_ENGINE: 'db' })(
+  'saves during a lock that is longer than the timeout survive a crash, and ended sessions stay ended',
+  async (t) => {
+    t.timeout(180_000)
+    const url = await migratedSqlite(t)
+    const knex = openDatabase(url)
+    await seed(knex, { demoUsers: true })
+    await knex.destroy()
+    const folder = await cloneWithNotes(t)
+    const { server, origin } = await start(t, folder, url)
+    const writers = Array.from({ length: WRITERS }, () => {
+      return { browser: new TestBrowser(origin), acknowledged: 0, refused: 0 }
+    })
+    const write = async (writer: (typeof writers)[number]) => {
+      const { status } = await note(writer.browser, 'milk')
+      if (status === 200) writer.acknowledged++
+      else writer.refused++
+      t.true(status === 200 || status === 503, `${status}`)
+    }
+    const before = await member(t, origin, 'ada')
+    const hasty = await member(t, origin, 'ada')
+    const after = await member(t, origin, 'ada')
+    const during = await member(t, origin, 'grace')
+    const patient = await member(t, origin, 'grace')
+    for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
+    t.is(await before.ask(SIGN_OUT), 303)
 
-  const locker = startProcess(['--input-type=module', '-e', LOCKER, url.slice('sqlite:'.length)])
-  t.teardown(() => void locker.child.kill('SIGKILL'))
-  await locker.printed(/^locked$/m)
-  await Promise.all(
-    writers.map(async (writer) => {
-      while (writer.refused === 0) await write(writer)
-    }),
-  )
-  t.is(await hasty.ask(SIGN_OUT), 503, 'and it is not asked again')
-  const ended = patient.ask('/notes/end-others')
-  await locker.stop('SIGKILL')
-  t.is(await ended, 303)
+    const locker = startProcess(['--input-type=module', '-e', LOCKER, url.slice('sqlite:'.length)])
+    t.teardown(() => void locker.child.kill('SIGKILL'))
+    await locker.printed(/^locked$/m)
+    await Promise.all(
+      writers.map(async (writer) => {
+        while (writer.refused === 0) await write(writer)
+      }),
+    )
+    t.is(await hasty.ask(SIGN_OUT), 503, 'and it is not asked again')
+    const ended = patient.ask('/notes/end-others')
+    await locker.stop('SIGKILL')
+    t.is(await ended, 303)
 
-  for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
-  t.is(await after.ask(SIGN_OUT), 303)
-  for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
-  await server.stop('SIGKILL')
+    for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
+    t.is(await after.ask(SIGN_OUT), 303)
+    for (let round = 0; round < ROUNDS; round++) await Promise.all(writers.map(write))
+    await server.stop('SIGKILL')
 
-  const again = await start(t, folder, url)
-  const missing = await Promise.all(
-    writers.map(async ({ browser, acknowledged, refused }) => {
-      const { milk: count = 0 } = await notesOf(new TestBrowser(again.origin, browser.jar))
-      t.true(count <= acknowledged + refused)
-      return Math.max(0, acknowledged - count)
-    }),
-  )
-  const statuses = await Promise.all(
-    [before, during, after].map(async ({ cookie }) => {
-      const headers = { cookie, accept: 'application/json' }
-      return (await new TestBrowser(again.origin).get('/notes/user', headers)).status
-    }),
-  )
-  const none = writers.map(() => 0)
-  t.deepEqual({ missing, statuses }, { missing: none, statuses: [401, 401, 401] }, 'what was acknowledged')
-})
+    const again = await start(t, folder, url)
+    const missing = await Promise.all(
+      writers.map(async ({ browser, acknowledged, refused }) => {
+        const { milk: count = 0 } = await notesOf(new TestBrowser(again.origin, browser.jar))
+        t.true(count <= acknowledged + refused)
+        return Math.max(0, acknowledged - count)
+      }),
+    )
+    const statuses = await Promise.all(
+      [before, during, after].map(async ({ cookie }) => {
+        const headers = { cookie, accept: 'application/json' }
+        return (await new TestBrowser(again.origin).get('/notes/user', headers)).status
+      }),
+    )
+    const none = writers.map(() => 0)
+    t.deepEqual({ missing, statuses }, { missing: none, statuses: [401, 401, 401] }, 'what was acknowledged')
+  },
+)

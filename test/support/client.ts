@@ -1,4 +1,5 @@
 import { Agent, type IncomingMessage, request } from 'node:http'
+import { gunzipSync } from 'node:zlib'
 
 /** A response, with its body as text. */
 export interface TextResponse {
@@ -25,16 +26,21 @@ export async function send(url: string, { method = 'GET', headers, body }: Reque
     const sent = request(url, { agent, method, headers: { accept: '*/*', 'user-agent': 'node', ...form, ...headers } })
     sent.once('error', reject)
     sent.once('response', (response) => {
-      let text = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => {
-        text += chunk
-      })
+      const chunks: Buffer[] = []
+      response.on('data', (chunk: Buffer) => chunks.push(chunk))
       response.once('error', reject)
-      response.once('end', () => resolve({ status: response.statusCode ?? 0, headers: headersOf(response), text }))
+      response.once('end', () => {
+        const { statusCode: status = 0 } = response
+        resolve({ status, headers: headersOf(response), text: textOf(response, Buffer.concat(chunks)) })
+      })
     })
     sent.end(body?.toString())
   })
+}
+
+function textOf({ headers }: IncomingMessage, body: Buffer): string {
+  const compressed = headers['content-encoding'] === 'gzip' && body.length > 0
+  return (compressed ? gunzipSync(body) : body).toString()
 }
 
 /** As `fetch` gives them. */

@@ -1,10 +1,9 @@
-import test from 'ava'
 import type { Knex } from 'knex'
 import { readConfig } from '../../src/config.ts'
 import { migrate, openDatabase } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices } from '../../src/services.ts'
-import { isPossible } from '../storage/present.ts'
+import { testOn } from '../storage/present.ts'
 import { TEST_SECRET } from './app.ts'
 import { testDatabase } from './databases.ts'
 import { cloneWithNotes, note, signIn } from './notes-steps.ts'
@@ -52,10 +51,10 @@ const ofEverybody = (sessions: string): readonly Refusal[] => [
 export function revealsNothing(name: 'SQLite' | 'PostgreSQL' | 'MariaDB', env: Record<string, string> = {}): void {
   const database = testDatabase(name)
   const engine = { SESSION_ENGINE: 'db', ...env }
-  if (database === undefined || !isPossible(engine)) return
+  if (database === undefined) return
   const label = [name, ...Object.values(env)].join(', ')
 
-  test(`${label}: failing statements put no secret into the log or an answer`, async (t) => {
+  testOn(engine)(`${label}: failing statements put no secret into the log or an answer`, async (t) => {
     t.timeout(90_000)
     const { url, drop } = await database.fresh()
     t.teardown(drop)

@@ -72,9 +72,9 @@ export function partToRemove(parts: readonly Part[], name: string): Part[] {
   }
   const left = () => parts.filter((part) => !gone.has(part))
   if (found.kind === 'format') {
-    const formats = left().filter(({ kind }) => kind === 'format')
-    for (const part of left()) if (part.kind === 'engine' && !worksWith(formats, part)) gone.add(part)
-    if (!left().some(needsCache)) for (const part of left()) if (part.kind === 'cache') gone.add(part)
+    const formats = ofKind(left(), 'format')
+    for (const part of ofKind(left(), 'engine')) if (!worksWith(formats, part)) gone.add(part)
+    if (!left().some(needsCache)) for (const part of ofKind(left(), 'cache')) gone.add(part)
   }
   checkStorage(left())
   return [...gone]
@@ -82,18 +82,20 @@ export function partToRemove(parts: readonly Part[], name: string): Part[] {
 
 /** @throws ChoiceError where sessions could not be kept with these parts alone */
 function checkStorage(kept: readonly Part[]): void {
-  const ofKind = (kind: Part['kind']) => kept.filter((part) => part.kind === kind)
-  if (ofKind('engine').length === 0) throw new ChoiceError('Keep at least one engine: sessions have to be somewhere.')
-  if (ofKind('format').length === 0)
+  if (ofKind(kept, 'engine').length === 0)
+    throw new ChoiceError('Keep at least one engine: sessions have to be somewhere.')
+  if (ofKind(kept, 'format').length === 0)
     throw new ChoiceError('Keep at least one format: sessions have to be written somehow.')
-  const impossible = ofKind('engine').filter((engine) => !worksWith(kept, engine))
+  const impossible = ofKind(kept, 'engine').filter((engine) => !worksWith(kept, engine))
   if (impossible.length > 0)
     throw new ChoiceError(
-      `The format ${listOf(ofKind('format'))} does not work with the engines ${listOf(impossible)}: keep another one as well.`,
+      `The format ${listOf(ofKind(kept, 'format'))} does not work with the engines ${listOf(impossible)}: keep another one as well.`,
     )
-  if (ofKind('engine').some(needsCache) && ofKind('cache').length === 0)
+  if (ofKind(kept, 'engine').some(needsCache) && ofKind(kept, 'cache').length === 0)
     throw new ChoiceError('Keep at least one cache: an engine that stays needs it.')
 }
+
+const ofKind = (parts: readonly Part[], kind: Part['kind']) => parts.filter((part) => part.kind === kind)
 
 const needsCache = ({ requires }: Part) => requires.includes('cache')
 

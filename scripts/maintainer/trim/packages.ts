@@ -14,8 +14,8 @@ const mentioned = z.record(z.string(), z.unknown()).default({})
 const lock = z.object({ packages: z.record(z.string(), z.record(z.string(), z.unknown())) })
 
 const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
-// Knex and pino load these by a name in a string.
-const LOADED_BY_NAME = ['sqlite3', 'pg', 'mysql2', 'pino-pretty']
+// Loaded by a name in a string, by Knex, pino and the compression of caches.
+const LOADED_BY_NAME = ['sqlite3', 'pg', 'mysql2', 'pino-pretty', 'lz4-napi']
 
 /** The packages that nothing imports or calls any more. */
 export function unusedPackages(root: string): string[] {

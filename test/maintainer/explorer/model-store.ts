@@ -148,7 +148,8 @@ export const CLEAR: Codec = {
   name: 'sealed',
   forwards: true,
   storeKey: (sessionKey) => sessionKey,
-  encode: (_sessionKey, data, successor) => JSON.stringify(successor === undefined ? { data } : { data, successor }),
+  encode: (_sessionKey, data, { successor } = {}) =>
+    JSON.stringify(successor === undefined ? { data } : { data, successor }),
   decode(_sessionKey, text) {
     const { data, successor } = parsed(text)
     return { ok: true, data, ...(successor === undefined ? {} : { successor }) }

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { applyChanges, planChanges } from '../../../scripts/maintainer/trim/changes.ts'
 import { ChoiceError } from '../../../scripts/maintainer/trim/choice.ts'
 import { missingImports, readGraph } from '../../../scripts/maintainer/trim/graph.ts'
+import { unusedPackages } from '../../../scripts/maintainer/trim/packages.ts'
 import { type Part, readParts } from '../../../scripts/maintainer/trim/parts.ts'
 import { projectRoot } from '../../../src/paths.ts'
 
@@ -103,4 +104,8 @@ test('every part of this project can be removed alone, judging by its imports', 
   for (const part of await readParts(projectRoot)) {
     if (part.kind !== 'feature') t.notThrows(() => planChanges(projectRoot, [part], false), part.name)
   }
+})
+
+test('no package of the whole project counts as unused, or every removal would drop it', (t) => {
+  t.deepEqual(unusedPackages(projectRoot), [])
 })
