@@ -1,6 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { Knex } from 'knex'
 import { z } from 'zod'
+import { allOrNothing } from './all-or-nothing.ts'
 import { isDuplicate } from './session/core/error-codes.ts'
 import { type Account, type AccountChange, asData } from './session/index.ts'
 
@@ -190,15 +191,16 @@ export class Users {
   async delete(user: User): Promise<boolean> {
     // Usernames have no colon.
     const name = `deleted:${user.id}`
-    return await this.#knex.transaction(async (trx) => {
+    const deleted = await allOrNothing(this.#knex, async (trx) => {
       // First: a feature that changes its rows and then the user, in one transaction, would deadlock with the other order.
       for (const deleteRows of this.#deletions) await deleteRows(user.id, trx)
       const changed = await this.#enabled(trx)
         .where({ id: Number(user.id), password_hash: user.passwordHash })
         .update({ ...NOBODY, username: name, username_key: name, disabled_at: Date.now() })
         .increment('account_version')
-      return changed > 0
+      return changed > 0 || undefined
     })
+    return deleted !== undefined
   }
 
   /** Adds what else is deleted with an account, in the same transaction; for features with tables of users. */

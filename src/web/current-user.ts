@@ -4,9 +4,8 @@ import type { Services } from '../services.ts'
 import { cookieValues } from '../session/http/cookie.ts'
 import { type LostSession, type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
-import { flash } from './flash.ts'
 import { wantsJson } from './input.ts'
-import { isKnownDevice, knownDevice, rememberDevice } from './known-device.ts'
+import { knownDevice, rememberDevice } from './known-device.ts'
 import { seeOther } from './redirect.ts'
 import { logSecurity, refuseAccess } from './security-log.ts'
 import { makeRoomFor } from './session-limits.ts'
@@ -61,30 +60,6 @@ export async function askToSignIn(ctx: Context, back: string): Promise<void> {
     ctx.throw(401, lostReason(session) ?? ended ?? 'Please sign in.')
   }
   await seeOther(ctx, `/login?next=${encodeURIComponent(back)}`)
-}
-
-/**
- * Returns whether this visitor was signed in until now, as far as one can tell: any cookie that leads nowhere is lost, so it
- * must be a device on which somebody has signed in.
- */
-export async function wasSignedIn(ctx: Context, services: Services): Promise<boolean> {
-  return (await ctx.session()).lost !== undefined && isKnownDevice(ctx, services)
-}
-
-/**
- * For forms that anonymous visitors may send as well: asks someone who was signed in until now to sign in again, and leads
- * back. What the form has changed by then is in a new session, and merged at the sign-in.
- *
- * @returns false if nobody was, or for JSON clients, who see the result in the response
- */
-export async function askSignedOut(ctx: Context, services: Services, back: string): Promise<boolean> {
-  if (wantsJson(ctx) || !(await wasSignedIn(ctx, services))) return false
-  const session = await ctx.session()
-  const reason = lostReason(session)
-  // The new session's cookie replaces the one from which the sign-in page would know.
-  if (reason !== undefined && !session.isEmpty) await flash(ctx, 'error', reason)
-  await askToSignIn(ctx, back)
-  return true
 }
 
 /** Why a visitor who was signed in has to sign in again; undefined for one who had no session. */

@@ -31,11 +31,6 @@ export function knownDevice(ctx: Context, { config }: Services, user: User | und
   return user === undefined ? undefined : id
 }
 
-/** Returns whether anybody seems to have signed in on this device. Unverified: only to choose what to say. */
-export function isKnownDevice(ctx: Context, { config }: Services): boolean {
-  return cookiesOf(ctx, config).length > 0
-}
-
 function signedId(ctx: Context, config: Services['config'], user: Owner): string | undefined {
   for (const [id = '', ...signatures] of cookiesOf(ctx, config)) {
     for (const secret of config.secrets) {

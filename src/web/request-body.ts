@@ -29,16 +29,23 @@ export function requestBody(routes: readonly Routes[], maxBytes: number): Middle
       const complete = await Promise.race([read(ctx, async () => true), aborted(ctx.req)])
       if (!complete || !isWellFormed(ctx)) ctx.throw(400)
       // A route would take it for an empty form.
-      if (isUnread(ctx)) ctx.throw(415, 'This address takes forms without files, and JSON.')
+      if (await isUnread(ctx)) ctx.throw(415, 'This address takes forms without files, and JSON.')
     }
     await next()
   }
 }
 
 /** Whether there is a body that was not parsed. */
-function isUnread({ req, request, method }: Context): boolean {
+async function isUnread(ctx: Context): Promise<boolean> {
+  const { req, request, method } = ctx
   if (!WITH_BODY.has(method) || request.body !== undefined) return false
-  return req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length'] ?? 0) > 0
+  if (req.headers['transfer-encoding'] === undefined) return Number(req.headers['content-length'] ?? 0) > 0
+  // Proxies send a request without a body like this, too.
+  const read = new Promise((resolve, reject) => {
+    req.once('readable', resolve).once('end', resolve).once('error', reject)
+  })
+  await read.catch(() => ctx.throw(400))
+  return req.readableLength > 0
 }
 
 /** Without invalid UTF-8, invalid percent encoding, and JSON that is too deep or too wide. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
 import { connect } from 'node:net'
 import { brotliCompressSync, constants, deflateSync, gzipSync } from 'node:zlib'
 import test, { type ExecutionContext } from 'ava'
@@ -128,6 +129,15 @@ const UNREAD: readonly [type: string | undefined, body: string][] = [
   [undefined, 'theme=dark'],
 ]
 
+/** The status of a request that says no length, as proxies send it. */
+async function chunkedStatus(path: string, body: string): Promise<number | undefined> {
+  const sent = request(app.origin + path, { method: 'POST', headers: { 'transfer-encoding': 'chunked' } })
+  sent.end(body)
+  const [response] = (await once(sent, 'response')) as [IncomingMessage]
+  response.resume()
+  return response.statusCode
+}
+
 whereBodiesAreTaken(
   'a body that is neither a form nor JSON is a 415 on every route, and changes nothing (ASVS 3.5.2)',
   async (t) => {
@@ -150,6 +160,8 @@ whereBodiesAreTaken(
     for (const path of PATHS) {
       const { status } = await fetch(app.origin + path, { method: 'POST', redirect: 'manual' })
       t.not(status, 415, `${path} without a body`)
+      t.not(await chunkedStatus(path, ''), 415, `${path} with an empty body in chunks`)
+      t.is(await chunkedStatus(path, 'a=1'), 415, `${path} in chunks`)
     }
     t.is(await statusOf('a=b', 'APPLICATION/X-WWW-FORM-URLENCODED; charset=UTF-8'), await statusOf('a=b', FORM))
   },

@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
 import type { Services } from '../../services.ts'
-import { askSignedOut, requireUser } from '../../web/current-user.ts'
+import { requireUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
 import { seeOther } from '../../web/redirect.ts'
@@ -41,12 +41,6 @@ const addition = z.object({ productId, quantity: quantity.default(1) })
 const change = z.object({ quantity })
 const confirmation = z.object({ total: whole('Please check your cart.').optional() })
 
-/** A quantity that was typed and is not stored. */
-interface Typed {
-  readonly id: number
-  readonly quantity: number | string
-}
-
 export default defineFeature({ name: 'cart', open: cart })
 
 /** A shop: products, a cart in the session or the account, and checkout to an order, exactly once. */
@@ -61,7 +55,7 @@ function cart(services: Services): OpenFeature {
       ctx.body = { lines: lines.map(({ name: _name, ...line }) => line), total }
       return
     }
-    if (!(await askSignedOut(ctx, services, '/cart'))) await seeOther(ctx, '/cart', message)
+    await seeOther(ctx, '/cart', message)
   }
 
   const changeCart = async (ctx: Context, by: (cart: Cart) => Cart) => {
@@ -76,15 +70,14 @@ function cart(services: Services): OpenFeature {
     return true
   }
 
-  const showCart = async (ctx: Context, errors: Readonly<Record<string, string>>, typed?: Typed) => {
+  const showCart = async (ctx: Context, errors: Readonly<Record<string, string>> = {}) => {
     const { lines, total, unavailable } = await catalog.priced((await ctx.session()).get(cartSlice))
-    const unsaved = lines.find(({ productId, quantity }) => productId === typed?.id && quantity !== typed.quantity)
-    await ctx.render('cart/cart.njk', { lines, total, unavailable, errors, typed: unsaved && typed })
+    await ctx.render('cart/cart.njk', { lines, total, unavailable, errors })
   }
 
-  const refuse = async (ctx: Context, errors: Readonly<Record<string, string>>, typed?: Typed) => {
+  const refuse = async (ctx: Context, errors: Readonly<Record<string, string>>) => {
     refuseInput(ctx, errors)
-    await showCart(ctx, errors, typed)
+    await showCart(ctx, errors)
   }
 
   router.get('/shop', async (ctx) => {
@@ -97,7 +90,7 @@ function cart(services: Services): OpenFeature {
 
   router.get('/cart', async (ctx) => {
     if (wantsJson(ctx)) await respond(ctx)
-    else await showCart(ctx, {}, typedIn(ctx))
+    else await showCart(ctx)
   })
 
   router.post('/cart/items', async (ctx) => {
@@ -113,10 +106,8 @@ function cart(services: Services): OpenFeature {
   router.post('/cart/items/:productId', async (ctx) => {
     const id = productIdOf(ctx)
     const input = readInput(ctx, change)
-    if (!input.ok) return await refuse(ctx, input.errors, { id, quantity: input.typed['quantity'] ?? '' })
+    if (!input.ok) return await refuse(ctx, input.errors)
     if (!(await catalog.has(id))) ctx.throw(404)
-    // Not stored: at the sign-in the larger of two quantities would win.
-    if (await askSignedOut(ctx, services, `/cart?product=${id}&quantity=${input.values.quantity}`)) return
     const token = newCheckoutToken()
     const set = (current: Cart) => setInCart(current, id, input.values.quantity, token)
     if (await changeCart(ctx, set)) await respond(ctx, 'Your cart has been updated.')
@@ -124,13 +115,11 @@ function cart(services: Services): OpenFeature {
 
   router.post('/cart/items/:productId/remove', async (ctx) => {
     const id = productIdOf(ctx)
-    if (await askSignedOut(ctx, services, '/cart')) return
     await changeCart(ctx, (current) => removeFromCart(current, [id]))
     await respond(ctx, 'Removed from your cart.')
   })
 
   router.post('/cart/clear', async (ctx) => {
-    if (await askSignedOut(ctx, services, '/cart')) return
     ;(await ctx.session()).delete(cartSlice)
     await respond(ctx, 'Your cart is empty.')
   })
@@ -193,11 +182,4 @@ function cart(services: Services): OpenFeature {
 function productIdOf(ctx: Context & { params: Record<string, string> }): number {
   const parsed = productId.safeParse(ctx.params['productId'])
   return parsed.success ? parsed.data : ctx.throw(404)
-}
-
-/** What was typed before the sign-in to which the form led. A link could fill it in as well, but only the visitor can send it. */
-function typedIn(ctx: Context): Typed | undefined {
-  const id = productId.safeParse(queryParam(ctx, 'product'))
-  const count = quantity.safeParse(queryParam(ctx, 'quantity'))
-  return id.success && count.success ? { id: id.data, quantity: count.data } : undefined
 }

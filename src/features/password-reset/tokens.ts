@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Knex } from 'knex'
 import { z } from 'zod'
+import { allOrNothing } from '../../all-or-nothing.ts'
 import type { User, Users } from '../../users.ts'
 
 const row = z.object({ user_id: z.coerce.number().int(), created_at: z.coerce.number() })
@@ -54,7 +55,7 @@ export class ResetTokens {
    * password or the account was changed since `user` was read.
    */
   async use(token: string, user: User, passwordHash: string): Promise<User | undefined> {
-    return await this.#knex.transaction(async (trx) => {
+    return await allOrNothing(this.#knex, async (trx) => {
       const used = await this.#table(trx)
         .where({ token_hash: hashOf(token) })
         .delete()

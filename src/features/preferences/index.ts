@@ -1,8 +1,6 @@
 import Router from '@koa/router'
 import type { Context } from 'koa'
 import { z } from 'zod'
-import type { Services } from '../../services.ts'
-import { askSignedOut, wasSignedIn } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { InvalidInputError, queryParam, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
 import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
@@ -16,7 +14,6 @@ import {
   resetPreferences,
   TIME_ZONES,
   UNKNOWN_PREFERENCE,
-  writeAllPreferences,
   writePreference,
   writePreferences,
 } from './preferences.ts'
@@ -46,7 +43,7 @@ const DONE = { saved: 'Your preferences have been saved.', reset: 'Your preferen
 export default defineFeature({ name: 'preferences', open: preferences })
 
 /** Theme, language, time zone, page length and notifications of a visitor, for all pages. */
-function preferences(services: Services): OpenFeature {
+function preferences(): OpenFeature {
   const router = new Router()
 
   router.get('/preferences', async (ctx) => {
@@ -70,10 +67,8 @@ function preferences(services: Services): OpenFeature {
     const input = readInput(ctx, formSchema)
     if (input.ok) {
       const { language } = await ctx.display()
-      const values = withForm({ ...readPreferences(session), language }, input.values)
-      if (await wasSignedIn(ctx, services)) writeAllPreferences(session, values)
-      else writePreferences(session, values, language)
-      if (!(await askSignedOut(ctx, services, '/preferences'))) await respond(ctx, 'saved')
+      writePreferences(session, withForm({ ...readPreferences(session), language }, input.values), language)
+      await respond(ctx, 'saved')
     } else {
       refuseInput(ctx, input.errors)
       const boxes = requireInput(ctx, formSchema.pick({ notifications: true, boxes: true }))
@@ -84,7 +79,7 @@ function preferences(services: Services): OpenFeature {
 
   router.post('/preferences/reset', async (ctx) => {
     resetPreferences(await ctx.session())
-    if (!(await askSignedOut(ctx, services, '/preferences'))) await respond(ctx, 'reset')
+    await respond(ctx, 'reset')
   })
 
   return {

@@ -78,11 +78,6 @@ export function writePreferences(session: Session, values: Preferences, shown: P
   session.update(preferencesSlice, (chosen) => withChoices(chosen, choices, channels))
 }
 
-/** Stores all preferences, those too that are defaults: to replace whatever is in the account at the next sign-in. */
-export function writeAllPreferences(session: Session, { notifications: channels, ...choices }: Preferences): void {
-  session.update(preferencesSlice, (chosen) => withChoices(chosen, choices, channels))
-}
-
 /**
  * Stores one preference by its dotted path, such as `notifications.email`.
  *

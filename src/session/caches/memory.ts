@@ -35,7 +35,7 @@ export class MemoryCache implements Cache {
     this.#others = new LRUCache({
       maxSize: maxBytes,
       sizeCalculation: sizeOf,
-      // Not of a replaced entry, whose member the new one has.
+      // Not of a replaced entry: `#put` does that.
       dispose: ({ member }, _key, reason) => {
         if (member !== undefined && reason !== 'set') this.#unindex(member.userId, member.key)
       },
@@ -99,7 +99,10 @@ export class MemoryCache implements Cache {
         answered: true,
       })
     }
-    // A sign-in may have moved it.
+    const former = this.#others.peek(key)?.member
+    if (former !== undefined && entry.member === undefined)
+      this.#unindex(former.userId, former.key)
+      // A sign-in may have moved it.
     ;(entry.anonymous ? this.#others : this.#anonymous).delete(key)
     // Copied, because a small buffer is a piece of a larger one, which would stay in memory with it.
     const copied = { ...entry, body: Buffer.from(new Uint8Array(entry.body).buffer) }

@@ -17,14 +17,22 @@ export interface EncodeOptions {
   readonly successor?: string
   /** Returned by decode for the same session key. */
   readonly metadata?: SealedMetadata
-  /** The text that the data were decoded from, so that values another program wrote stay as they are. */
+  /** What decode returned as `json`, so that values another program wrote stay as they are. */
   readonly former?: string | undefined
 }
 
 /** The result of decoding stored text. */
 export type Decoded =
-  /** With a `successor` it is a forward: the session's next key, and the data from before the change of key. */
-  { ok: true; data: SessionData; successor?: string; metadata?: SealedMetadata } | { ok: false; reason: RefusedReason }
+  | {
+      ok: true
+      data: SessionData
+      /** Makes it a forward: the session's next key. The data are from before the change of key. */
+      successor?: string
+      metadata?: SealedMetadata
+      /** The JSON of the data, in formats that other programs write. */
+      json?: string
+    }
+  | { ok: false; reason: RefusedReason }
 
 /**
  * Encodes session data as the text that a store keeps, and decodes it.
@@ -57,7 +65,7 @@ export type DecodedCookie = (Decoded & { ok: true } & { readonly issuedAt: numbe
 export interface CookieCodec {
   readonly name: 'sealed' | 'django'
   /**
-   * @param former the text that the data were decoded from, so that values another program wrote stay as they are
+   * @param former what decode returned as `json`, so that values another program wrote stay as they are
    * @throws SessionTooLargeError if the serialized data exceed the limit in bytes; ValueNotKeptError for a changed value
    *   with numbers that JavaScript cannot hold
    */

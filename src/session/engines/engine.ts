@@ -23,8 +23,8 @@ export interface Loaded {
   readonly createdAt: number
   readonly lastActivity: number
   readonly expires: number
-  /** The text that the data were decoded from, if any. */
-  readonly text?: string
+  /** The JSON that was read, in formats that other programs write. */
+  readonly json?: string | undefined
   /** Read with an old key: the data are from before the change of key, and the response sets no cookie. */
   readonly forwarded?: true
 }

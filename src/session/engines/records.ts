@@ -23,8 +23,8 @@ export interface RecordMetadata {
   readonly id: string
   readonly createdAt: number
   readonly client: Client
-  /** The text that the data were decoded from. */
-  readonly text?: string | undefined
+  /** The JSON that was read, in formats that other programs write. */
+  readonly json?: string | undefined
 }
 
 /** The result of loading a key. With a `successor` it is a forward, and the data are from before the change of key. */
@@ -81,12 +81,12 @@ export class Records {
     const decoded = codec.decode(key, stored.data)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
     if (!isConsistent(stored, decoded)) return { live: false, suspicion: 'undecodable', detail: 'inconsistent' }
-    const { data, successor } = decoded
+    const { data, successor, json } = decoded
     const { version, expires, lastActivity } = stored
     const createdAt = stored.createdAt || createdAtIn(data, now())
     if (deadline(this.#options.expiry, data, createdAt, now()) <= now()) return { live: false }
     const id = sessionIdOf(storeKey, stored)
-    const loaded = { id, key, data, version, expires, lastActivity, createdAt, text: stored.data }
+    const loaded = { id, key, data, version, expires, lastActivity, createdAt, json }
     return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
   }
 
@@ -147,7 +147,7 @@ export class Records {
     // Wrapped, because a version may be text, which would be counted as an outcome.
     const create = async () => ({ version: await store.create(codec.storeKey(key), record) })
     const { version } = await this.#timed('create', create)
-    return this.#live(key, data, { ...record, version })
+    return this.#live(key, data, { ...record, version }, about.json)
   }
 
   /** Saves if the record still has the version that was read. */
@@ -155,7 +155,9 @@ export class Records {
     const { store, codec } = this.#options
     const record = this.#record(current.key, data, { ...current, client })
     const result = await this.#timed('save', () => store.save(codec.storeKey(current.key), current.version, record))
-    return result.outcome === 'saved' ? this.#live(current.key, data, { ...record, ...result }) : result.outcome
+    return result.outcome === 'saved'
+      ? this.#live(current.key, data, { ...record, ...result }, current.json)
+      : result.outcome
   }
 
   /** Replaces the record of an old key by a forward, or deletes it if the format has no forwards. */
@@ -205,13 +207,19 @@ export class Records {
     return await this.#timed('delete', () => this.#options.store.delete(storeKey))
   }
 
-  #live(key: string, data: SessionData, record: SessionRecord & Pick<Loaded, 'version'>): LiveRecord {
-    const { version, createdAt, lastActivity, expires, data: text } = record
+  /** @param json what was read first: a value that is changed and changed back has its text again */
+  #live(
+    key: string,
+    data: SessionData,
+    record: SessionRecord & Pick<Loaded, 'version'>,
+    json: string | undefined,
+  ): LiveRecord {
+    const { version, createdAt, lastActivity, expires } = record
     const id = sessionIdOf(this.#options.codec.storeKey(key), record)
-    return { id, key, data, version, createdAt, lastActivity, expires, text }
+    return { id, key, data, version, createdAt, lastActivity, expires, json }
   }
 
-  #record(key: string, data: SessionData, { id, createdAt, client, text: former }: RecordMetadata): SessionRecord {
+  #record(key: string, data: SessionData, { id, createdAt, client, json: former }: RecordMetadata): SessionRecord {
     const { codec, expiry, columns, observe, now } = this.#options
     const lastActivity = now()
     if (codec.name === 'django' && absoluteAge(expiry, data) !== undefined) data[CREATED_KEY] = createdAt

@@ -143,7 +143,7 @@ export class StoredEngine implements Engine {
   /** Creates the record of a new session, or of one that had none. */
   async #create({ loaded, restartClock, client, id }: Commit, data: SessionData): Promise<Saved> {
     const createdAt = loaded === undefined || restartClock ? this.#now() : loaded.createdAt
-    const about = { id: loaded?.id ?? id ?? newSessionId(), createdAt, client }
+    const about = { id: loaded?.id ?? id ?? newSessionId(), createdAt, client, json: loaded?.json }
     return saved(await this.records.create(data, about), false)
   }
 
@@ -182,9 +182,9 @@ export class StoredEngine implements Engine {
       if (!found.live) return await this.#withoutSession(commit)
       if (found.successor !== undefined) return await this.#commitLate(commit, key, max - attempt)
       const current = found.loaded
-      const { id, text } = current
+      const { id, json } = current
       const createdAt = commit.restartClock ? this.#now() : current.createdAt
-      const about = { id, createdAt, client: commit.client, text }
+      const about = { id, createdAt, client: commit.client, json }
       const next = await this.records.create(dataFor(commit, current), about, this.codec.forwards)
       const replaced = await this.records.replaceByForward(current, next.key)
       if (replaced === 'done') return await this.#confirm(next, !isAsLoaded(commit, current))

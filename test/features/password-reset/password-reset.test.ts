@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
+import { ResetTokens } from '../../../src/features/password-reset/tokens.ts'
 import { limitPasswordQueue } from '../../../src/passwords.ts'
 import { testOn } from '../../storage/present.ts'
 import { type Answer, startApp, type TestApp } from '../../support/app.ts'
@@ -17,6 +18,17 @@ async function started(t: ExecutionContext, env: Record<string, string> = {}): P
 }
 
 const both = (token: string, password = NEW) => ({ token, password, repeat: password })
+
+test('a link that meets another change of the password is not used up', async (t) => {
+  const { users, knex } = (await started(t)).services
+  const tokens = new ResetTokens(knex, users, 600)
+  const grace = await users.byUsername('grace')
+  if (grace === undefined) return t.fail()
+  const token = await tokens.create(grace)
+  await users.changePassword(grace, 'the hash of another password')
+  t.is(await tokens.use(token, grace, 'the hash of a third one'), undefined)
+  t.is((await knex('password_resets')).length, 1)
+})
 
 for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }]) {
   testOn(env)(

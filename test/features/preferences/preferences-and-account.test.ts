@@ -51,28 +51,3 @@ for (const env of [{}, { SESSION_ENGINE: 'cache' }, { SESSION_ENGINE: 'signed_co
     t.is(await themeOf(here), 'light')
   })
 }
-
-for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }]) {
-  testOn(env)(
-    `${JSON.stringify(env)}: a form that is sent too late says so, and what was chosen is there after the sign-in`,
-    async (t) => {
-      const own = await startApp(env)
-      t.teardown(() => own.close())
-      const browser = own.browser()
-      await signIn(browser, 'grace')
-      await write(browser, 'theme', 'dark')
-      await write(browser, 'items_per_page', 50)
-      await own.services.engine.endUser('2')
-      // Some are the defaults, which are no choice elsewhere.
-      const form = { theme: 'light', language: 'en', timezone: 'Europe/Berlin', items_per_page: '20', boxes: 'shown' }
-      const sent = await browser.post('/preferences', form)
-      t.deepEqual([sent.status, sent.headers.get('location')], [303, '/login?next=%2Fpreferences'])
-      const page = await browser.get('/login?next=%2Fpreferences')
-      t.regex(page.text, /(?:Your session has ended|You were signed out on another device)\. Sign in again\./)
-      t.notRegex(page.text, /have been saved/)
-      await browser.post('/login', { username: 'grace', password: 'grace-demo-password', next: '/preferences' })
-      const chosen = { timezone: 'Europe/Berlin', notifications: { email: false, push: false, sms: false } }
-      t.deepEqual(await read(browser), { ...DEFAULTS, ...chosen })
-    },
-  )
-}

@@ -16,11 +16,10 @@ const options = {
 const stored = (json: string) => dumps(Buffer.from(json), { ...options, compress: true })
 
 function changed(json: string, change: (data: Record<string, unknown>) => void): string {
-  const former = stored(json)
-  const decoded = codec.decode(key, former)
+  const decoded = codec.decode(key, stored(json))
   if (!decoded.ok) throw new Error(decoded.reason)
   change(decoded.data)
-  return loads(codec.encode(key, decoded.data, { former }), options).toString()
+  return loads(codec.encode(key, decoded.data, { former: decoded.json }), options).toString()
 }
 
 test('values that Python wrote stay as they are while others change', (t) => {
@@ -69,12 +68,30 @@ test('a value with numbers that cannot be kept may be deleted and not changed', 
   t.is(floats, '{"theirs":{"a":1,"n":2}}', 'the same number')
 })
 
-test('a session that is larger than the limit here can be read, and not be changed', (t) => {
-  const large = stored(`{"long":"${'x'.repeat(100_000)}","n":1}`)
-  const decoded = codec.decode(key, large)
+test('characters outside ASCII that another serializer wrote as they are stay the same characters', (t) => {
+  for (const text of ['日本', '• bullet', 'x•,•is_admin•:true,•y•:•', '💥']) {
+    const json = `{"theirs":"${text}","ratio":1.0,"n":1}`
+    const result = changed(json, (data) => {
+      data['n'] = 2
+    })
+    t.deepEqual(JSON.parse(result), { theirs: text, ratio: 1, n: 2 })
+    t.regex(result, /^[ -~]+$/)
+    t.true(result.includes('"ratio":1.0'))
+  }
+})
+
+test('a session that is larger than the limit here can be read and signed in, and not be made much larger', (t) => {
+  const decoded = codec.decode(key, stored(`{"long":"${'x'.repeat(100_000)}","n":1}`))
   t.true(decoded.ok)
-  if (decoded.ok)
-    t.throws(() => codec.encode(key, decoded.data, { former: large }), { instanceOf: SessionTooLargeError })
+  if (!decoded.ok) return
+  const { data, json: former } = decoded
+  data['_auth_user_id'] = '7'
+  t.true(codec.decode(key, codec.encode(key, data, { former })).ok)
+  data['more'] = 'x'.repeat(2000)
+  t.throws(() => codec.encode(key, data, { former }), { instanceOf: SessionTooLargeError })
+  const small = { long: 'x'.repeat(60_000), more: 'x'.repeat(6000) }
+  const below = { former: `{"long":"${'x'.repeat(65_000)}"}` }
+  t.throws(() => codec.encode(key, small, below), { instanceOf: SessionTooLargeError }, 'below the limit, no margin')
 })
 
 test('cookies keep them, too', (t) => {
@@ -85,6 +102,6 @@ test('cookies keep them, too', (t) => {
   t.true(decoded.ok)
   if (!decoded.ok) return
   decoded.data['n'] = 2
-  const text = cookies.encode(decoded.data, former)
+  const text = cookies.encode(decoded.data, decoded.json)
   t.is(loads(text, { ...options, salt }).toString(), '{"id":12345678901234567890,"n":2}')
 })

@@ -11,8 +11,10 @@ import { BadSignature, dumps, fromBase62, loads, SignatureExpired } from './sign
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
 const COOKIE_SALT = 'django.contrib.sessions.backends.signed_cookies'
 
-// Django has no limit of its own: what it wrote is read, and a change here is refused above `maxBytes`.
+// Django has no limit of its own: what it wrote is read, and a change here that adds more than GROWTH_BYTES is refused.
 const MAX_READ_BYTES = 1024 * 1024
+// A larger session of Django's can still change its key and sign in.
+const GROWTH_BYTES = 1024
 
 /** Options for {@link djangoCodec} and {@link djangoCookieCodec}. */
 export interface DjangoOptions extends SizeLimit {
@@ -75,33 +77,19 @@ export function djangoCustomExpiry(codec: Codec): (text: string) => number | Dat
 function signedText(options: DjangoOptions, salt: string) {
   const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
   checkSecrets(secrets)
-  // Python's JSON escapes differently, and this format must be byte for byte the same.
-  const isPythons = serializer === jsonSerializer
-  const parse = isPythons ? (bytes: Buffer) => asData(parsePython(bytes.toString())) : serializer.loads
   const limits = { secrets, salt, maxBytes: Math.max(maxBytes, MAX_READ_BYTES) }
-  function serialize(data: SessionData, former: string | undefined): Buffer {
-    if (!isPythons) return serializer.dumps(data)
-    const json = former === undefined ? undefined : read(former)
-    return json === undefined ? pythonJson(data) : pythonJsonOver(json.toString(), data)
-  }
-  function read(former: string): Buffer | undefined {
-    try {
-      return loads(former, limits)
-    } catch {
-      // The text of another format, from which the session is migrated.
-      return undefined
-    }
-  }
   return {
     encode(data: SessionData, former?: string): string {
-      const bytes = serialize(data, former)
-      checkSize(bytes.length, options)
+      // Python's JSON escapes differently, and this format must be byte for byte the same.
+      const bytes = serializer === jsonSerializer ? serialize(data, former) : serializer.dumps(data)
+      const max = former !== undefined && former.length > maxBytes ? former.length + GROWTH_BYTES : maxBytes
+      if (bytes.length > max || max === maxBytes) checkSize(bytes.length, options)
       return dumps(bytes, { secrets, salt, compress: true, now: now?.() ?? Date.now() })
     },
     decode(text: string, maxAge?: number): Decoded {
       try {
         const bytes = loads(text, { ...limits, maxAge, now: now?.() ?? Date.now() })
-        return deserialize(bytes, parse)
+        return deserialize(bytes, serializer)
       } catch (error) {
         if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
         if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }
@@ -111,9 +99,15 @@ function signedText(options: DjangoOptions, salt: string) {
   }
 }
 
-function deserialize(bytes: Buffer, parse: (bytes: Buffer) => SessionData): Decoded {
+function serialize(data: SessionData, former: string | undefined): Buffer {
+  return former === undefined ? pythonJson(data) : pythonJsonOver(former, data)
+}
+
+function deserialize(bytes: Buffer, serializer: Serializer): Decoded {
   try {
-    return { ok: true, data: parse(bytes) }
+    if (serializer !== jsonSerializer) return { ok: true, data: serializer.loads(bytes) }
+    const json = bytes.toString()
+    return { ok: true, data: asData(parsePython(json)), json }
   } catch (error) {
     return { ok: false, reason: error instanceof TypeError ? 'not-an-object' : 'malformed' }
   }

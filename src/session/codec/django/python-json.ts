@@ -20,7 +20,7 @@ export function parsePython(text: string): unknown {
 }
 
 /**
- * Writes data over text that Python wrote: of a value that is the same, the text stays as it is, with integers beyond 2^53,
+ * Writes data over the JSON that Python wrote: of a value that is the same, the text stays as it is, with integers beyond 2^53,
  * NaN, `1.0` and the order of keys.
  *
  * @throws ValueNotKeptError for a changed value in which there are numbers that JavaScript cannot hold
@@ -33,7 +33,8 @@ export function pythonJsonOver(former: string, data: SessionData): Buffer {
     const text = texts.get(key)
     return `${pythonText(key)}:${text === undefined ? pythonText(value) : textOver(text, key, value)}`
   })
-  return Buffer.from(`{${written.join(',')}}`, 'latin1')
+  // Another serializer than Django's may have written characters outside ASCII as they are.
+  return Buffer.from(escaped(`{${written.join(',')}}`), 'latin1')
 }
 
 function isSameAsOurs(former: string): boolean {
@@ -52,10 +53,11 @@ function textOver(text: string, key: string, value: Json): string {
 }
 
 function pythonText(value: unknown): string {
-  return JSON.stringify(value).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+  return escaped(JSON.stringify(value))
+}
+
+function escaped(json: string): string {
+  return json.replace(/[\u007f-\uffff]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** Whether JavaScript can hold every number in this text. */
@@ -100,5 +102,5 @@ function* members(text: string): Generator<[key: string, value: string]> {
 /** Strings, numbers and words, spaces, and the rest one by one. */
 function tokens(text: string): string[] {
   // A string without an end goes to the end, or each quote in it would be tried again.
-  return text.match(/"(?:[^"\\]|\\[\s\S])*(?:"|$)|[-+.\w]+|\s+|[\s\S]/g) ?? []
+  return text.match(/"(?:[^"\\]|\\[\s\S])*(?:"|\\?$)|[-+.\w]+|\s+|[\s\S]/g) ?? []
 }

@@ -90,7 +90,7 @@ export class CookieEngine implements Engine {
     const decoded = this.#codec.decode(cookie, Number.POSITIVE_INFINITY)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
     const { data, signIn, createdAt = decoded.issuedAt } = takeReserved(cookie, decoded)
-    const loaded = { ...this.#loaded(data, signIn, createdAt, decoded.issuedAt), text: cookie }
+    const loaded = { ...this.#loaded(data, signIn, createdAt, decoded.issuedAt), json: decoded.json }
     if (this.#isOver(loaded)) return { live: false }
     const state = signIn === undefined ? 'live' : await this.#signInState(signIn)
     if (state === 'ended') return { live: false, suspicion: 'revoked' }
@@ -105,7 +105,7 @@ export class CookieEngine implements Engine {
     const createdAt = loaded === undefined || restartClock ? this.#now() : loaded.createdAt
     const previous = loaded?.signIn
     if (this.revocations === undefined || previous === undefined) {
-      return this.#issue(data, await this.newSignIn(userIdOf(data), loaded?.id), createdAt, loaded?.text)
+      return this.#issue(data, await this.newSignIn(userIdOf(data), loaded?.id), createdAt, loaded?.json)
     }
     const state = await this.revocations.check(previous.userId, previous.id)
     // A sign-in proves who it is by itself; any other change ends with its session.
@@ -113,13 +113,13 @@ export class CookieEngine implements Engine {
     const isOver = state.ended || state.successor !== undefined
     if ((isOver || isRevoked(state, previous)) && !isSignIn) return { outcome: 'ended' }
     if (write !== 'cycle' && userIdOf(data) === previous.userId)
-      return this.#issue(data, previous, createdAt, loaded?.text)
+      return this.#issue(data, previous, createdAt, loaded?.json)
     if (isOver) return await this.#startNewSession(commit)
     const userId = userIdOf(data)
     // With the epoch that was checked: if it rises meanwhile, this session ends with the user's others.
     const epoch = isSignIn || userId !== previous.userId ? undefined : state.epoch
     const signIn = await this.newSignIn(userId, loaded?.id, epoch)
-    const issued = this.#issue(data, signIn, createdAt, loaded?.text)
+    const issued = this.#issue(data, signIn, createdAt, loaded?.json)
     // Last, so that a session too large for its cookie stays as it was.
     if (signIn === undefined || userId !== previous.userId) await this.endSignIn(previous)
     else if (!(await this.follow(previous, signIn))) {
@@ -139,7 +139,7 @@ export class CookieEngine implements Engine {
   /** Issues a cookie for a session that is known to be live; undefined if it is too large. */
   issue(loaded: Loaded): { loaded: Loaded; cookie: string } | undefined {
     try {
-      return this.#issue(loaded.data, (loaded as CookieSession).signIn, loaded.createdAt, loaded.text)
+      return this.#issue(loaded.data, (loaded as CookieSession).signIn, loaded.createdAt, loaded.json)
     } catch (error) {
       // Django's cookie may leave no room for the engine's values, and a mere read must not fail.
       if (error instanceof SessionTooLargeError) return undefined
@@ -232,7 +232,7 @@ export class CookieEngine implements Engine {
     }
     const encode = (some: SessionData) => this.#codec.encode(withReserved(some, reserved), former)
     const { cookie, data: kept, dropped, bytes } = fitCookie(data, encode, this.#policy)
-    const loaded = { ...this.#loaded(kept, signIn, createdAt, this.#now()), text: cookie }
+    const loaded = { ...this.#loaded(kept, signIn, createdAt, this.#now()), json: former }
     if (dropped.length === 0) return { outcome: 'saved', loaded, cookie, replayed: false }
     this.#observe({ type: 'overflow', dropped, bytes, limit: this.#policy.maxSize })
     return { outcome: 'saved', loaded, cookie, replayed: false, dropped }

@@ -14,7 +14,8 @@ export function storedMigration(engine: StoredEngine): Migratable {
     async adopt(commit) {
       const { loaded, write, client } = commit
       if (write === 'cycle' || loaded.key === null) return await engine.commit({ ...commit, write: 'create' })
-      const about = { id: loaded.id ?? commit.id ?? newSessionId(), createdAt: loaded.createdAt, client }
+      const { createdAt, json } = loaded
+      const about = { id: loaded.id ?? commit.id ?? newSessionId(), createdAt, client, json }
       const adopted = await records.createAs(loaded.key, plainJson(commit.data) as SessionData, about)
       return { outcome: 'saved', loaded: adopted, cookie: adopted.key, replayed: false }
     },

@@ -18,7 +18,7 @@ const queue = new KeyedQueue<unknown>()
  *
  * The lock is a symbolic link, never followed, whose text identifies the holder: unlike a file it is created in one step
  * with its text, even on a full disk. Only the lock of a dead process is removed: of one that is alive but slow or frozen
- * it stays, however old it is. Machines or containers that share a folder are not supported: they cannot see each other's
+ * it stays, however old it is (where there is no /proc: for 5 seconds). Machines or containers that share a folder are not supported: they cannot see each other's
  * processes, so a lock from elsewhere is removed after 5 seconds.
  *
  * @param work gets `confirm`, to be called right before the step that cannot be undone

@@ -17,18 +17,15 @@ export function holderText(): string {
 
 /**
  * Returns whether the holder of a lock is alive; undefined if that cannot be known here, because the lock was made on
- * another machine, in another container, or before this machine was started.
- *
- * Without /proc (macOS, Windows) a process id that was given to another process counts as its former owner.
+ * another machine, in another container, or before this machine was started, or because there is no /proc (macOS,
+ * Windows): a process with this id may be another one.
  */
 export async function isHolderAlive(text: string): Promise<boolean | undefined> {
   const { place, pid, started } = HOLDER.exec(text)?.groups ?? {}
   if (place !== PLACE || pid === undefined) return undefined
-  if (!exists(Number(pid))) return false
-  if (STARTED === '') return true
-  const status = await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
-  // Gone meanwhile, or hidden from other users; the latter is alive.
-  if (status === undefined) return exists(Number(pid))
+  const status = STARTED === '' ? undefined : await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
+  // Hidden from other users, or gone.
+  if (status === undefined) return exists(Number(pid)) ? undefined : false
   return !isZombie(status) && startOf(status) === started
 }
 
