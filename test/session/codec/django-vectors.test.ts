@@ -134,8 +134,8 @@ test('session data', (t) => {
     t.true(decoded.ok, name)
     if (!decoded.ok) continue
     t.deepEqual(plain(decoded.data), plain(value), name)
-    const ours = codec.encode(key, decoded.data)
-    if (!is_compressed && !NOT_BYTE_EQUAL.has(name)) t.is(ours, output, name)
+    const ours = codec.encode(key, decoded.data, { former: decoded.json })
+    if (!is_compressed) t.is(ours, output, name)
     else t.deepEqual(codec.decode(key, ours), decoded, name)
   }
 })
@@ -148,8 +148,8 @@ test('signed cookies', (t) => {
     t.true(decoded.ok, name)
     if (!decoded.ok) continue
     t.deepEqual(plain(decoded.data), plain(value), name)
-    const ours = codec.encode(decoded.data)
-    if (!cookie.startsWith('.') && !NOT_BYTE_EQUAL.has(name)) t.is(ours, cookie, name)
+    const ours = codec.encode(decoded.data, decoded.json)
+    if (!cookie.startsWith('.')) t.is(ours, cookie, name)
     else t.deepEqual(codec.decode(ours, 1_209_600), decoded, name)
   }
 })

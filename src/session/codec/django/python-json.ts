@@ -29,12 +29,18 @@ export function pythonJsonOver(former: string, data: SessionData): Buffer {
   // Nearly always: written here, or by Python without such numbers.
   if (isSameAsOurs(former)) return pythonJson(data)
   const texts = new Map(members(former))
-  const written = Object.entries(data).map(([key, value]) => {
+  const written = inOrderOf(texts, data).map(([key, value]) => {
     const text = texts.get(key)
     return `${pythonText(key)}:${text === undefined ? pythonText(value) : textOver(text, key, value)}`
   })
   // Another serializer than Django's may have written characters outside ASCII as they are.
   return Buffer.from(escaped(`{${written.join(',')}}`), 'latin1')
+}
+
+/** Keys like numbers come first in an object. */
+function inOrderOf(former: ReadonlyMap<string, string>, data: SessionData): [string, Json][] {
+  const keys = new Set([...former.keys(), ...Object.keys(data)])
+  return [...keys].flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]]]))
 }
 
 function isSameAsOurs(former: string): boolean {
