@@ -2,6 +2,7 @@ import { MemcachedCache } from '../../src/session/caches/memcached/memcached.ts'
 import { CacheStore } from '../../src/session/stores/cache.ts'
 import { tcpProxy } from '../session/stores/tcp-proxy.ts'
 import { serviceUrl } from '../support/services.ts'
+import { answering } from './answering.ts'
 import { engineContract } from './contract.ts'
 import { sealed } from './sealed.ts'
 import { storedOn } from './stored.ts'
@@ -36,14 +37,4 @@ if (url !== undefined) {
       },
     })
   })
-}
-
-async function answering(cache: MemcachedCache): Promise<void> {
-  while (
-    !(await cache.ping().then(
-      () => true,
-      () => false,
-    ))
-  )
-    await new Promise((resolve) => setTimeout(resolve, 20))
 }

@@ -2,6 +2,7 @@ import { createClient, RESP_TYPES } from 'redis'
 import { RedisCache } from '../../src/session/caches/redis/redis.ts'
 import type { SessionStore } from '../../src/session/stores/store.ts'
 import { tcpProxy } from '../session/stores/tcp-proxy.ts'
+import { answering } from './answering.ts'
 import type { Setup } from './bench.ts'
 import { sealed } from './sealed.ts'
 import { storedOn } from './stored.ts'
@@ -50,14 +51,4 @@ export async function redisSetup(
       way.close()
     },
   })
-}
-
-async function answering(cache: RedisCache): Promise<void> {
-  while (
-    !(await cache.ping().then(
-      () => true,
-      () => false,
-    ))
-  )
-    await new Promise((resolve) => setTimeout(resolve, 20))
 }

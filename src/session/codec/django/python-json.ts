@@ -20,8 +20,8 @@ export function parsePython(text: string): unknown {
 }
 
 /**
- * Writes data over the JSON that Python wrote: of a value that is the same, the text stays as it is, with integers beyond 2^53,
- * NaN, `1.0` and the order of keys.
+ * Writes data over the JSON that Python wrote: of a value that is the same, the text stays as it is, with integers beyond
+ * 2^53, NaN, `1.0` and the order of keys.
  *
  * @throws ValueNotKeptError for a changed value in which there are numbers that JavaScript cannot hold
  */
@@ -68,7 +68,7 @@ function escaped(json: string): string {
 
 /** Whether JavaScript can hold every number in this text. */
 function isKept(text: string): boolean {
-  return [...tokens(text)].every((token) => !isConstant(token) && (!isInteger(token) || isSafe(token)))
+  return tokens(text).every((token) => !isConstant(token) && (!isInteger(token) || isSafe(token)))
 }
 
 function isConstant(token: string): boolean {
@@ -84,7 +84,9 @@ function isSafe(token: string): boolean {
 }
 
 function withoutConstants(text: string): string {
-  return [...tokens(text)].map((token) => (isConstant(token) ? 'null' : token)).join('')
+  return tokens(text)
+    .map((token) => (isConstant(token) ? 'null' : token))
+    .join('')
 }
 
 /** The keys of a JSON object and their values as written, without the whitespace around them. */

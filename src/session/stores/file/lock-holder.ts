@@ -8,6 +8,7 @@ import { codeOf } from '../../core/error-codes.ts'
 // no disk block, so that locks work on a full disk.
 const PLACE = hash('sha256', `${bootId()}\0${processNamespace()}`, 'base64url').slice(0, 8)
 const HOLDER = /^(?<place>[\w-]{8})\.(?<pid>[1-9]\d*)\.(?<started>\d*)\.[\w-]{16}$/
+const GONE_OR_HIDDEN = new Set(['ENOENT', 'ESRCH', 'EACCES', 'EPERM'])
 const STARTED = startOf(readStatus('self'))
 
 /** The text of a new lock: it identifies this process, even after its process id was given to another, and is unique. */
@@ -19,14 +20,25 @@ export function holderText(): string {
  * Returns whether the holder of a lock is alive; undefined if that cannot be known here, because the lock was made on
  * another machine, in another container, or before this machine was started, or because there is no /proc (macOS,
  * Windows): a process with this id may be another one.
+ *
+ * @throws the error of the system if this process cannot read anything now, as without free descriptors
  */
 export async function isHolderAlive(text: string): Promise<boolean | undefined> {
   const { place, pid, started } = HOLDER.exec(text)?.groups ?? {}
   if (place !== PLACE || pid === undefined) return undefined
-  const status = STARTED === '' ? undefined : await readFile(`/proc/${pid}/stat`, 'latin1').catch(() => undefined)
+  const status = STARTED === '' ? undefined : await statusOf(pid)
   // Hidden from other users, or gone.
   if (status === undefined) return exists(Number(pid)) ? undefined : false
   return !isZombie(status) && startOf(status) === started
+}
+
+async function statusOf(pid: string): Promise<string | undefined> {
+  try {
+    return await readFile(`/proc/${pid}/stat`, 'latin1')
+  } catch (error) {
+    if (GONE_OR_HIDDEN.has(codeOf(error) ?? '')) return undefined
+    throw error
+  }
 }
 
 function exists(pid: number): boolean {
