@@ -9,6 +9,7 @@ import { ConfigError } from './settings.ts'
 
 const ACQUIRE_TIMEOUT_MS = 5000
 const STATEMENT_TIMEOUT_MS = 10_000
+const LOCK_TIMEOUT_S = 5
 const POOL = { min: 0, max: 10 }
 
 // Knex would print errors with their values. They are thrown as well, and the application's log leaves secrets out.
@@ -55,7 +56,13 @@ export function databaseConfig(url: string): Knex.Config & { client: string } {
       ...common,
       client: 'mysql2',
       connection: { uri: url, timezone: 'Z' } as Knex.MySql2ConnectionConfig,
-      pool: POOL,
+      pool: {
+        ...POOL,
+        // A statement that nobody waits for any more must not take effect long after: by default it waits 50 seconds.
+        afterCreate(connection: MysqlConnection, done: Done) {
+          connection.query(`SET SESSION innodb_lock_wait_timeout = ${LOCK_TIMEOUT_S}`, done)
+        },
+      },
     }
   }
   const limits = { query_timeout: STATEMENT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS }
@@ -85,6 +92,10 @@ function sqlite(path: string): Knex.Config & { client: string } {
       },
     },
   }
+}
+
+interface MysqlConnection {
+  query(sql: string, done: Done): void
 }
 
 type Done = (error: Error | null, rows?: unknown) => void

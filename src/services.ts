@@ -94,5 +94,6 @@ function logEvent(log: Logger, event: SessionEvent): void {
   else if (event.type === 'conflict') log.debug({ session: event }, 'session: conflict, replayed')
   else if (event.type === 'account-unreadable')
     log.error({ session: event }, 'session: account unreadable, left as it is')
+  else if (event.type === 'copies' && event.state === 'begun') log.info({ session: event }, 'session: copies in use')
   else log.warn({ session: event }, `session: ${event.type}`)
 }

@@ -6,7 +6,7 @@ import type { ClearOptions } from '../../src/session/stores/clear.ts'
 import type { ClearWhich } from '../../src/session/stores/store.ts'
 import { revocationsOf } from '../../src/storage/part.ts'
 import { duration, wholeNumber } from './numbers.ts'
-import { type Run, requireCache, UsageError } from './run.ts'
+import { type Run, UsageError } from './run.ts'
 
 interface Options {
   olderThan?: number
@@ -30,8 +30,6 @@ interface Cleared {
 
 // How often progress is printed without a terminal.
 const PROGRESS_INTERVAL_MS = 10_000
-const MEMORY_CACHE_WARNING =
-  'CACHE_URL is memory: the application may still have copies of these sessions. Restart it to end them now.'
 
 /** `sessions clear`: deletes expired sessions, or those that an option selects. */
 export function clearCommand(run: Run): Command {
@@ -53,11 +51,7 @@ export function clearCommand(run: Run): Command {
           const counts = await Promise.all(clearableStores(services).map((store) => store.countClearable(which)))
           return report({ sessions: counts.reduce((sum, count) => sum + count, 0) }, which, options)
         }
-        // Copies of live sessions must be deleted, too.
-        if (which.kind !== 'expired')
-          await requireCache(services, 'It may have copies of these sessions: nothing was deleted.')
         report(await clear(services, which, options), which, options)
-        if (which.kind !== 'expired' && services.cacheInProcess) console.error(MEMORY_CACHE_WARNING)
       })
     })
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { CheckedCache } from '../session/caches/checked.ts'
 import { type Compression, lz4Compression, zlibCompression } from '../session/caches/compression.ts'
+import { StoreUnavailableError } from '../session/core/errors.ts'
 import type { CachedCopiesOptions } from '../session/stores/cached/cached-copies.ts'
 import type { CachedStore } from '../session/stores/cached/cached-database.ts'
 import type { DatabaseStore } from '../session/stores/database/database.ts'
@@ -36,7 +37,7 @@ export const cacheSettings = defineSettings({
   ),
   CACHE_MAX_FAILURES: setting(
     z.coerce.number().int().min(1).default(3),
-    'Failures in a row after which the cache counts as down; it is then retried every 0.25 to 5 seconds',
+    'Failures in a row after which a cache server counts as down; it is then retried every 0.25 to 5 seconds',
   ),
   CACHE_CHECK_INTERVAL: setting(
     seconds.min(1, INVALID_CHECK_INTERVAL).max(3600, INVALID_CHECK_INTERVAL).default(60),
@@ -95,14 +96,32 @@ export function openCopies(
     cacheInProcess: part.inProcess,
     async ready() {
       await databaseReady(database)
+      await databaseReady(database.epochs)
       if (part.inProcess && config.production) {
-        warn(`CACHE_URL is ${part.name}: a process does not see what another one saves. Run one process, or use Redis.`)
+        warn(
+          `CACHE_URL is ${part.name}: of several processes at most one uses its cache. Run one process, or use Redis.`,
+        )
       }
-      await connect().catch((error: unknown) => warn(`${messageOf(error)} The database serves until it is back.`))
+      const problem = await connect().then(
+        () => refusal(cache),
+        (error: unknown) => `${messageOf(error)} The database serves until it is back.`,
+      )
+      if (problem !== undefined) warn(problem)
     },
     warm: (which, limit) => store.warm(which, limit),
     ...(warming === 'lazy' ? {} : { warmAtStart: () => store.warm(WARMING_FILTERS[warming]()) }),
     close: async () => await store.close?.(),
+  }
+}
+
+/** Why the cache cannot be told from others, so that no copies can be used. */
+async function refusal(cache: CheckedCache): Promise<string | undefined> {
+  try {
+    await cache.identity()
+    return undefined
+  } catch (error) {
+    if (!(error instanceof StoreUnavailableError)) throw error
+    return `The cache does not say which server it is (${messageOf(error.cause)}), so no copies are used.`
   }
 }
 

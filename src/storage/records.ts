@@ -78,6 +78,12 @@ export async function databaseReady(store: { assertReady(): Promise<void> }): Pr
   }
 }
 
+/** The same for an engine without copies, which must not leave valid ones behind: it would not end them. */
+export async function recordsReady(store: DatabaseStore): Promise<void> {
+  await databaseReady(store)
+  await databaseReady({ assertReady: () => store.epochs.suspend() })
+}
+
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

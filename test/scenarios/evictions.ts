@@ -11,12 +11,18 @@ const SIGNED_IN = ['begun', '7']
 const pages: Pages = {
   '/rotate': (session) => session.cycleKey(),
   /** The cache is full, and what the key in the address leads to has to go. */
-  '/evict': async (_session, ctx, { engine, cache, config }) => {
+  '/evict': async (_session, ctx, { engine, cache, config, sessionKnex }) => {
     if (!(engine instanceof StoredEngine) || cache === undefined) throw new Error('There is no cache')
     const { CACHE_KEY_PREFIX: prefix, CACHE_VERSION: version } = config.values
     const name = engine.codec.storeKey(String(ctx.query['key']))
-    const evicted = ['', 'copy:'].map((kind) => cache.delete(`${prefix}:${version}:${kind}${name}`))
-    return await Promise.all(evicted)
+    const epochs = await sessionKnex<{ epoch: string }>('session_epochs').pluck('epoch')
+    const kinds = ['', ...epochs.map((epoch) => `copy:${epoch}:`)]
+    const evict = () => Promise.all(kinds.map((kind) => cache.delete(`${prefix}:${version}:${kind}${name}`)))
+    const evicted = await evict()
+    if (evicted.includes('done')) return evicted
+    // A read copies it first.
+    await engine.store.load(name)
+    return await evict()
   },
 }
 

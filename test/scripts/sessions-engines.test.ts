@@ -2,13 +2,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { readConfig } from '../../src/config.ts'
+import { openServices } from '../../src/services.ts'
 import { DatabaseStore } from '../../src/session/stores/database/database.ts'
 import { DatabaseRevocations } from '../../src/session/stores/database/database-revocations.ts'
 import { DatabaseLease } from '../../src/session/stores/database/lease.ts'
 import { FileStore } from '../../src/session/stores/file/file.ts'
 import { record } from '../session/stores/bench.ts'
 import { has, isPossible, testOn } from '../storage/present.ts'
-import { sessionsCli } from './sessions-cli.ts'
+import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
 const TOO_SHORT = 'SECRET_KEY is too short: use at least 32 random bytes.'
 
@@ -88,11 +90,16 @@ if (has('hybrid', 'signed_cookies')) {
 }
 
 if (has('cached_db', 'memory')) {
-  test('clear warns if the application may have copies that only a restart ends', async (t) => {
-    const { run } = await sessionsCli(t)
-    const env = { SESSION_ENGINE: 'cached_db' }
-    t.regex((await run(['clear', '--user', '7'], env)).output, /CACHE_URL is memory: .* Restart it/)
-    t.notRegex((await run(['clear'], env)).output, /CACHE_URL/, 'what has expired is no session in a copy either')
+  test('clear ends sessions of which the application has copies in its own memory', async (t) => {
+    const { run, url } = await sessionsCli(t)
+    const env = { SESSION_ENGINE: 'cached_db', DATABASE_URL: url }
+    const config = readConfig({ ...env, SECRET_KEY, NODE_ENV: 'test', LOG_LEVEL: 'silent' })
+    const { store, close } = await openServices(config)
+    t.teardown(close)
+    await store?.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))
+    t.truthy(await store?.load('hers'))
+    t.is((await run(['clear', '--user', '7', '--json'], env)).output, '{"kind":"user","deleted":1}')
+    t.is(await store?.load('hers'), undefined)
   })
 }
 
@@ -152,20 +159,21 @@ testOn(SEALED)('maintain frees the disk space of deleted rows', async (t) => {
 })
 
 if (has('cached_db', 'redis')) {
-  test('without its cache, cached_db reports that, and deletes no session whose copy it cannot delete', async (t) => {
+  test('without its cache, cached_db copies nothing, and ends sessions all the same', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const store = new DatabaseStore({ knex, table: 'sessions' })
     await store.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))
     const env = { SESSION_ENGINE: 'cached_db', CACHE_URL: 'redis://127.0.0.1:1' }
     const stats = JSON.parse((await run(['stats', '--json'], env)).output)
     t.like(stats, { live: 1, cache: { name: 'redis', answers: false } })
-    for (const args of [['warm'], ['clear', '--user', '7']]) {
-      const { code, output } = await run(args, env)
-      t.is(code, 1)
-      t.regex(output, /^The cache does not answer: .*127\.0\.0\.1:1.*\. /)
-      t.notRegex(output, /\.\. /)
-    }
-    t.is((await knex('sessions')).length, 1)
-    t.is((await run(['clear'], env)).code, 0, 'copies of the expired have expired as well')
+    const { code, output } = await run(['warm'], env)
+    t.is(code, 1)
+    t.regex(output, /^The cache does not answer: .*127\.0\.0\.1:1.*\. /)
+    t.notRegex(output, /\.\. /)
+    const before = await store.epochs.readEpoch()
+    await store.epochs.changeEpoch(before.epoch, { epoch: 'of-others', server: 'a cache' })
+    t.is((await run(['clear', '--user', '7', '--json'], env)).output, '{"kind":"user","deleted":1}')
+    t.is((await knex('sessions')).length, 0)
+    t.is((await store.epochs.readEpoch()).server, '', 'and no other process uses copies of them')
   })
 }

@@ -3,6 +3,7 @@ import { examine } from '../../scripts/sessions/doctor.ts'
 import { RedisCache } from '../../src/session/caches/redis/redis.ts'
 import { DatabaseStore } from '../../src/session/stores/database/database.ts'
 import { record } from '../session/stores/bench.ts'
+import { copyName } from '../support/caches.ts'
 import { serviceUrl } from '../support/services.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
@@ -26,7 +27,9 @@ if (url !== undefined) {
     const env = { SESSION_ENGINE: 'cached_db', CACHE_URL: url, CACHE_KEY_PREFIX: prefix }
     const there = async () => {
       const keys = ['latest', 'anonymous', 'older']
-      const entries = await Promise.all(keys.map((key) => cache.get(`${prefix}:1:copy:${key}`)))
+      const entries = await Promise.all(
+        keys.map(async (key) => cache.get(`${prefix}${(await copyName(store, key)).slice('session'.length)}`)),
+      )
       return keys.filter((_, n) => entries[n] !== undefined)
     }
     t.is((await run(['warm', '--authenticated', '--json'], env)).output, '{"cache":"redis","copies":1}')

@@ -1,5 +1,6 @@
 import type { Cache } from '../../src/session/caches/cache.ts'
 import { StoreUnavailableError } from '../../src/session/core/errors.ts'
+import type { CopiedStore } from '../../src/session/stores/store.ts'
 
 /** A real cache, or store, whose verbs a test can stop at, or cut off as an outage would. */
 export interface Steered<T> {
@@ -40,7 +41,17 @@ export function steer<T extends object>(real: T): Steered<T> {
   })
 }
 
+/** The name of a record's copy in a cache. */
+export async function copyName({ epochs }: CopiedStore, key: string): Promise<string> {
+  const { epoch } = await epochs.readEpoch()
+  return `session:1:copy:${epoch}:${key}`
+}
+
 /** The entries that a cache holds under these keys of a session store, as versions. */
-export async function versionsIn(cache: Cache, ...keys: string[]): Promise<(string | undefined)[]> {
-  return await Promise.all(keys.map(async (key) => (await cache.get(`session:1:copy:${key}`))?.version))
+export async function versionsIn(
+  database: CopiedStore,
+  cache: Cache,
+  ...keys: string[]
+): Promise<(string | undefined)[]> {
+  return await Promise.all(keys.map(async (key) => (await cache.get(await copyName(database, key)))?.version))
 }

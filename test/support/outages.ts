@@ -8,6 +8,7 @@ import { sessions } from '../../src/session/index.ts'
 import cache from '../../src/storage/engines/cache.ts'
 import { send } from './client.ts'
 import { serve } from './koa.ts'
+import { openSite } from './session-site.ts'
 
 /** A cache server that a test may stop, and start again on the same port. */
 export interface OutageServer {
@@ -104,4 +105,44 @@ export function outageSuite({ name, start, url }: OutageSuite): void {
     await start(t, port)
     await recovers(t, own)
   })
+}
+
+interface ShareSuite {
+  readonly name: string
+  /** Starts three servers that share the keys. */
+  start(t: ExecutionContext): Promise<{ readonly servers: readonly OutageServer[]; readonly url: string }>
+}
+
+/** The engine `cache` as the settings open it, while one of three servers answers nothing. */
+export function shareSuite({ name, start }: ShareSuite): void {
+  test.serial(
+    `${name}: while one of three servers is silent, the sessions on the others answer throughout`,
+    async (t) => {
+      const { servers, url } = await start(t)
+      const site = await openSite({
+        SECRET_KEY,
+        SESSION_ENGINE: cache.name,
+        CACHE_URL: url,
+        DATABASE_URL: 'sqlite::memory:',
+      })
+      t.teardown(() => site.close())
+      const begun = await Promise.all(Array.from({ length: 40 }, () => fetch(`${site.origin}/change?word=x`)))
+      const cookies = begun.map(({ headers }) => headers.getSetCookie()[0]?.split(';', 1)[0] ?? '')
+      const read = async (cookie: string) => (await fetch(`${site.origin}/read`, { headers: { cookie } })).status
+      const readAll = () => Promise.all(cookies.map(read))
+      t.true((await readAll()).every((status) => status === 200))
+      servers[1]?.child.kill('SIGSTOP')
+      const first = await readAll()
+      t.true(first.filter((status) => status === 200).length > cookies.length / 3)
+      t.true(first.includes(503))
+      for (let round = 0; round < 8; round++) t.deepEqual(await readAll(), first, String(round))
+      t.is(site.services.cache?.state, 'down', 'so that it shows')
+      servers[1]?.child.kill('SIGCONT')
+      const back = performance.now()
+      while (!(await readAll()).every((status) => status === 200)) {
+        if (performance.now() - back > RECOVERY) throw new Error(`some are still 503 after ${RECOVERY} ms`)
+        await pause(20)
+      }
+    },
+  )
 }

@@ -24,7 +24,7 @@ export function startProcess(
   const child = spawn(process.execPath, args, {
     cwd: options.cwd ?? projectRoot,
     env: { ...inherited, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   let text = ''
   const waiting = new Set<() => void>()

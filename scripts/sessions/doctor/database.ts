@@ -112,6 +112,7 @@ function tablesOf(config: Config): Table[] {
     ...(storages.some(({ facts }) => facts.inCookies !== 'none')
       ? [{ name: 'session_revocations', indexes: [['expires']] }]
       : []),
+    ...(storages.some(({ facts }) => facts.cached === 'copies') ? [{ name: 'session_epochs', indexes: [] }] : []),
     { name: 'session_leases', indexes: [] },
   ]
 }

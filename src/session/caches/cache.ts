@@ -32,13 +32,30 @@ export interface Cache {
   delete(key: string, version?: string): Promise<Outcome>
   /** Resolves when the cache answers. */
   ping(): Promise<void>
+  /** If there are several servers, each of which has a share of the keys. */
+  readonly servers?: CacheServers
   /** Index of keys by user, if the cache has one. */
   readonly users?: UserIndex
+  /** Another object for every connection, since the servers may have another state then; undefined while there is none. */
+  readonly connection: object | undefined
+  /** Identifies the servers and the history of their data: another text after a restart or a failover. */
+  identity(): Promise<string>
+  /** Milliseconds for which another process may still read an entry that was changed or deleted; 0 without local copies. */
+  readonly staleFor: number
   /** Statistics of each server, if there are servers. */
   serverStats?(): Promise<readonly object[]>
   /** Calls the listener whenever a connection to a server works again, if there are servers. */
   onConnect?(listener: () => void): void
   close(): Promise<void>
+}
+
+/** The servers of a cache that has several. */
+export interface CacheServers {
+  names(): readonly string[]
+  /** The server of a key. */
+  of(key: string): string
+  /** Resolves when the server answers, or is not used any more. */
+  ping(name: string): Promise<void>
 }
 
 /** The keys that belong to a user. Expired members are removed, and the index with its last member. */

@@ -5,7 +5,7 @@ import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 
 /** Options for {@link CheckedCache}. */
 export interface CheckedCacheOptions {
-  /** Consecutive failures after which the cache counts as down; 3 by default. */
+  /** Consecutive failures after which a server counts as down; 3 by default. */
   readonly maxFailures?: number
   /** Seconds between two pings of a cache that is up, at most 3600; 60 by default. */
   readonly checkInterval?: number
@@ -17,27 +17,35 @@ const MAX_PING_DELAY = 5000
 // Far below the maximum of setTimeout, beyond which it fires at once.
 const MAX_CHECK_INTERVAL = 3600
 
+/** What is known of one server. */
+interface Server {
+  readonly name: string
+  failures: number
+  isDown: boolean
+  pingDelay: number
+  isPinging: boolean
+  timer?: NodeJS.Timeout
+}
+
 /**
- * A circuit breaker around a cache. After some consecutive timeouts or lost connections the cache is down: every call
- * fails at once, so that no request waits for the timeout, and pings at growing intervals find out when it answers
- * again. A server that answers with an error is up. A cache that is up is pinged too, so that an idle application
- * notices an outage.
+ * A circuit breaker around a cache, for each of its servers. After some consecutive timeouts or lost connections a server
+ * is down: calls for its keys fail at once, so that no request waits for the timeout, and pings at growing intervals find
+ * out when it answers again. A server that answers with an error is up. Servers that are up are pinged too, so that an
+ * idle application notices an outage.
  */
 export class CheckedCache implements Cache {
   readonly name: Cache['name']
   readonly users?: UserIndex
+  readonly staleFor: number
   /** Not blocked while the cache is down, when statistics are needed most. */
   readonly serverStats?: () => Promise<readonly object[]>
-  /** Failures in a row after which the cache counts as down. */
+  /** Failures in a row after which a server counts as down. */
   readonly maxFailures: number
   readonly #cache: Cache
   readonly #interval: number
   readonly #observe: Observer
+  readonly #servers = new Map<string, Server>()
   #state: 'up' | 'down' = 'up'
-  #failures = 0
-  #pingDelay = MIN_PING_DELAY
-  #timer: NodeJS.Timeout | undefined
-  #pinging = false
   #closed = false
 
   /**
@@ -50,6 +58,7 @@ export class CheckedCache implements Cache {
       throw new RangeError(`checkInterval must be above 0 and at most ${MAX_CHECK_INTERVAL} seconds`)
     }
     this.name = cache.name
+    this.staleFor = cache.staleFor
     this.#cache = cache
     this.maxFailures = maxFailures
     this.#interval = checkInterval * 1000
@@ -58,104 +67,154 @@ export class CheckedCache implements Cache {
     const { users } = cache
     if (users !== undefined) {
       this.users = {
-        add: (userId, key, expires) => this.#unlessDown(() => users.add(userId, key, expires)),
-        remove: (userId, key) => this.#unlessDown(() => users.remove(userId, key)),
-        keys: (userId) => this.#unlessDown(() => users.keys(userId)),
+        add: (userId, key, expires) => this.#onIndex(() => users.add(userId, key, expires)),
+        remove: (userId, key) => this.#onIndex(() => users.remove(userId, key)),
+        keys: (userId) => this.#onIndex(() => users.keys(userId)),
       }
     }
     cache.onConnect?.(() => this.#reconnected())
-    this.#scheduleCheck()
+    for (const name of this.#names()) this.#scheduleCheck(this.#server(name))
   }
 
-  /** While `down`, calls fail without reaching the cache. */
+  /** `down` while any server is: calls for its keys then fail without reaching it. */
   get state(): 'up' | 'down' {
     return this.#state
   }
 
+  get connection(): object | undefined {
+    return this.#cache.connection
+  }
+
+  async identity(): Promise<string> {
+    if (this.#state === 'down') throw this.#unavailable()
+    const ask = () => this.#cache.identity()
+    // Of several servers, one that does not answer is unknown.
+    return await (this.#cache.servers === undefined ? this.#tracked(this.#server(''), ask) : ask())
+  }
+
   async get(key: string): Promise<CacheEntry | undefined> {
-    return await this.#unlessDown(() => this.#cache.get(key))
+    return await this.#unlessDown(key, () => this.#cache.get(key))
   }
 
   async add(key: string, entry: CacheEntry): Promise<boolean> {
-    return await this.#unlessDown(() => this.#cache.add(key, entry))
+    return await this.#unlessDown(key, () => this.#cache.add(key, entry))
   }
 
   async swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
-    return await this.#unlessDown(() => this.#cache.swap(key, version, entry))
+    return await this.#unlessDown(key, () => this.#cache.swap(key, version, entry))
   }
 
   async delete(key: string, version?: string): Promise<Outcome> {
-    return await this.#unlessDown(() => this.#cache.delete(key, version))
+    return await this.#unlessDown(key, () => this.#cache.delete(key, version))
   }
 
   async ping(): Promise<void> {
-    await this.#unlessDown(() => this.#cache.ping())
+    if (this.#state === 'down') throw this.#unavailable()
+    await Promise.all(this.#names().map((name) => this.#ping(this.#server(name))))
   }
 
   /** Stops the checks and closes the cache. */
   async close(): Promise<void> {
     this.#closed = true
-    clearTimeout(this.#timer)
+    for (const { timer } of this.#servers.values()) clearTimeout(timer)
     await this.#cache.close()
   }
 
-  async #unlessDown<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#state === 'down') throw new StoreUnavailableError(new Error(`The ${this.name} cache is down`))
-    return await this.#tracked(work)
+  #names(): readonly string[] {
+    return this.#cache.servers?.names() ?? ['']
   }
 
-  async #tracked<T>(work: () => Promise<T>): Promise<T> {
+  #server(name: string): Server {
+    let server = this.#servers.get(name)
+    if (server === undefined) {
+      server = { name, failures: 0, isDown: false, pingDelay: MIN_PING_DELAY, isPinging: false }
+      this.#servers.set(name, server)
+    }
+    return server
+  }
+
+  async #unlessDown<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return await this.#tracked(this.#server(this.#cache.servers?.of(key) ?? ''), work)
+  }
+
+  /** The servers of a user's index are not those of its keys. */
+  async #onIndex<T>(work: () => Promise<T>): Promise<T> {
+    return await (this.#cache.servers === undefined ? this.#tracked(this.#server(''), work) : work())
+  }
+
+  async #tracked<T>(server: Server, work: () => Promise<T>): Promise<T> {
+    if (server.isDown) throw this.#unavailable()
+    return await this.#counted(server, work)
+  }
+
+  async #ping(server: Server): Promise<void> {
+    const { servers } = this.#cache
+    await this.#counted(server, () =>
+      servers === undefined || server.name === '' ? this.#cache.ping() : servers.ping(server.name),
+    )
+  }
+
+  async #counted<T>(server: Server, work: () => Promise<T>): Promise<T> {
     try {
       const result = await work()
-      this.#answered()
+      this.#answered(server)
       return result
     } catch (error) {
       // Any other error is about the call, which may never have been sent.
       if (error instanceof StoreUnavailableError) {
-        if (error.answered) this.#answered()
-        else this.#failed()
+        if (error.answered) this.#answered(server)
+        else this.#failed(server)
       }
       throw error
     }
   }
 
-  #answered(): void {
-    this.#failures = 0
-    this.#pingDelay = MIN_PING_DELAY
-    if (this.#state === 'up') return
+  #answered(server: Server): void {
+    server.failures = 0
+    server.pingDelay = MIN_PING_DELAY
+    server.isDown = false
+    if (this.#state === 'up' || [...this.#servers.values()].some(({ isDown }) => isDown)) return
     this.#state = 'up'
     this.#observe({ type: 'cache-up' })
   }
 
-  #failed(): void {
-    this.#failures += 1
-    if (this.#failures === 1) this.#scheduleCheck()
-    if (this.#state === 'down' || this.#failures < this.maxFailures) return
+  #failed(server: Server): void {
+    server.failures += 1
+    if (server.failures === 1) this.#scheduleCheck(server)
+    if (server.failures < this.maxFailures) return
+    server.isDown = true
+    if (this.#state === 'down') return
     this.#state = 'down'
     this.#observe({ type: 'cache-down' })
   }
 
-  // This proves nothing about the other servers, so it only checks earlier.
+  // This may be any of the servers, so it only checks earlier.
   #reconnected(): void {
-    this.#pingDelay = MIN_PING_DELAY
-    if (this.#failures > 0 && !this.#pinging && !this.#closed) void this.#check()
+    for (const server of this.#servers.values()) {
+      server.pingDelay = MIN_PING_DELAY
+      if (server.failures > 0 && !server.isPinging && !this.#closed) void this.#check(server)
+    }
   }
 
-  #scheduleCheck(): void {
+  #scheduleCheck(server: Server): void {
     // A running check schedules the next one.
-    if (this.#closed || this.#pinging) return
-    clearTimeout(this.#timer)
-    const delay = this.#failures === 0 ? this.#interval : this.#pingDelay
-    if (this.#failures > 0) this.#pingDelay = Math.min(this.#pingDelay * 2, MAX_PING_DELAY)
-    this.#timer = setTimeout(() => void this.#check(), delay).unref()
+    if (this.#closed || server.isPinging) return
+    clearTimeout(server.timer)
+    const delay = server.failures === 0 ? this.#interval : server.pingDelay
+    if (server.failures > 0) server.pingDelay = Math.min(server.pingDelay * 2, MAX_PING_DELAY)
+    server.timer = setTimeout(() => void this.#check(server), delay).unref()
   }
 
-  async #check(): Promise<void> {
-    clearTimeout(this.#timer)
-    this.#pinging = true
+  async #check(server: Server): Promise<void> {
+    clearTimeout(server.timer)
+    server.isPinging = true
     // The outcome was counted.
-    await this.#tracked(() => this.#cache.ping()).catch(() => {})
-    this.#pinging = false
-    this.#scheduleCheck()
+    await this.#ping(server).catch(() => {})
+    server.isPinging = false
+    this.#scheduleCheck(server)
+  }
+
+  #unavailable(): StoreUnavailableError {
+    return new StoreUnavailableError(new Error(`The ${this.name} cache is down`))
   }
 }

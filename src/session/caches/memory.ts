@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Outcome } from '../core/outcome.ts'
@@ -17,9 +18,12 @@ const ANONYMOUS_SHARE = 0.1
 export class MemoryCache implements Cache {
   readonly name = 'memory'
   readonly users: UserIndex
+  readonly connection = {}
+  readonly staleFor = 0
   readonly #anonymous: Entries
   readonly #others: Entries
   readonly #keysOfUser = new Map<string, Map<string, number>>()
+  readonly #identity = randomUUID()
   readonly #now: () => number
   readonly #maxBytes: number
   #closed = false
@@ -81,6 +85,11 @@ export class MemoryCache implements Cache {
 
   async ping(): Promise<void> {
     this.#requireOpen()
+  }
+
+  async identity(): Promise<string> {
+    this.#requireOpen()
+    return this.#identity
   }
 
   /** Drops all entries; afterwards every call throws StoreUnavailableError. */

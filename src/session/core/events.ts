@@ -28,10 +28,16 @@ export type SessionEvent =
   | { type: 'cache'; outcome: 'hit' | 'miss' | 'filled' | 'stale' | 'failed' | 'written' | 'write-failed' }
   /** A read was served by the database because the cache is down. */
   | { type: 'fallback' }
-  /** The cache failed several times in a row: no request uses it until it answers again. */
+  /** A server of the cache failed several times in a row: no request uses it until it answers again. */
   | { type: 'cache-down' }
-  /** The cache that was down answers again. */
+  /** All servers of the cache answer again. */
   | { type: 'cache-up' }
+  /**
+   * This process ended the epoch of all copies (`unconfirmed`: the cache did not confirm a change; `another cache`: the
+   * copies are in another cache than its own), or began one. In between no process uses copies.
+   */
+  | { type: 'copies'; state: 'ended'; reason: 'unconfirmed' | 'another cache' }
+  | { type: 'copies'; state: 'begun' }
   /** Number of sessions whose last change is not in the database yet (write_behind). */
   | { type: 'write-behind'; waiting: number }
   /** A session exceeded its cookie, and these keys were dropped, as configured. */

@@ -3,11 +3,13 @@ import type { Outcome } from '../core/outcome.ts'
 import {
   type ClearableStore,
   type ClearWhich,
+  type CopiedStore,
+  type EpochRow,
+  type EpochStore,
   isForward,
   NotSupportedError,
   type SaveOutcome,
   type SessionRecord,
-  type SessionStore,
   type StatisticsStore,
   type StoredRecord,
   type StoreStatistics,
@@ -26,8 +28,9 @@ const MAX_LARGEST = 10
  * @example
  * const store = new MemoryStore({ maxBytes: 64 * 1024 * 1024 })
  */
-export class MemoryStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
+export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStore, StatisticsStore {
   readonly name = 'memory'
+  readonly epochs: EpochStore
   readonly #records = new Map<string, StoredRecord & { version: number }>()
   readonly #now: () => number
   readonly #maxBytes: number
@@ -42,6 +45,7 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
   constructor(options: { now?: () => number; maxBytes?: number } = {}) {
     this.#now = options.now ?? Date.now
     this.#maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
+    this.epochs = epochsInMemory()
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
@@ -207,5 +211,17 @@ export class MemoryStore implements SessionStore, ClearableStore, UserSessionSto
 
   #requireOpen(): void {
     if (this.#closed) throw new StoreUnavailableError()
+  }
+}
+
+function epochsInMemory(): EpochStore {
+  let row: EpochRow = { epoch: '', server: '' }
+  return {
+    readEpoch: async () => row,
+    async changeEpoch(from, to) {
+      if (row.epoch !== from) return false
+      row = to
+      return true
+    },
   }
 }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { derivedSessionId } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 
@@ -68,6 +69,31 @@ export interface SessionStore {
   /** Deletes the record; with a version, only a live record with that version. */
   delete(key: string, version?: Version): Promise<Outcome>
   close?(): Promise<void>
+}
+
+/** Which copies of a store's records are valid: see CopyEpoch. */
+export interface EpochRow {
+  /** A part of the copies' names, 1 to 32 characters that a cache's key may have; empty if nothing was ever copied. Never repeats. */
+  readonly epoch: string
+  /** The identity of the cache that has them; empty if none may be used. At most 32 characters. */
+  readonly server: string
+}
+
+/** One row that all processes share. Every method throws StoreUnavailableError when the storage does not answer. */
+export interface EpochStore {
+  readEpoch(): Promise<EpochRow>
+  /** Compare and set: changes the row if it still has the epoch `from`; returns whether it did. */
+  changeEpoch(from: string, row: EpochRow): Promise<boolean>
+}
+
+/** A new epoch. Not a counter: the copies of later epochs must not come back with a restored database. */
+export function newEpoch(): string {
+  return randomBytes(9).toString('base64url')
+}
+
+/** A store whose records may have copies in a cache. */
+export interface CopiedStore extends SessionStore {
+  readonly epochs: EpochStore
 }
 
 /** The records that a clear deletes. Times are milliseconds since 1970. */

@@ -1,5 +1,5 @@
 import { defineEngine } from '../part.ts'
-import { databaseReady, openRecords, openTable } from '../records.ts'
+import { openRecords, openTable, recordsReady } from '../records.ts'
 
 /** Every session is a row in the database. */
 export default defineEngine({
@@ -17,7 +17,7 @@ export default defineEngine({
       facts: storage.facts,
       keepsMetadata: storage.format.keepsMetadata,
       store,
-      ready: () => databaseReady(store),
+      ready: () => recordsReady(store),
       close: async () => {},
     }
   },

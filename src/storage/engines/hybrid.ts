@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { HybridEngine } from '../../session/engines/hybrid/hybrid.ts'
 import { defineSettings, setting } from '../../settings.ts'
 import { defineEngine } from '../part.ts'
-import { databaseReady, openCookieCodec, openRecords, openRevocations, openTable } from '../records.ts'
+import { databaseReady, openCookieCodec, openRecords, openRevocations, openTable, recordsReady } from '../records.ts'
 import { replaySettings } from '../replay.ts'
 
 const settings = defineSettings({
@@ -46,7 +46,7 @@ export default defineEngine({
       keepsMetadata: storage.format.keepsMetadata,
       store,
       revocations,
-      ready: async () => void (await Promise.all([databaseReady(store), databaseReady(revocations)])),
+      ready: async () => void (await Promise.all([recordsReady(store), databaseReady(revocations)])),
       close: async () => {},
     }
   },

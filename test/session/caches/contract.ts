@@ -42,6 +42,12 @@ function verbContract(on: RegisterCache): void {
     await t.notThrowsAsync(cache.ping())
   })
 
+  on('its servers have an identity that stays, as its connection does', async (t, { cache }) => {
+    t.is(await cache.identity(), await cache.identity())
+    t.is(cache.connection, cache.connection)
+    t.not(cache.connection, undefined)
+  })
+
   on('an add only writes a free key', async (t, { cache, key }) => {
     t.true(await cache.add(key('a'), entry({ body: Buffer.from('first') })))
     t.false(await cache.add(key('a'), entry({ version: 'v2', body: Buffer.from('second') })))

@@ -35,10 +35,15 @@ if (program !== undefined) {
     const first = await servers.start()
     const cache = cacheAt(t, `redis://127.0.0.1:${first.port}`)
     await cache.connect()
+    const [identity, connection] = [await cache.identity(), cache.connection]
     await kill(first)
     await t.throwsAsync(cache.get('a'), UNAVAILABLE)
+    t.is(cache.connection, undefined)
+    await t.throwsAsync(cache.identity(), UNAVAILABLE)
     await servers.start([], first.port)
     t.is(await eventually(() => cache.get('a')), undefined)
+    t.not(cache.connection, connection)
+    t.not(await cache.identity(), identity)
   })
 
   test.serial('a single Redis: unavailable while suspended, and working afterwards', async (t) => {
@@ -92,6 +97,8 @@ if (program !== undefined) {
       120,
     )
 
+    const { connection } = cache
+    t.is(await cache.identity(), await other.identity())
     const [from, to, third] = nodes
     if (from === undefined || to === undefined || third === undefined) return t.fail('three nodes')
     const moved = await moveFirstSlot(from, to, nodes)
@@ -106,6 +113,8 @@ if (program !== undefined) {
     for (const answer of answers) {
       if (answer.status === 'rejected') t.true(answer.reason instanceof StoreUnavailableError)
     }
+    t.not(cache.connection, connection)
+    await t.throwsAsync(cache.identity(), UNAVAILABLE)
   })
 
   test.serial('a cluster: while one node does not answer the others work, and it works again afterwards', async (t) => {
@@ -135,6 +144,7 @@ if (program !== undefined) {
       const cache = cacheAt(t, `redis-sentinel://${hosts}/main`)
       await cache.connect()
       t.is((await cache.serverStats())[0]?.address, `127.0.0.1:${master.port}`)
+      const identity = await cache.identity()
       await cache.add('a', live())
       await cache.swap('a', 'v1', live({ version: 'v2', body: Buffer.from('second') }))
       await master.command('WAIT', '1', '5000')
@@ -147,6 +157,7 @@ if (program !== undefined) {
       await t.throwsAsync(cache.get('a'), UNAVAILABLE)
       const found = await eventually(() => cache.get('a'))
       t.is(text(found), 'second')
+      t.not(await cache.identity(), identity)
       t.is((await cache.serverStats())[0]?.address, `127.0.0.1:${replica.port}`)
       t.is(await cache.swap('a', 'v1', live({ version: 'v3' })), 'conflict', 'a version from before is refused')
       t.is(await cache.swap('a', 'v2', live({ version: 'v3' })), 'done')

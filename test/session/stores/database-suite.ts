@@ -64,6 +64,47 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     t.deepEqual(await store.recentKeys({ activeSince: START - HOUR, authenticated: true }, 2), ['new', 'old'])
   })
 
+  test.serial(`${name}: of many changes of the epoch at once one is made, and every connection reads it`, async (t) => {
+    const { url } = await migrated()
+    const [knex, other] = [open(url), open(url)]
+    t.teardown(() => Promise.all([knex.destroy(), other.destroy()]))
+    const stores = [knex, other].map((own) => new DatabaseStore({ knex: own, table: 'sessions' }))
+    for (const from of ['', 'e1']) {
+      const to = from === '' ? 'e1' : 'E1'
+      const changes = stores.flatMap(({ epochs }) =>
+        Array.from({ length: 5 }, () => epochs.changeEpoch(from, { epoch: to, server: 'a cache' })),
+      )
+      t.is((await Promise.all(changes)).filter((done) => done).length, 1)
+      for (const { epochs } of stores) t.deepEqual(await epochs.readEpoch(), { epoch: to, server: 'a cache' })
+    }
+    const elsewhere = new DatabaseStore({ knex, table: 'elsewhere' })
+    t.false(await elsewhere.epochs.changeEpoch('E1', { epoch: 'e2', server: '' }), 'of another table')
+    t.is((await elsewhere.epochs.readEpoch()).server, '')
+  })
+
+  test.serial(`${name}: a row of the epoch that was deleted comes back as another one, with no cache`, async (t) => {
+    const { url } = await migrated()
+    const knex = open(url)
+    t.teardown(() => knex.destroy())
+    const { epochs } = new DatabaseStore({ knex, table: 'copied' })
+    const found = new Set<string>()
+    for (let n = 0; n < 2; n++) {
+      await knex('session_epochs').where({ name: 'copied' }).delete()
+      const rows = await Promise.all(Array.from({ length: 5 }, () => epochs.readEpoch()))
+      for (const row of rows) t.deepEqual(row, { epoch: rows[0]?.epoch ?? '', server: '' })
+      found.add(rows[0]?.epoch ?? '')
+      t.true(await epochs.changeEpoch(rows[0]?.epoch ?? '', { epoch: 'e1', server: 'a cache' }))
+    }
+    t.is(found.size, 2)
+    t.false(found.has(''), 'as if nothing was ever copied')
+    await epochs.suspend()
+    const { epoch, server } = await epochs.readEpoch()
+    t.not(epoch, 'e1')
+    t.is(server, '')
+    await epochs.suspend()
+    t.is((await epochs.readEpoch()).epoch, epoch)
+  })
+
   test.serial(`${name}: every migration can be rolled back and run again`, async (t) => {
     const { url, drop } = await fresh()
     const knex = open(url)

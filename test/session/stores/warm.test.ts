@@ -23,7 +23,7 @@ test('warming fills the cache with recently active sessions and keeps existing c
   const store = new CachedStore({ database, cache: cache.steered, now })
   const which = { activeSince: START - 29_000, authenticated: true }
   t.is(await store.warm(which), 30)
-  t.deepEqual(await versionsIn(memory, 's0', 's29', 's30', 'anonymous'), ['1', '1', undefined, undefined])
+  t.deepEqual(await versionsIn(database, memory, 's0', 's29', 's30', 'anonymous'), ['1', '1', undefined, undefined])
   t.is(await store.warm(which), 0, 'they are there already')
   t.is(await store.warm({ activeSince: START - HOUR }, 5), 1, 'the latest five are the four there and one more')
 

@@ -6,13 +6,12 @@ import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { type WriteBehindOptions, WriteBehindStore } from '../../../src/session/stores/cached/write-behind.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import type { SaveOutcome, Version } from '../../../src/session/stores/store.ts'
-import { steer } from '../../support/caches.ts'
+import { copyName, steer } from '../../support/caches.ts'
 import { EXPIRY } from '../../support/engine.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'
 import { HOUR, record, START } from './bench.ts'
 
 const NEVER = 60_000
-const KEY = 'session:1:copy:a'
 
 function bench(options: Partial<WriteBehindOptions> = {}) {
   const clock = { now: START }
@@ -29,13 +28,13 @@ function bench(options: Partial<WriteBehindOptions> = {}) {
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
 
 test('one lost reply of the cache while a copy is filled: the session can still be saved', async (t) => {
-  const { store, cache, memory, now } = bench()
+  const { store, cache, memory, now, records } = bench()
   const codec = sealedCodec({ secrets: ['a secret of the tests: 6f1f0c2b9d8e4a7c'], namespace: 'sid' })
   const engine = new StoredEngine({ store, codec, expiry: EXPIRY, now })
   const requestBench = { engine, expiry: EXPIRY, now, observe: () => undefined }
   for (const write of ['save', 'cycle'] as const) {
     const cookie = await begun(requestBench)
-    await memory.delete(`session:1:copy:${codec.storeKey(cookie)}`)
+    await memory.delete(await copyName(records, codec.storeKey(cookie)))
     const filling = cache.stopAt('add')
     const reading = read(requestBench, cookie)
     const goOn = await filling
@@ -61,6 +60,56 @@ test('a conditional delete under way keeps its session from a save that would ta
   t.is(await ending, 'done')
 })
 
+for (const kind of ['a logout', 'a change of key'] as const) {
+  test(`${kind} whose copy was lost: a touch and a reader meanwhile leave no copy of the session`, async (t) => {
+    const { store, other, database, memory, records } = bench()
+    const version = await store.create('a', record({}))
+    await memory.delete(await copyName(records, 'a'))
+    const isLogout = kind === 'a logout'
+    const changing = database.stopAt(isLogout ? 'delete' : 'save')
+    const ending = isLogout
+      ? store.delete('a', version)
+      : store.save('a', version, record({ sessionId: '', data: 'forward' })).then(({ outcome }) => outcome)
+    const goOn = await changing
+    await other.touch('a', version, { expires: START + 2 * HOUR, lastActivity: START + 10 })
+    t.is((await other.load('a'))?.data, 'data', 'not yet acknowledged')
+    goOn()
+    t.is(await ending, isLogout ? 'done' : 'saved')
+    t.is((await other.load('a'))?.data, isLogout ? undefined : 'forward')
+  })
+}
+
+test('a save whose copy was lost: a touch and a reader meanwhile leave no copy of the state before', async (t) => {
+  const { store, other, database, memory, records } = bench()
+  const version = await store.create('a', record({}))
+  await memory.delete(await copyName(records, 'a'))
+  const changing = database.stopAt('save')
+  const saving = store.save('a', version, record({ data: 'second' }))
+  const goOn = await changing
+  await other.touch('a', version, { expires: START + 2 * HOUR, lastActivity: START + 10 })
+  await other.load('a')
+  goOn()
+  t.is((await saving).outcome, 'saved')
+  t.is((await other.load('a'))?.data, 'second')
+})
+
+test('a change that another process has saved directly is not overwritten by an older one that was waiting', async (t) => {
+  const { store, memory, records } = bench()
+  const version = await store.create('a', record({ data: '0' }))
+  await store.save('a', version, record({ data: '1', lastActivity: START + 1 }))
+  await store.load('a')
+  const { epoch } = await records.epochs.readEpoch()
+  await records.epochs.changeEpoch(epoch, { epoch: 'suspended', server: '' })
+  // A process that knows it already.
+  const third = new WriteBehindStore({ database: records, cache: memory, delay: NEVER, now: () => START })
+  const read = await third.load('a')
+  const saving = third.save('a', read?.version ?? '', record({ data: '2', lastActivity: START + 2 }))
+  while ((await records.load('a'))?.data !== '2') await new Promise((resolve) => setImmediate(resolve))
+  await store.flush()
+  t.is((await saving).outcome, 'saved')
+  t.is((await records.load('a'))?.data, '2')
+})
+
 test('a full queue while the database is down: 50 saves cause one request', async (t) => {
   const { store, database } = bench({ maxWaiting: 1 })
   const first = await store.create('a', record({}))
@@ -78,10 +127,10 @@ test('a full queue while the database is down: 50 saves cause one request', asyn
 })
 
 test('50 readers of a session with unwritten changes wait for one answer of a database that does not answer', async (t) => {
-  const { store, database, memory } = bench()
+  const { store, database, memory, records } = bench()
   const version = await store.create('a', record({}))
   await store.save('a', version, record({ data: 'second' }))
-  await memory.delete(KEY)
+  await memory.delete(await copyName(records, 'a'))
   database.calls.length = 0
   const asked = database.stopAt('load')
   const reads = Promise.allSettled(Array.from({ length: 50 }, () => store.load('a')))
@@ -134,7 +183,7 @@ test('of two processes with unwritten changes and a lost copy, the later change 
       const saved = await store.save('a', base, record({ data: '1' }))
       const later = await other.save('a', versionOf(saved), record({ data: '2', lastActivity: START + skew }))
       t.is(later.outcome, 'saved')
-      await memory.delete(KEY)
+      await memory.delete(await copyName(records, 'a'))
       for (const one of first === 'store' ? [store, other] : [other, store]) await one.flush()
       t.is((await records.load('a'))?.data, '2', `${first} first, ${skew} ms`)
     }
@@ -147,7 +196,7 @@ test('a touch by another process does not make a waiting change look old', async
   const saved = await store.save('a', base, record({ data: 'second' }))
   const times = { expires: START + 3 * HOUR, lastActivity: START + 1000 }
   t.is(await other.touch('a', versionOf(saved), times), 'done')
-  await memory.delete(KEY)
+  await memory.delete(await copyName(records, 'a'))
   await store.flush()
   t.is((await records.load('a'))?.data, 'second')
 })

@@ -62,6 +62,7 @@ export class MemcachedConnection {
   #itemLimit: Promise<number> | undefined
   #closed = false
   #onConnect: () => void = () => {}
+  #onDrop: () => void = () => {}
 
   constructor({ host, port }: MemcachedAddress, options: MemcachedConnectionOptions = {}) {
     this.name = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
@@ -113,6 +114,11 @@ export class MemcachedConnection {
   /** Calls the listener at the first reply on each new connection: a stopped server's host still accepts connections. */
   onConnect(listener: () => void): void {
     this.#onConnect = listener
+  }
+
+  /** Calls the listener when a connection is lost, before anything is sent on the next one. */
+  onDrop(listener: () => void): void {
+    this.#onDrop = listener
   }
 
   close(): void {
@@ -176,6 +182,7 @@ export class MemcachedConnection {
       this.#notBefore = performance.now() + Math.min(MIN_RETRY_DELAY * 2 ** this.#failures, MAX_RETRY_DELAY)
       this.#failures += 1
     }
+    this.#onDrop()
     for (const { reject } of this.#pending.splice(0)) reject(this.#unavailable(problem))
   }
 

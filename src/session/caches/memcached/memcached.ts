@@ -1,9 +1,10 @@
-import { SessionTooLargeError } from '../../core/errors.ts'
+import { randomBytes } from 'node:crypto'
+import { SessionTooLargeError, StoreUnavailableError } from '../../core/errors.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import { retry } from '../../core/retry.ts'
-import type { Cache, CacheEntry } from '../cache.ts'
+import type { Cache, CacheEntry, CacheServers } from '../cache.ts'
 import { pack, unpack } from '../frame.ts'
-import type { MemcachedAddress, MemcachedConnectionOptions } from './memcached-connection.ts'
+import type { MemcachedAddress, MemcachedConnection, MemcachedConnectionOptions } from './memcached-connection.ts'
 import type { Reply } from './memcached-replies.ts'
 import { MemcachedServers, type ServerStats } from './memcached-servers.ts'
 
@@ -32,6 +33,9 @@ const ITEM_HEADER = 256
 const MAX_ATTEMPTS = 20
 const IS_CAS = /^\d{1,20}$/
 const WRITTEN = ['HD', 'NS', 'EX', 'NF']
+const PING = { line: 'mn', isAnswer: ({ code }: Reply) => code === 'MN' }
+// Names one run of a server: several may share an address, and a restarted one is empty.
+const IDENTITY_KEY = 'session-cache-identity'
 const DELETED = ['HD', 'EX', 'NF']
 
 /**
@@ -42,13 +46,33 @@ const DELETED = ['HD', 'EX', 'NF']
  */
 export class MemcachedCache implements Cache {
   readonly name = 'memcached'
+  readonly staleFor = 0
+  readonly servers: CacheServers
   readonly #servers: MemcachedServers
   readonly #now: () => number
+  #connection: object = {}
 
   /** @throws RangeError for an empty list, a duplicate server or an invalid URL */
   constructor({ servers, now = Date.now, ...connection }: MemcachedOptions) {
     this.#servers = new MemcachedServers(servers, connection)
     this.#now = now
+    for (const server of this.#servers.all) {
+      // The next connection may lead to another server behind the same name.
+      server.onDrop(() => {
+        this.#connection = {}
+      })
+    }
+    this.servers = {
+      names: () => this.#servers.all.map(({ name }) => name),
+      of: (key) => this.#serverOf(key).name,
+      ping: async (name) => {
+        await this.#servers.all.find((server) => server.name === name)?.send(PING)
+      },
+    }
+  }
+
+  get connection(): object {
+    return this.#connection
   }
 
   async get(key: string): Promise<CacheEntry | undefined> {
@@ -72,8 +96,12 @@ export class MemcachedCache implements Cache {
 
   /** Resolves when every server answers; the error's cause names the first that does not. */
   async ping(): Promise<void> {
-    const command = { line: 'mn', isAnswer: ({ code }: Reply) => code === 'MN' }
-    await Promise.all(this.#servers.all.map((server) => server.send(command)))
+    await Promise.all(this.#servers.all.map((server) => server.send(PING)))
+  }
+
+  /** The servers' names and random texts that they keep: a restart, a flush or an eviction changes a text. */
+  async identity(): Promise<string> {
+    return (await Promise.all(this.#servers.all.map(identityOf))).sort().join()
   }
 
   /** Statistics of each server in the configured order; `up: false` for one that does not answer. */
@@ -143,6 +171,21 @@ export class MemcachedCache implements Cache {
     if (!VALID_KEY.test(key)) throw new RangeError('This is not a valid Memcached key')
     return this.#servers.of(key)
   }
+}
+
+async function identityOf(server: MemcachedConnection): Promise<string> {
+  const text = randomBytes(12).toString('base64url')
+  const add = `ms ${IDENTITY_KEY} ${text.length} T0 ME`
+  // On one connection, in this order.
+  const [, { value }] = await Promise.all([
+    server.send({ line: add, body: Buffer.from(text), isAnswer: ({ code }) => WRITTEN.includes(code) }),
+    server.send({
+      line: `mg ${IDENTITY_KEY} v k`,
+      isAnswer: ({ code, words }) => (code === 'VA' ? flag(words, 'k') === IDENTITY_KEY : code === 'EN'),
+    }),
+  ])
+  if (value === undefined) throw new StoreUnavailableError(new Error('Memcached keeps nothing'), { answered: true })
+  return `${server.name} ${value.toString('latin1')}`
 }
 
 function flag(words: readonly string[], name: string): string {

@@ -28,6 +28,7 @@ export interface RedisClientOptions {
 export class RedisClient {
   readonly #options: RedisClientOptions
   #connection: Connection | undefined
+  #state: object = {}
   #dialling: Promise<void> | undefined
   #failures = 0
   #reason: unknown = new Error('Redis is not connected yet')
@@ -82,6 +83,28 @@ export class RedisClient {
     }
   }
 
+  /** Another object for every connection, and whenever one of several nodes was lost; undefined without a connection. */
+  get state(): object | undefined {
+    return this.#connection && this.#state
+  }
+
+  /** The address of a key's master; empty if there is only one, or no connection. */
+  masterOf(key: string): string {
+    return this.#connection?.masterOf?.(key) ?? ''
+  }
+
+  /** Resolves when this master answers, or is none any more. @throws StoreUnavailableError */
+  async pingMaster(address: string): Promise<void> {
+    const connection = this.#connected()
+    const ping = async () => {
+      const masters = await connection.masters()
+      await masters.find((master) => master.address === address)?.send(['PING'])
+    }
+    await withTimeout(ping(), this.#options.commandTimeout).catch((error: unknown) => {
+      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
+    })
+  }
+
   /** Sends commands to every master and returns the answers. @throws StoreUnavailableError */
   async sendToMasters(commands: string[][]): Promise<{ address: string; answers: unknown[] }[]> {
     const connection = this.#connected()
@@ -93,7 +116,7 @@ export class RedisClient {
         ),
       )
     return await withTimeout(asked, this.#options.commandTimeout).catch((error: unknown) => {
-      throw new StoreUnavailableError(error)
+      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
     })
   }
 
@@ -134,6 +157,11 @@ export class RedisClient {
     clearTimeout(this.#health)
     this.#connection?.destroy()
     this.#connection = undefined
+    this.#changed()
+  }
+
+  #changed(): void {
+    this.#state = {}
     this.#options.invalidated?.()
   }
 
@@ -154,7 +182,7 @@ export class RedisClient {
       connection = await dial({
         connectTimeout,
         trackKeys: invalidated !== undefined,
-        invalidated: (key) => invalidated?.(key),
+        invalidated: (key) => (key === undefined ? this.#changed() : invalidated?.(key)),
         lost: (error) => {
           lostError = error
           if (connection !== undefined && connection === this.#connection) this.#reconnect(error)
@@ -180,7 +208,7 @@ export class RedisClient {
     if (old !== undefined) setTimeout(() => old.destroy(), this.#options.commandTimeout).unref()
     this.#connection = connection
     this.#failures = 0
-    this.#options.invalidated?.()
+    this.#changed()
     this.#scheduleCheck(connection)
     // After a mere replacement a node of the cluster may still be down.
     if (old === undefined) this.#onConnect()

@@ -1,5 +1,6 @@
 import { createClient, createCluster, RESP_TYPES } from 'redis'
 import { withTimeout } from '../../core/timeout.ts'
+import { slotOf } from './redis-slots.ts'
 import type { RedisNode, RedisTarget } from './redis-url.ts'
 
 /** A part of a command as it goes to the server. */
@@ -25,6 +26,8 @@ export interface Connection {
   ping(): Promise<void>
   /** Whether the sentinels name another master by now; false if none of them answers. */
   masterChanged(): Promise<boolean>
+  /** The address of a key's master, if there are several. */
+  masterOf?(key: string): string | undefined
   /** All masters with their addresses. */
   masters(): Promise<{ address: string; send(args: string[]): Promise<unknown> }[]>
   /** Whether there are several servers, so that some may answer while another does not. */
@@ -202,6 +205,7 @@ async function dialCluster(
     send: (args, key) => cluster.sendCommand<unknown>(key, false, args),
     ping: async () => void (await Promise.all((await masters()).map(({ send }) => send(['PING'])))),
     masterChanged: async () => false,
+    masterOf: (key) => cluster.slots[slotOf(key)]?.master.address,
     masters,
     multipleNodes: true,
     destroy,

@@ -1,8 +1,8 @@
 import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import { type Cache, type CacheEntry, DAMAGED, type UserIndex } from '../cache.ts'
+import { type Cache, type CacheEntry, type CacheServers, DAMAGED, type UserIndex } from '../cache.ts'
 import { pack, unpack } from '../frame.ts'
-import { LocalCopies } from './local-copies.ts'
+import { LocalCopies, MAX_COPY_AGE_MS } from './local-copies.ts'
 import { isReply, RedisClient, type RedisClientOptions } from './redis-client.ts'
 import { dial } from './redis-dial.ts'
 import { explainDialError } from './redis-errors.ts'
@@ -35,7 +35,7 @@ export interface RedisCacheOptions {
   readonly indexPrefix?: string
   /**
    * Maximum number of entries that are copied in this process, so that a read needs no round trip; 0 (none) by default.
-   * Redis reports changes at once: a copy is stale for about one network delay, and for at most 5 seconds if the network
+   * Redis reports changes at once: a copy is stale for about one network delay, and for at most 750 ms if the network
    * fails. A swap over a stale copy is refused by the server. Requires `url`.
    */
   readonly localEntries?: number
@@ -55,8 +55,11 @@ const EXPIRY_MARGIN_MS = 1000
 export class RedisCache implements Cache {
   readonly name = 'redis'
   readonly users: UserIndex
+  readonly servers?: CacheServers
+  readonly staleFor: number
   readonly #client: RedisClient
   readonly #local: LocalCopies | undefined
+  readonly #database: number | undefined
   readonly #now: () => number
 
   /**
@@ -71,13 +74,24 @@ export class RedisCache implements Cache {
     if (!(healthCheckInterval > 0 && healthCheckInterval <= 3600)) {
       throw new RangeError('healthCheckInterval must be above 0 and at most 3600 seconds')
     }
-    const local = localEntries > 0 ? new LocalCopies(localEntries) : undefined
+    const local = localEntries > 0 ? new LocalCopies(localEntries, now) : undefined
     this.#local = local
+    // Timers may fire a little early.
+    this.staleFor = local === undefined ? 0 : MAX_COPY_AGE_MS + 50
     this.#now = now
+    const target = options.url === undefined ? undefined : parseRedisUrl(options.url)
+    this.#database = target?.database
     const timing = { connectTimeout, commandTimeout, healthCheckInterval, maxRetryDelay }
     const invalidated = local && { invalidated: (key?: string) => local.invalidate(key) }
     this.#client = new RedisClient({ ...connector(options, commandTimeout), ...timing, ...invalidated })
     this.users = this.#index(indexPrefix)
+    if (target?.topology !== 'cluster') return
+    this.servers = {
+      // They are not known before the connection, and change.
+      names: () => [''],
+      of: (key) => this.#client.masterOf(key),
+      ping: (name) => this.#client.pingMaster(name),
+    }
   }
 
   /**
@@ -117,6 +131,25 @@ export class RedisCache implements Cache {
 
   async ping(): Promise<void> {
     await this.#client.ping()
+  }
+
+  get connection(): object | undefined {
+    return this.#client.state
+  }
+
+  /** Of every master: a restart gives it another run id, a promotion another replication id. @throws StoreUnavailableError */
+  async identity(): Promise<string> {
+    const servers = await this.#client.sendToMasters([
+      ['INFO', 'server'],
+      ['INFO', 'replication'],
+    ])
+    const ids = servers.map(({ answers }) => {
+      const [, run] = /^run_id:(\w+)\r?$/m.exec(String(answers[0])) ?? []
+      const [, replication] = /^master_replid:(\w+)\r?$/m.exec(String(answers[1])) ?? []
+      if (run === undefined || replication === undefined) throw unexpectedReply('INFO names no run of the server')
+      return `${run}:${replication}`
+    })
+    return [...ids.sort(), this.#database].join()
   }
 
   /** Statistics of each master. @throws StoreUnavailableError */

@@ -1,11 +1,14 @@
 import { hash, randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cache, CacheEntry } from '../../caches/cache.ts'
 import type { Compression } from '../../caches/compression.ts'
+import { SessionTooLargeError, StoreUnavailableError } from '../../core/errors.ts'
 import type { Observer } from '../../core/events.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import { cachePrefix } from '../cache.ts'
 import { decodeBody, encodeBody } from '../record-body.ts'
-import type { StoredRecord, Version } from '../store.ts'
+import type { EpochStore, StoredRecord, Version } from '../store.ts'
+import { CopyEpoch, type CurrentEpoch } from './copy-epoch.ts'
 
 /** Options for {@link CachedCopies}. */
 export interface CachedCopiesOptions {
@@ -23,38 +26,34 @@ export interface CachedCopiesOptions {
   readonly now?: () => number
 }
 
-type Lease = CacheEntry
-
 /** An entry that reserves the right to fill, until another process writes or deletes it. */
+interface Lease {
+  readonly name: string
+  readonly version: string
+}
+
 const LEASE = 'lease-'
-/** An entry that prevents saves while a session is being ended. */
+/** An entry that keeps out every copy while a session is being ended. */
 const BLOCK = 'block-'
 const LEASE_MS = 10_000
-const RETRY_DELAY_MS = 1000
-// Above this, keys are no longer remembered: the cache is bypassed until all old copies have expired.
-const MAX_UNSURE_KEYS = 10_000
 
 /**
- * Copies of a database's records in a cache, never older than what this process knows.
+ * Copies of a database's records in a cache, none of which is used once its record was ended.
  *
  * A copy is filled under a lease that is taken before the database is read. Saving or ending the session breaks the
- * lease, so a slow reader cannot restore an old state. A copy that could not be removed is remembered as unsure,
- * bypassed, and removed as soon as the cache answers.
+ * lease, so a slow reader cannot restore an old state. A change that the cache does not confirm ends the epoch of all
+ * copies.
  */
 export class CachedCopies {
   readonly #cache: Cache
+  readonly #epoch: CopyEpoch
   readonly #prefix: string
   readonly #compression: Compression | undefined
   readonly #timeout: number
   readonly #observe: Observer
   readonly #now: () => number
-  /** Unsure keys, each with a mark that is new whenever the key becomes unsure again. */
-  readonly #unsure = new Map<string, symbol>()
-  #bypassUntil = 0
-  #retry: NodeJS.Timeout | undefined
-  #closed = false
 
-  constructor(options: CachedCopiesOptions) {
+  constructor(options: CachedCopiesOptions & { readonly epochs: EpochStore }) {
     this.#cache = options.cache
     // Other keys than those of CacheStore: a copy must never be taken for a session.
     this.#prefix = `${cachePrefix(options.prefix ?? 'session', options.generation ?? 1)}copy:`
@@ -62,18 +61,26 @@ export class CachedCopies {
     this.#timeout = (options.timeout ?? 3600) * 1000
     this.#observe = options.observe ?? (() => {})
     this.#now = options.now ?? Date.now
+    const { cache, epochs } = options
+    this.#epoch = new CopyEpoch({ epochs, cache, prefix: this.#prefix, observe: this.#observe, now: this.#now })
   }
 
-  /** Returns the copy; `miss` if there is none; `unsure` if the cache is down or the copy unsure. Never throws. */
+  /**
+   * Returns the copy; `miss` if there is none; `unsure` if no copy may be used.
+   *
+   * @throws StoreUnavailableError if the database does not answer
+   */
   async get(key: string): Promise<StoredRecord | 'miss' | 'unsure'> {
-    if (this.#isUnsure(key)) return this.#reportFallback('stale')
+    const current = await this.#epoch.current()
+    if (current === undefined) return this.#reportFallback('stale')
+    const name = this.#name(current.epoch, key)
     try {
-      const entry = await this.#cache.get(this.#prefix + key)
-      // The key may have become unsure meanwhile.
-      if (this.#isUnsure(key)) return this.#reportFallback('stale')
+      const entry = await this.#cache.get(name)
+      // From the cache that has taken its place.
+      if (!current.isValid()) return this.#reportFallback('stale')
       const copy = isCopy(entry) ? this.#read(entry) : undefined
       this.#observe({ type: 'cache', outcome: copy === undefined ? 'miss' : 'hit' })
-      if (isCopy(entry) && copy === undefined) await this.forget(key)
+      if (isCopy(entry) && copy === undefined) await this.#cache.delete(name)
       return copy ?? 'miss'
     } catch {
       return this.#reportFallback('failed')
@@ -87,7 +94,7 @@ export class CachedCopies {
    */
   async fill(key: string, read: () => Promise<StoredRecord | undefined>): Promise<StoredRecord | undefined> {
     const lease = await this.#lease(key)
-    return lease === 'taken' || lease === 'unsure' ? await read() : await this.#runWithLease(lease, key, read)
+    return lease === 'taken' || lease === 'unsure' ? await read() : await this.#runWithLease(lease, read)
   }
 
   /**
@@ -98,106 +105,160 @@ export class CachedCopies {
     const free = await this.#lease(key)
     const lease = free === 'taken' ? await this.#takeOver(key) : free
     if (lease === 'taken') return lease
-    if (lease !== 'unsure') return await this.#runWithLease(lease, key, work)
-    try {
-      return await work()
-    } finally {
-      await this.forget(key)
-    }
+    const result = await this.change(key, work)
+    // Who broke the lease may have copied the record as it was.
+    if (lease === 'unsure' || !(await this.#completeLease(lease, result))) await this.remove(key)
+    return result
   }
 
   /** Makes a copy if there is none; returns whether it did. */
   async add(key: string, read: () => Promise<StoredRecord | undefined>): Promise<boolean> {
     const lease = await this.#lease(key)
     if (lease === 'taken' || lease === 'unsure') return false
-    return (await this.#runWithLease(lease, key, read)) !== undefined
+    return (await this.#runWithLease(lease, read)) !== undefined
   }
 
-  /** Returns the copy, which may be ahead of the database; undefined if there is none or the cache is down. Never throws. */
+  /**
+   * Returns the copy, which may be ahead of the database; undefined if there is none or none may be used now: another
+   * process may have saved the record directly since the epoch was read.
+   *
+   * @throws StoreUnavailableError if the database does not answer
+   */
   async peek(key: string): Promise<StoredRecord | undefined> {
-    if (this.#isUnsure(key)) return undefined
-    const entry = await this.#cache.get(this.#prefix + key).catch(() => undefined)
-    return isCopy(entry) ? this.#read(entry) : undefined
+    await this.#epoch.refresh()
+    const current = await this.#epoch.current()
+    const entry = current && (await this.#cache.get(this.#name(current.epoch, key)).catch(() => undefined))
+    return current?.isValid() && isCopy(entry) ? this.#read(entry) : undefined
   }
 
-  /** Replaces the copy that was read by a record; `unsure` if the cache is down or the copy unsure. Never throws. */
+  /** Replaces the copy that was read by a record; `unsure` if it is unknown whether it did. */
   async swap(key: string, before: Version, record: StoredRecord): Promise<Outcome | 'unsure'> {
     return await this.#swap(key, before, this.#entry(record))
   }
 
-  /** Replaces the copy that was read by an entry that prevents saves. Never throws. */
+  /** Replaces the copy that was read by an entry that prevents saves; `unsure` if it is unknown whether it did. */
   async block(key: string, before: Version): Promise<Outcome | 'unsure'> {
-    return await this.#swap(key, before, this.#newLease(BLOCK))
+    return await this.#swap(key, before, this.#reserved(BLOCK))
   }
 
-  /** Replaces the copy on which a save was based by the saved record; removes any other entry. Never throws. */
+  /**
+   * Replaces the copy on which a save was based by the saved record; removes any other entry.
+   *
+   * @throws StoreUnavailableError if neither the cache nor the database confirms it
+   */
   async replace(key: string, before: Version, record: StoredRecord): Promise<void> {
-    if (this.#isUnsure(key)) return this.#markUnsure(key)
     // A counter never repeats, but Django's text may, so that a late swap would succeed wrongly.
-    if (typeof before !== 'number') return await this.forget(key)
-    try {
-      const outcome = await this.#cache.swap(this.#prefix + key, cacheVersion(before), this.#entry(record))
-      this.#observe({ type: 'cache', outcome: 'written' })
+    if (typeof before !== 'number') return await this.remove(key)
+    await this.#settle(async (epoch) => {
+      const name = this.#name(epoch, key)
+      const outcome = await this.#written(this.#cache.swap(name, cacheVersion(before), this.#entry(record)))
       // Any other entry is removed: only a reader with a lease knows that there is no newer state.
-      if (outcome === 'conflict') await this.#cache.delete(this.#prefix + key)
-    } catch {
-      this.#observe({ type: 'cache', outcome: 'write-failed' })
-      this.#markUnsure(key)
+      if (outcome === undefined || outcome === 'conflict') await this.#cache.delete(name)
+      else this.#observe({ type: 'cache', outcome: 'written' })
+    })
+  }
+
+  /** Removes the copy; with a version, only that version. @throws StoreUnavailableError like {@link replace} */
+  async remove(key: string, version?: Version): Promise<void> {
+    const only = version === undefined ? undefined : cacheVersion(version)
+    await this.#settle((epoch) => this.#cache.delete(this.#name(epoch, key), only))
+  }
+
+  /**
+   * Ends the session's record: no copy is used that began before, whichever process dies or loses the cache meanwhile.
+   *
+   * @param end changes the record
+   * @throws any error of `end`; StoreUnavailableError like {@link replace}
+   */
+  async end<T>(key: string, end: () => Promise<T>): Promise<T> {
+    await this.#epoch.prepare((epoch) => this.#keepOut(this.#name(epoch, key)))
+    const result = await this.change(key, end)
+    await this.#settle((epoch) => this.#cache.delete(this.#name(epoch, key)))
+    await this.#waitForLocalCopies()
+    return result
+  }
+
+  /** Changes the record; after an error the change may still take effect, so no copy is made for a while. */
+  async change<T>(key: string, change: () => Promise<T>): Promise<T> {
+    try {
+      return await change()
+    } catch (error) {
+      const { known } = this.#epoch
+      if (known !== undefined) await this.#keepOut(this.#name(known, key)).catch(() => {})
+      throw error
     }
   }
 
-  /** Removes the copy, now or as soon as the cache answers; with a version, only that version. Never throws. */
-  async forget(key: string, version?: Version): Promise<void> {
-    if (this.#isUnsure(key)) return this.#markUnsure(key)
-    try {
-      await this.#cache.delete(this.#prefix + key, version === undefined ? undefined : cacheVersion(version))
-    } catch {
-      this.#markUnsure(key)
-    }
-  }
-
-  /** Removes copies that could not be removed before; returns how many are left. */
-  async removeUnsure(): Promise<number> {
-    clearTimeout(this.#retry)
-    this.#retry = undefined
-    try {
-      for (const [key, mark] of this.#unsure) {
-        await this.#cache.delete(this.#prefix + key)
-        // Kept if it became unsure again meanwhile: an older state may have been filled after the delete.
-        if (this.#unsure.get(key) === mark) this.#unsure.delete(key)
-      }
-    } catch {
-      // The cache is still down.
-    }
-    if (this.#unsure.size > 0) this.#scheduleRemoval()
-    return this.#unsure.size
+  /** Resolves when no process uses a copy whose record was ended before the call. @throws StoreUnavailableError */
+  async settled(): Promise<void> {
+    await this.#epoch.refresh()
+    await this.#settle(async () => {})
+    await this.#waitForLocalCopies()
   }
 
   async close(): Promise<void> {
-    await this.removeUnsure()
-    this.#closed = true
-    clearTimeout(this.#retry)
     await this.#cache.close()
   }
 
-  async #swap(key: string, before: Version, entry: CacheEntry): Promise<Outcome | 'unsure'> {
-    if (this.#isUnsure(key)) return 'unsure'
+  async #waitForLocalCopies(): Promise<void> {
+    if (this.#cache.staleFor > 0) await sleep(this.#cache.staleFor)
+  }
+
+  async #settle(work: (epoch: string) => Promise<unknown>): Promise<void> {
+    const settledAt = await this.#epoch.settle(async (epoch) => {
+      try {
+        await work(epoch)
+      } catch (error) {
+        this.#observe({ type: 'cache', outcome: 'write-failed' })
+        throw error
+      }
+    })
+    const wait = settledAt - performance.now()
+    if (wait > 0) await sleep(Math.ceil(wait))
+  }
+
+  /** Removes the copy and reserves its name. */
+  async #keepOut(name: string): Promise<void> {
+    for (;;) {
+      const removed = this.#cache.delete(name)
+      const added = this.#written(this.#cache.add(name, this.#reserved(BLOCK)))
+      if ((await Promise.all([removed, added]))[1] !== false) return
+    }
+  }
+
+  /** Returns undefined if the cache refused the write, as a full one does: it may still delete. */
+  async #written<T>(write: Promise<T>): Promise<T | undefined> {
     try {
-      const outcome = await this.#cache.swap(this.#prefix + key, cacheVersion(before), entry)
+      return await write
+    } catch (error) {
+      const isRefused = error instanceof StoreUnavailableError ? error.answered : error instanceof SessionTooLargeError
+      if (!isRefused) throw error
+      this.#observe({ type: 'cache', outcome: 'write-failed' })
+      return undefined
+    }
+  }
+
+  async #swap(key: string, before: Version, entry: CacheEntry): Promise<Outcome | 'unsure'> {
+    const current = await this.#epoch.current()
+    if (current === undefined) return 'unsure'
+    try {
+      const outcome = await this.#cache.swap(this.#name(current.epoch, key), cacheVersion(before), entry)
+      if (!current.isValid()) return 'unsure'
       if (outcome === 'done') this.#observe({ type: 'cache', outcome: 'written' })
       return outcome
     } catch {
       this.#observe({ type: 'cache', outcome: 'write-failed' })
-      this.#markUnsure(key)
       return 'unsure'
     }
   }
 
   async #lease(key: string): Promise<Lease | 'taken' | 'unsure'> {
-    if (this.#isUnsure(key)) return 'unsure'
-    const lease = this.#newLease()
+    const current = await this.#epoch.current()
+    if (current === undefined) return 'unsure'
+    const entry = this.#reserved(LEASE)
+    const lease = { name: this.#name(current.epoch, key), version: entry.version }
     try {
-      return (await this.#cache.add(this.#prefix + key, lease)) ? lease : 'taken'
+      return (await this.#cache.add(lease.name, entry)) ? this.#unlessMoved(current, lease) : 'taken'
     } catch {
       // If it was executed all the same, the lease expires unused.
       return 'unsure'
@@ -205,43 +266,57 @@ export class CachedCopies {
   }
 
   async #takeOver(key: string): Promise<Lease | 'taken' | 'unsure'> {
-    const lease = this.#newLease()
+    const current = await this.#epoch.current()
+    if (current === undefined) return 'unsure'
+    const entry = this.#reserved(LEASE)
+    const lease = { name: this.#name(current.epoch, key), version: entry.version }
     try {
-      const version = (await this.#cache.get(this.#prefix + key))?.version
+      const version = (await this.#cache.get(lease.name))?.version
       if (!version?.startsWith(LEASE)) return 'taken'
-      return (await this.#cache.swap(this.#prefix + key, version, lease)) === 'done' ? lease : 'taken'
+      const outcome = await this.#cache.swap(lease.name, version, entry)
+      return outcome === 'done' ? this.#unlessMoved(current, lease) : 'taken'
     } catch {
       return 'unsure'
     }
   }
 
-  #newLease(kind = LEASE): Lease {
+  #unlessMoved(current: CurrentEpoch, lease: Lease): Lease | 'unsure' {
+    return current.isValid() ? lease : 'unsure'
+  }
+
+  #reserved(kind: string): CacheEntry {
     const version = kind + randomBytes(9).toString('base64url')
     return { version, expires: this.#now() + LEASE_MS, body: Buffer.alloc(0) }
   }
 
-  async #runWithLease(lease: Lease, key: string, work: () => Promise<StoredRecord | undefined>) {
+  async #runWithLease(lease: Lease, work: () => Promise<StoredRecord | undefined>) {
     try {
       const record = await work()
-      await this.#completeLease(key, lease.version, record)
+      await this.#completeLease(lease, record)
       return record
     } catch (error) {
-      await this.#completeLease(key, lease.version, undefined)
+      await this.#completeLease(lease, undefined)
       throw error
     }
   }
 
-  async #completeLease(key: string, lease: string, record: StoredRecord | undefined): Promise<void> {
+  /** Returns whether the lease is known to have been valid until now. */
+  async #completeLease({ name, version }: Lease, record: StoredRecord | undefined): Promise<boolean> {
     try {
-      if (record === undefined) await this.#cache.delete(this.#prefix + key, lease)
-      else {
-        const outcome = await this.#cache.swap(this.#prefix + key, lease, this.#entry(record))
-        if (outcome === 'done') this.#observe({ type: 'cache', outcome: 'filled' })
-      }
+      const outcome = await (record === undefined
+        ? this.#cache.delete(name, version)
+        : this.#cache.swap(name, version, this.#entry(record)))
+      if (outcome === 'done' && record !== undefined) this.#observe({ type: 'cache', outcome: 'filled' })
+      return outcome === 'done'
     } catch {
       // The lease expires by itself, and a late swap is still valid as long as the lease is.
       this.#observe({ type: 'cache', outcome: 'write-failed' })
+      return false
     }
+  }
+
+  #name(epoch: string, key: string): string {
+    return `${this.#prefix}${epoch}:${key}`
   }
 
   #entry(stored: StoredRecord): CacheEntry {
@@ -265,21 +340,6 @@ export class CachedCopies {
     this.#observe({ type: 'cache', outcome })
     this.#observe({ type: 'fallback' })
     return 'unsure'
-  }
-
-  #isUnsure(key: string): boolean {
-    return this.#unsure.has(key) || this.#bypassUntil > this.#now()
-  }
-
-  #markUnsure(key: string): void {
-    if (this.#unsure.size >= MAX_UNSURE_KEYS && !this.#unsure.has(key)) this.#bypassUntil = this.#now() + this.#timeout
-    else this.#unsure.set(key, Symbol('doubt'))
-    this.#scheduleRemoval()
-  }
-
-  #scheduleRemoval(): void {
-    if (this.#closed) return
-    this.#retry ??= setTimeout(() => void this.removeUnsure(), RETRY_DELAY_MS).unref()
   }
 }
 

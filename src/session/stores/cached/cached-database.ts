@@ -1,10 +1,13 @@
 import type { Outcome } from '../../core/outcome.ts'
+import { retry } from '../../core/retry.ts'
 import { isValidKey } from '../cache.ts'
 import {
   type ClearableStore,
   type ClearWhich,
+  type CopiedStore,
   canClear,
   hasStatistics,
+  isForward,
   knowsRecent,
   knowsUsers,
   NotSupportedError,
@@ -24,7 +27,7 @@ import { CachedCopies, type CachedCopiesOptions } from './cached-copies.ts'
 /** Options for {@link CachedStore}. */
 export interface CachedStoreOptions extends CachedCopiesOptions {
   /** The authoritative store, usually a database. */
-  readonly database: SessionStore
+  readonly database: CopiedStore
   /** What a save does to the copy: `write_through` (default) replaces it, `cache_aside` removes it. */
   readonly strategy?: 'write_through' | 'cache_aside'
 }
@@ -32,18 +35,18 @@ export interface CachedStoreOptions extends CachedCopiesOptions {
 const CONCURRENCY = 16
 
 /**
- * A database with a cache in front of it. The database is authoritative: it is written first, and a save that it refuses
- * changes nothing. While the cache is down, only the database is used.
+ * A database with a cache in front of it. The database is authoritative: a save that it refuses changes nothing, and it
+ * says which copies are valid. While the cache is down, only the database is used; without the database every call throws.
  */
 export class CachedStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
   readonly name = 'cached_db'
-  protected readonly database: SessionStore
+  protected readonly database: CopiedStore
   protected readonly copies: CachedCopies
   readonly #removeOnSave: boolean
 
   constructor(options: CachedStoreOptions) {
     this.database = options.database
-    this.copies = new CachedCopies(options)
+    this.copies = new CachedCopies({ ...options, epochs: options.database.epochs })
     this.#removeOnSave = options.strategy === 'cache_aside'
   }
 
@@ -66,35 +69,27 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
 
   async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
     if (!isValidKey(key)) return { outcome: 'missing' }
-    let result: SaveOutcome | undefined
-    try {
-      result = await this.database.save(key, version, record)
-      return result
-    } finally {
-      // Without a result the state of the database is unknown; a conflict may be caused by a stale copy.
-      if (result === undefined || result.outcome === 'missing') await this.copies.forget(key)
-      else if (result.outcome === 'conflict') await this.copies.forget(key, version)
-      else if (this.#removeOnSave) await this.copies.forget(key)
-      else await this.copies.replace(key, version, { ...record, version: result.version })
-    }
+    const save = () => this.database.save(key, version, record)
+    // A change of key ends what the old key opens.
+    if (isForward(record)) return await this.copies.end(key, save)
+    const result = await this.copies.change(key, save)
+    // A conflict may be caused by a stale copy.
+    if (result.outcome === 'conflict') await this.copies.remove(key, version)
+    else if (result.outcome === 'missing' || this.#removeOnSave) await this.copies.remove(key)
+    else await this.copies.replace(key, version, { ...record, version: result.version })
+    return result
   }
 
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
     if (!isValidKey(key)) return 'missing'
-    try {
-      return await this.database.touch(key, version, times)
-    } finally {
-      await this.copies.forget(key)
-    }
+    const outcome = await this.copies.change(key, () => this.database.touch(key, version, times))
+    await this.copies.remove(key)
+    return outcome
   }
 
   async delete(key: string, version?: Version): Promise<Outcome> {
     if (!isValidKey(key)) return 'missing'
-    try {
-      return await this.database.delete(key, version)
-    } finally {
-      await this.copies.forget(key)
-    }
+    return await this.copies.end(key, () => this.database.delete(key, version))
   }
 
   async countClearable(which: ClearWhich): Promise<number> {
@@ -104,11 +99,13 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
     // Copies of expired sessions have expired as well; all others must be removed.
     if (which.kind === 'expired') return await this.#clearable().clearBatch(which, limit, onCleared)
+    // In the order that survives a crash; what is left then has expired.
+    const ended = which.kind === 'user' ? await this.endByUser(which.userId) : 0
     const cleared: string[] = []
     const count = await this.#clearable().clearBatch(which, limit, (keys) => void cleared.push(...keys))
-    await Promise.all(cleared.map((key) => this.copies.forget(key)))
+    await Promise.all(cleared.map((key) => this.copies.remove(key)))
     onCleared?.(cleared)
-    return count
+    return ended + count
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {
@@ -117,9 +114,16 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
 
   // One by one, so that a session created after the list was read does not lose its row but keep its copy.
   async endByUser(userId: string, exceptId?: string): Promise<number> {
-    const sessions = await this.#withUsers().listByUser(userId)
-    const ended = sessions.filter(({ id }) => id !== exceptId).map(({ key }) => this.delete(key))
-    return (await Promise.all(ended)).filter((outcome) => outcome === 'done').length
+    let ended = 0
+    await retry(async () => {
+      const sessions = (await this.#withUsers().listByUser(userId)).filter(({ id }) => id !== exceptId)
+      const outcomes = await Promise.all(sessions.map(({ key }) => this.delete(key)))
+      ended += outcomes.filter((outcome) => outcome === 'done').length
+      return sessions.length === 0 || undefined
+    })
+    // Another process may have ended one of them a moment ago.
+    await this.copies.settled()
+    return ended
   }
 
   async statistics(): Promise<StoreStatistics> {
@@ -146,7 +150,7 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
     return filled
   }
 
-  /** Removes copies that could not be removed before and closes the cache, but not the database. */
+  /** Closes the cache, but not the database. */
   async close(): Promise<void> {
     await this.copies.close()
   }

@@ -88,8 +88,9 @@ export class WriteBehindStore extends CachedStore {
     if (isAhead(version)) return { outcome: outcome === 'conflict' ? outcome : await this.#withoutCopy(key) }
     let result: SaveOutcome = { outcome: 'conflict' }
     await this.#inDatabase(key, async () => {
-      result = await this.database.save(key, version, record)
-      return result.outcome === 'saved' ? { ...record, version: result.version } : undefined
+      const save = () => this.database.save(key, version, record)
+      result = await (isForward(record) ? this.copies.end(key, save) : save())
+      return result.outcome === 'saved' && !isForward(record) ? { ...record, version: result.version } : undefined
     })
     return result
   }
@@ -110,9 +111,9 @@ export class WriteBehindStore extends CachedStore {
     const touched = { ...copy, expires, lastActivity }
     const { outcome } =
       row === undefined ? { outcome: 'missing' as const } : await this.database.save(key, row.version, touched)
-    if (outcome === 'missing') await this.copies.forget(key)
+    if (outcome === 'missing') await this.copies.remove(key)
     if (outcome !== 'saved') return outcome
-    return (await this.copies.swap(key, version, touched)) === 'conflict' ? 'conflict' : 'done'
+    return await this.#swapOrRemove(key, version, touched)
   }
 
   override async delete(key: string, version?: Version): Promise<Outcome> {
@@ -124,7 +125,7 @@ export class WriteBehindStore extends CachedStore {
     if (isAhead(version)) return outcome === 'conflict' ? outcome : await this.#withoutCopy(key)
     let result: Outcome = 'conflict'
     await this.#inDatabase(key, async () => {
-      result = await this.database.delete(key, version)
+      result = await super.delete(key, version)
       return undefined
     })
     return result
@@ -191,7 +192,7 @@ export class WriteBehindStore extends CachedStore {
     if (copy.expires - this.#now() > MIN_LIFETIME_MS) return copy
     if (isAhead(copy.version)) while (!(await this.#writeNewest(key)));
     // Without a copy, a save goes to the database.
-    await this.copies.forget(key, copy.version)
+    await this.copies.remove(key, copy.version)
     return isAhead(copy.version) ? await this.database.load(key) : copy
   }
 
@@ -205,9 +206,15 @@ export class WriteBehindStore extends CachedStore {
     if (copy.version !== version) return 'conflict'
     const { expires, lastActivity } = times
     const outcome = await this.database.touch(key, version, times)
-    if (outcome === 'done') await this.copies.swap(key, version, { ...copy, expires, lastActivity })
-    else await this.copies.forget(key, version)
+    if (outcome === 'done') await this.#swapOrRemove(key, version, { ...copy, expires, lastActivity })
+    else await this.copies.remove(key, version)
     return outcome
+  }
+
+  async #swapOrRemove(key: string, version: Version, touched: StoredRecord): Promise<'done' | 'conflict'> {
+    const outcome = await this.copies.swap(key, version, touched)
+    if (outcome === 'unsure') await this.copies.remove(key)
+    return outcome === 'conflict' ? outcome : 'done'
   }
 
   /** Runs work on the database and updates the copy; skipped if there is a copy, which is authoritative. */
@@ -271,7 +278,7 @@ export class WriteBehindStore extends CachedStore {
     const row = await this.database.load(key)
     const copy = await this.copies.peek(key)
     if (row === undefined) {
-      await this.copies.forget(key)
+      await this.copies.remove(key)
       return true
     }
     if (copy !== undefined && isAhead(copy.version)) {
@@ -281,7 +288,7 @@ export class WriteBehindStore extends CachedStore {
     if (own === undefined) return true
     if (String(row.version) !== parseVersion(own.version).base && row.lastActivity > own.lastActivity) return true
     const { outcome } = await this.database.save(key, row.version, own)
-    await this.copies.forget(key)
+    await this.copies.remove(key)
     return outcome !== 'conflict'
   }
 }

@@ -6,12 +6,12 @@ import type { Outcome } from '../../core/outcome.ts'
 import {
   type ClearableStore,
   type ClearWhich,
+  type CopiedStore,
   NotSupportedError,
   type RecentStore,
   type RecentWhich,
   type SaveOutcome,
   type SessionRecord,
-  type SessionStore,
   type StatisticsStore,
   type StoredRecord,
   type StoreStatistics,
@@ -20,6 +20,7 @@ import {
   type UserSessionStore,
   type Version,
 } from '../store.ts'
+import { DatabaseEpochs } from './database-epochs.ts'
 import { type Layout, type MakeLayout, ownLayout } from './database-layouts.ts'
 import {
   type Binding,
@@ -60,8 +61,9 @@ const NO_TIMEOUT = Number.POSITIVE_INFINITY
  * Keeps sessions in a table. Each operation of a request is one prepared statement; on SQLite one statement serves all
  * requests that are waiting.
  */
-export class DatabaseStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore, RecentStore {
+export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionStore, StatisticsStore, RecentStore {
   readonly name = 'db'
+  readonly epochs: DatabaseEpochs
   readonly #knex: Knex
   readonly #statements: PreparedStatements
   readonly #dialect: Dialect
@@ -79,6 +81,7 @@ export class DatabaseStore implements SessionStore, ClearableStore, UserSessionS
     }
     this.#knex = knex
     this.#statements = new PreparedStatements(knex, timeout)
+    this.epochs = new DatabaseEpochs(knex, this.#statements, table)
     this.#dialect = dialectOf(knex)
     this.#layout = layout?.(table, this.#dialect) ?? ownLayout(table, extraColumns)
     this.#table = table
