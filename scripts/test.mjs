@@ -7,7 +7,8 @@ import { announceServices, startServices } from './test-services/index.mjs'
 checkNode()
 checkSqlite()
 const unitOnly = process.argv.includes('--unit')
-const chosen = process.argv.slice(2).filter((argument) => !argument.startsWith('--unit'))
+const faultsOnly = process.argv.includes('--faults')
+const chosen = process.argv.slice(2).filter((argument) => !['--unit', '--faults'].includes(argument))
 const mode = unitOnly ? 'none' : (process.env.TEST_SERVICES ?? 'auto')
 if (!['auto', 'found', 'require', 'none'].includes(mode)) {
   console.error('TEST_SERVICES must be found, require, none or not set.')
@@ -37,14 +38,10 @@ for (const { name, reason } of unitOnly ? [] : services.leftOut) {
   counts[mode === 'require' ? 'failed' : 'skipped']++
 }
 
-// Without the slowest one, which tests a logout at each step of each change in every pair of engines: 20 s of a core.
-const unit = [
-  'test/*.test.ts',
-  'test/session/**/*.test.ts',
-  'test/storage/**/*.test.ts',
-  '!test/session/engines/migrating-logout.test.ts',
-]
-const all = unitOnly ? unit : ['test/**/*.test.ts']
+const unit = ['test/*.test.ts', 'test/session/**/*.test.ts', 'test/storage/**/*.test.ts']
+// Long storms of faults: npm test has a short one of each.
+const faults = 'test/faults/**/*.test.ts'
+const all = faultsOnly ? [faults] : unitOnly ? unit : ['test/**/*.test.ts', `!${faults}`]
 const files = chosen.length > 0 ? chosen : all
 const without = services.leftOut.map(({ suites }) => suites)
 const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], services.env)

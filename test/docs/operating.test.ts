@@ -14,7 +14,7 @@ import { StoredEngine } from '../../src/session/engines/stored.ts'
 import { DatabaseStore } from '../../src/session/stores/database/database.ts'
 import { has } from '../storage/present.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess, TYPESCRIPT } from '../support/processes.ts'
+import { runSessions } from '../support/sessions-command.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 const EXPIRY = { cookieAge: 3600, atBrowserClose: false, touchAfter: 0.1 }
@@ -32,7 +32,7 @@ async function printed<T>(t: ExecutionContext, name: string): Promise<T> {
   return (await import(pathToFileURL(file).href)) as T
 }
 
-test('the custom column of docs/operating.md is created, filled, queried and dropped', async (t) => {
+test.serial('the custom column of docs/operating.md is created, filled, queried and dropped', async (t) => {
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())
   const migration = await printed<Knex.Migration>(t, 'migrations/session/20270101000001_session_account.ts')
@@ -65,17 +65,14 @@ test('the custom column of docs/operating.md is created, filled, queried and dro
 })
 
 if (has('db', 'sealed')) {
-  test('sessions in a separate database are counted and checked there', async (t) => {
+  test.serial('sessions in a separate database are counted and checked there', async (t) => {
     const [DATABASE_URL, SESSION_DATABASE_URL] = [await migratedSqlite(t), await migratedSqlite(t)]
     const env = { NODE_ENV: 'test', DATABASE_URL, SESSION_DATABASE_URL, SECRET_KEY, LOG_LEVEL: 'silent' }
     const knex = openDatabase(SESSION_DATABASE_URL)
     t.teardown(() => knex.destroy())
     const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
     await knex('sessions').insert({ ...row, session_key: 'a', expires: Date.now() + 1e9 })
-    const run = async (...args: string[]) => {
-      const process = startProcess([TYPESCRIPT, 'scripts/sessions.ts', ...args], { env })
-      return { code: await process.ended(), output: process.output().trim() }
-    }
+    const run = (...args: string[]) => runSessions(args, env)
     t.like(JSON.parse((await run('stats', '--json')).output), { live: 1 })
     const orphaned = await run('clear', '--orphaned')
     t.is(orphaned.code, 2)

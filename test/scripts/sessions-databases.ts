@@ -3,7 +3,7 @@ import { examine } from '../../scripts/sessions/doctor.ts'
 import { migrate, openDatabase } from '../../src/database.ts'
 import { DatabaseLease } from '../../src/session/stores/database/lease.ts'
 import { testDatabase } from '../support/databases.ts'
-import { startProcess, TYPESCRIPT } from '../support/processes.ts'
+import { runSessions } from '../support/sessions-command.ts'
 import { SECRET_KEY } from './sessions-cli.ts'
 
 /** The commands with SQL of a dialect, on that database. */
@@ -11,7 +11,7 @@ export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
   const database = testDatabase(name)
   if (database === undefined) return
 
-  test(`${name}: clear, maintain and doctor`, async (t) => {
+  test.serial(`${name}: clear, maintain and doctor`, async (t) => {
     const { url, drop } = await database.fresh()
     const knex = openDatabase(url)
     t.teardown(async () => {
@@ -33,11 +33,7 @@ export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
       'sessions',
       Array.from({ length: 250 }, (_, n) => ({ ...row, session_key: `k${n}` })),
     )
-    const run = async (...args: string[]) => {
-      const env = { DATABASE_URL: url, SECRET_KEY }
-      const process = startProcess([TYPESCRIPT, 'scripts/sessions.ts', ...args], { env })
-      return { code: await process.ended(), output: process.output().trim() }
-    }
+    const run = (...args: string[]) => runSessions(args, { DATABASE_URL: url, SECRET_KEY })
     t.is((await run('clear', '--batch', '100', '--json')).output, '{"kind":"expired","deleted":250}')
     const maintained = await run('maintain', '--json')
     t.is(maintained.code, 0, maintained.output)
@@ -46,7 +42,7 @@ export function databaseCommands(name: 'PostgreSQL' | 'MariaDB'): void {
     t.true(before > 0 && after > 0)
   })
 
-  test(`${name}: of 20 concurrent requests for a lease one gets it`, async (t) => {
+  test.serial(`${name}: of 20 concurrent requests for a lease one gets it`, async (t) => {
     const { url, drop } = await database.fresh()
     const knex = openDatabase(url)
     t.teardown(async () => {

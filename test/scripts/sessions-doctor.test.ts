@@ -23,7 +23,7 @@ function told(output: string, state: string): string[] {
   return findings.filter((finding) => finding.state === state).map(({ item, message }) => `${item}: ${message}`)
 }
 
-test('doctor reports no failure for a correct installation, and changes nothing', async (t) => {
+test.serial('doctor reports no failure for a correct installation, and changes nothing', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const before = await knex('sqlite_master').select('name')
   const { code, output } = await run(['doctor'])
@@ -36,7 +36,7 @@ test('doctor reports no failure for a correct installation, and changes nothing'
 })
 
 if (has('sealed')) {
-  test('doctor finds missing indexes, tables and migrations, and many expired rows', async (t) => {
+  test.serial('doctor finds missing indexes, tables and migrations, and many expired rows', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const row = { data: 'x', version: 1, expires: 1, created_at: 1, last_activity: 1 }
     await knex.batchInsert(
@@ -66,7 +66,7 @@ if (has('sealed')) {
 }
 
 if (has('cache', 'redis', 'sealed')) {
-  test('doctor works if the application cannot start, and prints no secret', async (t) => {
+  test.serial('doctor works if the application cannot start, and prints no secret', async (t) => {
     const { run } = await sessionsCli(t)
     const env = {
       NODE_ENV: 'production',
@@ -99,7 +99,7 @@ if (has('cache', 'redis', 'sealed')) {
   })
 }
 
-test('doctor says which files others may open', async (t) => {
+test.serial('doctor says which files others may open', async (t) => {
   const url = await migratedSqlite(t)
   const file = url.slice('sqlite:'.length)
   const found = async () => {
@@ -115,7 +115,7 @@ test('doctor says which files others may open', async (t) => {
   ])
 })
 
-test('doctor checks proxy, cookie, keys and folder', async (t) => {
+test.serial('doctor checks proxy, cookie, keys and folder', async (t) => {
   const url = await migratedSqlite(t)
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-doctor-'))
   t.teardown(() => rm(folder, { recursive: true }))
@@ -164,7 +164,7 @@ test('doctor checks proxy, cookie, keys and folder', async (t) => {
   }
 })
 
-test('doctor reports accounts with a published password, and the command that fixes it', async (t) => {
+test.serial('doctor reports accounts with a published password, and the command that fixes it', async (t) => {
   const url = await migratedSqlite(t)
   const sessionUrl = await migratedSqlite(t)
   const knex = openDatabase(url)
@@ -184,7 +184,7 @@ test('doctor reports accounts with a published password, and the command that fi
   t.deepEqual(await accounts({}), [])
 })
 
-test('clocks that differ are reported, whichever is ahead', async (t) => {
+test.serial('clocks that differ are reported, whichever is ahead', async (t) => {
   const ask = async (ahead: number) => await clockFinding('clocks', 'the server', async () => Date.now() + ahead)
   t.is((await ask(0)).state, 'ok')
   t.like(await ask(3_000_000), { state: 'fail' })

@@ -9,7 +9,7 @@ import { DatabaseRevocations } from '../../src/session/stores/database/database-
 import { DatabaseLease } from '../../src/session/stores/database/lease.ts'
 import { FileStore } from '../../src/session/stores/file/file.ts'
 import { record } from '../session/stores/bench.ts'
-import { has, isPossible, testOn } from '../storage/present.ts'
+import { has, isPossible, serialOn } from '../storage/present.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
 const TOO_SHORT = 'SECRET_KEY is too short: use at least 32 random bytes.'
@@ -17,7 +17,7 @@ const TOO_SHORT = 'SECRET_KEY is too short: use at least 32 random bytes.'
 // The format of the table whose rows they write.
 const SEALED = { SESSION_FORMAT: 'sealed' }
 
-test('commands that an engine does not support print one sentence, and exit with 2', async (t) => {
+test.serial('commands that an engine does not support print one sentence, and exit with 2', async (t) => {
   const { run } = await sessionsCli(t)
   const cases: [args: string[], env: Record<string, string>, pattern: RegExp][] = [
     [['clear'], { SESSION_ENGINE: 'cache' }, /memory deletes expired sessions by itself/],
@@ -37,7 +37,7 @@ test('commands that an engine does not support print one sentence, and exit with
   }
 })
 
-test('without a secret the error names the variable, and how to use the development secret', async (t) => {
+test.serial('without a secret the error names the variable, and how to use the development secret', async (t) => {
   const { run } = await sessionsCli(t)
   t.deepEqual(await run(['stats'], { NODE_ENV: '', SECRET_KEY: '' }), {
     code: 1,
@@ -48,7 +48,7 @@ test('without a secret the error names the variable, and how to use the developm
   t.is((await run(['stats'], { NODE_ENV: 'development', SECRET_KEY: '' })).code, 0)
 })
 
-testOn(SEALED)('clear skips expired sessions if another process clears them, but never --user', async (t) => {
+serialOn(SEALED)('clear skips expired sessions if another process clears them, but never --user', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const row = { data: 'x', version: 1, created_at: 1, last_activity: 1 }
   await knex('sessions').insert({ ...row, session_key: 'a', expires: 1 })
@@ -68,7 +68,7 @@ testOn(SEALED)('clear skips expired sessions if another process clears them, but
 })
 
 if (has('hybrid', 'signed_cookies')) {
-  test('clear --user ends sessions in cookies as well (ASVS 7.4.5)', async (t) => {
+  test.serial('clear --user ends sessions in cookies as well (ASVS 7.4.5)', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const revocations = new DatabaseRevocations({ knex })
     const epoch = async (userId: string) => (await revocations.check(userId, 'any')).epoch
@@ -90,7 +90,7 @@ if (has('hybrid', 'signed_cookies')) {
 }
 
 if (has('cached_db', 'memory')) {
-  test('clear ends sessions of which the application has copies in its own memory', async (t) => {
+  test.serial('clear ends sessions of which the application has copies in its own memory', async (t) => {
     const { run, url } = await sessionsCli(t)
     const env = { SESSION_ENGINE: 'cached_db', DATABASE_URL: url }
     const config = readConfig({ ...env, SECRET_KEY, NODE_ENV: 'test', LOG_LEVEL: 'silent' })
@@ -104,7 +104,7 @@ if (has('cached_db', 'memory')) {
 }
 
 if (has('hybrid')) {
-  test('clear deletes expired revocations', async (t) => {
+  test.serial('clear deletes expired revocations', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const revocations = new DatabaseRevocations({ knex })
     await revocations.endSession('old', 1)
@@ -116,7 +116,7 @@ if (has('hybrid')) {
 }
 
 if (has('file', 'db', 'signed_cookies', 'migrating', 'sealed')) {
-  test('while sessions migrate, both engines are cleared, and stats shows how many are left', async (t) => {
+  test.serial('while sessions migrate, both engines are cleared, and stats shows how many are left', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'))
     t.teardown(() => rm(folder, { recursive: true }))
@@ -139,7 +139,7 @@ if (has('file', 'db', 'signed_cookies', 'migrating', 'sealed')) {
   })
 }
 
-testOn(SEALED)('maintain frees the disk space of deleted rows', async (t) => {
+serialOn(SEALED)('maintain frees the disk space of deleted rows', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const rows = Array.from({ length: 400 }, (_, n) => ({
     session_key: `k${n}`,
@@ -159,7 +159,7 @@ testOn(SEALED)('maintain frees the disk space of deleted rows', async (t) => {
 })
 
 if (has('cached_db', 'redis')) {
-  test('without its cache, cached_db copies nothing, and ends sessions all the same', async (t) => {
+  test.serial('without its cache, cached_db copies nothing, and ends sessions all the same', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const store = new DatabaseStore({ knex, table: 'sessions' })
     await store.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))

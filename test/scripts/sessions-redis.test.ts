@@ -11,7 +11,7 @@ const url = serviceUrl('redis')
 const DAY = 86_400_000
 
 if (url !== undefined) {
-  test('redis: warm copies recently active sessions, the latest first', async (t) => {
+  test.serial('redis: warm copies recently active sessions, the latest first', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const store = new DatabaseStore({ knex, table: 'sessions' })
     const now = Date.now()
@@ -40,7 +40,7 @@ if (url !== undefined) {
     t.like(JSON.parse(stats.output), { engine: 'cached_db', live: 3, cache: { name: 'redis', answers: true } })
   })
 
-  test('redis: doctor reads the clock and the policy of the server', async (t) => {
+  test.serial('redis: doctor reads the clock and the policy of the server', async (t) => {
     const { url: databaseUrl } = await sessionsCli(t)
     const env = { SECRET_KEY, NODE_ENV: 'test', CACHE_URL: url, DATABASE_URL: databaseUrl }
     const findings = await examine({ ...env, SESSION_ENGINE: 'cache' })

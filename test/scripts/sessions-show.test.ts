@@ -1,11 +1,9 @@
-import { spawnSync } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
 import { readConfig } from '../../src/config.ts'
 import { openServices } from '../../src/services.ts'
 import { emptyData, type Json } from '../../src/session/core/data.ts'
 import { Operations } from '../../src/session/core/operations.ts'
 import { has, isPossible } from '../storage/present.ts'
-import { TYPESCRIPT } from '../support/processes.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
 /** Begins a session as the application would, and returns its cookie. */
@@ -36,7 +34,7 @@ const VALUES = {
   _session_moved_from: 'abcdefghijklmnopqrstuvwxyz012345',
 }
 
-test('show decodes a session of a table, and hides what looks like a secret', async (t) => {
+test.serial('show decodes a session of a table, and hides what looks like a secret', async (t) => {
   const { run, url, knex } = await sessionsCli(t)
   const cookie = await begin(t, { DATABASE_URL: url }, VALUES)
   const before = await knex('sessions').first()
@@ -67,22 +65,18 @@ test('show decodes a session of a table, and hides what looks like a secret', as
 })
 
 if (has('signed_cookies')) {
-  test('show reads the cookie from standard input, and escapes control characters', async (t) => {
-    const { url } = await sessionsCli(t)
+  test.serial('show reads the cookie from standard input, and escapes control characters', async (t) => {
+    const { run, url } = await sessionsCli(t)
     const env = { DATABASE_URL: url, SESSION_ENGINE: 'signed_cookies' }
     const cookie = await begin(t, env, { name: '\u001b[2J\u009b31m\u202e!' })
-    const { status, stdout } = spawnSync(process.execPath, [TYPESCRIPT, 'scripts/sessions.ts', 'show', '-'], {
-      env: { ...process.env, ...env, SECRET_KEY },
-      input: `${cookie}\n`,
-      encoding: 'utf8',
-    })
-    t.is(status, 0)
-    t.regex(stdout, /engine +signed_cookies\nstored +in the cookie\nuser +anonymous/)
-    t.true(stdout.includes('"name": "\\u001b[2J\\u009b31m\\u202e!"'))
+    const { code, output } = await run(['show', '-'], env, `${cookie}\n`)
+    t.is(code, 0)
+    t.regex(output, /engine +signed_cookies\nstored +in the cookie\nuser +anonymous/)
+    t.true(output.includes('"name": "\\u001b[2J\\u009b31m\\u202e!"'))
   })
 }
 
-test('a cookie without a session is exit 1 with the reason; no cookie is a usage error', async (t) => {
+test.serial('a cookie without a session is exit 1 with the reason; no cookie is a usage error', async (t) => {
   const { run, url, knex } = await sessionsCli(t)
   const cookie = await begin(t, { DATABASE_URL: url }, VALUES)
   const cases: [args: string[], env: Record<string, string>, code: number, pattern: RegExp][] = [

@@ -2,7 +2,7 @@ import test from 'ava'
 import { Users } from '../../src/users.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
-test('staff makes an account staff, regardless of case, and --remove an ordinary one', async (t) => {
+test.serial('staff makes an account staff, regardless of case, and --remove an ordinary one', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const users = new Users(knex, [SECRET_KEY])
   for (const username of ['Edith', 'frank']) {
@@ -19,7 +19,7 @@ test('staff makes an account staff, regardless of case, and --remove an ordinary
   t.deepEqual(await staff(), [false, false])
 })
 
-test('staff reports in one sentence that an account does not exist or is disabled', async (t) => {
+test.serial('staff reports in one sentence that an account does not exist or is disabled', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const users = new Users(knex, [SECRET_KEY])
   await users.create({ username: 'gone', email: 'gone@example.com', fullName: 'Gone', passwordHash: 'none' })

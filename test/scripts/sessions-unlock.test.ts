@@ -2,7 +2,7 @@ import test from 'ava'
 import { Users } from '../../src/users.ts'
 import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
-test('unlock forgets the failed sign-ins of one account, whatever the case of its name', async (t) => {
+test.serial('unlock forgets the failed sign-ins of one account, whatever the case of its name', async (t) => {
   const { run, knex } = await sessionsCli(t)
   const users = new Users(knex, [SECRET_KEY])
   for (const username of ['Edith', 'frank']) {

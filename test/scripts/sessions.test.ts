@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { Knex } from 'knex'
 import { openDatabase } from '../../src/database.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess, TYPESCRIPT } from '../support/processes.ts'
+import { runSessions, startSessions } from '../support/sessions-command.ts'
 
 const DAY = 86_400_000
 
@@ -12,12 +12,10 @@ async function bench(t: ExecutionContext) {
   const url = await migratedSqlite(t)
   const knex = openDatabase(url)
   t.teardown(() => knex.destroy())
-  const run = async (...args: string[]) => {
-    const env = { DATABASE_URL: url, SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA', LOG_LEVEL: 'silent' }
-    const process = startProcess([TYPESCRIPT, 'scripts/sessions.ts', ...args], { env })
-    return { code: await process.ended(), output: process.output().trim() }
-  }
-  return { knex, run, url }
+  const env = { DATABASE_URL: url, SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA', LOG_LEVEL: 'silent' }
+  const run = (...args: string[]) => runSessions(args, env)
+  const start = (...args: string[]) => startSessions(args, env)
+  return { knex, run, start }
 }
 
 async function insert(knex: Knex, count: number, values: Record<string, unknown>): Promise<void> {
@@ -37,7 +35,7 @@ async function insert(knex: Knex, count: number, values: Record<string, unknown>
 
 const left = async (knex: Knex) => Number((await knex('sessions').count({ count: '*' }).first())?.['count'])
 
-test('clear deletes expired sessions in batches; --dry-run only counts', async (t) => {
+test.serial('clear deletes expired sessions in batches; --dry-run only counts', async (t) => {
   const { knex, run } = await bench(t)
   await insert(knex, 250, { expires: Date.now() - 1 })
   await insert(knex, 3, {})
@@ -48,7 +46,7 @@ test('clear deletes expired sessions in batches; --dry-run only counts', async (
   t.deepEqual(await run('clear'), { code: 0, output: '0 sessions deleted (expired)' })
 })
 
-test('clear by age, inactivity, user and orphans (ASVS 7.4.5)', async (t) => {
+test.serial('clear by age, inactivity, user and orphans (ASVS 7.4.5)', async (t) => {
   const { knex, run } = await bench(t)
   await insert(knex, 2, { created_at: Date.now() - 31 * DAY })
   await insert(knex, 3, { last_activity: Date.now() - 8 * DAY })
@@ -60,11 +58,11 @@ test('clear by age, inactivity, user and orphans (ASVS 7.4.5)', async (t) => {
   t.is(await left(knex), 0)
 })
 
-test('two concurrent clears delete each record once, and no live session', async (t) => {
-  const { knex, run } = await bench(t)
+test.serial('two concurrent clears delete each record once, and no live session', async (t) => {
+  const { knex, start } = await bench(t)
   await insert(knex, 400, { expires: Date.now() - 1 })
   await insert(knex, 5, {})
-  const runs = await Promise.all([run('clear', '--batch', '20', '--json'), run('clear', '--batch', '20', '--json')])
+  const runs = await Promise.all([start('clear', '--batch', '20', '--json'), start('clear', '--batch', '20', '--json')])
   t.deepEqual(
     runs.map(({ code }) => code),
     [0, 0],
@@ -76,7 +74,7 @@ test('two concurrent clears delete each record once, and no live session', async
   t.is(await left(knex), 5)
 })
 
-test('stats as a table and as JSON, without any key', async (t) => {
+test.serial('stats as a table and as JSON, without any key', async (t) => {
   const { knex, run } = await bench(t)
   await insert(knex, 2, { user_id: '1', data: 'x'.repeat(500) })
   await insert(knex, 1, { expires: Date.now() - 1 })
@@ -97,8 +95,8 @@ test('stats as a table and as JSON, without any key', async (t) => {
   t.false((table + output).includes(session_key))
 })
 
-test('a usage error is one sentence and exit 2; help is exit 0; an outage is exit 1', async (t) => {
-  const { run, knex } = await bench(t)
+test.serial('a usage error is one sentence and exit 2; help is exit 0; an outage is exit 1', async (t) => {
+  const { run, start, knex } = await bench(t)
   for (const args of [
     ['clear', '--older-than', 'yesterday'],
     ['clear', '--nonsense'],
@@ -117,8 +115,10 @@ test('a usage error is one sentence and exit 2; help is exit 0; an outage is exi
   }
   const { output: help } = await run('warm', '--help')
   t.regex(help, /--since <age> .*\(24h, 30m, 2d\)\s+\(default: 24h\)/)
+  t.is((await start('nonsense')).code, 2)
+  t.is((await start('--help')).code, 0)
   await knex.schema.dropTable('sessions')
-  const { code, output } = await run('stats')
+  const { code, output } = await start('stats')
   t.is(code, 1)
   t.is(output.split('\n').length, 1)
 })

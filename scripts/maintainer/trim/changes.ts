@@ -6,7 +6,7 @@ import type { Part } from './parts.ts'
 
 export const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
 const TEXTS = ['views', 'docs', 'ops']
-const MAINTAINER = /(^|\/)maintainer\//
+const MAINTAINER = /(^|\/)maintainer\/|^test\/faults\//
 // Beside these, every file of a feature, every migration and every script is used by its name or by a command.
 const ENTRANCES = ['src/server.ts', 'src/session/index.ts', 'knexfile.ts', 'ava.config.mjs']
 const USED_BY_NAME = /^(src\/features\/[^/]+\/|src\/session\/testing\/|migrations\/|scripts\/)/

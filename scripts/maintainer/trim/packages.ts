@@ -51,10 +51,14 @@ export function scriptNames(root: string): string[] {
   return Object.keys(readManifest(root).scripts)
 }
 
-/** Removes commands whose script is gone; with a new name also what was said of the whole. */
+/** Removes commands whose script or tests are gone; with a new name also what was said of the whole. */
 export function rewriteManifest(root: string, deleted: ReadonlySet<string>, name: string | undefined): void {
   const { scripts } = readManifest(root)
-  const left = Object.entries(scripts).filter(([, command]) => !command.split(' ').some((word) => deleted.has(word)))
+  const left = Object.entries(scripts).filter(
+    ([, command]) =>
+      !command.split(' ').some((word) => deleted.has(word)) &&
+      (!command.endsWith(' --faults') || existsSync(join(root, 'test', 'faults'))),
+  )
   rewriteJson(join(root, 'package.json'), (read) => {
     const { description, ...rest } = read
     return { ...(name === undefined ? read : { ...rest, name }), scripts: Object.fromEntries(left) }

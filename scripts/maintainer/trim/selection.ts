@@ -5,6 +5,7 @@ import { reachable, readGraph } from './graph.ts'
 import type { Part } from './parts.ts'
 
 const NEEDS_SERVICE = /^test\/browser\/|-(redis|redis-servers|memcached|mariadb|postgresql)\.test\.ts$/
+const OF_MAINTAINERS = /^test\/(maintainer|faults)\//
 // They repeat one promise on every set-up, at every step or under load, or start programs.
 const SLOW =
   /^test\/(contract|scenarios|security|start)\/|\/(every-engine|sessions|sessions-engines|sessions-show)\.test\.ts$/
@@ -35,7 +36,7 @@ export interface Removal {
 export function testsToRun({ root, folder, parts, gone }: Removal, all = false): string[] {
   const graph = readGraph(folder, CODE)
   const tests = [...graph.keys()].filter(
-    (file) => file.endsWith('.test.ts') && !NEEDS_SERVICE.test(file) && !file.startsWith('test/maintainer/'),
+    (file) => file.endsWith('.test.ts') && !NEEDS_SERVICE.test(file) && !OF_MAINTAINERS.test(file),
   )
   if (all) return tests
   const words = gone.flatMap((part) => [`'${part.name}'`, ...pathsOf(root, part)])

@@ -14,7 +14,7 @@ async function examined(t: ExecutionContext, env: Record<string, string>) {
   return { mail: of('mail').join(' '), settings: of('settings').join(' '), output }
 }
 
-test('doctor warns in production when a password cannot be reset', async (t) => {
+test.serial('doctor warns in production when a password cannot be reset', async (t) => {
   const bare = await examined(t, PRODUCTION)
   t.regex(bare.mail, /warn: PUBLIC_ORIGIN is not set.* warn: SMTP_URL is not set/)
   const withoutServer = await examined(t, { ...PRODUCTION, ...ORIGIN })
@@ -22,7 +22,7 @@ test('doctor warns in production when a password cannot be reset', async (t) => 
   t.regex((await examined(t, { NODE_ENV: 'development' })).mail, /^ok: /)
 })
 
-test('doctor connects to the mail server, sends nothing, and shows no password', async (t) => {
+test.serial('doctor connects to the mail server, sends nothing, and shows no password', async (t) => {
   const { url, received } = await smtpServer(t)
   void received.then(() => t.fail('a mail was sent'))
   t.is(
@@ -34,7 +34,7 @@ test('doctor connects to the mail server, sends nothing, and shows no password',
   t.false(nobody.output.includes('a-mail-password'))
 })
 
-test('doctor names an invalid setting of a feature', async (t) => {
+test.serial('doctor names an invalid setting of a feature', async (t) => {
   const { settings, mail } = await examined(t, { ...PRODUCTION, ...ORIGIN, SMTP_URL: 'http://me:a-mail-password@host' })
   t.regex(settings, /fail: SMTP_URL is wrong: must be smtp:/)
   t.is(mail, '')

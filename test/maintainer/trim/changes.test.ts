@@ -24,6 +24,7 @@ const FILES = {
   'test/support/buyer.ts': "import '../features/shop/steps.ts'\n",
   'test/help.test.ts': "import '../src/features/help/index.ts'\nconst program = \"import './not-there.ts'\"\n",
   'test/maintainer/all.test.ts': '',
+  'test/faults/storm.test.ts': '',
   'scripts/task.ts': '',
 }
 
@@ -68,7 +69,7 @@ test('a part goes with what it alone reaches, and tests that break; what others 
 
 test('what only maintainers need goes where the whole project is trimmed', async (t) => {
   const root = await project(t)
-  t.deepEqual([...planChanges(root, [], true).deleted], ['test/maintainer/all.test.ts'])
+  t.deepEqual([...planChanges(root, [], true).deleted], ['test/faults/storm.test.ts', 'test/maintainer/all.test.ts'])
   t.deepEqual([...planChanges(root, [], false).deleted], [])
 })
 

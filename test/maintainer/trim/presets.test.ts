@@ -24,6 +24,7 @@ for (const preset of Object.keys(PRESETS)) {
     const read = async (file: string) => await readFile(join(clone.folder, file), 'utf8')
     const { name, scripts } = JSON.parse(await read('package.json'))
     t.is(name, 'my-app')
+    t.false('test:faults' in scripts || existsSync(join(clone.folder, 'test/faults')), 'what only maintainers run')
     t.is(JSON.parse(await read('package-lock.json')).packages[''].name, 'my-app')
     for (const [, command] of (await read('README.md')).matchAll(/npm run ([\w:]+)/g)) {
       t.true(command !== undefined && command in scripts, command)

@@ -19,6 +19,7 @@ const FILES = {
   'test/scenarios/named.test.ts': `const name = 'second'`,
   'test/web/all.test.ts': `import '../support/routes.ts'`,
   'test/maintainer/bench.test.ts': `const name = 'second'`,
+  'test/faults/storm.test.ts': `const name = 'second'`,
 }
 
 const part = (kind: Part['kind'], name: string): Part => ({ kind, name, lines: [], places: [], requires: [] })
@@ -64,6 +65,6 @@ test('where the first engine goes the others are tested on the next one, except 
 test('all of them are those that need no service, and are not about the whole project', async (t) => {
   const root = await project(t)
   const all = testsToRun({ root, folder: root, parts, gone: [shop] }, true)
-  t.is(all.length, Object.keys(FILES).filter((file) => file.endsWith('.test.ts')).length - 2)
+  t.is(all.length, Object.keys(FILES).filter((file) => file.endsWith('.test.ts')).length - 3)
   t.true(all.includes('test/scenarios/kept.test.ts'))
 })
