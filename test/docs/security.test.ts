@@ -30,6 +30,7 @@ test('pools, timeouts and retries are those of the settings and the code (ASVS 1
     [...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
   )
   const [server, lite] = [databaseConfig('postgres://localhost/x'), databaseConfig('sqlite::memory:')]
+  const mysql = databaseConfig('mysql://localhost/x')
   const busy = /busy_timeout = (\d+)/.exec(String(lite.pool?.afterCreate))?.[1]
   const { statement_timeout } = server.connection as { statement_timeout?: number }
   const fixed: Record<string, unknown> = {
@@ -37,13 +38,14 @@ test('pools, timeouts and retries are those of the settings and the code (ASVS 1
     'connections to SQLite': lite.pool?.max,
     'waiting for a connection': server.acquireConnectionTimeout,
     'waiting for a lock of SQLite': busy,
+    'waiting for a lock of MySQL or MariaDB': mysqlLockTimeout(mysql),
     'a statement on sessions': STATEMENT_TIMEOUT_MS,
     'another statement, PostgreSQL': statement_timeout,
     'connections to a cache server': 1,
     'attempts to save a change, when others win': MAX_ATTEMPTS,
   }
   t.is(lite.acquireConnectionTimeout, server.acquireConnectionTimeout)
-  t.deepEqual(databaseConfig('mysql://localhost/x').pool, server.pool)
+  t.deepEqual([mysql.pool?.min, mysql.pool?.max], [server.pool?.min, server.pool?.max])
   const [, section = ''] = text.split(/^## Pools and timeouts$/m)
   const [table = ''] = section.split(/^## /m)
   const rows = [...table.matchAll(/^\| ([^|]+) \| (?:`([A-Z_]+)` )?\| (\d+)( m?s)? \|/gm)]
@@ -52,3 +54,10 @@ test('pools, timeouts and retries are those of the settings and the code (ASVS 1
     t.is(value, String(setting === undefined ? fixed[what] : defaults.get(setting)), what)
   }
 })
+
+/** In seconds, as each new connection sets it. */
+function mysqlLockTimeout({ pool }: ReturnType<typeof databaseConfig>): string | undefined {
+  const sent: string[] = []
+  pool?.afterCreate?.({ query: (sql: string) => void sent.push(sql) }, () => {})
+  return /innodb_lock_wait_timeout = (\d+)/.exec(sent.join())?.[1]
+}

@@ -25,10 +25,9 @@ export async function endSessionsOf(store: SessionStore, userId: string, exceptI
  * @throws SessionContendedError
  */
 export async function endSessionOf(store: SessionStore, userId: string, id: string): Promise<boolean> {
-  if (!knowsUsers(store)) return false
   let ended = false
   return await retry(async () => {
-    const records = (await store.listByUser(userId)).filter((session) => session.id === id)
+    const records = ((await recordsOf(store, userId)) ?? []).filter((session) => session.id === id)
     if (records.length === 0) return ended
     for (const { key } of records) ended = (await store.delete(key)) === 'done' || ended
     // Its key may have changed meanwhile.
@@ -38,17 +37,20 @@ export async function endSessionOf(store: SessionStore, userId: string, id: stri
 
 /** The sessions of a user, latest activity first; none if the store does not know its users. */
 export async function sessionsOf(store: SessionStore, userId: string, currentId: string | null): Promise<UserSessions> {
-  try {
-    if (!knowsUsers(store)) return UNKNOWN
-    const sessions = await store.listByUser(userId)
-    // During a change of key a session has two records; the later one is kept.
-    const byId = new Map(sessions.reverse().map(({ key: _key, ...session }) => [session.id, session]))
-    const listed = [...byId.values()].reverse().map((session) => ({ ...session, current: session.id === currentId }))
-    return { listed, complete: true, endable: true }
-  } catch (error) {
-    if (!(error instanceof NotSupportedError)) throw error
-    return UNKNOWN
-  }
+  const sessions = await recordsOf(store, userId)
+  if (sessions === undefined) return { listed: [], complete: false, endable: false }
+  // During a change of key a session has two records; the later one is kept.
+  const byId = new Map(sessions.reverse().map(({ key: _key, ...session }) => [session.id, session]))
+  const listed = [...byId.values()].reverse().map((session) => ({ ...session, current: session.id === currentId }))
+  return { listed, complete: true, endable: true }
 }
 
-const UNKNOWN: UserSessions = { listed: [], complete: false, endable: false }
+/** The records of a user, latest activity first; undefined if the store, or its table, does not know its users. */
+async function recordsOf(store: SessionStore, userId: string) {
+  try {
+    return knowsUsers(store) ? await store.listByUser(userId) : undefined
+  } catch (error) {
+    if (error instanceof NotSupportedError) return undefined
+    throw error
+  }
+}

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { isPossible } from '../../storage/present.ts'
+import { isPossible, testOn } from '../../storage/present.ts'
 import { startApp, type TestApp } from '../../support/app.ts'
 import { isSignedIn } from '../account/steps.ts'
 import { age, END_OTHERS, end, endOthers, IPHONE, idOf, PASSWORD, signedIn } from './steps.ts'
@@ -28,9 +28,11 @@ function signOutMeanwhile({ services: { engine } }: TestApp, when: 'opened' | 'e
   }
 }
 
-for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }, { SESSION_ENGINE: 'hybrid' }]) {
+const LISTED = { SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' }
+
+for (const env of [LISTED, { SESSION_ENGINE: 'signed_cookies' }, { SESSION_ENGINE: 'hybrid' }]) {
   if (!isPossible(env)) continue
-  const name = JSON.stringify(env)
+  const name = env.SESSION_ENGINE
 
   test(`${name}: whoever is signed out while the password is confirmed is told so, and nothing else ends`, async (t) => {
     const app = await startApp(env)
@@ -62,8 +64,8 @@ for (const env of [{}, { SESSION_ENGINE: 'signed_cookies' }, { SESSION_ENGINE: '
   })
 }
 
-test('whoever is signed out while one device is, stays signed out', async (t) => {
-  const app = await startApp()
+testOn(LISTED)('whoever is signed out while one device is, stays signed out', async (t) => {
+  const app = await startApp(LISTED)
   t.teardown(() => app.close())
   const here = await signedIn(app)
   await signedIn(app, IPHONE)

@@ -5,6 +5,7 @@ import { startLogged } from '../../support/security-events.ts'
 import { isSignedIn, signIn } from '../account/steps.ts'
 
 const COOKIES = { SESSION_ENGINE: 'signed_cookies' }
+const DJANGO = { SESSION_ENGINE: 'db', SESSION_FORMAT: 'django' }
 const PAGE = '/staff/sessions'
 
 interface Listed {
@@ -58,6 +59,13 @@ testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
     t.deepEqual(endings, Array(2).fill(['2', '1']), 'of whom, by whom')
   },
 )
+
+testOn(DJANGO)("a session that Django's table cannot name is not found", async (t) => {
+  const app = await startApp(DJANGO)
+  t.teardown(() => app.close())
+  const staff = await signedIn(app, 'ada')
+  t.is((await staff.post(`${PAGE}/1/made-up/end`)).status, 404)
+})
 
 testOn(COOKIES)('sessions in cookies cannot be listed, but all of them can be ended', async (t) => {
   const app = await startApp(COOKIES)
