@@ -1,7 +1,18 @@
 import { z } from 'zod'
 import { DEFAULT_DATABASE_URL, databaseAddress } from './database-address.ts'
-import { flag, list, optionalFlag, optionalSeconds, seconds, setting, text, unlessEmpty } from './settings.ts'
+import {
+  flag,
+  list,
+  milliseconds,
+  optionalFlag,
+  optionalSeconds,
+  seconds,
+  setting,
+  text,
+  unlessEmpty,
+} from './settings.ts'
 
+const INVALID_STORE_TIMEOUT = 'must be 100 to 60000 milliseconds'
 const ORIGIN_WANTED = 'must be http:// or https:// and a host, without a path'
 
 /** As browsers send it in the Origin header: in lower case, without a slash or a default port. */
@@ -140,6 +151,11 @@ export const lifeVariables = {
     seconds.default(50),
     'Max sessions of a user: a sign-in above it ends those that were not used for longest; 0: no limit.\n' +
       'Sessions that are in cookies are not counted',
+  ),
+  SESSION_STORE_TIMEOUT: setting(
+    milliseconds.min(100, INVALID_STORE_TIMEOUT).max(60_000, INVALID_STORE_TIMEOUT).default(1000),
+    'Max milliseconds that a request waits for all storage together: for connections, locks and answers of databases, caches\n' +
+      'and files; after that it is answered with 503. 100 to 60000; commands and clean-ups have 5 seconds at least',
   ),
   SESSION_CLEANUP_INTERVAL: setting(
     seconds.default(3600),

@@ -111,6 +111,7 @@ function sessionSettings(values: Values<typeof variables>, production: boolean) 
     maxBytes: values.SESSION_MAX_BYTES,
     maxNewPerMinute: values.SESSION_MAX_NEW_PER_MINUTE,
     maxPerUser: values.SESSION_MAX_PER_USER,
+    storeTimeout: values.SESSION_STORE_TIMEOUT,
     saveEveryRequest: values.SESSION_SAVE_EVERY_REQUEST,
     cookie: {
       name: prefix + values.SESSION_COOKIE_NAME,

@@ -3,13 +3,13 @@ import { basename, dirname, extname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import createKnex, { type Knex } from 'knex'
 import { sqlitePath } from './database-address.ts'
+import { DatabaseWaits } from './database-waits.ts'
 import { projectRoot } from './paths.ts'
 import { makePrivateDatabase, makePrivateFolder } from './private-files.ts'
 import { ConfigError } from './settings.ts'
 
-const ACQUIRE_TIMEOUT_MS = 5000
-const STATEMENT_TIMEOUT_MS = 10_000
-const LOCK_TIMEOUT_S = 5
+/** For commands, migrations and whatever else no visitor waits for. */
+const DEFAULT_TIMEOUT_MS = 5000
 const POOL = { min: 0, max: 10 }
 
 // Knex would print errors with their values. They are thrown as well, and the application's log leaves secrets out.
@@ -19,10 +19,14 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
  * Opens a database. Knex connects on the first query.
  *
  * @param url `sqlite:./path`, `sqlite::memory:`, `postgres://…` or `mysql://…`
+ * @param timeout milliseconds that a statement or transaction waits: for a connection, for locks and for the answers
+ *   together; 5000 by default. On the server a statement ends after as long, so that nothing takes effect long after
  * @throws ConfigError when SQLite's folder cannot be written, or the package of the database is not installed
  */
-export function openDatabase(url: string): Knex {
-  const knex = connect(databaseConfig(url))
+export function openDatabase(url: string, timeout = DEFAULT_TIMEOUT_MS): Knex {
+  const waits = new DatabaseWaits(timeout)
+  const knex = connect(databaseConfig(url, waits))
+  waits.measure(knex)
   // The text with placeholders: the driver's property may contain the values.
   knex.on('query-error', (error: Error, { sql }: { sql: string }) => void Object.assign(error, { statement: sql }))
   return knex
@@ -39,9 +43,13 @@ function connect(config: Knex.Config & { client: string }): Knex {
 }
 
 /** The configuration of Knex for this database. */
-export function databaseConfig(url: string): Knex.Config & { client: string } {
+export function databaseConfig(
+  url: string,
+  waits = new DatabaseWaits(DEFAULT_TIMEOUT_MS),
+): Knex.Config & { client: string } {
+  const { timeout } = waits
   const common = {
-    acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    acquireConnectionTimeout: timeout,
     migrations: { migrationSource },
     log: SILENT,
     // Otherwise error messages contain every value of the statement: hashes, addresses, carts.
@@ -49,27 +57,57 @@ export function databaseConfig(url: string): Knex.Config & { client: string } {
   }
   const path = sqlitePath(url)
   // Knex only loads the package of this client.
-  if (path !== undefined) return { ...common, ...sqlite(path) }
+  if (path !== undefined) return { ...common, ...sqlite(path, timeout) }
   if (url.startsWith('mysql:')) {
     // Dates are UTC on both sides, whatever the time zone of the server.
     return {
       ...common,
       client: 'mysql2',
-      connection: { uri: url, timezone: 'Z' } as Knex.MySql2ConnectionConfig,
+      connection: { uri: url, timezone: 'Z', connectTimeout: timeout } as Knex.MySql2ConnectionConfig,
       pool: {
         ...POOL,
-        // A statement that nobody waits for any more must not take effect long after: by default it waits 50 seconds.
+        createTimeoutMillis: timeout,
         afterCreate(connection: MysqlConnection, done: Done) {
-          connection.query(`SET SESSION innodb_lock_wait_timeout = ${LOCK_TIMEOUT_S}`, done)
+          connection.query(mysqlLimits(timeout), (error: Error | null) => {
+            waits.limit(connection, closeMysql)
+            done(error)
+          })
         },
       },
     }
   }
-  const limits = { query_timeout: STATEMENT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS }
-  return { ...common, client: 'pg', connection: { connectionString: url, ...limits }, pool: POOL }
+  return {
+    ...common,
+    client: 'pg',
+    connection: { connectionString: url, connectionTimeoutMillis: timeout, statement_timeout: timeout },
+    pool: {
+      ...POOL,
+      createTimeoutMillis: timeout,
+      afterCreate(connection: PostgresConnection, done: Done) {
+        waits.limit(connection, closePostgres)
+        done(null)
+      },
+    },
+  }
 }
 
-function sqlite(path: string): Knex.Config & { client: string } {
+/** The lock wait is in whole seconds, 50 by default; MySQL ignores the limit of MariaDB. */
+function mysqlLimits(timeout: number): string {
+  const lockWait = `innodb_lock_wait_timeout = ${Math.max(1, Math.floor(timeout / 1000))}`
+  return `SET SESSION ${lockWait} /*M!100101 , max_statement_time = ${timeout / 1000} */`
+}
+
+function closeMysql(connection: MysqlConnection): void {
+  connection.destroy()
+  // Otherwise the socket stays until a server that is silent closes it.
+  connection.stream.destroy()
+}
+
+function closePostgres(connection: PostgresConnection): void {
+  connection.end().catch(() => {})
+}
+
+function sqlite(path: string, timeout: number): Knex.Config & { client: string } {
   const filename = path === ':memory:' ? path : resolve(projectRoot, path)
   if (filename !== ':memory:') {
     requireWritable(dirname(filename))
@@ -86,7 +124,7 @@ function sqlite(path: string): Knex.Config & { client: string } {
       afterCreate(connection: SqliteConnection, done: Done) {
         rollBackFailedCommits(connection)
         connection.exec(
-          'PRAGMA journal_mode = WAL; PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;',
+          `PRAGMA busy_timeout = ${timeout}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;`,
           done,
         )
       },
@@ -95,7 +133,13 @@ function sqlite(path: string): Knex.Config & { client: string } {
 }
 
 interface MysqlConnection {
-  query(sql: string, done: Done): void
+  query(...args: unknown[]): unknown
+  destroy(): void
+  readonly stream: { destroy(): void }
+}
+interface PostgresConnection {
+  query(...args: unknown[]): unknown
+  end(): Promise<void>
 }
 
 type Done = (error: Error | null, rows?: unknown) => void

@@ -38,12 +38,12 @@ export async function openServices(config: Config, log: Logger = openLog(config)
   if (config.production && !(secure && httpOnly)) {
     log.warn({ secure, httpOnly }, 'the session cookie is not Secure and HttpOnly: it can be stolen')
   }
-  const knex = openDatabase(config.databaseUrl)
-  const { databaseUrl } = config.session
+  const { databaseUrl, storeTimeout } = config.session
+  const knex = openDatabase(config.databaseUrl, storeTimeout)
   const same = databaseUrl === config.databaseUrl
   // A pool on an SQLite file has one connection: with one pool for both, opening a session inside a transaction would
   // wait for that transaction.
-  const sessionKnex = same && !isSqliteFile(databaseUrl) ? knex : openDatabase(databaseUrl)
+  const sessionKnex = same && !isSqliteFile(databaseUrl) ? knex : openDatabase(databaseUrl, storeTimeout)
   const warn = (message: string) => log.warn(message)
   const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, observe, warn })
   limitPasswordQueue(config.passwordQueue)

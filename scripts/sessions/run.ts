@@ -7,6 +7,8 @@ import { ConfigError } from '../../src/settings.ts'
 import type { OpenedEngine } from '../../src/storage/part.ts'
 import { messageOf } from '../../src/storage/records.ts'
 
+const MIN_STORE_TIMEOUT_MS = 5000
+
 /** The command does not work with this engine or these options; exit 2. */
 export class UsageError extends Error {}
 
@@ -31,9 +33,10 @@ export const runWithEngine: Run = async (work) => {
   }
 }
 
-/** Without a log, which would be mixed with the output of the command. */
+/** Without a log, which would be mixed with the output of the command, and with at least 5 seconds for the storage. */
 export function quiet(config: Config): Config {
-  return { ...config, logLevel: 'silent' }
+  const storeTimeout = Math.max(config.session.storeTimeout, MIN_STORE_TIMEOUT_MS)
+  return { ...config, logLevel: 'silent', session: { ...config.session, storeTimeout } }
 }
 
 /** The store of the engine. @throws UsageError if sessions are only in cookies */

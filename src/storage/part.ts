@@ -172,6 +172,8 @@ export interface FilesOptions {
   readonly cookieName: string
   /** Seconds. */
   readonly cookieAge: number
+  /** Milliseconds to wait for the lock of a file. */
+  readonly timeout: number
   readonly codec: Codec
 }
 

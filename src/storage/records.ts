@@ -9,21 +9,18 @@ import type { SessionStore } from '../session/stores/store.ts'
 import { ConfigError } from '../settings.ts'
 import type { CodecOptions, ResolvedStorage, StorageContext } from './part.ts'
 
-// A visitor waits for the page: after a second, a 503 is the better response.
-export const STATEMENT_TIMEOUT_MS = 1000
-
 /** The table of sessions. */
 export function openTable(
   { table, format: { layout } }: ResolvedStorage,
-  { knex, withUsers }: StorageContext,
+  { config, knex, withUsers }: StorageContext,
 ): DatabaseStore {
   const users = withUsers ? { usersTable: 'users' } : {}
-  return new DatabaseStore({ knex, table, layout, timeout: STATEMENT_TIMEOUT_MS, ...users })
+  return new DatabaseStore({ knex, table, layout, timeout: config.session.storeTimeout, ...users })
 }
 
 /** The table of ended sessions and sign-ins of cookies. */
-export function openRevocations({ knex }: StorageContext): DatabaseRevocations {
-  return new DatabaseRevocations({ knex, timeout: STATEMENT_TIMEOUT_MS })
+export function openRevocations({ config, knex }: StorageContext): DatabaseRevocations {
+  return new DatabaseRevocations({ knex, timeout: config.session.storeTimeout })
 }
 
 /** An engine with a record of each session in this store. */

@@ -57,30 +57,33 @@ export async function applicationOn(
 
   const start = async () => {
     const engine = await setup.open({ now, expiry, observe })
-    const { origin, close } = await serve(sessions({ engine, cookie: COOKIE, expiry, now, observe }), async (ctx) => {
-      ctx.body = 'ok'
-      if (ctx.path === '/nothing') return
-      const session = await ctx.session()
-      if (ctx.path === '/begin') session.assign({ n: 0, ...payload(Number(ctx.query['ballast'] ?? 0)) })
-      if (ctx.path === '/slow') {
-        gate.arrived.resolve()
-        await gate.open.promise
-      }
-      if (ctx.path === '/slow' || ctx.path === '/increment') session.update('n', (n) => Number(n ?? 0) + 1)
-      if (ctx.path === '/grow') session.set('large', 'x'.repeat(Number(ctx.query['bytes'])))
-      if (ctx.path === '/sign-in') await signIn(session, String(ctx.query['user'] ?? '7'))
-      if (ctx.path === '/rotate') await session.cycleKey()
-      if (ctx.path === '/end') await session.flush()
-      if (ctx.path === '/end-user' || ctx.path === '/end-others') {
-        try {
-          await engine.endUser(session.userId ?? '', ctx.path === '/end-others' ? session.id : null)
-        } catch (error) {
-          if (!(error instanceof NotSupportedError)) throw error
-          ctx.status = 501
+    const { origin, close } = await serve(
+      sessions({ engine, cookie: COOKIE, expiry, now, observe, storeTimeout: 10_000 }),
+      async (ctx) => {
+        ctx.body = 'ok'
+        if (ctx.path === '/nothing') return
+        const session = await ctx.session()
+        if (ctx.path === '/begin') session.assign({ n: 0, ...payload(Number(ctx.query['ballast'] ?? 0)) })
+        if (ctx.path === '/slow') {
+          gate.arrived.resolve()
+          await gate.open.promise
         }
-      }
-      if (ctx.path === '/read') ctx.body = { n: session.get('n') ?? null, user: session.userId }
-    })
+        if (ctx.path === '/slow' || ctx.path === '/increment') session.update('n', (n) => Number(n ?? 0) + 1)
+        if (ctx.path === '/grow') session.set('large', 'x'.repeat(Number(ctx.query['bytes'])))
+        if (ctx.path === '/sign-in') await signIn(session, String(ctx.query['user'] ?? '7'))
+        if (ctx.path === '/rotate') await session.cycleKey()
+        if (ctx.path === '/end') await session.flush()
+        if (ctx.path === '/end-user' || ctx.path === '/end-others') {
+          try {
+            await engine.endUser(session.userId ?? '', ctx.path === '/end-others' ? session.id : null)
+          } catch (error) {
+            if (!(error instanceof NotSupportedError)) throw error
+            ctx.status = 501
+          }
+        }
+        if (ctx.path === '/read') ctx.body = { n: session.get('n') ?? null, user: session.userId }
+      },
+    )
     t.teardown(close)
     return async (path: string, cookie = '') => {
       const response = await send(origin + path, { headers: cookie === '' ? {} : { cookie } })

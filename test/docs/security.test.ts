@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { readConfig } from '../../src/config.ts'
 import { databaseConfig } from '../../src/database.ts'
+import { MAX_QUEUED } from '../../src/session/core/queue.ts'
 import { MAX_ATTEMPTS } from '../../src/session/core/retry.ts'
-import { STATEMENT_TIMEOUT_MS } from '../../src/storage/records.ts'
+import { JOB_TIMEOUT_MS } from '../../src/session/stores/database/database-statements.ts'
 import { TEST_SECRET } from '../support/app.ts'
 
 const text = readFileSync('docs/security.md', 'utf8')
@@ -30,22 +31,18 @@ test('pools, timeouts and retries are those of the settings and the code (ASVS 1
     [...readFileSync('.env.example', 'utf8').matchAll(/^([A-Z_]+)=(.*)$/gm)].map(([, name, value]) => [name, value]),
   )
   const [server, lite] = [databaseConfig('postgres://localhost/x'), databaseConfig('sqlite::memory:')]
-  const mysql = databaseConfig('mysql://localhost/x')
-  const busy = /busy_timeout = (\d+)/.exec(String(lite.pool?.afterCreate))?.[1]
   const { statement_timeout } = server.connection as { statement_timeout?: number }
   const fixed: Record<string, unknown> = {
     'connections to PostgreSQL or MariaDB': server.pool?.max,
     'connections to SQLite': lite.pool?.max,
-    'waiting for a connection': server.acquireConnectionTimeout,
-    'waiting for a lock of SQLite': busy,
-    'waiting for a lock of MySQL or MariaDB': mysqlLockTimeout(mysql),
-    'a statement on sessions': STATEMENT_TIMEOUT_MS,
-    'another statement, PostgreSQL': statement_timeout,
+    'the same in commands and migrations': statement_timeout,
+    'a statement of a clean-up or of statistics, PostgreSQL or MariaDB': JOB_TIMEOUT_MS,
+    'changes of one session that wait for each other': MAX_QUEUED,
     'connections to a cache server': 1,
     'attempts to save a change, when others win': MAX_ATTEMPTS,
   }
-  t.is(lite.acquireConnectionTimeout, server.acquireConnectionTimeout)
-  t.deepEqual([mysql.pool?.min, mysql.pool?.max], [server.pool?.min, server.pool?.max])
+  for (const config of [server, lite]) t.is(config.acquireConnectionTimeout, statement_timeout)
+  t.is(databaseConfig('mysql://localhost/x').pool?.max, server.pool?.max)
   const [, section = ''] = text.split(/^## Pools and timeouts$/m)
   const [table = ''] = section.split(/^## /m)
   const rows = [...table.matchAll(/^\| ([^|]+) \| (?:`([A-Z_]+)` )?\| (\d+)( m?s)? \|/gm)]
@@ -54,10 +51,3 @@ test('pools, timeouts and retries are those of the settings and the code (ASVS 1
     t.is(value, String(setting === undefined ? fixed[what] : defaults.get(setting)), what)
   }
 })
-
-/** In seconds, as each new connection sets it. */
-function mysqlLockTimeout({ pool }: ReturnType<typeof databaseConfig>): string | undefined {
-  const sent: string[] = []
-  pool?.afterCreate?.({ query: (sql: string) => void sent.push(sql) }, () => {})
-  return /innodb_lock_wait_timeout = (\d+)/.exec(sent.join())?.[1]
-}

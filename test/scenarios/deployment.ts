@@ -128,6 +128,8 @@ async function storageOf({ env, database }: TestedEngine) {
       NODE_ENV: 'test',
       SECRET_KEY: TEST_SECRET,
       LOG_LEVEL: 'silent',
+      // A busy machine needs longer than a visitor should wait.
+      SESSION_STORE_TIMEOUT: '10000',
       SESSION_FILE_PATH: join(folder, 'sessions'),
       DATABASE_URL: fresh.url,
       ...env,

@@ -3,7 +3,9 @@ import { LOCAL } from '../storage/set-ups.ts'
 import type { Page, Pages, Site } from './deployment.ts'
 import { gate, scenariosOn, unique } from './support.ts'
 
-const scenario = scenariosOn(LOCAL)
+const scenario = scenariosOn(
+  LOCAL.map((tested) => ({ ...tested, env: { ...tested.env, SESSION_STORE_TIMEOUT: '500' } })),
+)
 
 /** Holds the database's lock for writing, as a long transaction does, while `work` runs. */
 async function withLockedDatabase<T>({ services: { knex } }: Site, work: () => Promise<T>): Promise<T> {

@@ -53,6 +53,8 @@ export async function startApp(
     NODE_ENV: 'test',
     SECRET_KEY: TEST_SECRET,
     LOG_LEVEL: 'silent',
+    // A busy machine needs longer than a visitor should wait.
+    SESSION_STORE_TIMEOUT: '10000',
     SESSION_FILE_PATH: join(folder, 'sessions'),
     DATABASE_URL: `sqlite:${file}`,
     // One queue for all applications of a test file.

@@ -30,7 +30,7 @@ export async function application(
     ...handlers,
   }
   const { origin, close } = await serve(
-    sessions({ engine, cookie: COOKIE, expiry, now, observe, ...settings }),
+    sessions({ engine, cookie: COOKIE, expiry, now, observe, storeTimeout: 10_000, ...settings }),
     async (ctx) => {
       ctx.body = 'ok'
       await own[ctx.path]?.(ctx, () => ctx.session())

@@ -23,7 +23,8 @@ export function startProcess(
   const { SECRET_KEY: _secret, NODE_ENV: _mode, ...inherited } = process.env
   const child = spawn(process.execPath, args, {
     cwd: options.cwd ?? projectRoot,
-    env: { ...inherited, ...options.env },
+    // A busy machine needs longer than a visitor should wait.
+    env: { SESSION_STORE_TIMEOUT: '10000', ...inherited, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   let text = ''

@@ -15,7 +15,10 @@ export interface SessionSite {
 
 /** Opens a site with the session engine of these settings, in this process. */
 export async function openSite(env: Record<string, string | undefined>, log?: Logger): Promise<SessionSite> {
-  const services = await openServices(readConfig({ NODE_ENV: 'test', LOG_LEVEL: 'silent', ...env }), log)
+  const services = await openServices(
+    readConfig({ NODE_ENV: 'test', LOG_LEVEL: 'silent', SESSION_STORE_TIMEOUT: '10000', ...env }),
+    log,
+  )
   await services.ready()
   const { config, engine } = services
   const { origin, close } = await serve(sessions({ ...config.session, engine }), async (ctx) => {

@@ -1,4 +1,7 @@
-import { StoreUnavailableError } from './errors.ts'
+import { SessionContendedError, StoreUnavailableError } from './errors.ts'
+
+/** More work of one key than this at once is refused: memory and time stay bounded while a store is slow. */
+export const MAX_QUEUED = 1000
 
 interface KeyQueue<T> {
   tail: Promise<unknown>
@@ -17,15 +20,22 @@ export class KeyedQueue<T> {
   /**
    * Runs `work` with the newest result since the queue was last empty, and passes its result on.
    *
+   * @param until when nobody waits for it any more, by `performance.now()`: it is not begun after that; Infinity by default
    * @throws any error of `work`; StoreUnavailableError if earlier work failed with it, so that those who wait do not wait
-   *   for one timeout after the other
+   *   for one timeout after the other; SessionContendedError, without running it, after `until` or behind 1000 others
    */
-  async run<R extends T | undefined>(key: string, work: (latest: T | undefined) => Promise<R>): Promise<R> {
+  async run<R extends T | undefined>(
+    key: string,
+    work: (latest: T | undefined) => Promise<R>,
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<R> {
     const queue = this.#queues.get(key) ?? { tail: Promise.resolve(), latest: undefined, waiting: 0, outage: undefined }
+    if (queue.waiting > MAX_QUEUED) throw new SessionContendedError()
     this.#queues.set(key, queue)
     queue.waiting++
     const turn = queue.tail.then(() => {
       if (queue.outage !== undefined) throw queue.outage
+      if (performance.now() > until) throw new SessionContendedError()
       return work(queue.latest)
     })
     // After a failure the stored state is unknown, so the next starts from its own copy.

@@ -5,19 +5,29 @@ import { SessionContendedError } from './errors.ts'
 export const MAX_ATTEMPTS = 100
 const MAX_DELAY_MS = 20
 
+/** Limits of {@link retry}. */
+export interface RetryLimits {
+  /** Maximum number of attempts; 100 by default, Infinity if the work itself gives up. */
+  readonly max?: number
+  /** When nobody waits for it any more, by `performance.now()`; Infinity by default. */
+  readonly until?: number | undefined
+}
+
 /**
  * Repeats work that lost against another writer: at once after the first attempt, then after a random delay of up to
  * 20 ms, so that writers do not stay in step.
  *
  * @param work gets the number of the attempt, from 1; returns undefined to try again
- * @param max maximum number of attempts; 100 by default, Infinity if `work` itself gives up
- * @throws SessionContendedError after the last attempt; any error of `work`, at once
+ * @param limits or only their `max`
+ * @throws SessionContendedError after the last attempt, or when the time is over; any error of `work`, at once
  */
 export async function retry<T>(
   work: (attempt: number) => Promise<T | undefined>,
-  max: number = MAX_ATTEMPTS,
+  limits: RetryLimits | number = {},
 ): Promise<T> {
+  const { max = MAX_ATTEMPTS, until = Number.POSITIVE_INFINITY } = typeof limits === 'number' ? { max: limits } : limits
   for (let attempt = 1; attempt <= max; attempt++) {
+    if (attempt > 1 && performance.now() > until) break
     if (attempt > 2) await sleep(Math.random() * Math.min(2 ** (attempt - 1), MAX_DELAY_MS))
     const result = await work(attempt)
     if (result !== undefined) return result

@@ -103,15 +103,15 @@ export class StoredEngine implements Engine {
     const { loaded, write } = commit
     if (write === 'create' || !hasRecord(loaded))
       return await this.#create(commit, plainJson(commit.data) as SessionData)
-    const result = await this.#queue.run(loaded.key, async (before) => {
+    const work = async (before: CommitResult | undefined) => {
       // An earlier request of this process has ended the session, or knows its newest state.
       const known = before?.newest
       if (known === 'gone') return write === 'save' ? GONE : await this.#withoutSession(commit)
       const newest = known ?? loaded
       if (newest.forwarded) return await this.#commitLate(commit, loaded.key)
       return write === 'cycle' ? await this.#changeKey(commit, loaded.key) : await this.#save(commit, newest)
-    })
-    return result.committed
+    }
+    return (await this.#queue.run(loaded.key, work, commit.until)).committed
   }
 
   async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string } | undefined> {
@@ -159,6 +159,7 @@ export class StoredEngine implements Engine {
   }
 
   async #save(commit: Commit, newest: LiveRecord): Promise<CommitResult> {
+    const limits = { until: commit.until }
     return await retry(async (attempt) => {
       let current = newest
       if (attempt > 1) {
@@ -171,11 +172,12 @@ export class StoredEngine implements Engine {
       if (result === 'missing') return GONE
       if (result === 'conflict') return this.#conflict(attempt)
       return { committed: saved(result, attempt > 1 || current !== commit.loaded), newest: result }
-    })
+    }, limits)
   }
 
   /** @param max remaining attempts, so that forwards and conflicts share one limit */
   async #changeKey(commit: Commit, key: string, max = MAX_ATTEMPTS): Promise<CommitResult> {
+    const limits = { max, until: commit.until }
     return await retry(async (attempt) => {
       // Read again: the handler has changed the loaded data, and a forward holds the original ones.
       const found = await this.records.load(key)
@@ -190,7 +192,7 @@ export class StoredEngine implements Engine {
       if (replaced === 'done') return await this.#confirm(next, !isAsLoaded(commit, current))
       await this.records.delete(next)
       return replaced === 'missing' ? await this.#withoutSession(commit) : this.#conflict(attempt)
-    }, max)
+    }, limits)
   }
 
   async #confirm(next: LiveRecord, replayed: boolean): Promise<CommitResult> {
@@ -208,6 +210,7 @@ export class StoredEngine implements Engine {
   /** Commits for a request with an old key, or whose key was changed meanwhile. */
   async #commitLate(commit: Commit, key: string, max = MAX_ATTEMPTS): Promise<CommitResult> {
     if (!commit.loaded?.forwarded) this.#observe({ type: 'forward' })
+    const limits = { max, until: commit.until }
     return await retry(async (attempt) => {
       const target = await this.records.follow(key)
       // Also for a sign-in: a session that was ended under any of its keys stays ended.
@@ -227,7 +230,7 @@ export class StoredEngine implements Engine {
       const result = await this.records.save(current, data, commit.client)
       if (typeof result === 'string') return this.#conflict(attempt)
       return lateResult(commit, { ...before, data: seen }, result)
-    }, max)
+    }, limits)
   }
 
   /** Ends the session that the key leads to, if it has the same user, and then the key; undefined to try again. */

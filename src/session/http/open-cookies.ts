@@ -1,4 +1,5 @@
 import type { Account, AccountStore, NoAccount } from '../account.ts'
+import { StorageTime } from '../core/storage-time.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Engine, Opened } from '../engines/engine.ts'
 import type { LostSession } from '../session-state.ts'
@@ -7,12 +8,17 @@ import type { LostSession } from '../session-state.ts'
 const MAX_COOKIES = 4
 
 /**
- * The result of {@link openCookies}: the session, its cookie value and its user's account.
+ * The result of {@link openCookies}: the session, its cookie value, its user's account, and how long its request may still
+ * wait for storage.
  *
  * @example
  * const userId = (found: Found) => (found.live ? userIdOf(found.loaded.data) : null)
  */
-export type Found = Opened & { readonly value?: string; readonly account?: Account | NoAccount }
+export type Found = Opened & {
+  readonly value?: string
+  readonly account?: Account | NoAccount
+  readonly time?: StorageTime
+}
 
 /** Returns why there is no session; undefined if there is one, or there was no cookie. */
 export function lostSession(found: Found, cookies: number): LostSession | undefined {
@@ -27,36 +33,39 @@ export function lostSession(found: Found, cookies: number): LostSession | undefi
 interface Cookies {
   readonly engine: Engine
   readonly accounts?: AccountStore | undefined
+  /** Milliseconds that the request waits for all storage together; 1000 by default. */
+  readonly storeTimeout?: number
 }
 
 /**
  * Opens the session of the given cookie values, and the account of its user.
  *
  * @param values all values of the session cookie in the Cookie header
- * @throws StoreUnavailableError when the storage does not answer; SessionContendedError if the session of a deleted account
+ * @throws StoreUnavailableError when the storage does not answer in time; SessionContendedError if the session of a deleted account
  *   could not be ended
  * @example
  * const found = await openCookies(settings, cookieValues(ctx.headers.cookie, settings.cookie.name))
  */
 export async function openCookies(settings: Cookies, values: readonly string[]): Promise<Found> {
   const { engine, accounts } = settings
-  const found = await openLive(engine, values)
+  const time = new StorageTime(settings.storeTimeout)
+  const found = await openLive(engine, values, time)
   const userId = found.live ? userIdOf(found.loaded.data) : null
   if (!found.live || userId === null || accounts === undefined) return found
-  const account = await accounts.load(userId, found.loaded.data)
+  const account = await time.wait(() => accounts.load(userId, found.loaded.data))
   if (account !== 'gone') return { ...found, account }
   // Otherwise it would come back if the account is enabled again.
-  await engine.end(found.loaded)
-  return { live: false, account }
+  await time.wait(() => engine.end(found.loaded))
+  return { live: false, account, time }
 }
 
 /** Of several cookies only one may be live, because an attacker can choose their order. */
-async function openLive(engine: Engine, values: readonly string[]): Promise<Found> {
+async function openLive(engine: Engine, values: readonly string[], time: StorageTime): Promise<Found> {
   const [value] = values
-  if (value === undefined) return { live: false }
-  if (values.length === 1) return { ...(await engine.open(value)), value }
-  if (values.length > MAX_COOKIES) return { live: false, suspicion: 'duplicate-cookie' }
-  const all = await Promise.all(values.map(async (one) => ({ ...(await engine.open(one)), value: one })))
-  const [first, second] = all.filter(({ live }) => live)
-  return first !== undefined && second === undefined ? first : { live: false, suspicion: 'duplicate-cookie' }
+  if (value === undefined) return { live: false, time }
+  const open = async (one: string) => ({ ...(await time.wait(() => engine.open(one))), value: one, time })
+  if (values.length === 1) return await open(value)
+  if (values.length > MAX_COOKIES) return { live: false, suspicion: 'duplicate-cookie', time }
+  const [first, second] = (await Promise.all(values.map(open))).filter(({ live }) => live)
+  return first !== undefined && second === undefined ? first : { live: false, suspicion: 'duplicate-cookie', time }
 }

@@ -13,6 +13,7 @@ import {
 } from '../core/expiry.ts'
 import { type Operations, SignedInMeanwhileError } from '../core/operations.ts'
 import { retry } from '../core/retry.ts'
+import { StorageTime } from '../core/storage-time.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Client, Commit, Committed, Ended, Engine, Loaded } from '../engines/engine.ts'
 import { Session } from '../session.ts'
@@ -41,6 +42,11 @@ export interface SessionSettings {
   readonly accounts?: AccountStore | undefined
   /** Whether every save or read extends the session, regardless of `touchAfter`; false by default. */
   readonly saveEveryRequest?: boolean
+  /**
+   * Milliseconds that a request waits for all its storage together, after which it fails with StoreUnavailableError; 1000 by
+   * default. Once the headers are sent, and outside requests, each operation has as long.
+   */
+  readonly storeTimeout?: number
   readonly observe?: Observer
   /**
    * Called before a session is stored for the first time. An error refuses it: nothing is stored, and the request fails
@@ -109,6 +115,8 @@ export class OpenedSession {
   readonly #expiry: ExpiryPolicy
   readonly #now: () => number
   readonly #observe: Observer
+  readonly #time: StorageTime
+  readonly #accounts: AccountStore | undefined
   /** Whether the browser has or is being sent a cookie that must be removed when the session ends. */
   #hadCookie: boolean
   #cleared = false
@@ -125,6 +133,8 @@ export class OpenedSession {
     this.#expiry = settings.engine.expiry ?? settings.expiry
     this.#now = settings.now ?? Date.now
     this.#observe = settings.observe ?? (() => {})
+    this.#time = opened.time ?? new StorageTime(settings.storeTimeout)
+    this.#accounts = settings.accounts && this.#inTime(settings.accounts)
     if (!opened.live && opened.suspicion !== undefined) {
       const { suspicion: kind, detail } = opened
       this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
@@ -143,7 +153,7 @@ export class OpenedSession {
       canSendCookie: transport.canSendCookie,
       save: async () => void (await this.apply(this.decide(200, false))),
       end: (loaded: Loaded) => this.#end(loaded),
-      accounts: settings.accounts,
+      accounts: this.#accounts,
       lost: lostSession(opened, transport.cookies),
     }
     this.state = new SessionState(
@@ -206,7 +216,8 @@ export class OpenedSession {
     const { account } = this.state
     const endsWithSession = write === 'save' || (write === 'cycle' && !this.state.summary().restartClock)
     if (endsWithSession && !account.isMerging && this.#sent !== undefined) {
-      const { live } = await this.#settings.engine.open(this.#sent.value)
+      const { value } = this.#sent
+      const { live } = await this.#wait(() => this.#settings.engine.open(value))
       if (!live) this.#refuse()
     }
     await account.commit()
@@ -218,7 +229,7 @@ export class OpenedSession {
   }
 
   async #end(loaded: Loaded): Promise<Ended> {
-    const ended = await this.#settings.engine.end(loaded)
+    const ended = await this.#wait(() => this.#settings.engine.end(loaded))
     // The browser has or is being sent the cookie of the session that was not ended.
     if (ended.outcome === 'user-changed') this.#hadCookie = false
     return ended
@@ -242,7 +253,7 @@ export class OpenedSession {
     if (write === 'none') return
     if (write === 'touch') {
       const { loaded } = this.state.summary()
-      const touched = loaded && (await this.#settings.engine.touch(loaded))
+      const touched = loaded && (await this.#wait(() => this.#settings.engine.touch(loaded)))
       const header = touched && this.#header(touched.cookie, touched.loaded)
       if (header !== undefined) this.#transport.sendCookie(header)
       return
@@ -267,7 +278,7 @@ export class OpenedSession {
   async #commit(write: 'create' | 'save' | 'cycle', batch: Batch) {
     const { operations: changes, ...rest } = batch
     const { client } = this.#transport
-    if (this.#settings.accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.startedAnonymous()
+    if (this.#accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.startedAnonymous()
     try {
       if (write === 'create') await this.#settings.beforeCreate?.({ client, userId: userIdOf(batch.data) })
       const committed = await this.#commitOrAdopt({ write, changes, client, ...rest })
@@ -283,21 +294,35 @@ export class OpenedSession {
   /** If another request has signed in meanwhile, changes of account slices go to the account first. */
   async #commitOrAdopt(commit: Commit): Promise<Committed> {
     const { engine } = this.#settings
+    const send = () => this.#wait(() => engine.commit({ ...commit, until: performance.now() + this.#time.left }))
     try {
-      return await engine.commit(commit)
+      return await send()
     } catch (error) {
       if (!(error instanceof SignedInMeanwhileError)) throw error
       await this.#adopt(commit.changes, error.session)
-      return await engine.commit(commit)
+      return await send()
     }
   }
 
   async #adopt(changes: Operations, theirs: SessionData): Promise<void> {
     const userId = userIdOf(theirs)
-    const account = userId === null ? undefined : await this.#settings.accounts?.load(userId, theirs)
+    const account = userId === null ? undefined : await this.#accounts?.load(userId, theirs)
     if (userId === null || account === undefined || typeof account === 'string') return this.#refuse()
     await this.state.account.adoptInto(account, theirs, changes)
     changes.markAdopted()
+  }
+
+  /** Waits for storage. When the headers are out, nobody waits for the whole response any more, which may be a stream. */
+  async #wait<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#transport.canSendCookie()) this.#time.restart()
+    return await this.#time.wait(work)
+  }
+
+  #inTime(accounts: AccountStore): AccountStore {
+    return {
+      load: (userId, session) => this.#wait(() => accounts.load(userId, session)),
+      save: (change) => this.#wait(() => accounts.save(change)),
+    }
   }
 
   /** Only a new value or a new kind of expiry is sent: a late response must not replace a newer cookie. */

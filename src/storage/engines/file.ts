@@ -28,10 +28,10 @@ export default defineEngine({
     const { config } = context
     const folder = folderOf(config)
     const codec = openCodec(storage, context)
-    const { cookie, expiry } = config.session
+    const { cookie, expiry, storeTimeout: timeout } = config.session
     const { SESSION_FILE_LAYOUT: layout } = settings.of(config)
-    const options = { folder, cookieName: cookie.name, cookieAge: expiry.cookieAge, codec }
-    const store = (await storage.format.openFiles?.(options)) ?? new FileStore({ folder, layout })
+    const options = { folder, cookieName: cookie.name, cookieAge: expiry.cookieAge, timeout, codec }
+    const store = (await storage.format.openFiles?.(options)) ?? new FileStore({ folder, layout, timeout })
     return {
       engine: openRecords(storage, store, context, codec),
       facts: storage.facts,

@@ -36,7 +36,7 @@ if (task === 'create') {
   await (await open()).create(key, content('data'))
 }
 if (task === 'hold') {
-  await withFileLock(argument, async () => {
+  await withFileLock(argument, 6000, async () => {
     console.log('held')
     await new Promise(() => setInterval(() => {}, 1000))
   })

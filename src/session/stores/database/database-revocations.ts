@@ -3,7 +3,14 @@ import type { Knex } from 'knex'
 import { toStoreError } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { type RevocationState, type Revocations, sessionSubject, userSubject } from '../revocations.ts'
-import { type Binding, type Dialect, dialectOf, PreparedStatements, type Result } from './database-statements.ts'
+import {
+  type Binding,
+  type Dialect,
+  dialectOf,
+  JOB_TIMEOUT_MS,
+  PreparedStatements,
+  type Result,
+} from './database-statements.ts'
 
 /** Options for {@link DatabaseRevocations}. */
 export interface DatabaseRevocationsOptions {
@@ -72,7 +79,7 @@ export class DatabaseRevocations implements Revocations {
   async clear(before: number, signal?: AbortSignal): Promise<number> {
     let deleted = 0
     for (;;) {
-      const { changes } = await this.#run(this.#sql.clear, [before], Number.POSITIVE_INFINITY)
+      const { changes } = await this.#run(this.#sql.clear, [before], JOB_TIMEOUT_MS)
       deleted += changes
       if (changes < BATCH_SIZE || signal?.aborted) return deleted
       // So that requests are not slowed down.

@@ -39,6 +39,7 @@ interface PostgresConnection {
 interface MysqlConnection {
   execute(sql: string, bindings: Binding[], done: Done<Row[] | { affectedRows: number }>): void
   destroy(): void
+  readonly stream?: { destroy(): void }
 }
 
 /** The supported kinds of database; MariaDB is `mysql`. */
@@ -55,17 +56,37 @@ export function dialectOf(knex: Knex): Dialect {
 
 const MAX_ATTEMPTS = 4
 
+/** Milliseconds for a statement that scans the whole table and on which no request waits. */
+export const JOB_TIMEOUT_MS = 10_000
+
 interface Driver {
   run(connection: unknown, sql: string, bindings: readonly Binding[]): Promise<Result>
   /** Closes a connection after a timeout, so that the pool opens another. */
   abandon(connection: unknown): void | Promise<void>
+  /** Statements around one that may take longer than the connection allows, and what is put before it. */
+  readonly slow?: (milliseconds: number) => { readonly before?: readonly string[]; readonly prefix?: string }
 }
 
 const DRIVERS: Record<Dialect, Driver> = {
   // SQLite has no server that could hang, and busy_timeout limits the wait for a lock.
   sqlite: { run: runOnSqlite, abandon: () => {} },
-  postgres: { run: runOnPostgres, abandon: (connection) => (connection as PostgresConnection).end() },
-  mysql: { run: runOnMysql, abandon: (connection) => (connection as MysqlConnection).destroy() },
+  postgres: {
+    run: runOnPostgres,
+    abandon: (connection) => (connection as PostgresConnection).end(),
+    // In a transaction, so that it ends with it also behind a connection pooler.
+    slow: (milliseconds) => ({ before: ['BEGIN', `SET LOCAL statement_timeout = ${milliseconds}`] }),
+  },
+  mysql: {
+    run: runOnMysql,
+    abandon(connection) {
+      const { stream } = connection as MysqlConnection
+      ;(connection as MysqlConnection).destroy()
+      // Otherwise the socket stays until a server that is silent closes it.
+      stream?.destroy()
+    },
+    // MySQL ignores it, as it has no such limit for statements that write.
+    slow: (milliseconds) => ({ prefix: `/*M!100101 SET STATEMENT max_statement_time=${milliseconds / 1000} FOR */ ` }),
+  },
 }
 
 /**
@@ -75,14 +96,16 @@ const DRIVERS: Record<Dialect, Driver> = {
 export class PreparedStatements {
   readonly #knex: Knex
   readonly #driver: Driver
+  readonly #isServer: boolean
   readonly #timeout: number
 
-  /** @param timeout milliseconds for an answer of PostgreSQL or MySQL */
+  /** @param timeout milliseconds for a connection and the answer of PostgreSQL or MySQL */
   constructor(knex: Knex, timeout: number) {
     const dialect = dialectOf(knex)
     this.#knex = knex
     this.#driver = DRIVERS[dialect]
-    this.#timeout = dialect === 'sqlite' ? Number.POSITIVE_INFINITY : timeout
+    this.#timeout = timeout
+    this.#isServer = dialect !== 'sqlite'
     // SQLite refuses to close a connection that has prepared statements, and Knex does not pass that on.
     if (dialect === 'sqlite') knex.client.pool?.on('destroyRequest', (_id: number, gone: object) => finalizeAll(gone))
   }
@@ -91,7 +114,7 @@ export class PreparedStatements {
    * Runs a statement.
    *
    * @param sql with `?` for each binding; must not contain values, because every text stays prepared
-   * @param timeout milliseconds, or Infinity; the constructor's by default
+   * @param timeout milliseconds; the constructor's by default. A longer one is for work that no visitor waits for
    */
   async run(sql: string, bindings: readonly Binding[], timeout?: number): Promise<Result> {
     return await this.compose(() => ({ sql, bindings }), timeout)
@@ -103,17 +126,37 @@ export class PreparedStatements {
   }
 
   async #send(make: () => Statement, timeout: number): Promise<Result> {
+    const start = performance.now()
     const connection: unknown = await this.#knex.client.acquireConnection()
     let statement: string | undefined
     try {
       const { sql, bindings } = make()
       statement = sql
-      const running = this.#driver.run(connection, sql, bindings)
-      return await (Number.isFinite(timeout) ? this.#inTime(connection, running, timeout) : running)
+      if (!this.#isServer) return await this.#driver.run(connection, sql, bindings)
+      if (timeout > this.#timeout) return await this.#slowly(connection, { sql, bindings }, timeout)
+      const left = Math.max(1, Math.ceil(timeout - (performance.now() - start)))
+      return await this.#inTime(connection, this.#driver.run(connection, sql, bindings), left)
     } catch (error) {
       throw error instanceof Error ? Object.assign(error, { statement }) : error
     } finally {
       await this.#knex.client.releaseConnection(connection)
+    }
+  }
+
+  /** Runs a statement with a longer limit than that of the connection. */
+  async #slowly(connection: unknown, { sql, bindings }: Statement, timeout: number): Promise<Result> {
+    const { before = [], prefix = '' } = this.#driver.slow?.(timeout) ?? {}
+    const run = (text: string, values: readonly Binding[] = []) =>
+      this.#inTime(connection, this.#driver.run(connection, text, values), timeout)
+    if (before.length === 0) return await run(prefix + sql, bindings)
+    for (const text of before) await run(text)
+    try {
+      const result = await run(prefix + sql, bindings)
+      await run('COMMIT')
+      return result
+    } catch (error) {
+      await run('ROLLBACK').catch(() => {})
+      throw error
     }
   }
 

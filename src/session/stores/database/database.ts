@@ -26,6 +26,7 @@ import {
   type Binding,
   type Dialect,
   dialectOf,
+  JOB_TIMEOUT_MS,
   PreparedStatements,
   type Result,
   type Row,
@@ -54,8 +55,6 @@ export interface DatabaseStoreOptions {
 
 const SQL_NAME = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/
 const DEFAULT_TIMEOUT_MS = 5000
-// For statements that scan the whole table and on which no request waits.
-const NO_TIMEOUT = Number.POSITIVE_INFINITY
 
 /**
  * Keeps sessions in a table. Each operation of a request is one prepared statement; on SQLite one statement serves all
@@ -142,7 +141,7 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
   async countClearable(which: ClearWhich): Promise<number> {
     const { condition, bindings } = this.#condition(which)
     const sql = `SELECT COUNT(*) AS count FROM ${this.#table} WHERE ${condition}`
-    const { rows } = await this.#run(sql, bindings, NO_TIMEOUT)
+    const { rows } = await this.#run(sql, bindings, JOB_TIMEOUT_MS)
     return Number(rows[0]?.['count'] ?? 0)
   }
 
@@ -154,21 +153,21 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     if (this.#dialect !== 'mysql') {
       const returning = onCleared === undefined ? '' : ' RETURNING session_key'
       const sql = `DELETE FROM ${this.#table} WHERE session_key IN (${chosen}) AND ${condition}${returning}`
-      const { rows, changes } = await this.#run(sql, [...bindings, ...bindings], NO_TIMEOUT)
+      const { rows, changes } = await this.#run(sql, [...bindings, ...bindings], JOB_TIMEOUT_MS)
       if (onCleared === undefined) return changes
       onCleared(rows.map((row) => String(row['session_key'])))
       return rows.length
     }
     if (onCleared === undefined) {
       const sql = `DELETE FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
-      return (await this.#run(sql, bindings, NO_TIMEOUT)).changes
+      return (await this.#run(sql, bindings, JOB_TIMEOUT_MS)).changes
     }
     // MySQL has no RETURNING, and cannot delete from a table in a subquery with a limit.
-    const keys = (await this.#run(chosen, bindings, NO_TIMEOUT)).rows.map((row) => String(row['session_key']))
+    const keys = (await this.#run(chosen, bindings, JOB_TIMEOUT_MS)).rows.map((row) => String(row['session_key']))
     if (keys.length === 0) return 0
     const among = `session_key IN (${keys.map(() => '?').join(', ')})`
     const sql = `DELETE FROM ${this.#table} WHERE ${among} AND ${condition}`
-    const { changes } = await this.#run(sql, [...keys, ...bindings], NO_TIMEOUT)
+    const { changes } = await this.#run(sql, [...keys, ...bindings], JOB_TIMEOUT_MS)
     onCleared(keys)
     return changes
   }
@@ -209,12 +208,13 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     const recent = `expires > ? AND last_activity >= ? AND ${this.#layout.isSession}${signedIn}`
     const which = `${recent} ORDER BY last_activity DESC LIMIT ${Math.floor(limit)}`
     const sql = `SELECT session_key FROM ${this.#table} WHERE ${which}`
-    const { rows } = await this.#run(sql, [this.#now(), activeSince], NO_TIMEOUT)
+    const { rows } = await this.#run(sql, [this.#now(), activeSince], JOB_TIMEOUT_MS)
     return rows.map((row) => String(row['session_key']))
   }
 
   async statistics(): Promise<StoreStatistics> {
-    const query = async (sql: string, bindings: readonly Binding[]) => (await this.#run(sql, bindings, NO_TIMEOUT)).rows
+    const query = async (sql: string, bindings: readonly Binding[]) =>
+      (await this.#run(sql, bindings, JOB_TIMEOUT_MS)).rows
     return await tableStatistics(query, this.#table, this.#layout, this.#now())
   }
 

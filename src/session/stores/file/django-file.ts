@@ -1,9 +1,9 @@
 import { basename } from 'node:path'
 import { oneFolder } from './file-layouts.ts'
-import { type FileFormat, FileRecords } from './file-records.ts'
+import { type FileFormat, type FileOptions, FileRecords } from './file-records.ts'
 
 /** Options for {@link DjangoFileStore}. */
-export interface DjangoFileOptions {
+export interface DjangoFileOptions extends FileOptions {
   /** SESSION_FILE_PATH. */
   readonly folder: string
   /** SESSION_COOKIE_NAME, the prefix of the file names. */
@@ -12,8 +12,6 @@ export interface DjangoFileOptions {
   readonly cookieAge: number
   /** Reads the custom expiry of a session from its text: seconds since the last save, or a date. */
   readonly customExpiry?: (text: string) => number | Date | undefined
-  /** Returns milliseconds since 1970; Date.now by default. */
-  readonly now?: () => number
 }
 
 // Django's rule, limited to the length of a file name.
@@ -28,11 +26,11 @@ const KEY = /^[a-z0-9]{1,128}$/
  */
 export class DjangoFileStore extends FileRecords {
   /** @throws RangeError if the cookie name cannot be part of a file name */
-  constructor({ folder, cookieName, cookieAge, customExpiry = () => undefined, now }: DjangoFileOptions) {
+  constructor({ folder, cookieName, cookieAge, customExpiry = () => undefined, ...options }: DjangoFileOptions) {
     if (cookieName === '' || basename(cookieName) !== cookieName || cookieName.startsWith('.')) {
       throw new RangeError(`The cookie name "${cookieName}" cannot be part of a file name`)
     }
-    super(folder, oneFolder(folder), djangoFormat(cookieName, cookieAge, customExpiry), now)
+    super(folder, oneFolder(folder), djangoFormat(cookieName, cookieAge, customExpiry), options)
   }
 }
 

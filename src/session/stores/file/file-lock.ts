@@ -8,8 +8,6 @@ import { holderText, isHolderAlive } from './lock-holder.ts'
 
 /** Milliseconds after which a lock is stale whose holder is not a process of this machine or container. */
 const STALE_AFTER_MS = 5000
-// Longer: after the start of a machine or container, waiting processes outlast what the former one left.
-const LOCK_TIMEOUT_MS = 6000
 
 const queue = new KeyedQueue<unknown>()
 
@@ -21,11 +19,16 @@ const queue = new KeyedQueue<unknown>()
  * it stays, however old it is (where there is no /proc: for 5 seconds). Machines or containers that share a folder are not supported: they cannot see each other's
  * processes, so a lock from elsewhere is removed after 5 seconds.
  *
+ * @param timeout milliseconds to wait for the lock
  * @param work gets `confirm`, to be called right before the step that cannot be undone
- * @throws StoreUnavailableError if the lock is not free within 6 seconds or was lost meanwhile; any error of `work`
+ * @throws StoreUnavailableError if the lock is not free in time or was lost meanwhile; any error of `work`
  */
-export async function withFileLock<T>(path: string, work: (confirm: () => Promise<void>) => Promise<T>): Promise<T> {
-  const deadline = performance.now() + LOCK_TIMEOUT_MS
+export async function withFileLock<T>(
+  path: string,
+  timeout: number,
+  work: (confirm: () => Promise<void>) => Promise<T>,
+): Promise<T> {
+  const deadline = performance.now() + timeout
   // The result of the previous work is not needed.
   return (await queue.run(path, async () => {
     const text = await take(path, deadline)

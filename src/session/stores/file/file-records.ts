@@ -35,6 +35,16 @@ export interface FileRecord {
   readonly record: StoredRecord
 }
 
+/** Options for every file store. */
+export interface FileOptions {
+  /** Milliseconds to wait for the lock of a session's file; 5000 by default. */
+  readonly timeout?: number
+  /** Returns milliseconds since 1970; Date.now by default. */
+  readonly now?: () => number
+}
+
+const DEFAULT_TIMEOUT_MS = 5000
+
 /** The format of the files. */
 export interface FileFormat {
   /** Whether user, creation time and last activity are kept. */
@@ -59,13 +69,20 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
   readonly #layout: FileLayout
   readonly #format: FileFormat
   readonly #now: () => number
+  readonly #timeout: number
   #paused: { which: string; found: AsyncGenerator<Found> } | undefined
 
-  constructor(folder: string, layout: FileLayout, format: FileFormat, now: () => number = Date.now) {
+  constructor(
+    folder: string,
+    layout: FileLayout,
+    format: FileFormat,
+    { now = Date.now, timeout = DEFAULT_TIMEOUT_MS }: FileOptions,
+  ) {
     this.#folder = folder
     this.#layout = layout
     this.#format = format
     this.#now = now
+    this.#timeout = timeout
   }
 
   /**
@@ -204,7 +221,8 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
   }
 
   async #lockedName<T>(name: string, work: (confirm: () => Promise<void>) => Promise<T>): Promise<T> {
-    return await orUnavailable(() => withFileLock(join(this.#folder, WORK_FOLDER, `${name}.lock`), work))
+    const path = join(this.#folder, WORK_FOLDER, `${name}.lock`)
+    return await orUnavailable(() => withFileLock(path, this.#timeout, work))
   }
 
   async #clearFrom(

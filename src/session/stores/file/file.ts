@@ -1,16 +1,14 @@
 import { hash, randomBytes } from 'node:crypto'
 import { decodeBody, encodeBody } from '../record-body.ts'
 import { fileLayout, type LayoutName } from './file-layouts.ts'
-import { type FileFormat, FileRecords } from './file-records.ts'
+import { type FileFormat, type FileOptions, FileRecords } from './file-records.ts'
 
 /** Options for {@link FileStore}. */
-export interface FileStoreOptions {
+export interface FileStoreOptions extends FileOptions {
   /** The folder for sessions, with nothing else in it. */
   readonly folder: string
   /** `flat`, `hashed` (two levels of folders, the default) or `dated`. */
   readonly layout?: LayoutName
-  /** Returns milliseconds since 1970; Date.now by default. */
-  readonly now?: () => number
 }
 
 const NAME = /^[0-9a-f]{64}$/
@@ -22,8 +20,8 @@ const DAMAGED_TTL_MS = 86_400_000
  * key, so that no key can lead out of the folder.
  */
 export class FileStore extends FileRecords {
-  constructor({ folder, layout = 'hashed', now }: FileStoreOptions) {
-    super(folder, fileLayout(layout, folder), FORMAT, now)
+  constructor({ folder, layout = 'hashed', ...options }: FileStoreOptions) {
+    super(folder, fileLayout(layout, folder), FORMAT, options)
   }
 }
 
