@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chownSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { findProgram, freePort, idsOf, startServer, versionFolders, whenListening } from './processes.mjs'
+import { findPostgres, preparePostgres } from './postgres.mjs'
+import { findProgram, freePort, startServer, whenListening } from './processes.mjs'
 
 const isRoot = process.getuid?.() === 0
 const LOCAL = '127.0.0.1'
@@ -16,28 +16,10 @@ export const SERVICES = [
     variable: 'TEST_POSTGRES_URL',
     suites: 'test/**/*-postgresql.test.ts',
     packageName: 'postgresql',
-    find: () => findProgram(['postgres'], versionFolders('/usr/lib/postgresql', 'bin')),
+    find: findPostgres,
     async start(program, folder) {
-      const port = await freePort()
-      const data = join(folder, 'postgres')
-      // PostgreSQL refuses to run as root.
-      const owner = isRoot ? idsOf('postgres') : {}
-      mkdirSync(data)
-      if (isRoot) {
-        chownSync(folder, owner.uid, owner.gid)
-        chownSync(data, owner.uid, owner.gid)
-      }
-      const initdb = findProgram(['initdb'], versionFolders('/usr/lib/postgresql', 'bin'))
-      execFileSync(initdb, ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync'], {
-        ...owner,
-        cwd: data,
-        stdio: 'ignore',
-      })
-      const settings = ['fsync=off', 'synchronous_commit=off', 'max_connections=200', `unix_socket_directories=${data}`]
-      const args = ['-D', data, '-p', String(port), '-h', LOCAL, ...settings.flatMap((setting) => ['-c', setting])]
-      const child = startServer(program, args, { ...owner, cwd: data })
-      await whenListening(port, child)
-      return { url: `postgres://postgres@${LOCAL}:${port}/postgres`, child }
+      const start = preparePostgres(program, join(folder, 'postgres'))
+      return await start(await freePort(), ['synchronous_commit=off'])
     },
   },
   {

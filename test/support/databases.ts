@@ -3,10 +3,10 @@ import { rmSync } from 'node:fs'
 import { copyFile, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import type { ExecutionContext } from 'ava'
 import createKnex from 'knex'
 import { databaseConfig, migrate, openDatabase } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
+import type { Owner } from './project.ts'
 import { serviceUrl } from './services.ts'
 
 /** An available kind of database, and how to create an empty one. */
@@ -23,7 +23,7 @@ export function testDatabase(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): TestDat
 }
 
 /** The address of a migrated SQLite file that the test alone uses. */
-export async function migratedSqlite(t: ExecutionContext): Promise<string> {
+export async function migratedSqlite(t: Owner): Promise<string> {
   const { url, drop } = await freshFile()
   t.teardown(drop)
   await copyFile(await migrated(), pathOf(url))

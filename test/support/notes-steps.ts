@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { type Answer, startApp, type TestApp, type TestBrowser } from './app.ts'
 import notes from './notes.ts'
-import { cloneProject } from './project.ts'
+import { addFeature, cloneProject } from './project.ts'
 
 export const NOTES = '/notes'
 
@@ -21,9 +21,7 @@ export async function cloneWithNotes(t: ExecutionContext): Promise<string> {
   const source = await readFile(join(folder, 'test', 'support', 'notes.ts'), 'utf8')
   await mkdir(dirname(place), { recursive: true })
   await writeFile(place, source.replaceAll(`'../../src/`, `'../../`))
-  const registry = join(folder, 'src', 'features', 'index.ts')
-  const text = await readFile(registry, 'utf8')
-  await writeFile(registry, text.replace(/^const registry.*\[/m, `$&\n  () => import('./notes/index.ts'),`))
+  await addFeature(folder, 'src/features/notes/index.ts')
   return folder
 }
 

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs'
-import { cp, mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { projectRoot } from '../../src/paths.ts'
 
 /** Cleans up at the end, such as a test. */
-interface Owner {
+export interface Owner {
   teardown(work: () => Promise<void>): void
 }
 
@@ -38,6 +38,13 @@ export async function cloneProject(t: Owner): Promise<string> {
   await Promise.all(there.map((part) => cp(join(projectRoot, part), join(folder, part), { recursive: true })))
   await symlink(join(projectRoot, 'node_modules'), join(folder, 'node_modules'), 'junction')
   return folder
+}
+
+/** Adds a feature to the registry of a clone; `file` is its module there, from the root. */
+export async function addFeature(folder: string, file: string): Promise<void> {
+  const registry = join(folder, 'src', 'features', 'index.ts')
+  const text = await readFile(registry, 'utf8')
+  await writeFile(registry, text.replace(/^const registry.*\[/m, `$&\n  () => import('../../${file}'),`))
 }
 
 /** What src/session and a TypeScript project around it import. */

@@ -3,9 +3,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ExecutionContext } from 'ava'
 import { createClient } from 'redis'
 import { freePort, startServer, stopServer, whenListening } from '../../scripts/test-services/processes.mjs'
+import type { Owner } from './project.ts'
 
 const TIMEOUT_MS = 20_000
 const LOCAL = '127.0.0.1'
@@ -46,7 +46,7 @@ export class RedisServers {
   readonly #running: ChildProcess[] = []
   readonly #folders: string[] = []
 
-  constructor(t: ExecutionContext, program: string) {
+  constructor(t: Owner, program: string) {
     this.#program = program
     t.teardown(async () => {
       for (const child of this.#running) child.kill('SIGCONT')

@@ -1,0 +1,82 @@
+import { execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import type { Owner } from '../../support/project.ts'
+import { newFolder } from './backends.ts'
+
+const run = promisify(execFile)
+
+/** A folder on a disk of so many megabytes; undefined without the right to mount one. */
+export async function smallDisk(owner: Owner, megabytes: number): Promise<string | undefined> {
+  const folder = await newFolder(owner)
+  try {
+    await run('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m,mode=777`, 'tmpfs', folder])
+  } catch {
+    return undefined
+  }
+  owner.teardown(async () => void (await run('umount', ['-l', folder])))
+  return folder
+}
+
+/** Writes a file that takes what is left of a small disk. */
+export async function fillDisk(folder: string): Promise<string> {
+  const file = join(folder, 'ballast')
+  for (let kilobytes = 64 * 1024; kilobytes >= 1; kilobytes /= 2) {
+    await writeFile(file, Buffer.alloc(kilobytes * 1024), { flag: 'a' }).catch(() => {})
+  }
+  return file
+}
+
+/** Lets a process open only so many files more than it has now; returns what undoes it. */
+export async function limitDescriptors(pid: number, more: number): Promise<() => Promise<void>> {
+  const { stdout } = await run('prlimit', ['--pid', String(pid), '--nofile', '--output=SOFT', '--noheadings'])
+  const open = Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number))
+  const set = async (soft: string) => void (await run('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]))
+  await set(String(open + 1 + more))
+  return async () => await set(stdout.trim())
+}
+
+/** Opens connections that say nothing; returns what closes them. */
+export function holdConnections(port: number, count: number): () => void {
+  const sockets = Array.from({ length: count }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  return () => {
+    for (const socket of sockets) socket.destroy()
+  }
+}
+
+/** Has every n-th of these system calls of a process fail, until it is undone; undefined without the right to. */
+export async function failCalls(
+  pid: number,
+  calls: readonly string[],
+  error: string,
+  nth: number,
+): Promise<(() => Promise<void>) | undefined> {
+  const names = calls.join(',')
+  const args = [
+    '-f',
+    '-p',
+    String(pid),
+    '-e',
+    `trace=${names}`,
+    '-e',
+    `inject=${names}:error=${error}:when=${nth}+${nth}`,
+  ]
+  const tracer = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  const started = new Promise<boolean>((resolve) => {
+    tracer.once('error', () => resolve(false))
+    tracer.once('exit', () => resolve(false))
+    tracer.stderr.once('data', (text) => resolve(/attached/.test(String(text))))
+  })
+  if (!(await started)) return undefined
+  tracer.stderr.resume()
+  return async () => {
+    const exit = once(tracer, 'exit')
+    // It detaches, and the process goes on.
+    tracer.kill('SIGINT')
+    await exit
+  }
+}

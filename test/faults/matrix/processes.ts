@@ -1,0 +1,83 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { holdConnections, limitDescriptors } from '../kit/limits.ts'
+import type { Cell, Fault } from './cell.ts'
+
+const KILLS = 4
+const SPARE_DESCRIPTORS = 4
+const IDLE_CONNECTIONS = 60
+const NEW_SECRET = 'a newer secret of the tests: 0c2b9d8e4a7c6f1f'
+
+/** What can happen to the processes of the application. */
+export const processFaults: readonly Fault[] = [
+  {
+    name: 'F1',
+    title: 'a process is killed in the middle of saves and started again',
+    everywhere: true,
+    run: async (cell) => {
+      const { apps } = cell.site
+      await cell.underLoad(async () => {
+        for (let kill = 0; kill < KILLS; kill++) {
+          const app = apps[kill % apps.length]
+          await app?.stop('SIGKILL')
+          await app?.start()
+          await pause(Math.random() * 200)
+        }
+        return undefined
+      }, 0)
+    },
+  },
+  {
+    name: 'F2',
+    title: 'a process is told to stop under load and started again',
+    run: async (cell) => {
+      const { apps } = cell.site
+      await cell.underLoad(async () => {
+        for (const app of apps) {
+          const code = await app.stop('SIGTERM')
+          if (code !== 0) cell.complaints.push(`it ended with code ${code}`)
+          await app.start()
+        }
+        return undefined
+      }, 0)
+      const unknown = cell.load.history.filter(({ outcome }) => outcome === 'unknown')
+      if (unknown.length > 0) cell.complaints.push(`${unknown.length} requests in flight were not answered`)
+    },
+  },
+  {
+    name: 'F13',
+    title: 'the processes have no file descriptors left',
+    run: async (cell) => {
+      const { apps } = cell.site
+      await cell.underLoad(async () => {
+        const undo = await Promise.all(apps.map(({ pid }) => limitDescriptors(pid, SPARE_DESCRIPTORS)))
+        const release = apps.map(({ port }) => holdConnections(port, IDLE_CONNECTIONS))
+        return async () => {
+          for (const close of release) close()
+          await Promise.all(undo.map((raise) => raise()))
+        }
+      }, 1000)
+    },
+  },
+  {
+    name: 'F23',
+    title: 'the secret changes in steps, one process after the other',
+    run: async (cell) => {
+      const { apps, env } = cell.site
+      const old = env['SECRET_KEY'] ?? ''
+      const steps = [
+        { SECRET_KEY: old, SECRET_KEY_FALLBACKS: NEW_SECRET },
+        { SECRET_KEY: NEW_SECRET, SECRET_KEY_FALLBACKS: old },
+      ]
+      await cell.underLoad(async () => {
+        for (const step of steps) for (const app of apps) await restart(app, step)
+        return undefined
+      }, 300)
+      for (const app of apps) await restart(app, { SECRET_KEY: old, SECRET_KEY_FALLBACKS: '' })
+    },
+  },
+]
+
+async function restart(app: Cell['site']['apps'][number], env: Record<string, string>): Promise<void> {
+  await app.stop()
+  await app.start(env)
+}

@@ -1,0 +1,54 @@
+import type { Row } from './cell.ts'
+import { type Allowed, allowed } from './exceptions.ts'
+
+const MAX_RECOVERY_SECONDS = 5
+const MAX_SENTENCES = 3
+
+const COLUMNS = [
+  'ops',
+  'acked',
+  'unknown',
+  'failed',
+  'lost',
+  'resurrected',
+  'crossed',
+  'doubled',
+  'torn',
+  'unhandled',
+  'p99 ms',
+  'recovery s',
+]
+
+/** The head of the table, to be printed once. */
+export const HEAD = line(['set-up', 'fault'], COLUMNS)
+
+/** A row of the table. */
+export function rowText({ setUp, fault, operations, acknowledged, unknown, failed, verdict, ...row }: Row): string {
+  const { lost, resurrected, crossed, doubled, torn } = verdict
+  const found = [lost, resurrected, crossed, doubled, torn].map(({ length }) => length)
+  const numbers = [operations, acknowledged, unknown, failed, ...found, row.unhandled]
+  return line([setUp, fault], [...numbers.map(String), row.p99.toFixed(), row.recovery.toFixed(2)])
+}
+
+/** What breaks the gate in a row, and is no exception. */
+export function breachesOf(row: Row): string[] {
+  const { verdict, unhandled, recovery, complaints, setUp, fault } = row
+  const found: [Allowed['kinds'][number], readonly string[]][] = [
+    ['lost', verdict.lost],
+    ['resurrected', verdict.resurrected],
+    ['crossed', verdict.crossed],
+    ['doubled', verdict.doubled],
+    ['torn', verdict.torn],
+    ['unhandled', unhandled > 0 ? [`${unhandled} errors that nobody handled`] : []],
+    ['recovery', recovery > MAX_RECOVERY_SECONDS ? [`it took ${recovery} s`] : []],
+    ['complaint', complaints],
+  ]
+  return found
+    .filter(([kind, sentences]) => sentences.length > 0 && allowed(setUp, fault, kind) === undefined)
+    .map(([kind, sentences]) => `${kind}: ${sentences.slice(0, MAX_SENTENCES).join('; ')}`)
+}
+
+function line([setUp = '', fault = '']: readonly string[], cells: readonly string[]): string {
+  const widths = COLUMNS.map(({ length }) => Math.max(length, 4))
+  return [setUp.padEnd(25), fault.padEnd(4), ...cells.map((cell, n) => cell.padStart(widths[n] ?? 0))].join('  ')
+}
