@@ -30,7 +30,7 @@ export interface Services extends OpenedEngine {
 
 /** Opens the services of these settings. Does not listen, and does not migrate. */
 export async function openServices(config: Config, log: Logger = openLog(config)): Promise<Services> {
-  const observers: Observer[] = [(event) => logEvent(log, event)]
+  const observers: Observer[] = [eventLog(log)]
   const observe = (event: SessionEvent) => {
     for (const observer of observers) observer(event)
   }
@@ -87,6 +87,19 @@ const NOT_LOGGED: ReadonlySet<SessionEvent['type']> = new Set([
   'fallback',
   'write-behind',
 ])
+
+const UNKNOWN_SECRET_PAUSE_MS = 60_000
+
+function eventLog(log: Logger): Observer {
+  let unknownSecretAt = Number.NEGATIVE_INFINITY
+  return (event) => {
+    if (event.type !== 'security' || event.detail !== 'unknown-secret') return logEvent(log, event)
+    // Once a minute: while secrets are replaced in the wrong order, every visitor may have such a session.
+    if (performance.now() - unknownSecretAt < UNKNOWN_SECRET_PAUSE_MS) return
+    unknownSecretAt = performance.now()
+    log.warn({ session: event }, 'session: made with a secret that this process does not have, see docs/security.md')
+  }
+}
 
 function logEvent(log: Logger, event: SessionEvent): void {
   if (NOT_LOGGED.has(event.type)) return

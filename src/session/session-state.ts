@@ -34,6 +34,8 @@ export interface SessionContext extends SessionAccountContext {
   readonly end: (loaded: Loaded) => Promise<Ended>
   /** Why the cookie of the request led to no session. */
   readonly lost?: LostSession | undefined
+  /** The session of the request's cookie, if it cannot be decoded: it can only be ended. */
+  readonly unread?: Loaded | undefined
 }
 
 /** A batch of changes that is being saved. */
@@ -73,7 +75,7 @@ export class SessionState {
   #flushed = false
   #cycled = false
   #restartClock = false
-  /** A session that does not prove its user: it can only be ended. */
+  /** A session that does not prove its user, or that cannot be decoded: it can only be ended. */
   #unproven: { loaded: Loaded; changing: boolean } | undefined
   /** The session was not ended because another user has it by now; the browser has or is being sent its cookie. */
   #replaced = false
@@ -84,7 +86,8 @@ export class SessionState {
    */
   constructor(loaded: Loaded | undefined, context: SessionContext, account?: Account | NoAccount) {
     const unproven = account === 'unproven' || account === 'changing'
-    if (unproven && loaded !== undefined) this.#unproven = { loaded, changing: account === 'changing' }
+    const endable = unproven ? loaded : context.unread
+    if (endable !== undefined) this.#unproven = { loaded: endable, changing: account === 'changing' }
     this.#loaded = unproven ? undefined : loaded
     this.context = context
     this.document = new Document(this.#loaded?.data)

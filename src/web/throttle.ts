@@ -43,13 +43,16 @@ export class Throttle {
   readonly #services: Services
   readonly #attempts: FailedAttempts
   readonly #perAddress: Limit
-  readonly #key: Buffer
+  /** One for each secret: every process counts under all of its own, so that counters outlive a change of secret. */
+  readonly #keys: readonly [Buffer, ...Buffer[]]
 
   constructor(services: Services) {
     this.#services = services
     this.#attempts = new FailedAttempts(services.knex)
     this.#perAddress = { max: services.config.attemptsPerAddress, window: ADDRESS_WINDOW_MS, consecutive: false }
-    this.#key = derivedKey(services.config.secrets[0], 'throttle')
+    const [first, ...others] = services.config.secrets
+    const keyOf = (secret: string) => derivedKey(secret, 'throttle')
+    this.#keys = [keyOf(first), ...others.map(keyOf)]
   }
 
   /**
@@ -59,7 +62,8 @@ export class Throttle {
    * @throws HttpError 429 with Retry-After; PasswordQueueFullError
    */
   async signInMatches(ctx: Context, username: string, password: string, user: User | undefined): Promise<boolean> {
-    const who = user === undefined ? { name: this.#hash(usernameKey(username)).slice(0, 12) } : { userId: user.id }
+    const who =
+      user === undefined ? { name: hashOf(usernameKey(username), this.#keys[0]).slice(0, 12) } : { userId: user.id }
     const matches = await this.#matches(ctx, await this.#signInCounters(ctx, username, user), { password, user, who })
     if (!matches) logSecurity(ctx, 'sign-in refused', who)
     return matches
@@ -87,8 +91,8 @@ export class Throttle {
 
   /** Takes back the two looks of a registration, in its first step and its last, after the account was created. */
   async takeLooksBack(ctx: Context): Promise<void> {
-    const counter = { name: this.#addressName('names', ctx), limit: this.#perAddress }
-    await this.#takeBack([counter, counter])
+    const counters = this.#addressCounters('names', ctx, this.#perAddress)
+    await this.#takeBack([...counters, ...counters])
   }
 
   /**
@@ -98,10 +102,12 @@ export class Throttle {
    * @throws HttpError 429 with Retry-After
    */
   async attempt(ctx: Context, kind: string, { max, seconds, key }: AttemptLimit): Promise<void> {
-    const name = key === undefined ? this.#addressName(kind, ctx) : `${kind} ${this.#hash(key)}`
-    const counter = { name, limit: { max, window: seconds * 1000, consecutive: false } }
-    const refusal = await this.#attempts.reserve(counter)
-    if (refusal !== undefined) this.#refuse(ctx, counter, refusal, {})
+    const limit = { max, window: seconds * 1000, consecutive: false }
+    const counters =
+      key === undefined
+        ? this.#addressCounters(kind, ctx, limit)
+        : this.#keys.map((one) => ({ name: `${kind} ${hashOf(key, one)}`, limit }))
+    await this.#reserve(ctx, counters, {})
   }
 
   /**
@@ -125,10 +131,10 @@ export class Throttle {
       // Its cookie may have been stolen: it then counts as unknown.
       if ((await this.#attempts.refusal(counter))?.spent !== true) return [counter]
     }
-    const address = { name: this.#addressName('address', ctx), limit: this.#perAddress }
-    if (user !== undefined) return [address, { name: accountName(user), limit: ACCOUNT }]
-    const number = this.#digest(usernameKey(username)).readUInt32BE() % UNKNOWN_NAMES
-    return [address, { name: `unknown ${number}`, limit: EXPIRING }]
+    const address = this.#addressCounters('address', ctx, this.#perAddress)
+    if (user !== undefined) return [...address, { name: accountName(user), limit: ACCOUNT }]
+    const numbers = this.#keys.map((key) => digestOf(usernameKey(username), key).readUInt32BE() % UNKNOWN_NAMES)
+    return [...address, ...numbers.map((number) => ({ name: `unknown ${number}`, limit: EXPIRING }))]
   }
 
   async #matches(
@@ -159,6 +165,14 @@ export class Throttle {
 
   /** Counts the attempt before it is verified, or any number of attempts at once would pass. */
   async #counted(ctx: Context, counters: readonly Counter[], who: Who, verify: Verify): Promise<boolean> {
+    await this.#reserve(ctx, counters, who)
+    const matches = await verify()
+    if (matches) await this.#takeBack(counters)
+    return matches
+  }
+
+  /** Counts an attempt under all of these, or is refused and counts it under none. */
+  async #reserve(ctx: Context, counters: readonly Counter[], who: Who): Promise<void> {
     const reserved: Counter[] = []
     for (const counter of counters) {
       const refusal = await this.#attempts.reserve(counter)
@@ -168,9 +182,6 @@ export class Throttle {
       }
       reserved.push(counter)
     }
-    const matches = await verify()
-    if (matches) await this.#takeBack(reserved)
-    return matches
   }
 
   async #takeBack(counters: readonly Counter[]): Promise<void> {
@@ -185,17 +196,17 @@ export class Throttle {
   }
 
   // Hashed, as addresses are personal data.
-  #addressName(kind: string, ctx: Context): string {
-    return `${kind} ${this.#hash(networkOf(ctx.ip) ?? '')}`
+  #addressCounters(kind: string, ctx: Context, limit: Limit): Counter[] {
+    return this.#keys.map((key) => ({ name: `${kind} ${hashOf(networkOf(ctx.ip) ?? '', key)}`, limit }))
   }
+}
 
-  #hash(text: string): string {
-    return this.#digest(text).toString('base64url')
-  }
+function hashOf(text: string, key: Buffer): string {
+  return digestOf(text, key).toString('base64url')
+}
 
-  #digest(text: string): Buffer {
-    return createHmac('sha256', this.#key).update(text).digest()
-  }
+function digestOf(text: string, key: Buffer): Buffer {
+  return createHmac('sha256', key).update(text).digest()
 }
 
 function accountName(user: User): string {

@@ -24,6 +24,7 @@ export async function open({ engine, expiry, now, observe }: Bench, cookie?: str
     canSendCookie: () => true,
     save: async () => {},
     end: (one) => engine.end(one),
+    unread: opened.live ? undefined : opened.unread,
   })
   const session = new Session(state)
   const commit = async (write: Commit['write'] = 'save') => {

@@ -1,7 +1,7 @@
 import type { SessionData } from '../core/data.ts'
 
 /** Why stored text could not be decoded. For the log; visitors see no difference. */
-export type RefusedReason = 'malformed' | 'unauthentic' | 'expired' | 'too-large' | 'not-an-object'
+export type RefusedReason = 'malformed' | 'unauthentic' | 'unknown-secret' | 'expired' | 'too-large' | 'not-an-object'
 
 /** Metadata of a record that are sealed together with its data, so that a change of the record's fields is noticed. */
 export interface SealedMetadata {
@@ -31,6 +31,8 @@ export type Decoded =
       metadata?: SealedMetadata
       /** The JSON of the data, in formats that other programs write. */
       json?: string
+      /** Encoded with an older secret than the first. */
+      olderSecret?: true
     }
   | { ok: false; reason: RefusedReason }
 

@@ -1,8 +1,18 @@
+import { hash } from 'node:crypto'
+
 /**
- * The application's secrets: the first one encrypts and signs, all of them decrypt and verify. To rotate, put a new
- * secret first and keep the old one behind it until everything made with it has expired.
+ * The application's secrets: the first one encrypts and signs, all of them decrypt and verify. A new secret is first
+ * added behind the old one, so that every process knows it before one of them uses it.
  */
 export type Secrets = readonly [string, ...string[]]
+
+/** Bytes of {@link secretId}. */
+export const SECRET_ID_BYTES = 3
+
+/** A name for a secret, stored with what was sealed with it. */
+export function secretId(secret: string): Buffer {
+  return hash('sha256', `holdfast secret id\0${secret}`, 'buffer').subarray(0, SECRET_ID_BYTES)
+}
 
 /** Minimum bytes of a secret: the length of the hashes made with it. */
 export const MIN_SECRET_BYTES = 32

@@ -25,12 +25,19 @@ export interface Loaded {
   readonly expires: number
   /** The JSON that was read, in formats that other programs write. */
   readonly json?: string | undefined
+  /** Set if it was encoded with an older secret: a touch saves it with the first one, and with this client. */
+  readonly reseal?: Client | undefined
   /** Read with an old key: the data are from before the change of key, and the response sets no cookie. */
   readonly forwarded?: true
 }
 
-/** The result of opening a cookie. `suspicion` is for the log; without one, the session has just expired. */
-export type Opened = { live: true; loaded: Loaded } | { live: false; suspicion?: SecurityKind; detail?: string }
+/**
+ * The result of opening a cookie. `suspicion` is for the log; without one, the session has just expired. `unread`: its
+ * record exists, but cannot be decoded; it can only be ended.
+ */
+export type Opened =
+  | { live: true; loaded: Loaded }
+  | { live: false; suspicion?: SecurityKind; detail?: string | undefined; unread?: Loaded }
 
 /**
  * The client of a request, stored with the session so that its owner recognises it in a list.

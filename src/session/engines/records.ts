@@ -79,14 +79,19 @@ export class Records {
     const stored = await this.read(storeKey)
     if (stored === undefined) return { live: false, suspicion: 'unknown-key' }
     const decoded = codec.decode(key, stored.data)
-    if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
-    if (!isConsistent(stored, decoded)) return { live: false, suspicion: 'undecodable', detail: 'inconsistent' }
-    const { data, successor, json } = decoded
     const { version, expires, lastActivity } = stored
+    const id = sessionIdOf(storeKey, stored)
+    const reason = !decoded.ok ? decoded.reason : isConsistent(stored, decoded) ? undefined : 'inconsistent'
+    if (!decoded.ok || reason !== undefined) {
+      const { createdAt } = stored
+      const unread = { id, key, data: emptyData(), version, expires, lastActivity, createdAt }
+      return { live: false, suspicion: 'undecodable', detail: reason, unread }
+    }
+    const { data, successor, json } = decoded
     const createdAt = stored.createdAt || createdAtIn(data, now())
     if (deadline(this.#options.expiry, data, createdAt, now()) <= now()) return { live: false }
-    const id = sessionIdOf(storeKey, stored)
-    const loaded = { id, key, data, version, expires, lastActivity, createdAt, json }
+    const reseal = decoded.olderSecret && { ipAddress: stored.ipAddress, userAgent: stored.userAgent }
+    const loaded = { id, key, data, version, expires, lastActivity, createdAt, json, reseal }
     return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
   }
 
@@ -178,8 +183,9 @@ export class Records {
     return outcome === 'saved' ? 'done' : outcome
   }
 
-  /** Moves the expiry, if the record still has the version that was read. */
+  /** Moves the expiry, if the record still has the version that was read; saves it if an older secret sealed it. */
   async touch(current: LiveRecord): Promise<LiveRecord | 'conflict' | 'missing'> {
+    if (current.reseal !== undefined) return await this.save(current, current.data, current.reseal)
     const { expiry, now } = this.#options
     const lastActivity = now()
     const expires = deadline(expiry, current.data, current.createdAt, lastActivity)

@@ -155,6 +155,7 @@ export class OpenedSession {
       end: (loaded: Loaded) => this.#end(loaded),
       accounts: this.#accounts,
       lost: lostSession(opened, transport.cookies),
+      unread: opened.live ? undefined : opened.unread,
     }
     this.state = new SessionState(
       opened.live ? opened.loaded : undefined,

@@ -8,7 +8,7 @@ import { readSignedCookie, signCookie } from '../../../src/session/codec/django/
 import { TimestampSigner } from '../../../src/session/codec/django/signing.ts'
 import { msgpackSerializer } from '../../../src/session/codec/msgpack.ts'
 import { hkdf } from '../../../src/session/codec/sealed/box.ts'
-import { sealedCodec } from '../../../src/session/codec/sealed/sealed.ts'
+import { sealedCodec, sealedPrefixes } from '../../../src/session/codec/sealed/sealed.ts'
 import { jsonSerializer, type Serializer } from '../../../src/session/codec/serializer.ts'
 import { plainJson, type SessionData } from '../../../src/session/core/data.ts'
 import { SessionTooLargeError } from '../../../src/session/core/errors.ts'
@@ -82,13 +82,38 @@ test('secrets rotate: the first encrypts, all of them decrypt (CVE-2025-47278) (
   t.false(sealed([OLD]).decode(key, after).ok)
 })
 
+test('a secret that is not known is told from damage, also with a forward', (t) => {
+  for (const options of [{}, { successor: other }]) {
+    const text = sealed([OLD]).encode(key, data, options)
+    t.deepEqual(sealed([NEW]).decode(key, text), { ok: false, reason: 'unknown-secret' })
+    const damaged = `${text.slice(0, -4)}AAAA`
+    t.deepEqual(sealed([NEW, OLD]).decode(key, damaged), { ok: false, reason: 'unauthentic' })
+  }
+})
+
+test('what a session begins with names its secret', (t) => {
+  const [first, second] = sealedPrefixes([NEW, OLD])
+  t.true(
+    sealed([NEW])
+      .encode(key, data)
+      .startsWith(first ?? '-'),
+  )
+  t.true(
+    sealed([OLD])
+      .encode(key, data)
+      .startsWith(second ?? '-'),
+  )
+  t.not(first, second)
+})
+
 test('the key cache of one codec does not affect another', (t) => {
   const codec = sealed([NEW, OLD])
   const keys = Array.from({ length: 1200 }, (_, index) => String(index).padStart(32, '0'))
   const before = keys.map((sessionKey) => sealed([OLD]).encode(sessionKey, { sessionKey }))
   for (const round of ['first', 'second']) {
     for (const [index, sessionKey] of keys.entries()) {
-      t.deepEqual(codec.decode(sessionKey, before[index] ?? ''), { ok: true, data: plainJson({ sessionKey }) }, round)
+      const decoded = codec.decode(sessionKey, before[index] ?? '')
+      t.deepEqual(decoded, { ok: true, data: plainJson({ sessionKey }), olderSecret: true }, round)
       t.true(sealed([NEW]).decode(sessionKey, codec.encode(sessionKey, data)).ok, round)
     }
   }

@@ -5,7 +5,7 @@ import type { Codec, CookieCodec, Decoded } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import { asData, checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
 import { parsePython, pythonJson, pythonJsonOver } from './python-json.ts'
-import { BadSignature, dumps, fromBase62, loads, SignatureExpired } from './signing.ts'
+import { BadSignature, dumps, fromBase62, loads, SignatureExpired, Signer } from './signing.ts'
 
 // Python derives it from the class name, which is SessionStore in all five backends of Django.
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
@@ -77,6 +77,8 @@ export function djangoCustomExpiry(codec: Codec): (text: string) => number | Dat
 function signedText(options: DjangoOptions, salt: string) {
   const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
   checkSecrets(secrets)
+  const newest = new Signer({ secrets: [secrets[0]], salt })
+  const hasOlderSecret = (text: string) => secrets.length > 1 && !newest.matches(text)
   const limits = { secrets, salt, maxBytes: Math.max(maxBytes, MAX_READ_BYTES) }
   return {
     encode(data: SessionData, former?: string): string {
@@ -89,7 +91,8 @@ function signedText(options: DjangoOptions, salt: string) {
     decode(text: string, maxAge?: number): Decoded {
       try {
         const bytes = loads(text, { ...limits, maxAge, now: now?.() ?? Date.now() })
-        return deserialize(bytes, serializer)
+        const decoded = deserialize(bytes, serializer)
+        return decoded.ok && hasOlderSecret(text) ? { ...decoded, olderSecret: true } : decoded
       } catch (error) {
         if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
         if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }

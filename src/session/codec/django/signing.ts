@@ -76,11 +76,14 @@ export class Signer {
 
   /** @throws BadSignature */
   unsign(signed: string): string {
+    if (!this.matches(signed)) throw new BadSignature('The signature is invalid')
+    return split(signed, this.#separator)[0]
+  }
+
+  /** Whether one of the secrets signed it. @throws BadSignature if there is no signature */
+  matches(signed: string): boolean {
     const [value, signature] = split(signed, this.#separator)
-    if (!this.#secrets.some((secret) => sameText(signature, this.#signature(value, secret)))) {
-      throw new BadSignature('The signature is invalid')
-    }
-    return value
+    return this.#secrets.some((secret) => sameText(signature, this.#signature(value, secret)))
   }
 
   #signature(value: string, secret: string): string {

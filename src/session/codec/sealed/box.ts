@@ -1,4 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, type KeyObject } from 'node:crypto'
+import type { RefusedReason } from '../codec.ts'
+import { SECRET_ID_BYTES } from '../secrets.ts'
 
 const CIPHER = 'aes-256-gcm'
 const TAG_BYTES = 16
@@ -8,7 +10,7 @@ export const NONCE_BYTES = 12
 export const BOX_HEADER_BYTES = NONCE_BYTES + TAG_BYTES
 
 /**
- * Encrypts with AES-256-GCM. Returns nonce (12 bytes), tag (16) and ciphertext.
+ * Encrypts with AES-256-GCM. Returns nonce (12 bytes, which begin with the id of the secret), tag (16) and ciphertext.
  *
  * @param nonce must never be used twice with the same key
  * @param aad additional authenticated data: decryption needs the same
@@ -34,6 +36,18 @@ export function unseal(key: KeyObject | Buffer, aad: Buffer, box: Buffer): Buffe
   } catch {
     return undefined
   }
+}
+
+/** Puts the id of a secret at the beginning of a nonce. Processes of older versions take it for random. */
+export function withSecretId(nonce: Buffer, id: Buffer): Buffer {
+  id.copy(nonce)
+  return nonce
+}
+
+/** Why a box cannot be decrypted with these secrets: its nonce begins with the id of the secret that it was made with. */
+export function refusedBox(box: Buffer, ids: readonly Buffer[]): { ok: false; reason: RefusedReason } {
+  const isKnown = ids.some((id) => id.equals(box.subarray(0, SECRET_ID_BYTES)))
+  return { ok: false, reason: isKnown ? 'unauthentic' : 'unknown-secret' }
 }
 
 /** HKDF-SHA256 (RFC 5869) with one block of output; hkdfSync of Node takes four times as long. */

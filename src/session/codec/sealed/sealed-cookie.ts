@@ -2,9 +2,9 @@ import { createHmac, randomBytes } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import { fromBase64url } from '../base64url.ts'
 import type { CookieCodec, DecodedCookie } from '../codec.ts'
-import { checkSecrets, type Secrets } from '../secrets.ts'
+import { checkSecrets, type Secrets, secretId } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
-import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, seal, unseal } from './box.ts'
+import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, refusedBox, seal, unseal, withSecretId } from './box.ts'
 import { DEFLATED, PLAIN, unpack } from './deflated.ts'
 
 /** Options for {@link sealedCookieCodec}. */
@@ -30,8 +30,8 @@ const HEADER_BYTES = PREFIX_BYTES + SALT_BYTES + BOX_HEADER_BYTES
 /**
  * Keeps a whole session in its cookie, encrypted, so that the visitor can neither read nor change it.
  *
- * Format: base64url of version (1 byte), time in ms (6), salt (12), nonce (12), tag (16), ciphertext. Version and time
- * are authenticated. The salt gives each cookie its own key, because random nonces under one key are safe for only 2^32
+ * Format: base64url of version (1 byte), time in ms (6), salt (12), nonce (12, of which 3 are the id of the secret), tag
+ * (16), ciphertext. Version and time are authenticated. The salt gives each cookie its own key, because random nonces under one key are safe for only 2^32
  * cookies (NIST SP 800-38D, 8.3).
  *
  * @throws RangeError for secrets that are missing or too short
@@ -44,6 +44,8 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
   const keyFrom = (secret: string) => hkdf(secret, undefined, Buffer.from(purpose))
   const first = keyFrom(secrets[0])
   const keys = [first, ...secrets.slice(1).map(keyFrom)]
+  const ids = secrets.map(secretId)
+  const firstId = secretId(secrets[0])
 
   function open(bytes: Buffer): Buffer | undefined {
     const salt = bytes.subarray(PREFIX_BYTES, PREFIX_BYTES + SALT_BYTES)
@@ -69,7 +71,8 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       prefix.writeUIntBE(now(), 1, TIME_BYTES)
       const salt = randomBytes(SALT_BYTES)
       const plain = Buffer.concat([Buffer.of(flag), body])
-      const box = seal(cookieKey(first, salt), randomBytes(NONCE_BYTES), aadOf(prefix, purpose), plain)
+      const nonce = withSecretId(randomBytes(NONCE_BYTES), firstId)
+      const box = seal(cookieKey(first, salt), nonce, aadOf(prefix, purpose), plain)
       return Buffer.concat([prefix, salt, ...box]).toString('base64url')
     },
     decode(text, maxAge): DecodedCookie {
@@ -77,7 +80,7 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       if (bytes === undefined || bytes.length <= HEADER_BYTES || bytes[0] !== VERSION)
         return { ok: false, reason: 'malformed' }
       const opened = open(bytes)
-      if (opened === undefined) return { ok: false, reason: 'unauthentic' }
+      if (opened === undefined) return refusedBox(bytes.subarray(PREFIX_BYTES + SALT_BYTES), ids)
       const issuedAt = bytes.readUIntBE(1, TIME_BYTES)
       if (now() - issuedAt > maxAge * 1000) return { ok: false, reason: 'expired' }
       const unpacked = unpack(opened[0], opened.subarray(1), serializer, maxBytes)

@@ -3,9 +3,9 @@ import { deflateRawSync } from 'node:zlib'
 import type { SessionData } from '../../core/data.ts'
 import { fromBase64url } from '../base64url.ts'
 import type { Codec, Decoded, SealedMetadata } from '../codec.ts'
-import { checkSecrets, type Secrets } from '../secrets.ts'
+import { checkSecrets, type Secrets, secretId } from '../secrets.ts'
 import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
-import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, seal, unseal } from './box.ts'
+import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, refusedBox, seal, unseal, withSecretId } from './box.ts'
 import { DEFLATED, PLAIN, unpack } from './deflated.ts'
 
 /** Options for {@link sealedCodec}. */
@@ -36,7 +36,8 @@ const NONCES_PER_FILL = 256
  * The default format: the store's key is a hash of the session key, and the data are encrypted under a key derived from
  * session key and secret. Neither a copy of the storage nor the secret alone opens a session (ASVS 11.3, 13.3).
  *
- * Format: base64url of version (1 byte), nonce (12), tag (16), ciphertext. A forward has another version, which is
+ * Format: base64url of version (1 byte), nonce (12), tag (16), ciphertext. The nonce is the id of the secret (3 bytes) and
+ * 9 random bytes, enough for a million saves under one session key (NIST SP 800-38D, 8.3). A forward has another version, which is
  * authenticated, so that no data can be taken for one; its plaintext begins with the successor's key.
  *
  * @throws RangeError for secrets that are missing or too short
@@ -49,17 +50,20 @@ export function sealedCodec(options: SealedOptions): Codec {
     cachedKeys(createSecretKey(hash('sha256', `holdfast sealed secret\0${secret}`, 'buffer')), info)
   const first = derive(secrets[0])
   const keys = [first, ...secrets.slice(1).map(derive)]
+  const ids = secrets.map(secretId)
+  const firstId = secretId(secrets[0])
 
   const storeKey = (sessionKey: string) =>
     hash('sha256', `holdfast store key\0${namespace}\0${sessionKey}`, 'base64url')
   const aadOf = (name: string, version: number) =>
     Buffer.from(`${version}\0${namespace}\0${name}${version === FORWARD ? '\0forward' : ''}`)
 
-  function open(sessionKey: string, bytes: Buffer): Buffer | undefined {
+  function open(sessionKey: string, bytes: Buffer): { plain: Buffer; older: boolean } | undefined {
     const name = storeKey(sessionKey)
+    // All of them, whatever the id: records of older versions have a random one.
     for (const keyOf of keys) {
-      const opened = unseal(keyOf(name, sessionKey), aadOf(name, bytes.readUInt8(0)), bytes.subarray(1))
-      if (opened !== undefined) return opened
+      const plain = unseal(keyOf(name, sessionKey), aadOf(name, bytes.readUInt8(0)), bytes.subarray(1))
+      if (plain !== undefined) return { plain, older: keyOf !== first }
     }
     return undefined
   }
@@ -78,7 +82,8 @@ export function sealedCodec(options: SealedOptions): Codec {
       const version = successor === undefined ? VERSION : FORWARD
       const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
       const plain = Buffer.concat([flag, Buffer.from(successor ?? ''), body])
-      const box = seal(first(name, sessionKey), newNonce(), aadOf(name, version), plain)
+      const nonce = withSecretId(newNonce(), firstId)
+      const box = seal(first(name, sessionKey), nonce, aadOf(name, version), plain)
       return Buffer.concat([Buffer.of(version), ...box]).toString('base64url')
     },
     decode(sessionKey, text): Decoded {
@@ -87,21 +92,31 @@ export function sealedCodec(options: SealedOptions): Codec {
       const forward = bytes[0] === FORWARD
       if (bytes[0] !== VERSION && !forward) return { ok: false, reason: 'malformed' }
       const opened = open(sessionKey, bytes)
-      if (opened === undefined) return { ok: false, reason: 'unauthentic' }
-      if (!forward)
-        return takeMetadata(unpack(opened[0], opened.subarray(1), serializer, maxBytes), storeKey(sessionKey))
-      const unpacked = unpack(opened[0], opened.subarray(1 + KEY_LENGTH), serializer, maxBytes)
-      return unpacked.ok ? { ...unpacked, successor: opened.toString('latin1', 1, 1 + KEY_LENGTH) } : unpacked
+      if (opened === undefined) return refusedBox(bytes.subarray(1), ids)
+      const { plain, older } = opened
+      const unpacked = unpack(plain[0], plain.subarray(forward ? 1 + KEY_LENGTH : 1), serializer, maxBytes)
+      if (!unpacked.ok) return unpacked
+      if (forward) return { ...unpacked, successor: plain.toString('latin1', 1, 1 + KEY_LENGTH) }
+      const decoded = takeMetadata(unpacked, storeKey(sessionKey))
+      return older ? { ...decoded, olderSecret: true } : decoded
     },
   }
+}
+
+/** What the text of a session begins with, for each of the secrets; the last bits of the id are in the next character. */
+export function sealedPrefixes(secrets: Secrets): string[] {
+  return secrets.map((secret) =>
+    Buffer.concat([Buffer.of(VERSION), secretId(secret)])
+      .toString('base64url')
+      .slice(0, 5),
+  )
 }
 
 function withMetadata(data: SessionData, name: string, { id, createdAt }: SealedMetadata): SessionData {
   return { ...data, [METADATA_KEY]: [name.slice(0, NAME_LENGTH), id, createdAt] }
 }
 
-function takeMetadata(decoded: Decoded, name: string): Decoded {
-  if (!decoded.ok) return decoded
+function takeMetadata(decoded: Decoded & { ok: true }, name: string): Decoded & { ok: true } {
   const metadata = decoded.data[METADATA_KEY]
   delete decoded.data[METADATA_KEY]
   if (!Array.isArray(metadata)) return decoded

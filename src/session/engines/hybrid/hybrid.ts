@@ -126,8 +126,11 @@ export class HybridEngine implements Engine {
 
   async touch(loaded: HybridSession): Promise<{ loaded: Loaded; cookie: string } | undefined> {
     if (loaded.key === null) return await this.cookie.touch(loaded)
-    const touched = await this.stored.touch(loaded)
-    return touched && { loaded: touched.loaded, cookie: await this.#cookieFor(touched.loaded, touched.cookie) }
+    // With the sign-in: a record that an older secret sealed is saved.
+    const touched = await this.stored.touch({ ...loaded, data: dataForRecord(loaded.data, loaded.signIn) })
+    if (touched === undefined) return undefined
+    const recorded = sessionFromRecord(touched.loaded)
+    return { loaded: recorded, cookie: await this.#cookieFor(recorded, touched.cookie) }
   }
 
   async end(loaded: HybridSession): Promise<Ended> {
