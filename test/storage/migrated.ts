@@ -14,7 +14,9 @@ async function on<T>(
   env: Record<string, string>,
   work: (migrating: Parameters<typeof begun>[0]) => Promise<T>,
 ): Promise<T> {
-  const services = await openServices(readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', SESSION_STORE_TIMEOUT: '10000', DATABASE_URL: url, ...env }))
+  const services = await openServices(
+    readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', SESSION_STORE_TIMEOUT: '10000', DATABASE_URL: url, ...env }),
+  )
   try {
     const { engine } = services
     return await work({ engine, expiry: EXPIRY, now: Date.now, observe: () => undefined })

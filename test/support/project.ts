@@ -16,6 +16,7 @@ const PARTS = [
   'public',
   'migrations',
   'ops',
+  'examples',
   'scripts',
   'test',
   'package.json',

@@ -4,9 +4,9 @@ import { ChoiceError } from './choice.ts'
 import { brokenModules, filesUnder, type Graph, missingImports, type Planned, reachable, readGraph } from './graph.ts'
 import type { Part } from './parts.ts'
 
-export const CODE = ['src', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
+export const CODE = ['src', 'examples', 'scripts', 'test', 'migrations', 'knexfile.ts', 'ava.config.mjs']
 const TEXTS = ['views', 'docs', 'ops']
-const MAINTAINER = /(^|\/)maintainer\/|^test\/faults\//
+const MAINTAINER = /(^|\/)maintainer\/|^(examples|test\/faults)\//
 // Beside these, every file of a feature, every migration and every script is used by its name or by a command.
 const ENTRANCES = ['src/server.ts', 'src/session/index.ts', 'knexfile.ts', 'ava.config.mjs']
 const USED_BY_NAME = /^(src\/features\/[^/]+\/|src\/session\/testing\/|migrations\/|scripts\/)/
