@@ -1,3 +1,1 @@
-import { EACH_PAIR, testLogouts } from '../support/migrating-logout.ts'
-
-testLogouts(EACH_PAIR)
+import '../session/engines/migrating-logout.test.ts'

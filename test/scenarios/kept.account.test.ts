@@ -1,11 +1,11 @@
 import { changePassword } from '../features/account/steps.ts'
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_ENGINES } from '../storage/set-ups.ts'
 import { isSignedIn, note, notesOf } from '../support/notes-steps.ts'
 import { customer } from './customer.ts'
 import { PASSWORD } from './deployment.ts'
 import { scenariosOn } from './support.ts'
 
-const scenario = scenariosOn(LOCAL.filter(({ large }) => large !== true))
+const scenario = scenariosOn(LOCAL_ENGINES.filter(({ large }) => large !== true))
 
 scenario(
   'a new password while another tab polls: no tab is signed out, and the account’s data are kept',

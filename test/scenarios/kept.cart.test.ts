@@ -1,10 +1,10 @@
 import { add, checkOut, quantities } from '../features/cart/steps.ts'
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_ENGINES } from '../storage/set-ups.ts'
 import { signOut } from '../support/notes-steps.ts'
 import { customer } from './customer.ts'
 import { scenariosOn } from './support.ts'
 
-const scenario = scenariosOn(LOCAL.filter(({ large }) => large !== true))
+const scenario = scenariosOn(LOCAL_ENGINES.filter(({ large }) => large !== true))
 
 scenario('items bought on one device are in no other device’s cart', async (t, deployment) => {
   const { signIn, orders } = await customer(t, deployment)

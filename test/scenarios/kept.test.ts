@@ -1,9 +1,9 @@
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_ENGINES } from '../storage/set-ups.ts'
 import { clearNotes, isSignedIn, note, notesOf, signOut } from '../support/notes-steps.ts'
 import { customer } from './customer.ts'
 import { scenariosOn } from './support.ts'
 
-const scenario = scenariosOn(LOCAL.filter(({ large }) => large !== true))
+const scenario = scenariosOn(LOCAL_ENGINES.filter(({ large }) => large !== true))
 
 scenario('what was cleared in an account stays cleared after sign-outs and sign-ins', async (t, deployment) => {
   const { signIn } = await customer(t, deployment)

@@ -1,10 +1,10 @@
 import type { Middleware } from 'koa'
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_ENGINES } from '../storage/set-ups.ts'
 import type { Page, Pages, Site } from './deployment.ts'
 import { gate, scenariosOn, unique } from './support.ts'
 
 const scenario = scenariosOn(
-  LOCAL.map((tested) => ({ ...tested, env: { ...tested.env, SESSION_STORE_TIMEOUT: '500' } })),
+  LOCAL_ENGINES.map((tested) => ({ ...tested, env: { ...tested.env, SESSION_STORE_TIMEOUT: '500' } })),
 )
 
 /** Holds the database's lock for writing, as a long transaction does, while `work` runs. */

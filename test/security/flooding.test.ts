@@ -9,12 +9,13 @@ import { Operations } from '../../src/session/core/operations.ts'
 import { caches, engines } from '../../src/storage/index.ts'
 import { has } from '../storage/present.ts'
 import { startApp, type TestApp } from '../support/app.ts'
+import { storm } from '../support/storm.ts'
 
 const CONCURRENCY = 32
-const EXPIRED_ROWS = 100_000
+const EXPIRED_ROWS = storm ? 100_000 : 20_000
 const LIVE_SESSIONS = 200
 // Of each kind, on the first engine; the others share most of the code, and get a hundred.
-const VISITS = 10_000
+const VISITS = storm ? 10_000 : 500
 
 interface Visit {
   readonly method: 'GET' | 'POST'
@@ -117,68 +118,71 @@ for (const { name } of startable) {
 }
 
 const sweep = has('db', 'sealed') ? test.serial : test.serial.skip
-sweep('clearing 100,000 expired records under load ends no live session, and does not block the process', async (t) => {
-  const app = await startApp({ SESSION_ENGINE: 'db' })
-  t.teardown(() => app.close())
-  const { services } = app
-  const live: string[] = []
-  for (let n = 0; n < LIVE_SESSIONS; n++) {
-    const committed = await services.engine.commit({
-      write: 'create',
-      loaded: undefined,
-      data: asData({ n }),
-      changes: new Operations(),
-      client: { ipAddress: null, userAgent: null },
-      restartClock: false,
-    })
-    if (committed.outcome === 'saved' && committed.cookie !== undefined) live.push(committed.cookie)
-  }
-  t.is(live.length, LIVE_SESSIONS)
-  const row = await services.sessionKnex('sessions').first()
-  const expired = Array.from({ length: EXPIRED_ROWS }, () => ({
-    ...row,
-    session_key: randomBytes(32).toString('hex'),
-    expires: Date.now() - 1000,
-  }))
-  await services.sessionKnex.batchInsert('sessions', expired, 500)
-
-  const { visit, close } = visitor(app)
-  t.teardown(close)
-  const path = await pageWithSession(app)
-  const visits = { made: 0, failed: 0 }
-  const load = new AbortController()
-  const work = async (first: number) => {
-    for (let n = first; !load.signal.aborted; n++) {
-      const cookie = `${services.config.session.cookie.name}=${live[n % live.length]}`
-      const { status } = await visit({ method: 'GET', path, cookie })
-      visits.made++
-      if (status !== 200) visits.failed++
+sweep(
+  `clearing ${EXPIRED_ROWS} expired records under load ends no live session, and does not block the process`,
+  async (t) => {
+    const app = await startApp({ SESSION_ENGINE: 'db' })
+    t.teardown(() => app.close())
+    const { services } = app
+    const live: string[] = []
+    for (let n = 0; n < LIVE_SESSIONS; n++) {
+      const committed = await services.engine.commit({
+        write: 'create',
+        loaded: undefined,
+        data: asData({ n }),
+        changes: new Operations(),
+        client: { ipAddress: null, userAgent: null },
+        restartClock: false,
+      })
+      if (committed.outcome === 'saved' && committed.cookie !== undefined) live.push(committed.cookie)
     }
-  }
-  const working = Promise.all(Array.from({ length: 4 }, (_, n) => work(n * 50)))
-  const measured = async (during: () => Promise<unknown>) => {
-    const delay = monitorEventLoopDelay({ resolution: 5 })
-    delay.enable()
-    const begun = performance.now()
-    await during()
-    delay.disable()
-    return { p99: delay.percentile(99) / 1e6, milliseconds: performance.now() - begun }
-  }
-  const before = await measured(() => sleep(1000))
-  let cleared = { sessions: 0 }
-  const during = await measured(async () => {
-    cleared = await clearExpired(services, {}, Date.now())
-  })
-  load.abort()
-  await working
-  t.log(
-    `p99 of the event loop's delay: ${before.p99.toFixed(1)} ms before, ${during.p99.toFixed(1)} ms while clearing for ${Math.round(during.milliseconds)} ms; ${visits.made} visits`,
-  )
-  t.is(cleared.sessions, EXPIRED_ROWS)
-  t.is(visits.failed, 0)
-  t.is(await recordsOf(app), LIVE_SESSIONS)
-  const opened = await Promise.all(live.map((cookie) => services.engine.open(cookie)))
-  t.true(opened.every((one) => one.live))
-  // A process that was blocked would be so for most of the time. A busy machine delays both.
-  t.true(during.p99 < Math.max(during.milliseconds / 5, before.p99 * 10), `${during.p99} ms`)
-})
+    t.is(live.length, LIVE_SESSIONS)
+    const row = await services.sessionKnex('sessions').first()
+    const expired = Array.from({ length: EXPIRED_ROWS }, () => ({
+      ...row,
+      session_key: randomBytes(32).toString('hex'),
+      expires: Date.now() - 1000,
+    }))
+    await services.sessionKnex.batchInsert('sessions', expired, 500)
+
+    const { visit, close } = visitor(app)
+    t.teardown(close)
+    const path = await pageWithSession(app)
+    const visits = { made: 0, failed: 0 }
+    const load = new AbortController()
+    const work = async (first: number) => {
+      for (let n = first; !load.signal.aborted; n++) {
+        const cookie = `${services.config.session.cookie.name}=${live[n % live.length]}`
+        const { status } = await visit({ method: 'GET', path, cookie })
+        visits.made++
+        if (status !== 200) visits.failed++
+      }
+    }
+    const working = Promise.all(Array.from({ length: 4 }, (_, n) => work(n * 50)))
+    const measured = async (during: () => Promise<unknown>) => {
+      const delay = monitorEventLoopDelay({ resolution: 5 })
+      delay.enable()
+      const begun = performance.now()
+      await during()
+      delay.disable()
+      return { p99: delay.percentile(99) / 1e6, milliseconds: performance.now() - begun }
+    }
+    const before = await measured(() => sleep(1000))
+    let cleared = { sessions: 0 }
+    const during = await measured(async () => {
+      cleared = await clearExpired(services, {}, Date.now())
+    })
+    load.abort()
+    await working
+    t.log(
+      `p99 of the event loop's delay: ${before.p99.toFixed(1)} ms before, ${during.p99.toFixed(1)} ms while clearing for ${Math.round(during.milliseconds)} ms; ${visits.made} visits`,
+    )
+    t.is(cleared.sessions, EXPIRED_ROWS)
+    t.is(visits.failed, 0)
+    t.is(await recordsOf(app), LIVE_SESSIONS)
+    const opened = await Promise.all(live.map((cookie) => services.engine.open(cookie)))
+    t.true(opened.every((one) => one.live))
+    // A process that was blocked would be so for most of the time. A busy machine delays both.
+    t.true(during.p99 < Math.max(during.milliseconds / 5, before.p99 * 10), `${during.p99} ms`)
+  },
+)

@@ -5,9 +5,10 @@ import cachedDb from '../../src/storage/engines/cached-db.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { cloneWithNotes, NOTES } from '../support/notes-steps.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
+import { storm } from '../support/storm.ts'
 import '../../src/storage/caches/memory.ts'
 
-const RUNS = 10
+const RUNS = storm ? 10 : 2
 const CLIENTS = 6
 const ENOUGH = 30
 

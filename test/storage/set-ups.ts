@@ -6,6 +6,7 @@ import type { Services } from '../../src/services.ts'
 import { caches, engines } from '../../src/storage/index.ts'
 import type { CachePart } from '../../src/storage/part.ts'
 import { serviceUrl } from '../support/services.ts'
+import { storm } from '../support/storm.ts'
 import type { TestLayout } from './layouts.ts'
 
 type Env = Readonly<Record<string, string>>
@@ -56,6 +57,11 @@ export const LOCAL: readonly TestedEngine[] = all
   .flatMap(({ local }) => local)
   .filter(({ env }) => engines.some(({ name }) => name === env['SESSION_ENGINE']))
   .filter(({ oneProcess }) => oneProcess !== true || caches.some(({ inProcess }) => inProcess))
+
+/** One of each engine, for what does not depend on the format; all of them in a storm. */
+export const LOCAL_ENGINES: readonly TestedEngine[] = storm
+  ? LOCAL
+  : [...new Map(LOCAL.toReversed().map((one) => [one.env['SESSION_ENGINE'], one])).values()]
 
 /** Those on a cache server, where the run has it; each run under a prefix that no other suite uses. */
 export function onCache({ name: service }: CachePart): readonly TestedEngine[] {

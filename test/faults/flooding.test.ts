@@ -1,0 +1,1 @@
+import '../security/flooding.test.ts'

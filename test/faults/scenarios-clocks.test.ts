@@ -1,0 +1,1 @@
+import '../scenarios/clocks.test.ts'

@@ -1,0 +1,1 @@
+import '../scenarios/kept.cart.test.ts'

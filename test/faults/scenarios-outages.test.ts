@@ -1,0 +1,1 @@
+import '../scenarios/outages.test.ts'
