@@ -14,7 +14,8 @@ if (!existsSync('dist/src/server.js')) fail('There is no build: run "npm run bui
 await import('../dist/src/server.js')
 
 // npm sends signals only to its shell, which exits without forwarding them: when the shell is gone, stop as for SIGTERM.
-if (process.env.npm_lifecycle_event === 'start') {
+// Windows has no such signals, and keeps the id of a parent that is gone.
+if (process.env.npm_lifecycle_event === 'start' && process.platform !== 'win32') {
   setInterval(() => {
     if (process.ppid !== shell) process.kill(process.pid, 'SIGTERM')
   }, SHELL_CHECK_INTERVAL_MS).unref()

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -43,7 +43,13 @@ function compile(source, name, cached) {
     tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
   })
   // Renamed, so that no other process reads a partial file.
-  writeFileSync(`${cached}.${process.pid}`, code)
-  renameSync(`${cached}.${process.pid}`, cached)
+  const partial = `${cached}.${process.pid}`
+  writeFileSync(partial, code)
+  try {
+    renameSync(partial, cached)
+  } catch {
+    // Windows refuses while another process reads the same file, which it has written then.
+    rmSync(partial)
+  }
   return code
 }

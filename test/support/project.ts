@@ -17,6 +17,7 @@ const PARTS = [
   'migrations',
   'ops',
   'examples',
+  '.github',
   'scripts',
   'test',
   'package.json',

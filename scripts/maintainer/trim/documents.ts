@@ -40,14 +40,26 @@ export function cutDocuments(root: string, gone: Gone): void {
   }
 }
 
+/** Takes out of the workflows the steps that are one command that is gone. */
+export function cutWorkflows(root: string, scripts: ReadonlySet<string>): void {
+  for (const file of filesUnder(root, '.github').map((name) => join(root, name))) {
+    const lines = readFileSync(file, 'utf8').split('\n')
+    const left = lines.filter((line) => !(line.trim().startsWith('- run:') && runsGone(line, scripts)))
+    if (left.length < lines.length) writeFileSync(file, left.join('\n'))
+  }
+}
+
+function runsGone(words: string, scripts: ReadonlySet<string>): boolean {
+  return [...words.matchAll(/\bnpm run (?:--silent )?([\w:]+)/g)].some(([, name = '']) => scripts.has(name))
+}
+
 function namesGone(words: string, { root, folder, gone }: { root: string; folder: string; gone: Gone }): boolean {
   const links = [...words.matchAll(/\]\(([\w./-]+)(?:#[\w-]+)?\)/g)].map(([, target = '']) => target)
-  const commands = [...words.matchAll(/\bnpm run (?:--silent )?([\w:]+)/g)].map(([, name = '']) => name)
   const settings = words.match(SETTING) ?? []
   const paths = [...words.matchAll(/[\w.-]+(?:\/[\w.-]+)+\/?/g)].map(([path]) => path)
   return (
     links.some((target) => !existsSync(join(folder, target))) ||
-    commands.some((name) => gone.scripts.has(name)) ||
+    runsGone(words, gone.scripts) ||
     settings.some((name) => gone.settings.has(name)) ||
     paths.some((path) => wasDeleted(path, gone.files) && !existsSync(join(root, path)))
   )

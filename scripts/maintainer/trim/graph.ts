@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join, relative, sep } from 'node:path'
 
@@ -40,16 +40,13 @@ export function readGraph(root: string, folders: readonly string[], planned?: Pl
 
 /** Every file under a folder or file, from the root with slashes; none where there is no such folder. */
 export function filesUnder(root: string, path: string): string[] {
-  try {
-    return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => slashed(relative(root, join(entry.parentPath, entry.name))))
-      .sort()
-  } catch (error) {
-    if (isCode(error, 'ENOTDIR')) return [path]
-    if (isCode(error, 'ENOENT')) return []
-    throw error
-  }
+  const found = statSync(join(root, path), { throwIfNoEntry: false })
+  if (found === undefined) return []
+  if (found.isFile()) return [path]
+  return readdirSync(join(root, path), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => slashed(relative(root, join(entry.parentPath, entry.name))))
+    .sort()
 }
 
 function moduleOf(file: string, source: string): Module {
@@ -111,8 +108,4 @@ export function brokenModules(graph: Graph, known: ReadonlySet<string>): Set<str
 
 function slashed(path: string): string {
   return path.split(sep).join('/')
-}
-
-function isCode(error: unknown, code: string): boolean {
-  return error instanceof Error && 'code' in error && error.code === code
 }

@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { basename, extname, join, resolve } from 'node:path'
+import { basename, extname, resolve } from 'node:path'
 import { openDatabase } from '../../../src/database.ts'
+import { sqlitePath } from '../../../src/database-address.ts'
 
 /** Why nothing may be removed from this folder now, in one sentence; undefined where it may. */
 export function dirtyReason(root: string): string | undefined {
@@ -11,14 +12,15 @@ export function dirtyReason(root: string): string | undefined {
 }
 
 /**
- * The migrations that go, and that the configured database has already run.
+ * The migrations that go, and that a database has already run.
  *
  * @param url as DATABASE_URL has it
+ * @throws Error if the database cannot be read
  */
 export async function migrationsRun(root: string, deleted: ReadonlySet<string>, url: string): Promise<string[]> {
   const going = [...deleted].filter((file) => file.startsWith('migrations/'))
-  const path = sqlitePath(root, url)
-  if (going.length === 0 || (path !== undefined && !existsSync(path))) return []
+  const file = sqliteFile(root, url)
+  if (going.length === 0 || (file !== undefined && !existsSync(file))) return []
   const knex = openDatabase(url)
   try {
     if (!(await knex.schema.hasTable('knex_migrations'))) return []
@@ -29,12 +31,13 @@ export async function migrationsRun(root: string, deleted: ReadonlySet<string>, 
   }
 }
 
-/** The file of a SQLite database; undefined for a server. */
-export function sqlitePath(root: string, url: string): string | undefined {
-  return url.startsWith('sqlite:') && url !== 'sqlite::memory:' ? resolve(root, url.slice('sqlite:'.length)) : undefined
+/** The file of an SQLite database; undefined for a server. */
+export function sqliteFile(root: string, url: string): string | undefined {
+  const path = sqlitePath(url)
+  return path === undefined || path === ':memory:' ? undefined : resolve(root, path)
 }
 
-/** The database's file, and the journals beside it. */
-export function databaseFiles(path: string): string[] {
-  return ['', '-wal', '-shm', '-journal'].map((end) => `${path}${end}`).filter((file) => existsSync(join(file)))
+/** The file of an SQLite database, and the journals beside it. */
+export function databaseFiles(file: string): string[] {
+  return ['', '-wal', '-shm', '-journal'].map((end) => `${file}${end}`).filter((name) => existsSync(name))
 }

@@ -1,13 +1,15 @@
 import { spawnSync } from 'node:child_process'
-import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, rmSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { Command, CommanderError } from 'commander'
+import { DEFAULT_DATABASE_URL } from '../../../src/database-address.ts'
+import { errorLine } from '../../../src/log-error.ts'
 import { projectRoot as root } from '../../../src/paths.ts'
 import { applyChanges, planChanges } from './changes.ts'
 import { ChoiceError, PRESETS, partsToRemove, partToRemove, type Wanted } from './choice.ts'
-import { cutDocuments, settingNames } from './documents.ts'
+import { cutDocuments, cutWorkflows, settingNames } from './documents.ts'
 import type { Planned } from './graph.ts'
-import { databaseFiles, dirtyReason, migrationsRun, sqlitePath } from './guard.ts'
+import { databaseFiles, dirtyReason, migrationsRun, sqliteFile } from './guard.ts'
 import { dropMessages } from './messages.ts'
 import { dropMentions, rewriteManifest, scriptNames, unusedPackages } from './packages.ts'
 import { type Part, readParts } from './parts.ts'
@@ -25,8 +27,6 @@ interface TrimOptions extends Options, Wanted {
   readonly name?: string
 }
 
-const DATABASE_URL = process.env['DATABASE_URL'] || 'sqlite:./data/app.sqlite3'
-
 /** Removes parts, and with `name` also all that only maintainers need. */
 async function remove(gone: readonly Part[], options: Options, name?: string): Promise<void> {
   const whole = name !== undefined
@@ -38,7 +38,7 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
   }
   const dirty = options.force ? undefined : dirtyReason(root)
   if (dirty !== undefined) throw new ChoiceError(dirty)
-  await checkDatabase(planned, options)
+  await checkDatabases(planned, options)
   const kept = (await readParts(root)).filter(
     (part) => !gone.some((one) => one.kind === part.kind && one.name === part.name),
   )
@@ -52,50 +52,76 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
   }
   removePackages()
   run('documents', [process.execPath, '--import=tsx', 'scripts/documents.ts'])
+  const scripts = without(before.scripts, scriptNames(root))
   cutDocuments(root, {
     kept,
     files: planned.deleted,
     settings: without(before.settings, settingNames(root)),
-    scripts: without(before.scripts, scriptNames(root)),
+    scripts,
   })
-  run('format', [process.execPath, join('node_modules', '@biomejs', 'biome', 'bin', 'biome'), 'check', '--write', '.'])
+  cutWorkflows(root, scripts)
+  format([...planned.written.keys(), 'src/web/locales'])
   if (!options.check) return
   run('types', [process.execPath, join('node_modules', 'typescript', 'bin', 'tsc'), '--noEmit'])
   run('unit tests', [process.execPath, join('scripts', 'test.mjs'), '--unit'])
   console.log('Look at the change with "git status", and commit it.')
 }
 
-async function checkDatabase(planned: Planned, options: Options): Promise<void> {
-  const ran = await migrationsRun(root, planned.deleted, DATABASE_URL)
-  if (ran.length === 0) return
-  const path = sqlitePath(root, DATABASE_URL)
-  if (!options.newDatabase || path === undefined) {
-    const how =
-      path === undefined ? 'point DATABASE_URL at an empty one' : 'use --new-database to begin with an empty one'
-    throw new ChoiceError(`The database has run migrations that go (${ran.join(', ')}): roll them back, or ${how}.`)
+/** @throws ChoiceError where a database has run migrations that go, unless it may be deleted */
+async function checkDatabases(planned: Planned, options: Options): Promise<void> {
+  if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'))
+  const { DATABASE_URL, SESSION_DATABASE_URL } = process.env
+  const urls = { DATABASE_URL: DATABASE_URL || DEFAULT_DATABASE_URL, SESSION_DATABASE_URL }
+  const files: string[] = []
+  for (const [variable, url] of Object.entries(urls)) {
+    if (!url) continue
+    const ran = await migrationsRun(root, planned.deleted, url).catch((error: unknown) => {
+      throw new ChoiceError(`The migrations of ${variable} cannot be read: ${errorLine(error)}`)
+    })
+    if (ran.length === 0) continue
+    const file = sqliteFile(root, url)
+    if (!options.newDatabase || file === undefined) {
+      const how =
+        file === undefined ? `point ${variable} at an empty one` : 'use --new-database to begin with an empty one'
+      throw new ChoiceError(
+        `The database of ${variable} has run migrations that go (${ran.join(', ')}): roll them back, or ${how}.`,
+      )
+    }
+    files.push(...databaseFiles(file))
   }
-  for (const file of databaseFiles(path)) rmSync(file)
-  console.log(`Deleted the database ${path}.`)
+  for (const file of new Set(files)) {
+    rmSync(file)
+    console.log(`Deleted ${file}.`)
+  }
 }
 
 function removePackages(): void {
   const unused = unusedPackages(root)
   if (unused.length === 0) return
   // In package.json and the lock file alone: node_modules may be shared, and "npm install" cleans it.
-  const npm = process.env['npm_execpath']
-  const command = npm === undefined ? ['npm'] : [process.execPath, npm]
+  // Other package managers set this variable as well.
+  const npm = process.env['npm_execpath'] ?? ''
+  const command = basename(npm) === 'npm-cli.js' ? [process.execPath, npm] : ['npm']
   run('packages', [...command, 'uninstall', '--package-lock-only', '--no-audit', '--no-fund', ...unused])
   dropMentions(root)
   console.log(`Removed ${unused.length} packages: ${unused.join(', ')}. Run "npm install" to clean node_modules.`)
 }
 
+/** Formats these files and folders, if they are there. */
+function format(paths: readonly string[]): void {
+  const there = paths.filter((path) => existsSync(join(root, path)))
+  const biome = join('node_modules', '@biomejs', 'biome', 'bin', 'biome')
+  run('format', [process.execPath, biome, 'check', '--write', 'package.json', ...there])
+}
+
 /** @throws ChoiceError saying which step failed */
 function run(step: string, [command = '', ...args]: readonly string[]): void {
-  const { status, stdout, stderr } = spawnSync(command, args, { cwd: root, encoding: 'utf8' })
+  // On Windows npm is a batch file, which Node only starts in a shell.
+  const shell = command === 'npm' && process.platform === 'win32'
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8', shell })
   if (status !== 0) {
-    throw new ChoiceError(
-      `${stdout}${stderr}\nFailed: ${step}. "git checkout . && git clean -fd" takes everything back.`,
-    )
+    const output = error === undefined ? `${stdout}${stderr}` : error.message
+    throw new ChoiceError(`${output}\nFailed: ${step}. "git checkout . && git clean -fd" takes everything back.`)
   }
   console.log(`passed: ${step}`)
 }
@@ -108,15 +134,19 @@ function listed(parts: readonly Part[]): string {
   return parts.map(({ kind, name }) => `${kind} ${name}`).join(', ')
 }
 
-const names = (text: string) => text.split(',').filter((name) => name !== '')
+// PowerShell turns commas into spaces, and drops an empty argument.
+const names = (text: string, before: readonly string[] = []) => [
+  ...before,
+  ...text.split(',').filter((name) => !['', 'none'].includes(name)),
+]
 
 const program = new Command('trim')
   .description('Leave in this project only what it uses.')
-  .option('--engines <names>', 'engines to keep, comma separated', names)
-  .option('--caches <names>', 'caches to keep; by default all, if an engine that stays needs one', names)
-  .option('--formats <names>', 'formats to keep', names)
-  .option('--features <names>', 'features to keep, with those that they require; "" for none', names)
-  .option('--languages <codes>', 'languages to keep; English always stays', names)
+  .option('--engines <names...>', 'engines to keep, comma separated', names)
+  .option('--caches <names...>', 'caches to keep; by default all, if an engine that stays needs one', names)
+  .option('--formats <names...>', 'formats to keep', names)
+  .option('--features <names...>', 'features to keep, with those that they require; none removes all', names)
+  .option('--languages <codes...>', 'languages to keep; English always stays', names)
   .option(
     '--migrating',
     'keep what migrates sessions from one engine to another; the default with several engines or formats',

@@ -8,8 +8,8 @@ const NEEDS_SERVICE = /^test\/browser\/|-(redis|redis-servers|memcached|mariadb|
 const OF_MAINTAINERS = /^test\/(maintainer|faults)\//
 // They repeat one promise on every set-up, at every step or under load, or start programs.
 const SLOW =
-  /^test\/(contract|scenarios|security|start)\/|\/(every-engine|sessions|sessions-engines|sessions-show)\.test\.ts$/
-// Suites of all features, of all parts of storage, and of all documents.
+  /^test\/(contract|scenarios|security|start)\/|\/(every-engine|operating|second-factor|sessions|sessions-engines|sessions-show)\.test\.ts$/
+// Suites of all features, and of all parts of storage.
 const OF_FEATURES = ['test/support/routes.ts', 'test/support/stories.ts']
 const OF_STORAGE = /^test\/storage\/|^test\/config\.test\.ts$/
 const OF_DOCUMENTS = /^test\/docs\//
@@ -29,7 +29,8 @@ export interface Removal {
 /**
  * The tests that are left, need no service, and could notice the removal. What imports a part went with it, and what has
  * lost an import does not pass the type check; so these are the tests that name a part in quotes, or a path of its routes,
- * and the suites of all parts. Where the first engine goes, all else runs on another one: then also most other tests.
+ * the suites of all parts, and of documents. Where the first engine goes, all else runs on another one: then also most
+ * other tests.
  *
  * @param all whether every test is named that needs no service
  */
@@ -39,19 +40,33 @@ export function testsToRun({ root, folder, parts, gone }: Removal, all = false):
     (file) => file.endsWith('.test.ts') && !NEEDS_SERVICE.test(file) && !OF_MAINTAINERS.test(file),
   )
   if (all) return tests
-  const words = gone.flatMap((part) => [`'${part.name}'`, ...pathsOf(root, part)])
+  const names = gone.map(({ name }) => `'${name}'`)
+  const paths = gone.flatMap((part) => pathsOf(root, part))
   const isOnPages = gone.some(({ kind }) => kind === 'feature' || kind === 'language')
   const isStorage = gone.some(({ kind }) => kind !== 'feature' && kind !== 'language')
   const losesFirst = gone.some((part) => part.kind === 'engine' && parts.find(({ kind }) => kind === 'engine') === part)
   return tests.filter((file) => {
     if (file.startsWith('test/session/')) return false
     const text = readFileSync(join(folder, file), 'utf8')
-    if (OF_DOCUMENTS.test(file) || words.some((word) => text.includes(word))) return true
+    if (names.some((name) => text.includes(name))) return true
     if (isStorage && OF_STORAGE.test(file)) return true
+    if (OF_DOCUMENTS.test(file)) return !SLOW.test(file) || isCut(file, root, folder)
     if (SLOW.test(file)) return false
+    if (paths.some((path) => text.includes(path))) return true
     if (isOnPages && OF_PAGES.test(file)) return true
     return losesFirst || (isOnPages && OF_FEATURES.some((suite) => reachable(graph, [file]).has(suite)))
   })
+}
+
+/** Whether the removal has changed, or deleted, the document that a test in test/docs/ is about. */
+function isCut(test: string, root: string, folder: string): boolean {
+  const document = test.replace(/^test\/(.+)\.test\.ts$/, '$1.md')
+  const [before, after] = [root, folder].map((place) => join(place, document)).map(textOf)
+  return before !== after
+}
+
+function textOf(file: string): string | undefined {
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
 }
 
 /** The paths of a feature's routes, each after a quotation mark. */

@@ -1,6 +1,7 @@
 import { copyFile } from 'node:fs/promises'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import { ResetTokens } from '../../../src/features/password-reset/tokens.ts'
+import { testOn } from '../../storage/present.ts'
 import { startApp, TEST_SECRET, TestBrowser } from '../../support/app.ts'
 import { migratedSqlite } from '../../support/databases.ts'
 import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
@@ -10,11 +11,13 @@ const NEW = 'a completely new one'
 const PAGE = '/password-reset/new'
 const KILL = `--import=${new URL('kill-at-statement.ts', import.meta.url).href}`
 const MAX_STATEMENTS = 40
+// Copies of its database have the sessions, too.
+const ENGINE = { SESSION_ENGINE: 'db' }
 
 /** A database with a link for a user who is signed in. */
 async function withLink(t: ExecutionContext) {
   const url = await migratedSqlite(t)
-  const app = await startApp({ DATABASE_URL: url })
+  const app = await startApp({ ...ENGINE, DATABASE_URL: url })
   const { knex, users } = app.services
   const grace = await users.byUsername('grace')
   if (grace === undefined) throw new Error('no demo user')
@@ -32,7 +35,7 @@ async function killedBefore(t: ExecutionContext, { file, token, jar }: Begun, st
   const copy = `${file}-${statement}`
   await copyFile(file, copy)
   const DATABASE_URL = `sqlite:${copy}`
-  const env = { DATABASE_URL, SECRET_KEY: TEST_SECRET, NODE_ENV: 'test', HOST: '127.0.0.1', PORT: '0' }
+  const env = { ...ENGINE, DATABASE_URL, SECRET_KEY: TEST_SECRET, NODE_ENV: 'test', HOST: '127.0.0.1', PORT: '0' }
   const kill = { KILL_AT: String(statement), KILL_FROM: 'delete from `password_resets`' }
   const server = startProcess([TYPESCRIPT, KILL, 'src/server.ts'], { env: { ...env, ...kill } })
   t.teardown(() => void server.child.kill('SIGKILL'))
@@ -44,7 +47,7 @@ async function killedBefore(t: ExecutionContext, { file, token, jar }: Begun, st
   )
   await server.stop('SIGKILL')
 
-  const app = await startApp({ DATABASE_URL })
+  const app = await startApp({ ...ENGINE, DATABASE_URL })
   const left = {
     session: await isSignedIn(new TestBrowser(app.origin, jar)),
     link: (await app.browser().get(`${PAGE}?token=${token}`)).status === 200,
@@ -58,7 +61,7 @@ async function killedBefore(t: ExecutionContext, { file, token, jar }: Begun, st
 const UNUSED = { old: true, new: false, link: true, session: true }
 const USED = { old: false, new: true, link: false, session: false }
 
-test('killed at any statement, a link is still usable, or its password in force and every session over', async (t) => {
+testOn(ENGINE)('killed at any statement: the link works, or its password does and all sessions are over', async (t) => {
   t.timeout(300_000)
   const begun = await withLink(t)
   let used = 0

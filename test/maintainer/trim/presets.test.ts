@@ -26,7 +26,8 @@ for (const preset of Object.keys(PRESETS)) {
     t.is(name, 'my-app')
     t.false('test:faults' in scripts || existsSync(join(clone.folder, 'test/faults')), 'what only maintainers run')
     t.is(JSON.parse(await read('package-lock.json')).packages[''].name, 'my-app')
-    for (const [, command] of (await read('README.md')).matchAll(/npm run ([\w:]+)/g)) {
+    const said = (await read('README.md')) + (await read('.github/workflows/ci.yml'))
+    for (const [, command] of said.matchAll(/npm run ([\w:]+)/g)) {
       t.true(command !== undefined && command in scripts, command)
     }
 

@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { migrate, openDatabase } from '../../../src/database.ts'
@@ -58,6 +58,10 @@ test('a dry run names the files, and changes nothing', async (t) => {
   t.is(code, 0, output)
   t.regex(output, /^src\/features\/cart\/index\.ts$/m)
   t.regex(output, /^scripts\/maintainer\/trim\/main\.ts$/m)
+  // As PowerShell passes "db,file".
+  const spaced = await trim('--engines', 'db', 'file', '--features', 'none', '--dry-run')
+  t.regex(spaced.output, /^Removes engine cache, .*feature cart/m)
+  t.notRegex(spaced.output, /engine (db|file)\b/)
   t.is(status(), '')
 })
 
@@ -91,6 +95,18 @@ test('a database that has run migrations that go is refused, or begun again wher
   t.regex(refused.output, /has run migrations that go \(.*products.*\): roll them back, or use --new-database/)
   t.is(status(), '')
   t.true(existsSync(file))
+
+  const other = join(folder, 'data', 'sessions.sqlite3')
+  await rename(file, other)
+  await writeFile(join(folder, '.env'), 'SESSION_DATABASE_URL=sqlite:./data/sessions.sqlite3\n')
+  t.regex((await trim('remove', 'cart')).output, /^The database of SESSION_DATABASE_URL has run migrations that go/m)
+  await writeFile(join(folder, '.env'), 'SESSION_DATABASE_URL=postgres://user:pass-of-user@127.0.0.1:1/x\n')
+  const unreachable = await trim('remove', 'cart')
+  t.regex(unreachable.output, /^The migrations of SESSION_DATABASE_URL cannot be read: /m)
+  t.false(unreachable.output.includes('pass-of-user'))
+  await rename(other, file)
+  await rm(join(folder, '.env'))
+
   const { code, output } = await trim('remove', 'cart', '--new-database')
   t.is(code, 0, output)
   t.false(existsSync(file))

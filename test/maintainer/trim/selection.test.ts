@@ -10,12 +10,14 @@ const FILES = {
   'test/features/shop/access.ts': `export const access = { 'GET /stalls/:id': 'everyone' }`,
   'test/app.test.ts': '',
   'test/app-redis.test.ts': `const names = ['second', 'shop']`,
+  'docs/operating.md': '# Operating',
   'test/docs/links.test.ts': '',
+  'test/docs/operating.test.ts': '',
   'test/features/registry.test.ts': '',
   'test/features/help/help.test.ts': `get('/stalls/1')`,
   'test/session/session.test.ts': `const name = 'second'`,
   'test/storage/parts.test.ts': '',
-  'test/scenarios/kept.test.ts': '',
+  'test/scenarios/kept.test.ts': `get('/stalls/1')`,
   'test/scenarios/named.test.ts': `const name = 'second'`,
   'test/web/all.test.ts': `import '../support/routes.ts'`,
   'test/maintainer/bench.test.ts': `const name = 'second'`,
@@ -48,6 +50,16 @@ test('a removal is tested by what names it or its paths, and by suites of all pa
     'test/web/all.test.ts',
   ])
   t.deepEqual(run(second), ['test/docs/links.test.ts', 'test/scenarios/named.test.ts', 'test/storage/parts.test.ts'])
+})
+
+test('a slow test of a document runs where the removal has changed it', async (t) => {
+  const [root, folder] = [await project(t), await project(t)]
+  const run = () => testsToRun({ root, folder, parts, gone: [shop] }).includes('test/docs/operating.test.ts')
+  t.false(run())
+  await writeFile(join(folder, 'docs/operating.md'), '# Running')
+  t.true(run())
+  await rm(join(folder, 'docs/operating.md'))
+  t.true(run())
 })
 
 test('where the first engine goes the others are tested on the next one, except those that take long', async (t) => {
