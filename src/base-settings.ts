@@ -155,7 +155,7 @@ export const lifeVariables = {
   SESSION_STORE_TIMEOUT: setting(
     milliseconds.min(100, INVALID_STORE_TIMEOUT).max(60_000, INVALID_STORE_TIMEOUT).default(1000),
     'Max milliseconds that a request waits for all storage together: for connections, locks and answers of databases, caches\n' +
-      'and files; after that it is answered with 503. 100 to 60000; commands and clean-ups have 5 seconds at least',
+      'and files; after that it is answered with 503. 100 to 60000',
   ),
   SESSION_CLEANUP_INTERVAL: setting(
     seconds.default(3600),

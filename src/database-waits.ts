@@ -39,9 +39,9 @@ export class DatabaseWaits {
   /**
    * Fails a statement of PostgreSQL or MySQL that is not answered in time, and closes its connection.
    *
-   * @param close closes it without asking the server
+   * @param close closes it without asking the server; the pool must not hand it out again after that
    */
-  limit<C extends ServerConnection>(connection: C, close: (connection: C) => void): void {
+  limit<C extends ServerConnection>(connection: C, close: (connection: C) => Promise<void> | void): void {
     const query = connection.query.bind(connection)
     connection.query = (...args) => {
       const done = args.at(-1)
@@ -57,14 +57,14 @@ export class DatabaseWaits {
         this.#left.set(connection, milliseconds - (performance.now() - start))
         done(...results)
       }
-      const giveUp = () => {
+      const giveUp = async () => {
         if (isOver) return
         // Its answer may still come, and would be taken for that of the next statement.
-        close(connection)
+        await close(connection)
         end(noAnswer(milliseconds))
       }
       // If this process was busy, the answer may have arrived but not been read, so it is read first.
-      const timer = setTimeout(() => setImmediate(giveUp), milliseconds)
+      const timer = setTimeout(() => setImmediate(() => void giveUp()), milliseconds)
       return query(...args.slice(0, -1), end)
     }
   }

@@ -8,8 +8,9 @@ import { projectRoot } from './paths.ts'
 import { makePrivateDatabase, makePrivateFolder } from './private-files.ts'
 import { ConfigError } from './settings.ts'
 
-/** For commands, migrations and whatever else no visitor waits for. */
-const DEFAULT_TIMEOUT_MS = 5000
+// For commands and migrations, for which no visitor waits: for a connection or a lock, and for a statement of PostgreSQL.
+const COMMAND_TIMEOUT_MS = 5000
+const COMMAND_STATEMENT_TIMEOUT_MS = 10_000
 const POOL = { min: 0, max: 10 }
 
 // Knex would print errors with their values. They are thrown as well, and the application's log leaves secrets out.
@@ -19,14 +20,15 @@ const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
  * Opens a database. Knex connects on the first query.
  *
  * @param url `sqlite:./path`, `sqlite::memory:`, `postgres://…` or `mysql://…`
- * @param timeout milliseconds that a statement or transaction waits: for a connection, for locks and for the answers
- *   together; 5000 by default. On the server a statement ends after as long, so that nothing takes effect long after
+ * @param timeout milliseconds that a statement or transaction of a request waits: for a connection, for locks and for the
+ *   answers together. On the server a statement ends after as long, so that nothing takes effect long after. Without it,
+ *   5 seconds for a connection and for a lock, and 10 for a statement of PostgreSQL
  * @throws ConfigError when SQLite's folder cannot be written, or the package of the database is not installed
  */
-export function openDatabase(url: string, timeout = DEFAULT_TIMEOUT_MS): Knex {
-  const waits = new DatabaseWaits(timeout)
+export function openDatabase(url: string, timeout?: number): Knex {
+  const waits = timeout === undefined ? undefined : new DatabaseWaits(timeout)
   const knex = connect(databaseConfig(url, waits))
-  waits.measure(knex)
+  waits?.measure(knex)
   // The text with placeholders: the driver's property may contain the values.
   knex.on('query-error', (error: Error, { sql }: { sql: string }) => void Object.assign(error, { statement: sql }))
   return knex
@@ -42,12 +44,13 @@ function connect(config: Knex.Config & { client: string }): Knex {
   }
 }
 
-/** The configuration of Knex for this database. */
-export function databaseConfig(
-  url: string,
-  waits = new DatabaseWaits(DEFAULT_TIMEOUT_MS),
-): Knex.Config & { client: string } {
-  const { timeout } = waits
+/**
+ * The configuration of Knex for this database.
+ *
+ * @param waits limits them, for requests
+ */
+export function databaseConfig(url: string, waits?: DatabaseWaits): Knex.Config & { client: string } {
+  const timeout = waits?.timeout ?? COMMAND_TIMEOUT_MS
   const common = {
     acquireConnectionTimeout: timeout,
     migrations: { migrationSource },
@@ -68,8 +71,8 @@ export function databaseConfig(
         ...POOL,
         createTimeoutMillis: timeout,
         afterCreate(connection: MysqlConnection, done: Done) {
-          connection.query(mysqlLimits(timeout), (error: Error | null) => {
-            waits.limit(connection, closeMysql)
+          connection.query(mysqlLimits(timeout, waits), (error: Error | null) => {
+            waits?.limit(connection, closeMysql)
             done(error)
           })
         },
@@ -79,12 +82,18 @@ export function databaseConfig(
   return {
     ...common,
     client: 'pg',
-    connection: { connectionString: url, connectionTimeoutMillis: timeout, statement_timeout: timeout },
+    connection: {
+      connectionString: url,
+      connectionTimeoutMillis: timeout,
+      ...(waits === undefined
+        ? { statement_timeout: COMMAND_STATEMENT_TIMEOUT_MS, query_timeout: COMMAND_STATEMENT_TIMEOUT_MS }
+        : { statement_timeout: timeout }),
+    },
     pool: {
       ...POOL,
       createTimeoutMillis: timeout,
       afterCreate(connection: PostgresConnection, done: Done) {
-        waits.limit(connection, closePostgres)
+        waits?.limit(connection, closePostgres)
         done(null)
       },
     },
@@ -92,9 +101,10 @@ export function databaseConfig(
 }
 
 /** The lock wait is in whole seconds, 50 by default; MySQL ignores the limit of MariaDB. */
-function mysqlLimits(timeout: number): string {
-  const lockWait = `innodb_lock_wait_timeout = ${Math.max(1, Math.floor(timeout / 1000))}`
-  return `SET SESSION ${lockWait} /*M!100101 , max_statement_time = ${timeout / 1000} */`
+function mysqlLimits(timeout: number, waits: DatabaseWaits | undefined): string {
+  const lockWait = `SET SESSION innodb_lock_wait_timeout = ${Math.max(1, Math.floor(timeout / 1000))}`
+  // A migration may take long.
+  return waits === undefined ? lockWait : `${lockWait} /*M!100101 , max_statement_time = ${timeout / 1000} */`
 }
 
 function closeMysql(connection: MysqlConnection): void {
@@ -103,8 +113,8 @@ function closeMysql(connection: MysqlConnection): void {
   connection.stream.destroy()
 }
 
-function closePostgres(connection: PostgresConnection): void {
-  connection.end().catch(() => {})
+async function closePostgres(connection: PostgresConnection): Promise<void> {
+  await connection.end().catch(() => {})
 }
 
 function sqlite(path: string, timeout: number): Knex.Config & { client: string } {

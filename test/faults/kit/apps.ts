@@ -67,6 +67,12 @@ export class App {
     return (await this.#process?.stop(signal)) ?? null
   }
 
+  /** Stops it in order, and starts it with these other settings. */
+  async restart(more: Readonly<Record<string, string>>): Promise<void> {
+    await this.stop()
+    await this.start(more)
+  }
+
   /** Everything that it has printed since its last start. */
   output(): string {
     return this.#process?.output() ?? ''

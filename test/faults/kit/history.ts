@@ -31,6 +31,8 @@ export interface HistoryEvent {
    * it may have taken effect, or still do so later.
    */
   readonly outcome: 'ok' | 'fail' | 'unknown'
+  /** Of HTTP; undefined without an answer. */
+  readonly status?: number
   /** Undefined if the answer did not show it. */
   readonly observed?: Observed
 }

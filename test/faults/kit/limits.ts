@@ -34,9 +34,12 @@ export async function fillDisk(folder: string): Promise<string> {
 /** Lets a process open only so many files more than it has now; returns what undoes it. */
 export async function limitDescriptors(pid: number, more: number): Promise<() => Promise<void>> {
   const { stdout } = await run('prlimit', ['--pid', String(pid), '--nofile', '--output=SOFT', '--noheadings'])
-  const open = Math.max(...readdirSync(`/proc/${pid}/fd`).map(Number))
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number))
+  // A new file gets the lowest number; some that were inherited are far above.
+  let lowest = 0
+  while (open.has(lowest)) lowest++
   const set = async (soft: string) => void (await run('prlimit', ['--pid', String(pid), `--nofile=${soft}:`]))
-  await set(String(open + 1 + more))
+  await set(String(lowest + more))
   return async () => await set(stdout.trim())
 }
 

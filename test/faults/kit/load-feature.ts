@@ -32,7 +32,7 @@ export default defineFeature({
     const show = (ctx: Context, session: Session, username = userOf(session)) => {
       ctx.body = { username, ...session.get(loadSlice) }
     }
-    router.get('/', async (ctx) => show(ctx, await ctx.session()))
+    router.get('/state', async (ctx) => show(ctx, await ctx.session()))
     router.post('/sign-in', async (ctx) => {
       const { username, session: name } = requireInput(ctx, signInInput)
       const user = await services.users.byUsername(username)

@@ -9,6 +9,10 @@ const MAX_REPEATS = 3
 const MAX_GHOSTS = 20
 const MAX_FORMER = 5
 const HEALTHY = 16
+/** The client of what no request has done. */
+export const ANYBODY = 'nobody'
+/** Refused before anything was written. */
+const REFUSALS = [409, 413, 429]
 const UNREADABLE: Observed = { session: 'unreadable', user: 'unreadable', items: [], prefs: {} }
 
 const shown = z.object({
@@ -63,7 +67,7 @@ export class Visitor {
 /** Options for {@link Load}. */
 export interface LoadOptions {
   /** Where the processes listen. */
-  readonly ports: () => readonly number[]
+  readonly ports: readonly number[]
   /** Names of users, one for each visitor. */
   readonly users: readonly string[]
   /** Clients of each visitor. */
@@ -88,7 +92,6 @@ export class Load {
   /** The share of requests whose client goes away within a few milliseconds. */
   abortShare = 0
   readonly #options: LoadOptions
-  readonly #refused = new Set<HistoryEvent>()
   #running: Promise<unknown> = Promise.resolve()
   #isOn = false
   #count = 0
@@ -119,9 +122,9 @@ export class Load {
   async recovery(since: number, maxSeconds = 8): Promise<number> {
     const last = () => {
       const after = this.history.filter(({ end }) => end > since)
-      const bad = after.findLastIndex((event) => event.outcome === 'unknown' || this.#refused.has(event))
+      const bad = after.findLastIndex(isBad)
       const good = after.slice(bad + 1)
-      const everywhere = new Set(good.map(({ process }) => process)).size === this.#options.ports().length
+      const everywhere = new Set(good.map(({ process }) => process)).size === this.#options.ports.length
       const seconds = ((after[bad]?.end ?? since) - since) / 1000
       return { healthy: everywhere && good.length >= HEALTHY, seconds }
     }
@@ -132,7 +135,7 @@ export class Load {
   /** Reads every live session and every ended one once at each process. */
   async readAll(): Promise<void> {
     for (const visitor of this.visitors) {
-      for (const [process] of this.#options.ports().entries()) {
+      for (const [process] of this.#options.ports.entries()) {
         if (visitor.session !== null) await this.read(visitor, process)
         for (const ghost of visitor.ghosts.slice(-MAX_GHOSTS)) await this.#readGhost(visitor, process, ghost)
       }
@@ -161,7 +164,7 @@ export class Load {
   }
 
   async read(visitor: Visitor, process: number, client = visitor.user): Promise<HistoryEvent> {
-    return await this.#change(this.#asked(visitor, process, client), { kind: 'read' }, '/')
+    return await this.#change(this.#asked(visitor, process, client), { kind: 'read' }, '/state')
   }
 
   async add(visitor: Visitor, process: number, client = visitor.user, once = false): Promise<HistoryEvent> {
@@ -187,14 +190,14 @@ export class Load {
   /** Notes that something else than a logout has ended a session. */
   noteEnding(session: string, user: string, begin: number, outcome: 'ok' | 'unknown'): void {
     const end = performance.now()
-    this.history.push({ begin, end, process: 0, client: 'test', session, user, op: { kind: 'logout' }, outcome })
+    this.history.push({ begin, end, process: 0, client: ANYBODY, session, user, op: { kind: 'logout' }, outcome })
   }
 
   async #visit(visitor: Visitor, tab: number): Promise<void> {
     const client = `${visitor.user}/${tab}`
     while (this.#isOn) {
       await pause(Math.random() * 2 * GAP_MS)
-      const process = Math.trunc(Math.random() * this.#options.ports().length)
+      const process = Math.trunc(Math.random() * this.#options.ports.length)
       const dice = Math.random()
       if (visitor.session === null || visitor.ending) {
         if (tab !== 0) continue
@@ -212,7 +215,7 @@ export class Load {
   }
 
   async #readGhost(visitor: Visitor, process: number, ghost: Visitor['ghosts'][number]): Promise<void> {
-    await this.#send({ visitor, client: `${visitor.user}/ghost`, process, ...ghost }, { kind: 'read' }, '/')
+    await this.#send({ visitor, client: `${visitor.user}/ghost`, process, ...ghost }, { kind: 'read' }, '/state')
   }
 
   #asked(visitor: Visitor, process: number, client: string): Asked {
@@ -231,7 +234,7 @@ export class Load {
 
   async #send(asked: Asked, op: Op, path: string, body?: object): Promise<{ event: HistoryEvent; reply: Reply }> {
     const { visitor, client, process, session, cookie } = asked
-    const port = this.#options.ports()[process] ?? 0
+    const port = this.#options.ports[process] ?? 0
     const begin = performance.now()
     const reply = await ask({
       port,
@@ -242,9 +245,18 @@ export class Load {
       timeout: Math.random() < this.abortShare ? Math.random() * 10 : TIMEOUT_MS,
     })
     const end = performance.now()
-    const event = { begin, end, process, client, session, user: visitor.user, op, ...judge(reply, op) }
+    const event = {
+      begin,
+      end,
+      process,
+      client,
+      session,
+      user: visitor.user,
+      op,
+      ...judge(reply, op),
+      ...statusOf(reply),
+    }
     this.history.push(event)
-    if (reply === 'refused') this.#refused.add(event)
     return { event, reply }
   }
 
@@ -257,8 +269,18 @@ function judge(reply: Reply, op: Op): Pick<HistoryEvent, 'outcome' | 'observed'>
   if (reply === 'refused') return { outcome: 'fail' }
   if (reply === 'cut' || reply.status >= 500) return { outcome: 'unknown' }
   if (reply.status === 401) return { outcome: 'fail', observed: null }
-  if (reply.status >= 300) return { outcome: 'fail' }
+  if (REFUSALS.includes(reply.status)) return { outcome: 'fail' }
+  if (reply.status !== 200) throw new Error(`${op.kind} was answered with ${reply.status}: ${reply.text}`)
   return op.kind === 'logout' ? { outcome: 'ok' } : { outcome: 'ok', observed: observedIn(reply.text) }
+}
+
+function statusOf(reply: Reply): Pick<HistoryEvent, 'status'> {
+  return typeof reply === 'string' ? {} : { status: reply.status }
+}
+
+/** Whether a visitor noticed a fault. */
+function isBad({ outcome, status }: HistoryEvent): boolean {
+  return outcome === 'unknown' || status === undefined
 }
 
 function observedIn(text: string): Observed {

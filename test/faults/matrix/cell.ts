@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { check, type Verdict } from '../kit/history.ts'
-import type { Load } from '../kit/load.ts'
+import { ANYBODY, type Load } from '../kit/load.ts'
 import type { SetUp } from './set-ups.ts'
 import type { Site } from './site.ts'
 
@@ -13,6 +13,8 @@ export interface Fault {
   readonly title: string
   /** Also for set-ups that have only some of the faults. */
   readonly everywhere?: true
+  /** It is one of the network: without a server, that of the visitors. */
+  readonly network?: true
   /** Its times are measured with nothing beside it. */
   readonly alone?: true
   /** Why it means nothing there; undefined if it does. */
@@ -48,9 +50,9 @@ export class Cell {
   readonly complaints: string[] = []
   #recovery = 0
 
-  constructor(site: Site) {
+  constructor(site: Site, fault: Fault) {
     this.site = site
-    this.load = site.newLoad()
+    this.load = site.newLoad(fault.network === true)
   }
 
   /**
@@ -80,16 +82,17 @@ export class Cell {
     const before = apps.map(({ unhandled }) => unhandled)
     await fault.run(this)
     const { history } = this.load
-    const count = (outcome: string) => history.filter((event) => event.outcome === outcome).length
+    const requests = history.filter(({ client }) => client !== ANYBODY)
+    const count = (outcome: string) => requests.filter((event) => event.outcome === outcome).length
     return {
       setUp: setUp.name,
       fault: fault.name,
-      operations: history.length,
+      operations: requests.length,
       acknowledged: count('ok'),
       unknown: count('unknown'),
       failed: count('fail'),
       verdict: check(history),
-      p99: percentile(history.map(({ begin, end }) => end - begin)),
+      p99: percentile(requests.map(({ begin, end }) => end - begin)),
       recovery: this.#recovery,
       unhandled: apps.reduce((sum, { unhandled }, n) => sum + unhandled - (before[n] ?? 0), 0),
       complaints: this.complaints,

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { holdConnections, limitDescriptors } from '../kit/limits.ts'
-import type { Cell, Fault } from './cell.ts'
+import type { Fault } from './cell.ts'
 
 const KILLS = 4
 const SPARE_DESCRIPTORS = 4
@@ -39,8 +39,8 @@ export const processFaults: readonly Fault[] = [
         }
         return undefined
       }, 0)
-      const unknown = cell.load.history.filter(({ outcome }) => outcome === 'unknown')
-      if (unknown.length > 0) cell.complaints.push(`${unknown.length} requests in flight were not answered`)
+      const cut = cell.load.history.filter(({ outcome, status }) => outcome === 'unknown' && status === undefined)
+      if (cut.length > 0) cell.complaints.push(`${cut.length} requests in flight were not answered`)
     },
   },
   {
@@ -69,15 +69,10 @@ export const processFaults: readonly Fault[] = [
         { SECRET_KEY: NEW_SECRET, SECRET_KEY_FALLBACKS: old },
       ]
       await cell.underLoad(async () => {
-        for (const step of steps) for (const app of apps) await restart(app, step)
+        for (const step of steps) for (const app of apps) await app.restart(step)
         return undefined
       }, 300)
-      for (const app of apps) await restart(app, { SECRET_KEY: old, SECRET_KEY_FALLBACKS: '' })
+      await Promise.all(apps.map((app) => app.restart({ SECRET_KEY: old, SECRET_KEY_FALLBACKS: '' })))
     },
   },
 ]
-
-async function restart(app: Cell['site']['apps'][number], env: Record<string, string>): Promise<void> {
-  await app.stop()
-  await app.start(env)
-}

@@ -36,7 +36,7 @@ async function runAll(setUp: SetUp, cells: readonly Wanted[]): Promise<void> {
   try {
     const site = await openSite(owner, setUp)
     for (const { fault, resolve, reject } of cells) {
-      const run = () => new Cell(site).run(fault)
+      const run = () => new Cell(site, fault).run(fault)
       await cellsAtOnce.run(run, { alone: fault.alone === true }).then(resolve, reject)
     }
   } catch (error) {

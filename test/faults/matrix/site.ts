@@ -44,7 +44,8 @@ export interface Site {
   /** A connection of the test to the database, past any fault. */
   readonly knex: Knex
   readonly clone: string
-  newLoad(): Load
+  /** @param inFront whether the visitors come through the proxies of the network; only where there is no server */
+  newLoad(inFront: boolean): Load
 }
 
 let clone: Promise<string> | undefined
@@ -86,7 +87,6 @@ export async function openSite(owner: Owner, setUp: SetUp): Promise<Site> {
   const server = setUp.server === 'database' ? postgres : cache
   const network: TcpProxy[] = []
   const apps: App[] = []
-  const ports: (() => number)[] = []
   for (let number = 0; number < (setUp.processes ?? 2); number++) {
     const proxy = server && (await proxyTo(server.port))
     const app = new App(await clone, { ...env, ...(proxy === undefined ? {} : through(proxy.port, setUp, env)) })
@@ -96,11 +96,12 @@ export async function openSite(owner: Owner, setUp: SetUp): Promise<Site> {
     const front = proxy === undefined ? await proxyTo(app.port) : undefined
     const used = proxy ?? front
     if (used !== undefined) network.push(used)
-    ports.push(() => front?.port ?? app.port)
     apps.push(app)
   }
-  const newLoad = () =>
-    new Load({ ports: () => ports.map((port) => port()), users, tabs: setUp.tabs ?? 2, name: String(++loads) })
+  const newLoad = (inFront: boolean) => {
+    const ports = (inFront && server === undefined ? network : apps).map(({ port }) => port)
+    return new Load({ ports, users, tabs: setUp.tabs ?? 2, name: String(++loads) })
+  }
   return { setUp, apps, env, folder, files, disk, server, redis, network, knex, clone: await clone, newLoad }
 }
 

@@ -1,6 +1,8 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import test from 'ava'
 import createKnex from 'knex'
-import { databaseConfig, migrate } from '../../../src/database.ts'
+import { databaseConfig, migrate, openDatabase } from '../../../src/database.ts'
+import { isOutage } from '../../../src/session/core/error-codes.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import { LAYOUTS } from '../../storage/layouts.ts'
@@ -176,6 +178,28 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     await t.throwsAsync(store.load('mine'), { instanceOf: StoreUnavailableError })
     t.is((await store.load('other'))?.data, 'other')
   })
+
+  test.serial(
+    `${name}: the server ends what no request waits for any more, and a clean-up may take longer`,
+    async (t) => {
+      const { url } = await migrated()
+      const [knex, other] = [openDatabase(url, 200), open(url)]
+      t.teardown(() => Promise.all([knex.destroy(), other.destroy()]))
+      await other('sessions').delete()
+      const store = new DatabaseStore({ knex, table: 'sessions', timeout: 200, now: () => START })
+      await store.create('expired', record({ expires: START + 1 }))
+      const holder = await other.transaction()
+      await holder('sessions').where({ session_key: 'expired' }).forUpdate()
+      await t.throwsAsync(store.delete('expired'), { instanceOf: StoreUnavailableError })
+      const refused = await t.throwsAsync(Promise.resolve(knex('sessions').delete()))
+      t.true(isOutage(refused))
+      const cleared = store.clearBatch({ kind: 'expired', before: START + 1 }, 10)
+      // Longer than the timeout of requests; shorter than a second, which is the shortest wait for a lock on MySQL.
+      await pause(500)
+      await holder.rollback()
+      t.is(await cleared, 1, 'nothing else has deleted it')
+    },
+  )
 
   test.serial(`${name}: a server that was killed is unavailable, and nothing is lost after its restart`, async (t) => {
     const { url } = await migrated()

@@ -58,7 +58,8 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
       if (latency + jitter > 0) await pause(latency + Math.random() * jitter)
       while (faults[side]?.hold) await repaired
       const { drop, cutAfter = Number.POSITIVE_INFINITY, slice } = faults[side] ?? {}
-      if (drop || from.destroyed) return reset()
+      if (to.destroyed) return
+      if (drop) return reset()
       const left = cutAfter - count
       count += bytes.length
       const sent = bytes.subarray(0, Math.max(0, left))
@@ -82,9 +83,11 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
         if (last === turn) last = undefined
       })
     })
-    from.on('close', () => {
+    from.on('close', async (failed) => {
       sockets.delete(from)
-      to.destroy()
+      await last
+      if (failed) to.destroy()
+      else to.destroySoon()
     })
     // A reset is what this is for; the close that follows is all there is to do.
     from.on('error', () => {})

@@ -1,0 +1,5 @@
+import { testDatabase } from '../support/databases.ts'
+import { frozenDatabaseSuite } from '../support/frozen-database.ts'
+
+const database = testDatabase('MariaDB')
+if (database !== undefined) frozenDatabaseSuite(database)
