@@ -111,9 +111,9 @@ export async function clearStores(opened: OpenedEngine, which: ClearWhich, optio
   return sessions
 }
 
-/** The stores that keep expired records until they are cleared: of the engine, and of the one that sessions migrate from. */
-export function clearableStores({ store, migratingFrom }: OpenedEngine): (SessionStore & ClearableStore)[] {
-  return [store, migratingFrom?.store].filter((found) => found !== undefined).filter(canClear)
+/** The stores that keep expired records until they are cleared: of the engine, and of the other one while sessions migrate. */
+export function clearableStores({ store, migrating }: OpenedEngine): (SessionStore & ClearableStore)[] {
+  return [store, migrating?.other.store].filter((found) => found !== undefined).filter(canClear)
 }
 
 /**
@@ -121,11 +121,11 @@ export function clearableStores({ store, migratingFrom }: OpenedEngine): (Sessio
  * a database by one process of all.
  */
 export function clearingLease(
-  { sessionKnex: knex, facts, migratingFrom }: Pick<Services, 'sessionKnex' | 'facts' | 'migratingFrom'>,
+  { sessionKnex: knex, facts, migrating }: Pick<Services, 'sessionKnex' | 'facts' | 'migrating'>,
   kind: string,
   now: () => number = Date.now,
 ): DatabaseLease {
-  const folder = facts.folder ?? migratingFrom?.facts.folder
+  const folder = facts.folder ?? migrating?.other.facts.folder
   const suffix = folder === undefined ? '' : ` ${hash('sha256', `${hostname()}\0${folder}`, 'hex').slice(0, 16)}`
   return new DatabaseLease({ knex, name: `clear ${kind}${suffix}`, now })
 }

@@ -42,6 +42,14 @@ export interface StorageConfig {
   readonly table: string
 }
 
+/** The other engine while sessions migrate, and the database of its records. */
+export interface MigratingConfig {
+  /** Whether sessions move, from the other engine to the current one; otherwise they will move to the other one. */
+  readonly moves: boolean
+  readonly other: StorageConfig
+  readonly databaseUrl: string
+}
+
 /** The names of all variables. */
 export const variableNames: readonly string[] = variableGroups.flatMap((group) => Object.keys(group))
 
@@ -60,7 +68,8 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   const production = base.NODE_ENV === 'production'
   const secrets = checkedSecrets([base.SECRET_KEY, ...base.SECRET_KEY_FALLBACKS], production)
   const cacheUrl = cacheUrlOf(values)
-  const { current, migratingFrom } = readStorage(base, { production, cacheUrl, values })
+  const databaseUrl = base.SESSION_DATABASE_URL ?? base.DATABASE_URL
+  const { current, migrating } = readStorage(base, { production, cacheUrl, values }, databaseUrl)
   return {
     mode: base.NODE_ENV,
     production,
@@ -80,7 +89,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     passwordMinLength: base.PASSWORD_MIN_LENGTH,
     cacheUrl,
     values,
-    session: { ...current, migratingFrom, ...sessionSettings(base, production) },
+    session: { ...current, migrating, databaseUrl, ...sessionSettings(base, production) },
   }
 }
 
@@ -105,7 +114,6 @@ function sessionSettings(values: Values<typeof variables>, production: boolean) 
   const hostOnly = secure && values.SESSION_COOKIE_PATH === '/' && values.SESSION_COOKIE_DOMAIN === undefined
   const prefix = production && hostOnly && !values.SESSION_COOKIE_NAME.startsWith('__') ? '__Host-' : ''
   return {
-    databaseUrl: values.SESSION_DATABASE_URL ?? values.DATABASE_URL,
     cleanupInterval: values.SESSION_CLEANUP_INTERVAL,
     serializer: values.SESSION_SERIALIZER,
     maxBytes: values.SESSION_MAX_BYTES,

@@ -45,7 +45,11 @@ export async function openServices(config: Config, log: Logger = openLog(config)
   // wait for that transaction.
   const sessionKnex = same && !isSqliteFile(databaseUrl) ? knex : openDatabase(databaseUrl, storeTimeout)
   const warn = (message: string) => log.warn(message)
-  const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, observe, warn })
+  const { migrating } = config.session
+  const elsewhere = migrating === undefined || migrating.databaseUrl === databaseUrl ? undefined : migrating.databaseUrl
+  const otherKnex = elsewhere === undefined ? undefined : openDatabase(elsewhere)
+  const other = otherKnex && { knex: otherKnex, withUsers: elsewhere === config.databaseUrl }
+  const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, other, observe, warn })
   limitPasswordQueue(config.passwordQueue)
   const closing: (() => Promise<void>)[] = []
   const users = new Users(knex, config.secrets)
@@ -65,6 +69,7 @@ export async function openServices(config: Config, log: Logger = openLog(config)
         // At the same time: a mail server must not take the time for pending writes.
         await Promise.all([opened.close(), ...closing.map((work) => work())])
       } finally {
+        await otherKnex?.destroy()
         if (sessionKnex !== knex) await sessionKnex.destroy()
         await knex.destroy()
       }

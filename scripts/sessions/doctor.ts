@@ -41,7 +41,7 @@ export function doctorCommand(): Command {
 export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const settings = readSettings(env)
   const { mode, session } = settings.config
-  const { engine, migratingFrom } = session
+  const { engine, migrating } = session
   const findings: Finding[] = [...settings.findings]
   const checks: [item: string, check: (settings: Settings) => Finding[] | Promise<Finding[]>][] = [
     ['keys', (all) => keyFindings(all, env)],
@@ -61,12 +61,13 @@ export async function examine(env: NodeJS.ProcessEnv): Promise<Finding[]> {
       findings.push(fail(item, `The check failed: ${messageOf(error)}`, 'Fix the other findings, and run doctor again'))
     }
   }
-  const migrating = migratingFrom === undefined ? '' : `, migrating from ${migratingFrom.engine}`
+  const migration =
+    migrating === undefined ? '' : `, migrating ${migrating.moves ? 'from' : 'to'} ${migrating.other.engine}`
   return [
     {
       item: 'engine',
       state: 'ok',
-      message: `SESSION_ENGINE is ${engine}${migrating}; the settings are those of ${mode}.`,
+      message: `SESSION_ENGINE is ${engine}${migration}; the settings are those of ${mode}.`,
     },
     ...findings,
   ]

@@ -3,7 +3,7 @@ import createKnex, { type Knex } from 'knex'
 import { databaseConfig } from '../../src/database.ts'
 import type { Services } from '../../src/services.ts'
 import { dialectOf } from '../../src/session/stores/database/database-statements.ts'
-import { factsOf, storageConfigs } from '../../src/storage/open.ts'
+import { factsOf, sessionTables } from '../../src/storage/open.ts'
 import { type Run, UsageError } from './run.ts'
 
 /** The result for one table, or for the file of SQLite. */
@@ -33,11 +33,11 @@ export function maintainCommand(run: Run): Command {
     })
 }
 
-/** The tables of the engine, and of the one that sessions migrate from. */
+/** The tables of the engine, and of the other one while sessions migrate. */
 function tablesOf({ config }: Services): string[] {
   return [
     ...new Set(
-      storageConfigs(config).flatMap((storage) => {
+      sessionTables(config).flatMap((storage) => {
         const { table, inCookies } = factsOf(storage, config)
         return [...(table ? [storage.table] : []), ...(inCookies === 'none' ? [] : ['session_revocations'])]
       }),

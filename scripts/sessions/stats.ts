@@ -1,7 +1,8 @@
 import { Command } from 'commander'
 import type { Services } from '../../src/services.ts'
 import { hasStatistics, type StoreStatistics } from '../../src/session/stores/store.ts'
-import type { EngineFacts, OpenedEngine } from '../../src/storage/part.ts'
+import { newestPrefix } from '../../src/storage/open.ts'
+import type { OpenedEngine } from '../../src/storage/part.ts'
 import { messageOf } from '../../src/storage/records.ts'
 import { causeOf, type Run, recordsOf, UsageError } from './run.ts'
 
@@ -12,13 +13,18 @@ interface Figures {
   readonly statistics?: StoreStatistics
   readonly cache?: { readonly name: string; readonly answers: boolean; readonly problem?: string }
   readonly migratingFrom?: Remaining
+  readonly migratingTo?: Remaining
+  /** Live sessions that still need SECRET_KEY_FALLBACKS; null if they cannot be counted. Absent if it is empty. */
+  readonly needOlderSecrets?: number | null
 }
 
 interface Remaining {
   readonly engine: string
-  /** Live sessions that have not migrated yet; null if they cannot be counted. */
+  /** Live sessions there; null if they cannot be counted. */
   readonly left: number | null
 }
+
+const DAY_SECONDS = 86_400
 
 /** `sessions stats`: counts sessions by state, age and size. */
 export function statsCommand(run: Run): Command {
@@ -30,20 +36,30 @@ export function statsCommand(run: Run): Command {
         const figures = await figuresOf(services)
         const { statistics, ...rest } = figures
         if (json) console.log(JSON.stringify({ ...rest, ...statistics }))
-        else console.log(table(figures, services.facts).join('\n'))
+        else console.log(table(figures, services).join('\n'))
       })
     })
 }
 
 async function figuresOf(services: Services): Promise<Figures> {
-  const { engine, store, migratingFrom, cache } = services
+  const { engine, store, migrating, cache, config } = services
   const common = {
     engine: engine.name,
     ...(cache === undefined ? {} : { cache: await stateOf(cache) }),
-    ...(migratingFrom === undefined ? {} : { migratingFrom: await remainingIn(migratingFrom) }),
+    ...(migrating && { [migrating.moves ? 'migratingFrom' : 'migratingTo']: await remainingIn(migrating.other) }),
   }
-  if (store !== undefined && hasStatistics(store)) return { ...common, statistics: await store.statistics() }
-  if (migratingFrom !== undefined) return common
+  const rotates = config.secrets.length > 1
+  if (store !== undefined && hasStatistics(store)) {
+    const { beginning, ...statistics } = await store.statistics(newestPrefix(config))
+    // Some sessions are elsewhere.
+    const countsAll = beginning !== undefined && migrating === undefined && services.facts.inCookies === 'none'
+    return {
+      ...common,
+      statistics,
+      ...(rotates && { needOlderSecrets: countsAll ? statistics.live - beginning : null }),
+    }
+  }
+  if (migrating !== undefined || rotates) return { ...common, ...(rotates && { needOlderSecrets: null }) }
   recordsOf(services)
   throw new UsageError(`The ${engine.name} engine cannot count its sessions: ${cache?.name ?? 'it'} only knows keys.`)
 }
@@ -62,12 +78,16 @@ async function remainingIn({ engine, store }: OpenedEngine): Promise<Remaining> 
   return { engine: engine.name, left: countable ? (await store.statistics()).live : null }
 }
 
-function table({ engine, statistics, cache, migratingFrom }: Figures, { inCookies }: EngineFacts): string[] {
+function table(figures: Figures, { facts: { inCookies }, config }: Services): string[] {
+  const { engine, statistics, cache, migratingFrom, migratingTo, needOlderSecrets } = figures
+  const age = `${Math.ceil(config.session.expiry.cookieAge / DAY_SECONDS)} days (SESSION_COOKIE_AGE)`
   return [
     ...(statistics === undefined ? [`Sessions in ${engine} cannot be counted`] : counts(engine, statistics)),
     ...(inCookies === 'small' ? ['Sessions in cookies are not included'] : []),
     ...(cache === undefined ? [] : [cacheLine(cache)]),
-    ...(migratingFrom === undefined ? [] : [migrationLine(migratingFrom)]),
+    ...(migratingFrom === undefined ? [] : [migrationLine(migratingFrom, age)]),
+    ...(migratingTo === undefined ? [] : [nextLine(migratingTo)]),
+    ...(needOlderSecrets === undefined ? [] : [secretsLine(needOlderSecrets, age)]),
   ]
 }
 
@@ -100,9 +120,23 @@ function cacheLine({ name, answers, problem }: NonNullable<Figures['cache']>): s
   return answers ? `The cache (${name}) answers` : `The cache (${name}) does not answer: ${problem}`
 }
 
-function migrationLine({ engine, left }: Remaining): string {
-  if (left === null) return `Migrating from ${engine}, where sessions cannot be counted`
+function migrationLine({ engine, left }: Remaining, age: string): string {
+  if (left === null)
+    return `Sessions in ${engine} cannot be counted: remove SESSION_MOVING_FROM when every process has had it for ${age}`
   return left === 0
-    ? `Nothing is left in ${engine}: remove SESSION_MOVING_FROM`
+    ? `Nothing is left in ${engine}: remove SESSION_MOVING_FROM, if every process has it`
     : `${left} left to migrate from ${engine}`
+}
+
+function nextLine({ engine, left }: Remaining): string {
+  const found = left === null ? '' : `, ${left} there by now`
+  return `Sessions are also found in ${engine}${found}: when every process has SESSION_MOVING_TO, let them move`
+}
+
+function secretsLine(left: number | null, age: string): string {
+  if (left === null)
+    return `Remove the old secret from SECRET_KEY_FALLBACKS when every process has had the new SECRET_KEY for ${age}`
+  return left === 0
+    ? 'No session needs SECRET_KEY_FALLBACKS: remove the old secret, if every process has the new SECRET_KEY'
+    : `${left} sessions still need SECRET_KEY_FALLBACKS`
 }

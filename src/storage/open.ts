@@ -13,19 +13,34 @@ import type {
 import { messageOf } from './records.ts'
 
 /** Opens the configured engine. Does not connect to a server yet. */
-export async function openEngine(options: Omit<StorageContext, 'openCache'>): Promise<OpenedEngine> {
-  const { config, warn } = options
-  const context = { ...options, openCache: () => openCache(config) }
-  const { migratingFrom, ...current } = config.session
-  const target = await openStorage(current, context)
-  if (migratingFrom === undefined || migration === undefined) return target
-  const { table, inCookies } = factsOf(migratingFrom, config)
-  const sharesRecords = target.facts.table && table && current.table === migratingFrom.table
-  if (sharesRecords && inCookies === 'none') {
-    warn(`SESSION_MOVING_FROM has nothing to migrate: both engines keep sessions in the table "${current.table}".`)
-    return target
+export async function openEngine(options: Omit<StorageContext, 'openCache'> & OtherDatabase): Promise<OpenedEngine> {
+  const { config, warn, other: elsewhere, ...rest } = options
+  const openConfigured = () => openCache(config)
+  const context: StorageContext = { ...rest, config, warn, openCache: openConfigured }
+  const { migrating, ...current } = config.session
+  if (migrating === undefined || migration === undefined) return await openStorage(current, context)
+  const { moves, other } = migrating
+  const [facts, otherFacts] = [factsOf(current, config), factsOf(other, config)]
+  const sharesRecords = elsewhere === undefined && facts.table && otherFacts.table && current.table === other.table
+  if (sharesRecords && facts.inCookies === 'none' && otherFacts.inCookies === 'none') {
+    const name = moves ? 'SESSION_MOVING_FROM' : 'SESSION_MOVING_TO'
+    warn(`${name} has nothing to migrate: both engines keep sessions in the table "${current.table}".`)
+    return await openStorage(current, context)
   }
-  return migration.open(target, await openStorage(migratingFrom, context), sharesRecords)
+  if (facts.inCookies === 'small' && otherFacts.inCookies === 'small') {
+    throw new ConfigError(`Sessions cannot migrate from ${current.engine} to ${other.engine}: migrate to db first.`)
+  }
+  const revoke = elsewhere !== undefined && facts.inCookies !== 'none' && otherFacts.inCookies !== 'none'
+  const [target, source] = moves ? [rest.knex, elsewhere?.knex] : [elsewhere?.knex, rest.knex]
+  const both =
+    revoke && source && target ? { ...context, revocations: migration.revocations({ source, target, moves }) } : context
+  const opened = await openStorage(current, both)
+  return migration.open(opened, await openStorage(other, { ...both, ...elsewhere }), { moves, sharesRecords })
+}
+
+/** The other engine's database while sessions migrate; undefined if it is the same. */
+export interface OtherDatabase {
+  readonly other?: Pick<StorageContext, 'knex' | 'withUsers'> | undefined
 }
 
 async function openStorage({ engine, format, table }: StorageConfig, context: StorageContext): Promise<OpenedEngine> {
@@ -63,9 +78,20 @@ export function factsOf(storage: StorageConfig, config: Config): EngineFacts & {
   return { ...named(engines, storage.engine).facts(config), format: named(formats, storage.format) }
 }
 
-/** Where sessions are stored, and where older ones still are while they migrate. */
+/** Where sessions are stored, and where others are while they migrate. */
 export function storageConfigs({ session }: Config): readonly StorageConfig[] {
-  return [session, ...(session.migratingFrom === undefined ? [] : [session.migratingFrom])]
+  return [session, ...(session.migrating === undefined ? [] : [session.migrating.other])]
+}
+
+/** Those that have their tables in the database of sessions. */
+export function sessionTables(config: Config): readonly StorageConfig[] {
+  const { migrating, databaseUrl } = config.session
+  return migrating?.databaseUrl === databaseUrl ? storageConfigs(config) : [config.session]
+}
+
+/** What counting the live sessions of this prefix tells: those that need no older secret. Undefined if there is none. */
+export function newestPrefix({ secrets, session }: Config): string | undefined {
+  return secrets.length < 2 ? undefined : named(formats, session.format).prefixes?.(secrets)[0]
 }
 
 /** The name of the configured choice in docs/choosing-an-engine.md. */

@@ -35,6 +35,8 @@ export interface StorageContext {
   readonly config: Config
   /** The database of sessions. */
   readonly knex: Knex
+  /** Those of two databases, while sessions in cookies migrate between these. */
+  readonly revocations?: ReadyRevocations
   /** Whether the users table is in that database as well. */
   readonly withUsers: boolean
   /** Opens the cache of CACHE_URL. */
@@ -42,6 +44,12 @@ export interface StorageContext {
   readonly observe: Observer
   /** Receives warnings, one sentence each. */
   readonly warn: (message: string) => void
+}
+
+/** Revocations that can be checked at the start. */
+export interface ReadyRevocations extends Revocations {
+  /** @throws Error with what to do */
+  assertReady(): Promise<void>
 }
 
 /** A {@link StorageConfig} with its parts. */
@@ -63,8 +71,8 @@ export interface OpenedEngine {
   readonly cacheInProcess?: boolean
   /** Ends sessions that are stored in cookies. */
   readonly revocations?: Revocations
-  /** The engine that sessions migrate from. */
-  readonly migratingFrom?: OpenedEngine
+  /** Set while sessions migrate: whether they move already, and the engine that they come from, or will go to. */
+  readonly migrating?: { readonly moves: boolean; readonly other: OpenedEngine }
   /** @throws ConfigError if something is missing, with what to do about it */
   ready(): Promise<void>
   /** Copies sessions into the cache, the latest first, and returns how many. */
@@ -158,6 +166,8 @@ export interface FormatPart extends Part {
   /** Returns why it cannot be used with this SESSION_SERIALIZER, as a sentence; undefined if it can. */
   validate?(serializer: string): string | undefined
   codec(options: CodecOptions): Codec
+  /** What the text of a session begins with, for each of the secrets; absent if the format does not tell. */
+  prefixes?(secrets: Secrets): string[]
   /** @param options.tier derives a separate key, so that cookies of another tier are not accepted */
   cookieCodec(options: CodecOptions & { readonly tier?: string }): CookieCodec
   /** The file store of this format, if it has a separate one. */
@@ -180,9 +190,26 @@ export interface FilesOptions {
 /** Migrates sessions from one engine to another while both are in use. */
 export interface MigrationPart extends Part {
   readonly kind: 'migration'
-  /** The engine of the older sessions, and after a comma its format. */
-  from(config: { readonly values: Readonly<Record<string, unknown>> }): string | undefined
-  open(target: OpenedEngine, source: OpenedEngine, sharesRecords: boolean): OpenedEngine
+  /** The step that the settings are in; undefined if nothing migrates. @throws ConfigError */
+  step(config: { readonly values: Readonly<Record<string, unknown>> }): MigrationStep | undefined
+  /** The revocations of two databases together. */
+  revocations(options: { readonly source: Knex; readonly target: Knex; readonly moves: boolean }): ReadyRevocations
+  /** @param options.sharesRecords whether both use the same table */
+  open(
+    current: OpenedEngine,
+    other: OpenedEngine,
+    options: { readonly moves: boolean; readonly sharesRecords: boolean },
+  ): OpenedEngine
+}
+
+/** A step of a migration. */
+export interface MigrationStep {
+  /** Whether sessions move, from the other engine to the current one; otherwise they will move to the other one. */
+  readonly moves: boolean
+  /** The name of the other engine, and after a comma its format. */
+  readonly other: string
+  /** The other engine's database; undefined for that of sessions. */
+  readonly databaseUrl: string | undefined
 }
 
 /** A part of the storage that a project can remove. */
@@ -213,7 +240,7 @@ export function defineFormat(manifest: Omit<FormatPart, 'kind'>): FormatPart {
   return { ...manifest, kind: 'format' }
 }
 
-/** The revocations of the engine, or of the one that sessions migrate from. */
-export function revocationsOf({ revocations, migratingFrom }: OpenedEngine): Revocations | undefined {
-  return revocations ?? migratingFrom?.revocations
+/** The revocations of the engine, or of the one that sessions migrate from or to. */
+export function revocationsOf({ revocations, migrating }: OpenedEngine): Revocations | undefined {
+  return revocations ?? migrating?.other.revocations
 }

@@ -7,7 +7,7 @@ import { DatabaseStore } from '../session/stores/database/database.ts'
 import { DatabaseRevocations } from '../session/stores/database/database-revocations.ts'
 import type { SessionStore } from '../session/stores/store.ts'
 import { ConfigError } from '../settings.ts'
-import type { CodecOptions, ResolvedStorage, StorageContext } from './part.ts'
+import type { CodecOptions, ReadyRevocations, ResolvedStorage, StorageContext } from './part.ts'
 
 /** The table of sessions. */
 export function openTable(
@@ -19,8 +19,8 @@ export function openTable(
 }
 
 /** The table of ended sessions and sign-ins of cookies. */
-export function openRevocations({ config, knex }: StorageContext): DatabaseRevocations {
-  return new DatabaseRevocations({ knex, timeout: config.session.storeTimeout })
+export function openRevocations({ config, knex, revocations }: StorageContext): ReadyRevocations {
+  return revocations ?? new DatabaseRevocations({ knex, timeout: config.session.storeTimeout })
 }
 
 /** An engine with a record of each session in this store. */

@@ -1,7 +1,8 @@
 import { z } from 'zod'
-import type { StorageConfig } from '../config.ts'
+import type { MigratingConfig, StorageConfig } from '../config.ts'
 import { ConfigError, setting, text, unlessEmpty, type Values, type Variables } from '../settings.ts'
 import { caches, engines, formats, migration, named, parts } from './index.ts'
+import type { MigrationStep } from './part.ts'
 
 const namesOf = (parts: readonly { readonly name: string }[]) => parts.map(({ name }) => name)
 const firstName = (parts: readonly { readonly name: string }[]) => parts[0]?.name ?? ''
@@ -76,8 +77,9 @@ interface CheckedSettings {
 }
 
 /**
- * Where sessions are stored, and where older ones still are while they migrate.
+ * Where sessions are stored, and where others are while they migrate.
  *
+ * @param databaseUrl the database of sessions
  * @throws ConfigError if the engine, the format and other settings do not fit
  */
 export function readStorage(
@@ -88,16 +90,22 @@ export function readStorage(
     SESSION_SERIALIZER,
   }: Values<typeof storageVariables>,
   settings: CheckedSettings,
-): { current: StorageConfig; migratingFrom: StorageConfig | undefined } {
+  databaseUrl: string,
+): { current: StorageConfig; migrating: MigratingConfig | undefined } {
   const problem = named(formats, format).validate?.(SESSION_SERIALIZER)
   if (problem !== undefined) throw new ConfigError(problem)
   const current = { engine, format, table: SESSION_TABLE ?? named(formats, format).table }
   check(current, 'SESSION_ENGINE', settings)
-  const text = migration?.from(settings)
-  if (text === undefined) return { current, migratingFrom: undefined }
-  const from = readFrom(text, current)
-  check(from, 'SESSION_MOVING_FROM', settings)
-  return { current, migratingFrom: from }
+  const step = migration?.step(settings)
+  if (step === undefined) return { current, migrating: undefined }
+  const url = step.databaseUrl ?? databaseUrl
+  const other = readOther(step, current, url !== databaseUrl)
+  check(other, nameOf(step), settings)
+  return { current, migrating: { moves: step.moves, other, databaseUrl: url } }
+}
+
+function nameOf({ moves }: MigrationStep): string {
+  return moves ? 'SESSION_MOVING_FROM' : 'SESSION_MOVING_TO'
 }
 
 function check({ engine: name, format: formatName }: StorageConfig, variable: string, settings: CheckedSettings): void {
@@ -110,17 +118,18 @@ function check({ engine: name, format: formatName }: StorageConfig, variable: st
   if (problem !== undefined) throw new ConfigError(`${variable}=${name} ${problem}.`)
 }
 
-function readFrom(text: string, current: StorageConfig): StorageConfig {
+function readOther(step: MigrationStep, current: StorageConfig, isElsewhere: boolean): StorageConfig {
+  const text = step.other
   const [engine = '', format = current.format, ...more] = text.split(',')
   if (!namesOf(engines).includes(engine) || !namesOf(formats).includes(format) || more.length > 0) {
     const known = namesOf(engines).join(', ')
     const formatted = `${firstName(engines)},${namesOf(formats).at(-1)}`
     throw new ConfigError(
-      `SESSION_MOVING_FROM is wrong: must be an engine (${known}), optionally with its format: ${formatted}.`,
+      `${nameOf(step)} is wrong: must be an engine (${known}), optionally with its format: ${formatted}.`,
     )
   }
-  if (engine === current.engine && format === current.format) {
-    throw new ConfigError(`SESSION_MOVING_FROM is wrong: it names the current engine (${text}).`)
+  if (engine === current.engine && format === current.format && !isElsewhere) {
+    throw new ConfigError(`${nameOf(step)} is wrong: it names the current engine (${text}).`)
   }
   return { engine, format, table: format === current.format ? current.table : named(formats, format).table }
 }

@@ -10,12 +10,12 @@ const TIMEOUT_MS = 2000
 
 /** /healthz: the process responds. /readyz: it can serve requests; `degraded` while only a cache in front of the database is down. */
 export function health(services: Services): Middleware {
-  const { knex, store, cache, log, migratingFrom } = services
+  const { knex, store, cache, log, migrating } = services
   const revocations = revocationsOf(services)
   const checkSessions = () =>
     Promise.all([
       store?.load(PROBE_KEY),
-      migratingFrom?.store?.load(PROBE_KEY),
+      migrating?.other.store?.load(PROBE_KEY),
       revocations?.check(PROBE_KEY, PROBE_KEY),
     ])
   return async (ctx, next) => {

@@ -91,9 +91,9 @@ export function bench(from: string, to: string, sharesRecords = false) {
   })
   const there = storage()
   const [openSource, openTarget] = [engineNamed(from).at(there), engineNamed(to).at(sharesRecords ? there : storage())]
-  const engines = () => {
+  const engines = (moves = true) => {
     const [source, target] = [openSource(), openTarget()]
-    return { source, target, engine: new MigratingEngine({ target, source, sharesRecords, now }) as Engine }
+    return { source, target, engine: new MigratingEngine({ target, source, moves, sharesRecords, now }) as Engine }
   }
   const { source, target, engine } = engines()
   const common = { clock, now, expiry: EXPIRY, observe: () => undefined }
@@ -102,8 +102,10 @@ export function bench(from: string, to: string, sharesRecords = false) {
   // Another process, for requests of one process wait for each other.
   const other = { ...common, engine: engines().engine }
   const before = { ...common, engine: source.engine }
+  // A process in the step before, which finds sessions in both and moves none.
+  const staying = { ...common, engine: engines(false).engine }
   const start = () => begun(before, { [USER_KEY]: '7', n: 0, filler })
-  return { migrating, other, before, after: { ...common, engine: target.engine }, target, start, clock, steps }
+  return { migrating, other, staying, before, after: { ...common, engine: target.engine }, target, start, clock, steps }
 }
 
 function engineNamed(name: string): MigratableEngine {

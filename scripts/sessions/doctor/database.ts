@@ -9,7 +9,7 @@ import { projectRoot } from '../../../src/paths.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import { dialectOf, PreparedStatements } from '../../../src/session/stores/database/database-statements.ts'
 import { clockFinding, type Finding, fail, ok, warn } from '../../../src/storage/finding.ts'
-import { factsOf, storageConfigs } from '../../../src/storage/open.ts'
+import { factsOf, newestPrefix, sessionTables } from '../../../src/storage/open.ts'
 import { messageOf } from '../../../src/storage/records.ts'
 import { causeOf } from '../run.ts'
 import type { Settings } from './settings.ts'
@@ -31,23 +31,62 @@ export async function databaseFindings({ config, isValid }: Settings): Promise<F
   if (!isValid('DATABASE_URL')) return []
   const { databaseUrl, session } = config
   const isSeparate = session.databaseUrl !== databaseUrl
-  const tables = isValid('SESSION_ENGINE', 'SESSION_FORMAT', 'SESSION_TABLE', 'SESSION_MOVING_FROM')
+  const tables = isValid(
+    'SESSION_ENGINE',
+    'SESSION_FORMAT',
+    'SESSION_TABLE',
+    'SESSION_MOVING_FROM',
+    'SESSION_MOVING_TO',
+  )
     ? tablesOf(config)
     : []
-  if (!isSeparate)
-    return await examineDatabase('database', databaseUrl, 'npm run migrate', async (knex) => [
+  const other = await otherFindings(config)
+  if (!isSeparate) {
+    const all = await examineDatabase('database', databaseUrl, 'npm run migrate', async (knex) => [
       ...(await accountFindings(knex, config)),
       ...(await sessionFindings(knex, config, tables)),
     ])
+    return [...all, ...other]
+  }
   const first = await examineDatabase('database', databaseUrl, 'npm run migrate', (knex) =>
     accountFindings(knex, config),
   )
-  if (!isValid('SESSION_DATABASE_URL')) return first
+  if (!isValid('SESSION_DATABASE_URL')) return [...first, ...other]
   const migrateSessions = 'DATABASE_URL="$SESSION_DATABASE_URL" npm run migrate'
   const second = await examineDatabase('session database', session.databaseUrl, migrateSessions, (knex) =>
     sessionFindings(knex, config, tables),
   )
-  return [...first, ...second]
+  return [...first, ...second, ...other]
+}
+
+/** Checks the other database while sessions migrate, and says what is left to migrate. */
+async function otherFindings(config: Config): Promise<Finding[]> {
+  const { migrating, databaseUrl, table } = config.session
+  if (migrating === undefined) return []
+  const { moves, other, databaseUrl: url } = migrating
+  const facts = factsOf(other, config)
+  const isShared = url === databaseUrl && other.table === table && factsOf(config.session, config).table
+  const left = async (knex: Knex) =>
+    facts.table && facts.inCookies === 'none' && !isShared
+      ? (await new DatabaseStore({ knex, table: other.table, layout: facts.format.layout }).statistics()).live
+      : undefined
+  const counted: { left?: number | undefined } = {}
+  const migrate = `DATABASE_URL="$SESSION_MOVING_DATABASE_URL" npm run migrate`
+  const findings = await examineDatabase('other database', url, migrate, async (knex) => {
+    counted.left = await left(knex)
+    return []
+  })
+  return [...(url === databaseUrl ? [] : findings), migrationFinding(moves, other.engine, counted.left)]
+}
+
+function migrationFinding(moves: boolean, engine: string, left: number | undefined): Finding {
+  if (!moves) {
+    const message = `Sessions are found in ${engine} as well, and none migrates yet.`
+    return warn('migration', message, 'When every process has SESSION_MOVING_TO, go on with docs/sessions.md')
+  }
+  if (left === undefined) return ok('migration', `Sessions migrate from ${engine}, where they are not counted.`)
+  if (left > 0) return ok('migration', `${left} sessions are left in ${engine}.`)
+  return warn('migration', `Nothing is left in ${engine}.`, 'Remove SESSION_MOVING_FROM, if every process has it')
 }
 
 async function examineDatabase(
@@ -104,7 +143,7 @@ async function clockOf(knex: Knex): Promise<Finding> {
 }
 
 function tablesOf(config: Config): Table[] {
-  const storages = storageConfigs(config).map((storage) => ({ storage, facts: factsOf(storage, config) }))
+  const storages = sessionTables(config).map((storage) => ({ storage, facts: factsOf(storage, config) }))
   return [
     ...storages
       .filter(({ facts }) => facts.table)
@@ -147,14 +186,24 @@ async function sessionTableFindings(knex: Knex, config: Config, storage: Storage
   } catch (error) {
     return [fail('tables', messageOf(causeOf(error)), 'npm run migrate')]
   }
+  const secrets = await secretFindings(store, config, storage)
   const count = await store.countClearable({ kind: 'expired', before: Date.now() - DAY_MS })
-  if (count <= MAX_EXPIRED) return [ok('expired', `${table} has few expired rows.`)]
+  if (count <= MAX_EXPIRED) return [...secrets, ok('expired', `${table} has few expired rows.`)]
   const reason =
     config.session.cleanupInterval === 0
       ? ', and with SESSION_CLEANUP_INTERVAL=0 the application does not clear them'
       : ''
   const message = `${count} rows of ${table} expired more than a day ago${reason}.`
-  return [warn('expired', message, 'npm run sessions -- clear')]
+  return [...secrets, warn('expired', message, 'npm run sessions -- clear')]
+}
+
+async function secretFindings(store: DatabaseStore, config: Config, { format }: StorageConfig): Promise<Finding[]> {
+  const prefix = newestPrefix(config)
+  if (prefix === undefined || format !== config.session.format) return []
+  const { live, beginning = 0 } = await store.statistics(prefix)
+  if (live > beginning) return [ok('keys', `${live - beginning} sessions still need SECRET_KEY_FALLBACKS.`)]
+  const fix = 'Remove the old secret, if every process has the new SECRET_KEY'
+  return [warn('keys', 'No session in the table needs SECRET_KEY_FALLBACKS.', fix)]
 }
 
 async function indexFindings(knex: Knex, { name, indexes }: Table): Promise<Finding[]> {

@@ -7,7 +7,7 @@ import type { RequestRecord } from './requests.ts'
 /** Where the session came from, or why there is none. */
 export function originText(
   { explanation: { opening, live }, events }: RequestRecord,
-  { migratingFrom }: Services['config']['session'],
+  { migrating }: Services['config']['session'],
   facts: EngineFacts,
   t: Translate,
 ): string {
@@ -17,8 +17,8 @@ export function originText(
   if (cookies === 0) return t('None: the browser sent no cookie.')
   if (!opening.live) return missingText(suspicion, detail, t)
   const loads = events.filter((event) => event.type === 'operation' && event.operation === 'load')
-  if (migratingFrom !== undefined && loads.length > 1) {
-    return t('From {engine}, which sessions are migrated from.', { engine: migratingFrom.engine })
+  if (migrating?.moves && loads.length > 1) {
+    return t('From {engine}, which sessions are migrated from.', { engine: migrating.other.engine })
   }
   // `live` is undefined if it has been ended by now.
   if (live?.inCookie || facts.inCookies === 'all') return t('From the cookie itself.')

@@ -72,6 +72,8 @@ export interface Commit {
    * which was answered with 503 does not take effect much later. Infinity by default.
    */
   readonly until?: number | undefined
+  /** What a sign-in does if its session is gone; starts a new one with the changes alone by default. */
+  readonly withoutSession?: (() => Promise<Committed>) | undefined
 }
 
 /** The result of a commit. */

@@ -150,7 +150,8 @@ export class StoredEngine implements Engine {
   /** A sign-in starts a new session with this request's changes only; any other change ends with the session. */
   async #withoutSession(commit: Commit): Promise<CommitResult> {
     if (!isSignIn(commit)) return GONE
-    const { changes, client } = commit
+    const { changes, client, withoutSession } = commit
+    if (withoutSession !== undefined) return { committed: await withoutSession(), newest: 'gone' }
     const fresh = await this.#create(
       { ...commit, loaded: undefined, id: undefined, client },
       changes.replayOn(emptyData()),

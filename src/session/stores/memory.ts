@@ -118,7 +118,7 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
     return keys.length
   }
 
-  async statistics(): Promise<StoreStatistics> {
+  async statistics(prefix?: string): Promise<StoreStatistics> {
     const now = this.#now()
     const all = this.#entries().flatMap(([, record]) => (isForward(record) ? [] : [record]))
     const live = all.filter((record) => record.expires > now)
@@ -133,6 +133,7 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
         underWeek: youngerThan(7 * DAY_MS) - youngerThan(DAY_MS),
         overWeek: live.length - youngerThan(7 * DAY_MS),
       },
+      ...(prefix === undefined ? {} : { beginning: live.filter(({ data }) => data.startsWith(prefix)).length }),
       largest: live
         .map(({ data, userId, createdAt, lastActivity }) => ({
           bytes: Buffer.byteLength(data),

@@ -150,11 +150,14 @@ export interface StoreStatistics {
   /** Live sessions by age since creation. */
   ages: { underDay: number; underWeek: number; overWeek: number }
   largest: { bytes: number; userId: string | null; createdAt: number; lastActivity: number }[]
+  /** Live sessions whose data begin with the given text; absent if none is given. */
+  beginning?: number
 }
 
 /** A store with statistics. */
 export interface StatisticsStore {
-  statistics(): Promise<StoreStatistics>
+  /** @param prefix at most 16 characters of encoded data, to count those that begin with it */
+  statistics(prefix?: string): Promise<StoreStatistics>
 }
 
 /** The recently active sessions to load into a cache. */

@@ -1,4 +1,4 @@
-import { sealedCodec } from '../../session/codec/sealed/sealed.ts'
+import { sealedCodec, sealedPrefixes } from '../../session/codec/sealed/sealed.ts'
 import { sealedCookieCodec } from '../../session/codec/sealed/sealed-cookie.ts'
 import { defineFormat } from '../part.ts'
 
@@ -13,4 +13,5 @@ export default defineFormat({
   shared: false,
   codec: ({ cookieName: namespace, ...options }) => sealedCodec({ ...options, namespace }),
   cookieCodec: sealedCookieCodec,
+  prefixes: sealedPrefixes,
 })

@@ -218,7 +218,8 @@ export class CookieEngine implements Engine {
   }
 
   /** Starts a new session with this request's changes only, for a sign-in. */
-  async #startNewSession({ changes }: Commit): Promise<Committed> {
+  async #startNewSession({ changes, withoutSession }: Commit): Promise<Committed> {
+    if (withoutSession !== undefined) return await withoutSession()
     const data = changes.replayOn(emptyData())
     const signIn = await this.newSignIn(userIdOf(data))
     return signIn === undefined ? { outcome: 'ended' } : this.#issue(data, signIn, this.#now())

@@ -1,18 +1,8 @@
 import { SessionTooLargeError } from '../../core/errors.ts'
 import type { ExpiryPolicy } from '../../core/expiry.ts'
-import { Operations } from '../../core/operations.ts'
-import {
-  type Commit,
-  type Committed,
-  type Ended,
-  type Engine,
-  type Loaded,
-  NO_CLIENT,
-  type Opened,
-  type UserSessions,
-} from '../engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
 import type { Migratable } from './migratable.ts'
-import { GRACE_MS, Migration } from './migration.ts'
+import { GRACE_MS, Migration, unchanged } from './migration.ts'
 
 /** Options for {@link MigratingEngine}. */
 export interface MigratingEngineOptions {
@@ -20,6 +10,8 @@ export interface MigratingEngineOptions {
   readonly target: Migratable
   /** The old engine. */
   readonly source: Migratable
+  /** Whether sessions are created in the target and migrate to it; true by default. Otherwise each stays where it is. */
+  readonly moves?: boolean
   /** Whether both use the same table, so that only sessions in cookies migrate; false by default. */
   readonly sharesRecords?: boolean
   /** Returns milliseconds since 1970; Date.now by default. */
@@ -32,6 +24,8 @@ export interface MigratingEngineOptions {
  * Reads ask the target, then the source. A session migrates with its first change. In a store it keeps its key, or gets
  * one derived from its sign-in, so that overlapping requests meet there; in a cookie it has one sign-in, so that all
  * copies end together. A session is ended first in the source, which prevents the deciding step, and then in the target.
+ *
+ * Before the first process may migrate sessions, every process must find them in both: that is the step without `moves`.
  */
 export class MigratingEngine implements Engine {
   readonly name: string
@@ -40,21 +34,24 @@ export class MigratingEngine implements Engine {
   readonly refreshesCookie: boolean
   readonly #target: Engine
   readonly #source: Engine
+  readonly #moves: boolean
   readonly #targetKeepsKeys: boolean
   readonly #sharesRecords: boolean
   readonly #migration: Migration
   readonly #now: () => number
 
-  constructor({ target, source, sharesRecords = false, now = Date.now }: MigratingEngineOptions) {
-    this.name = target.engine.name
-    this.expiry = target.engine.expiry
+  constructor({ target, source, moves = true, sharesRecords = false, now = Date.now }: MigratingEngineOptions) {
+    const { engine: current } = moves ? target : source
+    this.name = current.name
+    this.expiry = current.expiry
     this.cookieHoldsData = target.engine.cookieHoldsData === true || source.engine.cookieHoldsData === true
-    this.refreshesCookie = target.engine.refreshesCookie === true
+    this.refreshesCookie = current.refreshesCookie === true
     this.#target = target.engine
     this.#source = source.engine
+    this.#moves = moves
     this.#targetKeepsKeys = target.keepsKeys
     this.#sharesRecords = sharesRecords
-    this.#migration = new Migration({ target, source, now })
+    this.#migration = new Migration({ target, source, current, now })
     this.#now = now
   }
 
@@ -66,16 +63,22 @@ export class MigratingEngine implements Engine {
     if (older.live) return older
     // It may have migrated between the two reads.
     const again = await this.#migration.openTarget(cookie)
-    return again.live || again.suspicion !== 'malformed-cookie' ? again : older
+    if (again.live || again.unread !== undefined) return again
+    return older.unread !== undefined || again.suspicion === 'malformed-cookie' ? older : again
   }
 
   async commit(commit: Commit): Promise<Committed> {
     const { loaded } = commit
-    if (loaded === undefined) return await this.#target.commit(commit)
+    if (loaded === undefined) return await (this.#moves ? this.#target : this.#source).commit(commit)
     if (this.#migration.isFromSource(loaded)) {
       // Only the source can follow an old key of its own.
-      if (loaded.forwarded) return await this.#source.commit(commit)
-      return await this.#migration.commit({ ...commit, loaded })
+      if (!this.#moves || loaded.forwarded) return await this.#migration.commitInSource({ ...commit, loaded })
+      if (commit.write !== 'cycle' || !this.#migration.keepsKey(loaded))
+        return await this.#migration.commit({ ...commit, loaded })
+      // First under its key, so that late requests with it find the new one.
+      const current = await this.#migration.migrated(loaded)
+      if (current === undefined) return await this.#migration.ended(commit)
+      return await this.commit({ ...commit, loaded: current, data: commit.changes.replayOn(current.data) })
     }
     // First, because a record left in the source by a crash would be found again once the key has changed.
     const mayBeLeft = !(this.#sharesRecords && loaded.key !== null)
@@ -86,14 +89,12 @@ export class MigratingEngine implements Engine {
   async touch(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined> {
     if (loaded.forwarded) return undefined
     if (!this.#migration.isFromSource(loaded)) return await this.#target.touch(loaded)
-    if (this.#migration.keepsKey(loaded)) return await this.#migration.touchSource(loaded)
+    if (!this.#moves || this.#migration.keepsKey(loaded)) return await this.#migration.touchSource(loaded)
     // It may have migrated already, and the response must not restore the source's cookie.
     if (loaded.key !== null && loaded.expires - this.#now() <= GRACE_MS) return undefined
-    const [data, changes, client] = [loaded.data, new Operations(), NO_CLIENT]
     try {
       // Not a touch: a new cookie of the source would end with the old one if another request migrates the session now.
-      const commit = { write: 'save', loaded, data, changes, client, restartClock: false } as const
-      const migrated = await this.#migration.commit(commit)
+      const migrated = await this.#migration.commit(unchanged(loaded))
       return migrated.outcome === 'saved' ? migrated : undefined
     } catch (error) {
       if (error instanceof SessionTooLargeError) return await this.#migration.touchSource(loaded)

@@ -4,7 +4,16 @@ import { newSessionKey } from '../../core/key.ts'
 import { Operations } from '../../core/operations.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import { retry } from '../../core/retry.ts'
-import { type Client, type Commit, type Committed, type Ended, type Loaded, NO_CLIENT, type Opened } from '../engine.ts'
+import {
+  type Client,
+  type Commit,
+  type Committed,
+  type Ended,
+  type Engine,
+  type Loaded,
+  NO_CLIENT,
+  type Opened,
+} from '../engine.ts'
 import { asMigratingSession, marked, markOf, prefixOf, traceOf, unmarked } from './marks.ts'
 import type { Migratable, MigratingSession } from './migratable.ts'
 
@@ -12,6 +21,8 @@ import type { Migratable, MigratingSession } from './migratable.ts'
 export interface MigrationOptions {
   readonly target: Migratable
   readonly source: Migratable
+  /** The one of these in which new sessions are created. */
+  readonly current: Engine
   /** Returns milliseconds since 1970. */
   readonly now: () => number
 }
@@ -37,13 +48,15 @@ const UNDECIDED: Opened = { live: false, suspicion: 'unknown-key' }
 export class Migration {
   readonly #target: Migratable
   readonly #source: Migratable
+  readonly #current: Engine
   readonly #now: () => number
   /** Sessions read from the source, with their key and sign-in in the target. */
   readonly #fromSource = new WeakMap<Loaded, MigratingSession>()
 
-  constructor({ target, source, now }: MigrationOptions) {
+  constructor({ target, source, current, now }: MigrationOptions) {
     this.#target = target
     this.#source = source
+    this.#current = current
     this.#now = now
   }
 
@@ -63,15 +76,30 @@ export class Migration {
     const opened = await this.#source.engine.open(cookie)
     // If both share a table, this is the record that is not valid in the target yet.
     if (opened.live && markOf(opened.loaded) !== undefined) return UNDECIDED
-    if (opened.live) this.#fromSource.set(opened.loaded, asMigratingSession(opened.loaded))
-    return opened
+    if (!opened.live) return opened
+    this.#note(opened.loaded)
+    // A copy of a cookie leads to the record that another copy has migrated into.
+    const moved = opened.loaded.key === null ? await this.#openAdopted(opened.loaded) : undefined
+    return moved?.live ? moved : opened
   }
 
   /** Moves the expiry of a session that stays in the source for now. */
   async touchSource(loaded: Loaded): Promise<{ loaded: Loaded; cookie: string | undefined } | undefined> {
     const touched = await this.#source.engine.touch(loaded)
-    if (touched !== undefined) this.#fromSource.set(touched.loaded, asMigratingSession(touched.loaded))
+    if (touched !== undefined) this.#note(touched.loaded)
     return touched
+  }
+
+  /** Commits a session of the source there; if another process has migrated it, in the target. */
+  async commitInSource(commit: MigratingCommit): Promise<Committed> {
+    const { loaded, write, restartClock } = commit
+    const moved = loaded.key === null ? await this.#openAdopted(loaded) : undefined
+    if (moved?.live) return await this.#replay(commit, moved.loaded)
+    const withoutSession = () => this.#follow(commit)
+    const committed = await this.#source.engine.commit({ ...commit, withoutSession })
+    if (committed.outcome === 'saved') this.#note(committed.loaded)
+    else if (write !== 'cycle' || !restartClock) return await withoutSession()
+    return committed
   }
 
   /** Ends the session in the source, or what remains there after its migration. */
@@ -104,7 +132,7 @@ export class Migration {
     return await retry(async () => {
       const mark = `${prefixOf(current.loaded)}${newSessionKey()}`
       const adopted = await this.#adopt(current, mark)
-      if (adopted?.outcome === 'ended') return await this.#ended(current)
+      if (adopted?.outcome === 'ended') return await this.ended(current)
       const left = adopted && (await this.#leave(current, adopted.loaded, mark))
       if (adopted && left === 'done') return await this.#finished(current, adopted)
       if (adopted) await this.#undo(adopted.loaded)
@@ -113,11 +141,22 @@ export class Migration {
       if (loaded !== undefined) return await this.#replay(current, loaded)
       const reloaded = left === 'missing' ? undefined : await this.#reload(current)
       if (reloaded === undefined) return await this.#follow(current)
+      // Its key was changed in the source meanwhile.
+      if (reloaded.loaded.forwarded) return await this.commitInSource(reloaded)
       // Left by a crash during the migration of an older state, which cannot be finished.
       if (other.live && !markOf(other.loaded)?.startsWith(prefixOf(reloaded.loaded))) await this.#undo(other.loaded)
       current = reloaded
       return undefined
     }, MAX_ATTEMPTS)
+  }
+
+  /** Migrates a session as it is now; undefined if it has ended. Its key may have been changed in the source. */
+  async migrated({ key }: Loaded): Promise<Loaded | undefined> {
+    const opened = await this.openSource(key ?? '')
+    if (!opened.live) return await this.openTarget(key ?? '').then((moved) => (moved.live ? moved.loaded : undefined))
+    if (opened.loaded.forwarded || !this.isFromSource(opened.loaded)) return opened.loaded
+    const moved = await this.commit(unchanged(opened.loaded))
+    return moved.outcome === 'saved' ? moved.loaded : undefined
   }
 
   /** Undefined if the target has it already. */
@@ -192,8 +231,8 @@ export class Migration {
 
   /** For a session that another request has migrated first, or that was ended. */
   async #follow(move: MigratingCommit): Promise<Committed> {
-    const opened = await this.openTarget(this.#keyInTarget(move.loaded))
-    return opened.live ? await this.#replay(move, opened.loaded) : await this.#ended(move)
+    const opened = await this.#openAdopted(move.loaded)
+    return opened.live ? await this.#replay(move, opened.loaded) : await this.ended(move)
   }
 
   async #replay(move: MigratingCommit, loaded: Loaded): Promise<Committed> {
@@ -209,13 +248,27 @@ export class Migration {
   }
 
   /** A sign-in starts a new session with its changes only; any other change of an ended session is refused. */
-  async #ended(move: MigratingCommit): Promise<Committed> {
+  async ended(move: Commit): Promise<Committed> {
     if (move.write !== 'cycle') return { outcome: 'ended' }
     const data = move.changes.replayOn(emptyData())
-    return await this.#target.engine.commit({ ...move, write: 'create', loaded: undefined, data })
+    return await this.#current.commit({ ...move, write: 'create', loaded: undefined, data })
+  }
+
+  async #openAdopted(loaded: Loaded): Promise<Opened> {
+    return await this.openTarget(this.#keyInTarget(loaded))
+  }
+
+  #note(loaded: Loaded): void {
+    this.#fromSource.set(loaded, asMigratingSession(loaded))
   }
 
   #keyInTarget(loaded: Loaded): string {
     return this.#fromSource.get(loaded)?.key ?? ''
   }
+}
+
+/** A commit that changes nothing, of a session as it was read. */
+export function unchanged(loaded: Loaded): MigratingCommit {
+  const changes = new Operations()
+  return { write: 'save', loaded, data: loaded.data, changes, client: NO_CLIENT, restartClock: false }
 }

@@ -126,9 +126,9 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
     return ended
   }
 
-  async statistics(): Promise<StoreStatistics> {
+  async statistics(prefix?: string): Promise<StoreStatistics> {
     if (!hasStatistics(this.database)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
-    return await this.database.statistics()
+    return await this.database.statistics(prefix)
   }
 
   /**

@@ -87,6 +87,24 @@ export class DatabaseRevocations implements Revocations {
     }
   }
 
+  /** Copies the entries that `target` does not have. @throws StoreUnavailableError */
+  async copyTo(target: DatabaseRevocations): Promise<void> {
+    try {
+      for (let last = ''; ; ) {
+        const rows: { subject: string }[] = await this.#knex(TABLE)
+          .select('subject', 'epoch', 'expires', 'successor')
+          .where('subject', '>', last)
+          .orderBy('subject')
+          .limit(BATCH_SIZE)
+        if (rows.length > 0) await target.#knex(TABLE).insert(rows).onConflict('subject').ignore()
+        last = rows.at(-1)?.subject ?? ''
+        if (rows.length < BATCH_SIZE) return
+      }
+    } catch (error) {
+      throw toStoreError(error)
+    }
+  }
+
   async #put(sql: string, subject: string, values: readonly Binding[]): Promise<void> {
     // Once for the insert and once for the update.
     await this.#run(sql, [subject, ...values, ...values])

@@ -13,6 +13,7 @@ export async function tableStatistics(
   table: string,
   layout: Layout,
   now: number,
+  prefix?: string,
 ): Promise<StoreStatistics> {
   const live = `${layout.expires} > ?`
   // Times are bindings, because every different text stays prepared.
@@ -23,6 +24,11 @@ export async function tableStatistics(
       ['under_day', `${live} AND created_at > ?`, now, now - DAY_MS],
       ['under_week', `${live} AND created_at > ?`, now, now - 7 * DAY_MS],
     )
+  }
+  if (prefix !== undefined) {
+    // Not a comparison, which ignores case in MySQL.
+    const rest = `REPLACE(SUBSTR(${layout.data}, 1, ${prefix.length}), ?, '')`
+    counts.push(['beginning', `${live} AND ${rest} = ''`, layout.time(now), prefix])
   }
   const columns = counts.map(([name, condition]) => `COUNT(CASE WHEN ${condition} THEN 1 END) AS ${name}`)
   const bindings = counts.flatMap(([, , ...values]) => values)
@@ -42,6 +48,7 @@ export async function tableStatistics(
       overWeek: layout.keepsMetadata ? count('live') - count('under_week') : 0,
     },
     largest: await largest(query, table, layout, now),
+    ...(prefix === undefined ? {} : { beginning: count('beginning') }),
   }
 }
 

@@ -212,10 +212,10 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     return rows.map((row) => String(row['session_key']))
   }
 
-  async statistics(): Promise<StoreStatistics> {
+  async statistics(prefix?: string): Promise<StoreStatistics> {
     const query = async (sql: string, bindings: readonly Binding[]) =>
       (await this.#run(sql, bindings, JOB_TIMEOUT_MS)).rows
-    return await tableStatistics(query, this.#table, this.#layout, this.#now())
+    return await tableStatistics(query, this.#table, this.#layout, this.#now(), prefix)
   }
 
   async #row(key: string): Promise<Row | undefined> {

@@ -172,8 +172,8 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     })
   }
 
-  async statistics(): Promise<StoreStatistics> {
-    return await orUnavailable(() => fileStatistics(this.#all(), this.#now(), this.#format.keepsMetadata))
+  async statistics(prefix?: string): Promise<StoreStatistics> {
+    return await orUnavailable(() => fileStatistics(this.#all(), this.#now(), this.#format.keepsMetadata, prefix))
   }
 
   /** Releases the folder of a paused clear. */

@@ -8,10 +8,11 @@ export async function fileStatistics(
   records: AsyncIterable<{ readonly record: StoredRecord }>,
   now: number,
   keepsMetadata: boolean,
+  prefix?: string,
 ): Promise<StoreStatistics> {
   const ages = { underDay: 0, underWeek: 0, overWeek: 0 }
   const largest: StoreStatistics['largest'] = []
-  let [total, live, authenticated] = [0, 0, 0]
+  let [total, live, authenticated, beginning] = [0, 0, 0, 0]
   for await (const { record } of records) {
     if (isForward(record)) continue
     total++
@@ -19,13 +20,15 @@ export async function fileStatistics(
     live++
     const { userId, createdAt, lastActivity, data } = record
     if (userId !== null) authenticated++
+    if (prefix !== undefined && data.startsWith(prefix)) beginning++
     if (keepsMetadata) ages[ageGroup(now - createdAt)]++
     const bytes = Buffer.byteLength(data)
     if (largest.length === MAX_LARGEST && bytes <= (largest.at(-1)?.bytes ?? 0)) continue
     largest.push({ bytes, userId, createdAt, lastActivity })
     largest.sort((one, other) => other.bytes - one.bytes).splice(MAX_LARGEST)
   }
-  return { total, live, expired: total - live, authenticated, ages, largest }
+  const counted = { total, live, expired: total - live, authenticated, ages, largest }
+  return prefix === undefined ? counted : { ...counted, beginning }
 }
 
 function ageGroup(age: number): keyof StoreStatistics['ages'] {
