@@ -1,5 +1,6 @@
 import { toStoreError } from './session/core/error-codes.ts'
 import type { Account, AccountChange, AccountStore, NoAccount, SessionData } from './session/index.ts'
+import type { SharedSignIns } from './storage/part.ts'
 import type { User, Users } from './users.ts'
 
 /** As Django names it: the hash of the password that the session was opened with. */
@@ -7,6 +8,11 @@ export const HASH_KEY = '_auth_user_hash'
 
 // Django writes it beside the hash; this application does not.
 const DJANGO_KEY = '_auth_user_backend'
+
+/** Returns whether another application that shares this session has signed its user in. */
+export function isSignInElsewhere(session: { get(key: string): unknown }): boolean {
+  return session.get(DJANGO_KEY) !== undefined
+}
 
 /** A user, as the session engine sees an account. */
 export class UserAccount implements Account {
@@ -33,19 +39,27 @@ export class UserAccount implements Account {
 export class Accounts implements AccountStore {
   readonly #users: Users
   readonly #lateRequestMs: number
+  readonly #signIns: SharedSignIns | undefined
 
-  /** @param lateRequestSeconds how long a request which read the session before a password change may still write */
-  constructor(users: Users, lateRequestSeconds: number) {
+  /**
+   * @param lateRequestSeconds how long a request which read the session before a password change may still write
+   * @param signIns those of another application whose users are the same as ours; none by default
+   */
+  constructor(users: Users, lateRequestSeconds: number, signIns?: SharedSignIns) {
     this.#users = users
     this.#lateRequestMs = lateRequestSeconds * 1000
+    this.#signIns = signIns
   }
 
   async load(userId: string, session?: SessionData): Promise<UserAccount | NoAccount> {
     const user = await this.#users.byId(userId).catch(unavailable)
     const hashMatches = user !== undefined && this.#users.authHashMatches(user, session?.[HASH_KEY])
     if (hashMatches || (user !== undefined && session === undefined)) return new UserAccount(user)
-    // Signed in by a Django application that shares this session: only Django can check or end it.
-    if (session?.[DJANGO_KEY] !== undefined) return 'other-application'
+    if (session?.[DJANGO_KEY] !== undefined) {
+      // Its user is ours only if the settings say so. Otherwise only Django can check or end the sign-in.
+      const isOurs = user !== undefined && (await this.#signIns?.prove(userId, session).catch(unavailable)) === true
+      return isOurs ? new UserAccount(user) : 'other-application'
+    }
     if (user === undefined) return 'gone'
     return Date.now() - user.passwordChangedAt < this.#lateRequestMs ? 'changing' : 'unproven'
   }

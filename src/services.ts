@@ -7,7 +7,7 @@ import { sqlitePath } from './database-address.ts'
 import { openLog } from './log.ts'
 import { limitPasswordQueue } from './passwords.ts'
 import type { Observer, SessionEvent } from './session/core/events.ts'
-import { openEngine } from './storage/open.ts'
+import { openEngine, sharedSignIns } from './storage/open.ts'
 import type { OpenedEngine } from './storage/part.ts'
 import { Users } from './users.ts'
 
@@ -47,12 +47,13 @@ export async function openServices(config: Config, log: Logger = openLog(config)
   const warn = (message: string) => log.warn(message)
   const { migrating } = config.session
   const elsewhere = migrating === undefined || migrating.databaseUrl === databaseUrl ? undefined : migrating.databaseUrl
-  const otherKnex = elsewhere === undefined ? undefined : openDatabase(elsewhere)
+  const otherKnex = elsewhere === undefined ? undefined : openDatabase(elsewhere, storeTimeout)
   const other = otherKnex && { knex: otherKnex, withUsers: elsewhere === config.databaseUrl }
   const opened = await openEngine({ config, knex: sessionKnex, withUsers: same, other, observe, warn })
   limitPasswordQueue(config.passwordQueue)
   const closing: (() => Promise<void>)[] = []
   const users = new Users(knex, config.secrets)
+  const signIns = sharedSignIns(config, knex)
   return {
     ...opened,
     config,
@@ -60,10 +61,14 @@ export async function openServices(config: Config, log: Logger = openLog(config)
     knex,
     sessionKnex,
     users,
-    accounts: new Accounts(users, config.lateRequestSeconds),
+    accounts: new Accounts(users, config.lateRequestSeconds, signIns),
     observe,
     addObserver: (observer) => void observers.push(observer),
     beforeClose: (work) => void closing.push(work),
+    async ready() {
+      await opened.ready()
+      await signIns?.ready()
+    },
     async close() {
       try {
         // At the same time: a mail server must not take the time for pending writes.

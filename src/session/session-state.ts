@@ -4,6 +4,7 @@ import { Document } from './core/document.ts'
 import { SessionEndedError } from './core/errors.ts'
 import type { ExpiryPolicy } from './core/expiry.ts'
 import type { Operations } from './core/operations.ts'
+import { userIdOf } from './core/user.ts'
 import type { Ended, Loaded } from './engines/engine.ts'
 import { SessionAccount, type SessionAccountContext } from './session-account.ts'
 import { SliceValues } from './slice-values.ts'
@@ -77,6 +78,8 @@ export class SessionState {
   #restartClock = false
   /** A session that does not prove its user, or that cannot be decoded: it can only be ended. */
   #unproven: { loaded: Loaded; changing: boolean } | undefined
+  /** Another application has signed the user in: the same id here is somebody else. */
+  #foreign: boolean
   /** The session was not ended because another user has it by now; the browser has or is being sent its cookie. */
   #replaced = false
 
@@ -88,6 +91,7 @@ export class SessionState {
     const unproven = account === 'unproven' || account === 'changing'
     const endable = unproven ? loaded : context.unread
     if (endable !== undefined) this.#unproven = { loaded: endable, changing: account === 'changing' }
+    this.#foreign = account === 'other-application'
     this.#loaded = unproven ? undefined : loaded
     this.context = context
     this.document = new Document(this.#loaded?.data)
@@ -109,6 +113,12 @@ export class SessionState {
   /** Whether changes of the session's data can only be stored if a cookie is sent. */
   get needsCookie(): boolean {
     return this.context.cookieHoldsData || this.#loaded === undefined
+  }
+
+  /** Whether a sign-in of this user must end the session first, because it is somebody else's. */
+  isOfAnother(userId: string): boolean {
+    const current = userIdOf(this.document.data)
+    return current !== null && (current !== userId || this.#foreign)
   }
 
   /** The session's data and the account's slices. */
@@ -241,6 +251,7 @@ export class SessionState {
     if (ended?.outcome === 'user-changed') this.#replaced = true
     this.#loaded = this.#unproven = undefined
     this.account.forget()
+    this.#foreign = false
     this.document.clear()
     this.document.take()
     this.forced = this.#cycled = this.#restartClock = false

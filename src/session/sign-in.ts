@@ -16,7 +16,8 @@ export interface SignInOptions {
 
 /**
  * Signs a user in: slices follow their `login` rule, account slices are merged into the account, the key changes, and the
- * absolute age restarts (ASVS 7.2.4). A session of another user is ended first, as in Django.
+ * absolute age restarts (ASVS 7.2.4). A session of another user, or of another application's user, is ended
+ * first, as in Django.
  *
  * @throws SessionEndedError if there is no such account; StoreUnavailableError; Error, with nothing changed, after the
  *   headers were sent
@@ -28,7 +29,7 @@ export async function signIn(session: Session, userId: string, { data = {} }: Si
   const state = stateOf(session)
   // Before anything is changed: a handler that goes on must not store the user under the old key.
   state.assertOpen(true)
-  if (session.userId !== null && session.userId !== userId) await session.flush()
+  if (state.isOfAnother(userId)) await session.flush()
   // An unproven session is not used: the sign-in starts a new one.
   state.startNewSession()
   const account = await state.account.load(userId)

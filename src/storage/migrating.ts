@@ -10,7 +10,6 @@ import { DatabaseRevocations } from '../session/stores/database/database-revocat
 import { ConfigError, defineSettings, setting, text, unlessEmpty } from '../settings.ts'
 import type { MigrationOf } from './migration-of.ts'
 import type { MigrationPart } from './part.ts'
-import { STATEMENT_TIMEOUT_MS } from './records.ts'
 
 // One line for each engine that stores sessions in cookies; remove it together with the line in index.ts.
 const modules = await Promise.all<{ readonly default: MigrationOf }>([
@@ -50,8 +49,8 @@ const migrating: MigrationPart = {
     if (databaseUrl === undefined) return undefined
     throw new ConfigError('SESSION_MOVING_DATABASE_URL has no effect without SESSION_MOVING_TO or SESSION_MOVING_FROM.')
   },
-  revocations({ source, target, moves }) {
-    const open = (knex: Knex) => new DatabaseRevocations({ knex, timeout: STATEMENT_TIMEOUT_MS })
+  revocations({ source, target, moves, timeout }) {
+    const open = (knex: Knex) => new DatabaseRevocations({ knex, timeout })
     return new MigratingRevocations({ source: open(source), target: open(target), moves })
   },
   open(current, other, { moves, sharesRecords }) {

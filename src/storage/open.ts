@@ -1,3 +1,4 @@
+import type { Knex } from 'knex'
 import type { Config, StorageConfig } from '../config.ts'
 import { ConfigError } from '../settings.ts'
 import { caches, engines, formats, migration, named } from './index.ts'
@@ -8,6 +9,7 @@ import type {
   OpenedCache,
   OpenedEngine,
   ResolvedStorage,
+  SharedSignIns,
   StorageContext,
 } from './part.ts'
 import { messageOf } from './records.ts'
@@ -32,8 +34,11 @@ export async function openEngine(options: Omit<StorageContext, 'openCache'> & Ot
   }
   const revoke = elsewhere !== undefined && facts.inCookies !== 'none' && otherFacts.inCookies !== 'none'
   const [target, source] = moves ? [rest.knex, elsewhere?.knex] : [elsewhere?.knex, rest.knex]
+  const timeout = config.session.storeTimeout
   const both =
-    revoke && source && target ? { ...context, revocations: migration.revocations({ source, target, moves }) } : context
+    revoke && source && target
+      ? { ...context, revocations: migration.revocations({ source, target, moves, timeout }) }
+      : context
   const opened = await openStorage(current, both)
   return migration.open(opened, await openStorage(other, { ...both, ...elsewhere }), { moves, sharesRecords })
 }
@@ -62,6 +67,7 @@ export async function openCache(config: Config): Promise<OpenedCache> {
   try {
     return { part, ...(await part.open(url, config)) }
   } catch (error) {
+    if (error instanceof ConfigError) throw error
     throw new ConfigError(`CACHE_URL is wrong: ${messageOf(error)}`)
   }
 }
@@ -92,6 +98,12 @@ export function sessionTables(config: Config): readonly StorageConfig[] {
 /** What counting the live sessions of this prefix tells: those that need no older secret. Undefined if there is none. */
 export function newestPrefix({ secrets, session }: Config): string | undefined {
   return secrets.length < 2 ? undefined : named(formats, session.format).prefixes?.(secrets)[0]
+}
+
+/** Sign-ins of other programs that count here, also while sessions migrate from their format. */
+export function sharedSignIns(config: Config, knex: Knex): SharedSignIns | undefined {
+  const found = storageConfigs(config).map(({ format }) => named(formats, format).signIns?.(config, knex))
+  return found.find((signIns) => signIns !== undefined)
 }
 
 /** The name of the configured choice in docs/choosing-an-engine.md. */

@@ -5,6 +5,7 @@ import type { CheckedCache } from '../session/caches/checked.ts'
 import type { Codec, CookieCodec } from '../session/codec/codec.ts'
 import type { Secrets } from '../session/codec/secrets.ts'
 import type { Serializer } from '../session/codec/serializer.ts'
+import type { SessionData } from '../session/core/data.ts'
 import type { Observer } from '../session/core/events.ts'
 import type { Engine } from '../session/engines/engine.ts'
 import type { MakeLayout } from '../session/stores/database/database-layouts.ts'
@@ -163,6 +164,8 @@ export interface FormatPart extends Part {
   readonly keepsMetadata: boolean
   /** Whether other programs use this format, too. */
   readonly shared: boolean
+  /** Sign-ins of the other programs that count here; absent if the settings do not say that the users are the same. */
+  signIns?(config: Config, knex: Knex): SharedSignIns | undefined
   /** Returns why it cannot be used with this SESSION_SERIALIZER, as a sentence; undefined if it can. */
   validate?(serializer: string): string | undefined
   codec(options: CodecOptions): Codec
@@ -172,6 +175,18 @@ export interface FormatPart extends Part {
   cookieCodec(options: CodecOptions & { readonly tier?: string }): CookieCodec
   /** The file store of this format, if it has a separate one. */
   openFiles?(options: FilesOptions): Promise<FilesStore>
+}
+
+/** Sign-ins that another program makes in shared sessions, for users who are the same on both sides. */
+export interface SharedSignIns {
+  /** @throws ConfigError if its users cannot be read */
+  ready(): Promise<void>
+  /**
+   * Returns whether the program has signed this user in, and would still accept it.
+   *
+   * @throws errors of the database
+   */
+  prove(userId: string, session: SessionData): Promise<boolean>
 }
 
 /** A file store; `prepare` creates its folder. */
@@ -193,7 +208,13 @@ export interface MigrationPart extends Part {
   /** The step that the settings are in; undefined if nothing migrates. @throws ConfigError */
   step(config: { readonly values: Readonly<Record<string, unknown>> }): MigrationStep | undefined
   /** The revocations of two databases together. */
-  revocations(options: { readonly source: Knex; readonly target: Knex; readonly moves: boolean }): ReadyRevocations
+  revocations(options: {
+    readonly source: Knex
+    readonly target: Knex
+    readonly moves: boolean
+    /** Milliseconds per statement. */
+    readonly timeout: number
+  }): ReadyRevocations
   /** @param options.sharesRecords whether both use the same table */
   open(
     current: OpenedEngine,

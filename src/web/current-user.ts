@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
-import { HASH_KEY, UserAccount } from '../accounts.ts'
+import { HASH_KEY, isSignInElsewhere, UserAccount } from '../accounts.ts'
 import type { Services } from '../services.ts'
 import { cookieValues } from '../session/http/cookie.ts'
-import { type LostSession, type Session, signIn, signOut } from '../session/index.ts'
+import { type Json, type LostSession, type Session, signIn, signOut } from '../session/index.ts'
 import type { User } from '../users.ts'
 import { wantsJson } from './input.ts'
 import { knownDevice, rememberDevice } from './known-device.ts'
@@ -55,8 +55,8 @@ export async function requireUser(ctx: Context, services: Services, back = ctx.u
 export async function askToSignIn(ctx: Context, back: string): Promise<void> {
   if (wantsJson(ctx)) {
     const session = await ctx.session()
-    // It has ended during this request.
-    const ended = session.userId === null ? undefined : LOST.unknown
+    // It has ended during this request; a user of another application never had one here.
+    const ended = session.userId === null || isSignInElsewhere(session) ? undefined : LOST.unknown
     ctx.throw(401, lostReason(session) ?? ended ?? 'Please sign in.')
   }
   await seeOther(ctx, `/login?next=${encodeURIComponent(back)}`)
@@ -106,7 +106,7 @@ export async function signInUser(
   { remember = false }: UserSignIn = {},
 ): Promise<void> {
   const session = await ctx.session()
-  await signIn(session, user.id, { data: passwordProof(services.users.authHash(user)) })
+  await signIn(session, user.id, { data: passwordProof(session, services, user) })
   // Not null where the setting says the same: of two sign-ins at once the later choice counts, so both must write one.
   session.setExpiry(remember ? services.config.session.expiry.cookieAge : 0)
   await makeRoomFor(services, user.id, session.id, () => session.save())
@@ -125,7 +125,7 @@ export async function renewSignIn(ctx: Context, services: Services, user: User):
   if (!(await isStillLive(ctx, services))) return false
   const session = await ctx.session()
   // Not signIn(): if the same user signs in at the same time, the later of the two hashes counts.
-  session.assign(passwordProof(services.users.authHash(user)))
+  session.assign(passwordProof(session, services, user))
   await session.cycleKey({ restartClock: true })
   rememberDevice(ctx, services, user)
   return true
@@ -164,6 +164,12 @@ export async function signOutUser(ctx: Context, services: Services, page = '/log
   else await seeOther(ctx, page)
 }
 
-function passwordProof(hash: string) {
-  return { [HASH_KEY]: hash, [TIME_KEY]: Date.now() }
+/** A user whom another application has signed in stays signed in there: it would end a session without its own proof. */
+function passwordProof(session: Session, { users }: Services, user: User): Record<string, Json> {
+  const kept = isSignInElsewhere(session) && accountOf(session)?.user.id === user.id
+  return { ...(kept ? {} : { [HASH_KEY]: users.authHash(user) }), [TIME_KEY]: Date.now() }
+}
+
+function accountOf({ account }: Session): UserAccount | undefined {
+  return account instanceof UserAccount ? account : undefined
 }

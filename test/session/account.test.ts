@@ -325,3 +325,19 @@ test('a session that does not prove its user is anonymous, unchanged, and only r
     t.is(await record(cookie), undefined, 'it can be ended')
   }
 })
+
+test('a sign-in over that of another application starts a new session, also for the same id', async (t) => {
+  const { get, accounts, record } = await site(t, {
+    // As that application does.
+    '/elsewhere': async (_ctx, session) => {
+      ;(await session()).assign({ _auth_user_id: '7', elsewhere: true })
+    },
+  })
+  const foreign = (await get('/elsewhere')).cookie
+  await get('/push?1', foreign)
+  t.is((await get('/list', foreign)).text, '[1]')
+  const { cookie } = await get('/in', foreign)
+  t.deepEqual(await record(cookie), { _auth_user_id: '7' })
+  t.is(await record(foreign), undefined)
+  t.is(kept(accounts), undefined)
+})

@@ -18,6 +18,7 @@ export class TestAccounts implements AccountStore {
   async load(userId: string, session?: SessionData) {
     const row = this.rows.get(userId)
     if (row === undefined) return 'gone'
+    if (session?.['elsewhere'] !== undefined) return 'other-application'
     const proof = session?.['proof']
     if (proof === 'old' || proof === 'older') return proof === 'old' ? 'changing' : 'unproven'
     return { version: row.version, data: plainJson(row.data) as SessionData }

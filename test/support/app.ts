@@ -68,8 +68,11 @@ export async function startApp(
     await migrate(services.knex)
     await seed(services.knex, { demoUsers: true })
   }
-  await services.ready()
-  const app = await createApp(services, env, [...(await loadFeatures()), ...extra]).catch(async (error: unknown) => {
+  const open = async () => {
+    await services.ready()
+    return await createApp(services, env, [...(await loadFeatures()), ...extra])
+  }
+  const app = await open().catch(async (error: unknown) => {
     await services.close()
     throw error
   })

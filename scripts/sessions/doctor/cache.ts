@@ -43,6 +43,6 @@ async function serverFindings({ part, cache }: OpenedCache, onlyRecords: boolean
     return (await Promise.all(findings)).flat()
   } catch (error) {
     const message = `Its configuration cannot be read: ${messageOf(causeOf(error))}`
-    return [warn('eviction', message, 'Allow this user INFO, SLOWLOG LEN and TIME, or check maxmemory-policy yourself')]
+    return [warn('eviction', message, 'Allow this user INFO, SLOWLOG and TIME, or check maxmemory-policy yourself')]
   }
 }

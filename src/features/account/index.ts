@@ -127,7 +127,7 @@ function account(services: Services): OpenFeature {
     routes: router.routes(),
     page: (_ctx, session) => ({
       nav: [
-        session.userId === null
+        session.account === undefined
           ? { href: '/login', label: 'Sign in', place: 'account' }
           : { href: '/account', label: 'Account', place: 'account' },
       ],

@@ -122,7 +122,7 @@ function devices(services: Services): OpenFeature {
   return {
     routes: router.routes(),
     page: (_ctx, session) =>
-      session.userId === null ? {} : { nav: [{ href: PAGE, label: 'Devices', place: 'account-page' }] },
+      session.account === undefined ? {} : { nav: [{ href: PAGE, label: 'Devices', place: 'account-page' }] },
   }
 }
 

@@ -7,6 +7,7 @@ import { evaluate, FIGURES, type Figure, MIN_EVENTS, quantile, type State } from
 import { type Format, formats } from './formats.ts'
 import { type Counts, type Metrics, OPERATION_BOUNDS, RESPONSE_BOUNDS } from './metrics.ts'
 import { poolUse } from './pool.ts'
+import type { ProcessUse } from './process-figures.ts'
 import type { Samples } from './samples.ts'
 import type { SessionCounter } from './session-counter.ts'
 import { sessionsPart } from './sessions-part.ts'
@@ -76,6 +77,7 @@ export class Dashboard {
       waiting: this.#metrics.waiting,
       sessions: await this.#sessionCounter.get(),
       connections: poolUse(this.#services.knex),
+      process: this.#metrics.process.read(),
     }
   }
 
@@ -106,8 +108,14 @@ export class Dashboard {
         count: format.count(count),
       })),
       connections: poolUse(this.#services.knex),
-      servers: servers?.map(({ up, figures }) => ({
+      process: processPart(this.#metrics.process.read(), format),
+      servers: servers?.map(({ up, figures, slowCommands }) => ({
         up,
+        slowCommands: slowCommands.map(({ command, microseconds, at }) => ({
+          command,
+          duration: format.milliseconds(microseconds / 1000),
+          at,
+        })),
         figures: Object.entries(figures).map(([name, value]) => ({ name, value: format.count(value) })),
       })),
     }
@@ -227,6 +235,15 @@ function overall(cards: readonly Card[], alerts: readonly string[], t: Translate
     state: 'none',
     text: t('There is too little traffic to judge by: fewer than {count} events of each kind.', { count: MIN_EVENTS }),
   }
+}
+
+function processPart({ resident, heapUsed, delay }: ProcessUse, { bytes, milliseconds }: Format) {
+  return [
+    { label: 'Memory', value: bytes(resident) },
+    { label: 'of which JavaScript objects', value: bytes(heapUsed) },
+    { label: 'Delay of the event loop, P99', value: delay === undefined ? '–' : milliseconds(delay.p99) },
+    { label: 'Longest delay', value: delay === undefined ? '–' : milliseconds(delay.max) },
+  ]
 }
 
 function times({ responses, loading, saving }: Counts, { milliseconds }: Format, hasStore: boolean) {

@@ -21,7 +21,10 @@ export function formats({ language, timeZone }: Display): Format {
     share: (value) => share.format(value),
     milliseconds: (value) => `${(value < 10 ? precise : whole).format(value)}\u00a0ms`,
     count: (value) => whole.format(value),
-    bytes: (value) => (value < 10_000 ? `${whole.format(value)}\u00a0B` : `${whole.format(value / 1000)}\u00a0kB`),
+    bytes(value) {
+      if (value < 10_000) return `${whole.format(value)}\u00a0B`
+      return value < 10_000_000 ? `${whole.format(value / 1000)}\u00a0kB` : `${whole.format(value / 1_000_000)}\u00a0MB`
+    },
     clock: (at) => clock.format(at),
   }
 }

@@ -29,6 +29,7 @@ function operations(services: Services, { METRICS_TOKEN: token }: ValuesOf<typeo
   const router = new Router()
   services.addObserver((event) => metrics.observe(event))
   void samples.start()
+  metrics.process.start()
 
   router.get('/operations', async (ctx) => {
     if (queryParam(ctx, 'refresh') !== undefined) ignoreActivity(ctx)

@@ -3,6 +3,7 @@ import type { Services } from '../../services.ts'
 import type { SecurityKind, SessionEvent } from '../../session/core/events.ts'
 import { collectServerFigures } from './cache-servers.ts'
 import { poolUse } from './pool.ts'
+import { ProcessFigures } from './process-figures.ts'
 
 /** The counts since the process started. Buckets are cumulative: one for each bound, and one for the total. */
 export interface Counts {
@@ -98,8 +99,12 @@ export class Metrics {
     ['status'],
   )
 
+  /** The process that is measured. */
+  readonly process = new ProcessFigures()
+
   constructor(services: Pick<Services, 'engine' | 'cache' | 'knex'>) {
     this.#engine = services.engine.name
+    this.process.register(this.#registry)
     this.#startAtZero()
     this.#addGauges(services)
   }

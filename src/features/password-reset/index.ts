@@ -183,7 +183,7 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
   return {
     routes: router.routes(),
     page: (_ctx, session) =>
-      session.userId === null ? { nav: [{ href: PAGE, label: 'Forgot your password?', place: 'sign-in' }] } : {},
+      session.account === undefined ? { nav: [{ href: PAGE, label: 'Forgot your password?', place: 'sign-in' }] } : {},
   }
 }
 

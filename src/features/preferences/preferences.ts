@@ -71,7 +71,7 @@ export function chosenLanguage(session: Session): Partial<Pick<Preferences, 'lan
  */
 export function writePreferences(session: Session, values: Preferences, shown: Preferences['language']): void {
   // The language of the account becomes a preference when the form is saved.
-  const language = session.userId === null ? shown : undefined
+  const language = session.account === undefined ? shown : undefined
   const before = { ...readPreferences(session), language, ...chosenLanguage(session) }
   const choices = changed(before, values)
   const channels = changed(before.notifications, values.notifications)

@@ -138,7 +138,7 @@ function registration(services: Services): OpenFeature {
   return {
     routes: router.routes(),
     page: (_ctx, session) => ({
-      nav: session.userId === null ? [{ href: '/register', label: 'Register', place: 'account' }] : [],
+      nav: session.account === undefined ? [{ href: '/register', label: 'Register', place: 'account' }] : [],
     }),
   }
 }

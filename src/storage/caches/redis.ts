@@ -1,10 +1,17 @@
+import { readFile } from 'node:fs/promises'
+import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
-import { defineSettings, setting } from '../../settings.ts'
+import { ConfigError, defineSettings, setting, text } from '../../settings.ts'
 import { cacheSettings } from '../cached.ts'
 import { clockFinding, type Finding, fail, ok, warn } from '../finding.ts'
 import { defineCache } from '../part.ts'
+import { messageOf } from '../records.ts'
 
 const settings = defineSettings({
+  CACHE_TLS_CA: setting(
+    text,
+    'For rediss: the path of a PEM file with the certificate authorities that sign for Redis; empty: those of Node.js',
+  ),
   CACHE_LOCAL_ENTRIES: setting(
     z.coerce.number().int().min(0).max(1_000_000).default(0),
     'Max entries cached in this process, which Redis invalidates when they change; 0: none',
@@ -33,12 +40,14 @@ export default defineCache({
     const values = cacheSettings.of(config)
     // Imported here, so that other caches do not load the package.
     const { RedisCache } = await import('../../session/caches/redis/redis.ts')
+    const { CACHE_TLS_CA: file, CACHE_LOCAL_ENTRIES: localEntries } = settings.of(config)
     const cache = new RedisCache({
       url,
+      ca: file === undefined ? undefined : await authorities(file),
       connectTimeout: values.CACHE_CONNECT_TIMEOUT,
       commandTimeout: values.CACHE_COMMAND_TIMEOUT,
       healthCheckInterval: values.CACHE_CHECK_INTERVAL,
-      localEntries: settings.of(config).CACHE_LOCAL_ENTRIES,
+      localEntries,
       indexPrefix: `${values.CACHE_KEY_PREFIX}:${values.CACHE_VERSION}:user:`,
     })
     return { cache, connect: () => cache.connect() }
@@ -50,6 +59,19 @@ export default defineCache({
     return [evictionFinding(data, onlyRecords), clock]
   },
 })
+
+/** @throws ConfigError for a file that cannot be read or has no certificates */
+async function authorities(file: string): Promise<string> {
+  try {
+    const pem = await readFile(file, 'utf8')
+    // Node.js ignores text without certificates, and then trusts nobody.
+    if (!pem.includes('-----BEGIN CERTIFICATE-----')) throw new Error('it has no certificates in PEM')
+    createSecureContext({ ca: pem })
+    return pem
+  } catch (error) {
+    throw new ConfigError(`CACHE_TLS_CA is wrong: ${messageOf(error)}.`)
+  }
+}
 
 function evictionFinding(server: z.infer<typeof figures>, onlyRecords: boolean): Finding {
   const { address, maxMemory, evictionPolicy, evicted } = server

@@ -6,6 +6,8 @@ export const OPERATIONS = '/operations'
 /** One scrape of /metrics, as Prometheus would read it. */
 export interface Scrape {
   readonly text: string
+  /** The text without what is measured of the process, which changes by itself. */
+  readonly counted: string
   /** The value of a series, or undefined where there is none with exactly these labels. */
   value(name: string, labels?: Readonly<Record<string, string>>): number | undefined
   /** Every series as name and labels. */
@@ -34,6 +36,7 @@ export function readScrape(text: string): Scrape {
     .map(readLine)
   return {
     text,
+    counted: text.replace(/^holdfast_(process|event_loop)_.*\n/gm, ''),
     series: found,
     value: (name, labels = {}) => found.find((one) => one.name === name && same(one.labels, labels))?.value,
   }

@@ -40,6 +40,11 @@ def write(request, values):
     request.session.update(values)
 
 
+def write_python(request, text):
+    # NaN and integers of any size, which a request's JSON cannot hold.
+    request.session.update(json.loads(text))
+
+
 def append(request, name, item):
     request.session[name]['items'].append(item)
     request.session.modified = True
@@ -78,6 +83,7 @@ def change_password(request, username, password):
 ACTIONS = {
     'read': lambda request: None,
     'write': write,
+    'writePython': write_python,
     'append': append,
     'increment': increment,
     'expire': expire,

@@ -24,7 +24,12 @@ const answer = z.object({
 
 /** A browser that both sites know by one cookie, as they do under one host name. */
 export class Visitor {
-  #jar = new CookieJar()
+  readonly #jar: CookieJar
+
+  /** @param jar cookies to share with another client */
+  constructor(jar = new CookieJar()) {
+    this.#jar = jar
+  }
 
   /** Executes a command on the visitor's session. */
   async at(site: Site, action: string, parameters: Record<string, unknown> = {}) {
@@ -69,8 +74,6 @@ export class Visitor {
 
   /** Another browser with a copy of the cookies that this one has now. */
   async copy(): Promise<Visitor> {
-    const copy = new Visitor()
-    copy.#jar = await this.#jar.clone()
-    return copy
+    return new Visitor(await this.#jar.clone())
   }
 }

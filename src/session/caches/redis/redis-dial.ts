@@ -225,6 +225,6 @@ function common({ username, password }: RedisTarget) {
   } as const
 }
 
-function socketOf({ tls }: RedisTarget) {
-  return tls ? ({ tls: true } as const) : {}
+function socketOf({ tls, ca }: RedisTarget) {
+  return tls ? ({ tls: true, ...(ca === undefined ? {} : { ca }) } as const) : {}
 }

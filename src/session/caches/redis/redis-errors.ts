@@ -26,7 +26,13 @@ export function explainDialError(error: unknown, target: RedisTarget): Error {
   }
   if (error instanceof UnknownMasterError)
     return problemError(message, "Correct the master's name at the end of the URL.")
-  if (/SSL|TLS|CERT|SIGNED/.test(code)) {
+  if (/CERT|SIGNED|SIGNATURE|^ERR_TLS/.test(code) && !/^ERR_SSL/.test(code)) {
+    return problemError(
+      `${name} has a certificate that is not trusted (${code})`,
+      "Check its certificate, the certificate authority that is trusted, and the host's name in the URL.",
+    )
+  }
+  if (/SSL|TLS/.test(code)) {
     return problemError(
       `${name} and this process cannot agree on TLS (${code})`,
       "Check the server's certificate and the URL.",

@@ -20,15 +20,44 @@ export interface RedisStats {
   readonly expiringKeys: number
   /** Entries in the log of slow commands, which is bounded. */
   readonly slowLog: number
+  /** The latest of them, the newest first; empty if the user may not read the log. */
+  readonly slowCommands: readonly SlowCommand[]
   /** The server's clock, in milliseconds since 1970. */
   readonly time: number
+}
+
+/** A command in the log of slow commands, without its arguments: they are keys and sessions. */
+export interface SlowCommand {
+  readonly command: string
+  readonly microseconds: number
+  /** Milliseconds since 1970, by the server's clock. */
+  readonly at: number
+}
+
+/** The command whose answer {@link readSlowCommands} reads. */
+export const SLOW_LOG_COMMAND = ['SLOWLOG', 'GET', '10']
+
+/** Parses the answer to {@link SLOW_LOG_COMMAND}; entries that Redis does not document are left out. */
+export function readSlowCommands(answer: unknown): SlowCommand[] {
+  const entries: unknown[] = Array.isArray(answer) ? answer : []
+  return entries.flatMap((entry) => {
+    const [, seconds, microseconds, args]: unknown[] = Array.isArray(entry) ? entry : []
+    const command = Array.isArray(args) ? String(args[0]).toUpperCase() : ''
+    if (!/^[A-Z][A-Z0-9._-]{0,30}$/.test(command)) return []
+    if (typeof seconds !== 'number' || typeof microseconds !== 'number') return []
+    return [{ command, microseconds, at: seconds * 1000 }]
+  })
 }
 
 /** The commands whose answers {@link readStats} reads. */
 export const STATS_COMMANDS = [['INFO'], ['SLOWLOG', 'LEN'], ['TIME']]
 
 /** Parses the answers to {@link STATS_COMMANDS}. @throws TypeError for an answer that Redis does not document */
-export function readStats(address: string, [info, slowLog, time]: unknown[]): RedisStats {
+export function readStats(
+  address: string,
+  [info, slowLog, time]: unknown[],
+  slowCommands: readonly SlowCommand[],
+): RedisStats {
   const fields = new Map(
     String(info)
       .split('\r\n')
@@ -62,6 +91,7 @@ export function readStats(address: string, [info, slowLog, time]: unknown[]): Re
     keys: inDatabases('keys'),
     expiringKeys: inDatabases('expires'),
     slowLog: toNumber(slowLog, 'SLOWLOG LEN'),
+    slowCommands,
     time: milliseconds(time),
   }
 }

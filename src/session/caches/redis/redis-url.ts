@@ -10,6 +10,8 @@ export interface RedisTarget {
   /** The server; some nodes of the cluster; the sentinels. At least one. */
   readonly nodes: readonly RedisNode[]
   readonly tls: boolean
+  /** Certificate authorities as PEM, in place of those that Node.js trusts. */
+  readonly ca?: string | undefined
   /** The master's name for sentinels; otherwise empty. */
   readonly master: string
   readonly username: string | undefined

@@ -8,7 +8,7 @@ import { dial } from './redis-dial.ts'
 import { explainDialError } from './redis-errors.ts'
 import { checkExistingClient, type ExistingRedisClient, useExistingClient } from './redis-existing.ts'
 import { ADD, DELETE, INDEX, SWAP } from './redis-scripts.ts'
-import { type RedisStats, readStats, STATS_COMMANDS } from './redis-stats.ts'
+import { type RedisStats, readSlowCommands, readStats, SLOW_LOG_COMMAND, STATS_COMMANDS } from './redis-stats.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
 /** Options for {@link RedisCache}. */
@@ -23,6 +23,8 @@ export interface RedisCacheOptions {
    * connects it before {@link RedisCache.connect} and closes it after {@link RedisCache.close}.
    */
   readonly client?: ExistingRedisClient
+  /** For rediss URLs, the certificate authorities to trust, as PEM; those of Node.js by default. */
+  readonly ca?: string | undefined
   /** Milliseconds for a server to accept and greet; 1000 by default. */
   readonly connectTimeout?: number
   /** Milliseconds for a command, from the call to the answer; 500 by default. */
@@ -154,8 +156,11 @@ export class RedisCache implements Cache {
 
   /** Statistics of each master. @throws StoreUnavailableError */
   async serverStats(): Promise<RedisStats[]> {
+    // Separately, because the user may not be allowed to read the log.
+    const asked = this.#client.sendToMasters([SLOW_LOG_COMMAND]).catch(() => [])
     const servers = await this.#client.sendToMasters(STATS_COMMANDS)
-    return servers.map(({ address, answers }) => readStats(address, answers))
+    const logs = new Map((await asked).map(({ address, answers }) => [address, readSlowCommands(answers[0])]))
+    return servers.map(({ address, answers }) => readStats(address, answers, logs.get(address) ?? []))
   }
 
   onConnect(listener: () => void): void {
@@ -216,7 +221,7 @@ export class RedisCache implements Cache {
 }
 
 function connector(
-  { url, client, localEntries = 0 }: RedisCacheOptions,
+  { url, ca, client, localEntries = 0 }: RedisCacheOptions,
   commandTimeout: number,
 ): Pick<RedisClientOptions, 'dial' | 'explain'> {
   if ((url === undefined) === (client === undefined)) throw new TypeError('RedisCache needs either a url or a client.')
@@ -229,7 +234,7 @@ function connector(
       explain: (cause) => new Error('The client given to RedisCache does not answer: connect it first.', { cause }),
     }
   }
-  const target = parseRedisUrl(url ?? '')
+  const target = { ...parseRedisUrl(url ?? ''), ca }
   return { dial: (options) => dial(target, options), explain: (error) => explainDialError(error, target) }
 }
 
