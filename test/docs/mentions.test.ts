@@ -42,8 +42,8 @@ test('every path of a document is there', (t) => {
   for (const file of documents) {
     for (const code of codesIn(proseOf(file))) {
       const isPath = /^[\w.-]+(\/[\w.-]+)+\/?$/.test(code) && folders.includes(code.split('/')[0] ?? '')
-      // What a command makes, and the feature that README adds.
-      if (!isPath || /^(dist|data|node_modules)\/|\/notes\//.test(code)) continue
+      // What a command makes, and the feature that a guide adds.
+      if (!isPath || /^(dist|data|node_modules)\/|\/notebook\//.test(code)) continue
       t.true(existsSync(join(projectRoot, code)), `${file}: ${code}`)
     }
   }

@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { setImmediate as pause } from 'node:timers/promises'
+import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
 import koaSession from 'koa-session'
@@ -7,6 +9,7 @@ import { sealedCodec } from '../../src/session/codec/sealed/sealed.ts'
 import { adoptKoaSessions, type KoaSessionOptions } from '../../src/session/http/koa-session.ts'
 import { type Session, StoredEngine, sessions, signIn, signOut } from '../../src/session/index.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
+import { printedFiles } from '../support/blocks.ts'
 import { deferred } from '../support/handlers.ts'
 import { listen } from '../support/koa.ts'
 
@@ -228,4 +231,16 @@ test('what is remembered contains no session key, and a session until the browse
   t.is(created.length, 2)
   t.false(created.join().includes(sid.slice(4)))
   t.notRegex(sent.find((header) => header.startsWith('sid=')) ?? '', /max-age|expires/i)
+})
+
+test('the application of the guide adopts a signed-in user', async (t) => {
+  const cookies = await oldCookies(t, { userId: 7, views: 2 })
+  const folder = await printedFiles(t, ['docs/coming-from-koa-session.md'])
+  const { createApp } = (await import(pathToFileURL(join(folder, 'app.ts')).href)) as {
+    createApp(store: undefined, keys: string[], secret: string): Koa
+  }
+  const { origin, close } = await listen(createApp(undefined, KEYS, SECRET))
+  t.teardown(close)
+  const answer = await fetch(origin, { headers: { cookie: cookies } })
+  t.deepEqual(await answer.json(), { views: 3, user: '7' })
 })

@@ -30,6 +30,7 @@ const PARTS = [
   '.env.example',
   '.npmrc',
   '.gitignore',
+  '.github',
   'biome.json',
 ]
 

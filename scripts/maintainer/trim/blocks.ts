@@ -3,6 +3,7 @@ const HEADING = /^(#+) /
 const ROW = /^\s*\|/
 const ITEM = /^\s*(?:[-*]|\d+\.) /
 const CHAPTER = /^<!-- only with (.+) -->\n([\s\S]*?)^<!-- end -->\n/gm
+const LINES = /^ *# only with (.+)\n([\s\S]*?)^ *# end\n/gm
 
 /**
  * A document without what is about other parts: what stands between "only with these parts" and "end" where none of them
@@ -22,6 +23,11 @@ export function withoutMentions(
   )
   const blocks = blocksOf(chapters).map((block) => cut(block, names))
   return `${withoutEmptySections(blocks.filter((block) => block !== '')).join('\n\n')}\n`
+}
+
+/** A file whose comments begin with "#", without the lines that are only with other parts. */
+export function withoutLinesOf(text: string, isGone: (part: string) => boolean): string {
+  return text.replaceAll(LINES, (all: string, parts: string) => (parts.split(', ').every(isGone) ? '' : all))
 }
 
 /** Paragraphs, lists, tables, headings; a block of code is one, whatever is in it. */

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { withoutMentions } from './blocks.ts'
+import { withoutLinesOf, withoutMentions } from './blocks.ts'
 import { filesUnder } from './graph.ts'
 import type { Part } from './parts.ts'
 
@@ -32,25 +32,28 @@ export function cutDocuments(root: string, gone: Gone): void {
   // First, so that no link to them is left.
   for (const file of all.filter(isAboutGone)) rmSync(join(root, file))
   const documents = all.filter((file) => existsSync(join(root, file)))
-  for (const file of ['README.md', ...documents]) {
-    const path = join(root, file)
-    const text = readFileSync(path, 'utf8')
-    const cut = withoutMentions(text, isGone, (words) => namesGone(words, { root, folder: dirname(path), gone }))
-    if (cut !== text) writeFileSync(path, cut)
+  const contributing = filesUnder(root, '.github').filter((file) => file.endsWith('.md'))
+  for (const file of ['README.md', ...documents, ...contributing]) {
+    const folder = dirname(join(root, file))
+    rewrite(root, file, (text) => withoutMentions(text, isGone, (words) => namesGone(words, { root, folder, gone })))
+  }
+  for (const file of filesUnder(root, 'ops')) rewrite(root, file, (text) => withoutLinesOf(text, isGone))
+  for (const file of filesUnder(root, '.github/workflows')) {
+    rewrite(root, file, (text) => {
+      const left = text.split('\n').filter((line) => commandsIn(line).every((name) => !gone.scripts.has(name)))
+      return left.join('\n')
+    })
   }
 }
 
-/** Takes out of the workflows the steps that are one command that is gone. */
-export function cutWorkflows(root: string, scripts: ReadonlySet<string>): void {
-  for (const file of filesUnder(root, '.github').map((name) => join(root, name))) {
-    const lines = readFileSync(file, 'utf8').split('\n')
-    const left = lines.filter((line) => !(line.trim().startsWith('- run:') && runsGone(line, scripts)))
-    if (left.length < lines.length) writeFileSync(file, left.join('\n'))
-  }
+function rewrite(root: string, file: string, change: (text: string) => string): void {
+  const text = readFileSync(join(root, file), 'utf8')
+  const changed = change(text)
+  if (changed !== text) writeFileSync(join(root, file), changed)
 }
 
-function runsGone(words: string, scripts: ReadonlySet<string>): boolean {
-  return [...words.matchAll(/\bnpm run (?:--silent )?([\w:]+)/g)].some(([, name = '']) => scripts.has(name))
+function commandsIn(words: string): string[] {
+  return [...words.matchAll(/\bnpm run (?:--silent )?([\w:]+)/g)].map(([, name = '']) => name)
 }
 
 function namesGone(words: string, { root, folder, gone }: { root: string; folder: string; gone: Gone }): boolean {
@@ -59,7 +62,7 @@ function namesGone(words: string, { root, folder, gone }: { root: string; folder
   const paths = [...words.matchAll(/[\w.-]+(?:\/[\w.-]+)+\/?/g)].map(([path]) => path)
   return (
     links.some((target) => !existsSync(join(folder, target))) ||
-    runsGone(words, gone.scripts) ||
+    commandsIn(words).some((name) => gone.scripts.has(name)) ||
     settings.some((name) => gone.settings.has(name)) ||
     paths.some((path) => wasDeleted(path, gone.files) && !existsSync(join(root, path)))
   )

@@ -7,7 +7,7 @@ import { errorLine } from '../../../src/log-error.ts'
 import { projectRoot as root } from '../../../src/paths.ts'
 import { applyChanges, planChanges } from './changes.ts'
 import { ChoiceError, PRESETS, partsToRemove, partToRemove, type Wanted } from './choice.ts'
-import { cutDocuments, cutWorkflows, settingNames } from './documents.ts'
+import { cutDocuments, settingNames } from './documents.ts'
 import type { Planned } from './graph.ts'
 import { databaseFiles, dirtyReason, migrationsRun, sqliteFile } from './guard.ts'
 import { dropMessages } from './messages.ts'
@@ -59,7 +59,6 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
     settings: without(before.settings, settingNames(root)),
     scripts,
   })
-  cutWorkflows(root, scripts)
   format([...planned.written.keys(), 'src/web/locales'])
   if (!options.check) return
   run('types', [process.execPath, join('node_modules', 'typescript', 'bin', 'tsc'), '--noEmit'])

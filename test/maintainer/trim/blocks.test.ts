@@ -1,5 +1,5 @@
 import test from 'ava'
-import { withoutMentions } from '../../../scripts/maintainer/trim/blocks.ts'
+import { withoutLinesOf, withoutMentions } from '../../../scripts/maintainer/trim/blocks.ts'
 
 const cut = (text: string, ...gone: string[]) =>
   withoutMentions(
@@ -36,4 +36,24 @@ test('a chapter about parts stays while one of them is there', (t) => {
   const text = '# A\n\n<!-- only with b, c -->\n## B\n\nOne.\n<!-- end -->\n\n## D\n\nTwo.\n'
   t.is(cut(text, 'b'), text)
   t.is(cut(text, 'b', 'c'), '# A\n\n## D\n\nTwo.\n')
+})
+
+test('settings that are only with other parts go, with the comments around them', (t) => {
+  const text = 'a: 1\n  # only with redis, memcached\n  b: 2\n  # end\n# only with cached_db\nc: 3\n# end\nd: 4\n'
+  t.is(
+    withoutLinesOf(text, () => false),
+    text,
+  )
+  t.is(
+    withoutLinesOf(text, (part) => part === 'redis'),
+    text,
+  )
+  t.is(
+    withoutLinesOf(text, (part) => part !== 'cached_db'),
+    'a: 1\n# only with cached_db\nc: 3\n# end\nd: 4\n',
+  )
+  t.is(
+    withoutLinesOf(text, () => true),
+    'a: 1\nd: 4\n',
+  )
 })
