@@ -2,9 +2,7 @@ import { z } from 'zod'
 import { CheckedCache } from '../session/caches/checked.ts'
 import { type Compression, lz4Compression, zlibCompression } from '../session/caches/compression.ts'
 import { StoreUnavailableError } from '../session/core/errors.ts'
-import type { CachedCopiesOptions } from '../session/stores/cached/cached-copies.ts'
-import type { CachedStore } from '../session/stores/cached/cached-database.ts'
-import type { DatabaseStore } from '../session/stores/database/database.ts'
+import { CachedStore, type CachedStoreOptions, type CopiesOptions } from '../session/stores/cached/cached-database.ts'
 import { ConfigError, defineSettings, milliseconds, seconds, setting } from '../settings.ts'
 import type { OpenedCache, OpenedEngine, ResolvedStorage, StorageContext } from './part.ts'
 import { databaseReady, messageOf, openRecords, openTable } from './records.ts'
@@ -61,7 +59,7 @@ export const copySettings = defineSettings({
 export interface EngineCache extends OpenedCache {
   readonly cache: CheckedCache
   /** Options for every store on it. */
-  readonly options: CachedCopiesOptions
+  readonly options: CopiesOptions
 }
 
 /** Opens the cache of CACHE_URL. */
@@ -80,13 +78,13 @@ export async function openEngineCache({ config, observe, openCache }: StorageCon
 export function openCopies(
   storage: ResolvedStorage,
   context: StorageContext,
-  { cache, part, connect }: EngineCache,
-  open: (database: DatabaseStore, timeout: number) => CachedStore,
+  { cache, part, connect, options }: EngineCache,
+  strategy: NonNullable<CachedStoreOptions['strategy']>,
 ): OpenedEngine {
   const { config, warn } = context
   const { SESSION_CACHE_TIMEOUT: timeout, SESSION_CACHE_WARMING: warming } = copySettings.of(config)
   const database = openTable(storage, context)
-  const store = open(database, timeout)
+  const store = new CachedStore({ ...options, database, timeout, strategy })
   return {
     engine: openRecords(storage, store, context),
     facts: storage.facts,

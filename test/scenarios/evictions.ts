@@ -86,12 +86,12 @@ function evictionsFromCache(scenario: RegisterScenario): void {
   )
 }
 
-/** The same caches, with a database that follows a moment later. */
+/** The same caches, with a database in which sessions are saved first. */
 function behind(engines: readonly TestedEngine[]): readonly TestedEngine[] {
   return engines.map(({ name, env, ...rest }) => ({
     ...rest,
     name: `${name}, with the database behind`,
-    env: { ...env, CACHE_FALLBACK: 'db', SESSION_CACHE_STRATEGY: 'write_behind' },
+    env: { ...env, CACHE_FALLBACK: 'db' },
   }))
 }
 

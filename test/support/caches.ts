@@ -17,26 +17,28 @@ export interface Steered<T> {
 export function steer<T extends object>(real: T): Steered<T> {
   const stops = new Map<string, (goOn: () => void) => void>()
   const state = { out: false, deaf: false, calls: [] as string[] }
-  const steered = new Proxy(real, {
-    get(target, name) {
-      const member: unknown = Reflect.get(target, name)
-      if (typeof member !== 'function' || typeof name !== 'string') return member
-      return async (...args: unknown[]) => {
-        state.calls.push(name)
-        const arrived = stops.get(name)
-        if (arrived !== undefined) {
-          stops.delete(name)
-          await new Promise<void>((goOn) => arrived(goOn))
+  const wrap = <O extends object>(object: O): O =>
+    new Proxy(object, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function' || typeof name !== 'string') return member
+        if (name === 'ahead') return (index: string) => wrap<object>(Object(member.call(target, index)))
+        return async (...args: unknown[]) => {
+          state.calls.push(name)
+          const arrived = stops.get(name)
+          if (arrived !== undefined) {
+            stops.delete(name)
+            await new Promise<void>((goOn) => arrived(goOn))
+          }
+          if (state.out) throw new StoreUnavailableError()
+          const answer: unknown = await member.apply(target, args)
+          if (state.deaf) throw new StoreUnavailableError()
+          return answer
         }
-        if (state.out) throw new StoreUnavailableError()
-        const answer: unknown = await member.apply(target, args)
-        if (state.deaf) throw new StoreUnavailableError()
-        return answer
-      }
-    },
-  })
+      },
+    })
   return Object.assign(state, {
-    steered,
+    steered: wrap(real),
     stopAt: (verb: string) => new Promise<() => void>((resolve) => stops.set(verb, resolve)),
   })
 }

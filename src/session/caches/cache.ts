@@ -36,6 +36,12 @@ export interface Cache {
   readonly servers?: CacheServers
   /** Index of keys by user, if the cache has one. */
   readonly users?: UserIndex
+  /**
+   * The entries that are ahead of a database, if the cache can index them in the same step that writes them.
+   *
+   * @param index the key of the index
+   */
+  ahead?(index: string): AheadIndex
   /** Another object for every connection, since the servers may have another state then; undefined while there is none. */
   readonly connection: object | undefined
   /** Identifies the servers and the history of their data: another text after a restart or a failover. */
@@ -56,6 +62,42 @@ export interface CacheServers {
   of(key: string): string
   /** Resolves when the server answers, or is not used any more. */
   ping(name: string): Promise<void>
+}
+
+/** An entry that is ahead of a database. */
+export interface AheadEntry {
+  readonly key: string
+  /** The versions that the database may have: older states of this entry, oldest first. */
+  readonly from: readonly string[]
+  readonly version: string
+  /** Undefined if the cache has lost it. */
+  readonly entry: CacheEntry | undefined
+}
+
+/** The entries that are ahead of a database. All processes may write them down, and every step is atomic. */
+export interface AheadIndex {
+  /**
+   * Like {@link Cache.swap}, and puts the entry on the index.
+   *
+   * @returns also the versions that the database may have, and when the entry before would have expired
+   */
+  swap(
+    key: string,
+    version: string,
+    entry: CacheEntry,
+  ): Promise<{ outcome: 'done'; from: readonly string[]; expires: number } | { outcome: 'missing' | 'conflict' }>
+  /** Returns the entry if it is on the index. */
+  find(key: string): Promise<AheadEntry | undefined>
+  /** Returns entries that have been on the index for at least so many milliseconds. */
+  list(minAge: number, limit: number): Promise<AheadEntry[]>
+  /**
+   * Notes that the database has this version of the entry; if it is the latest, the entry leaves the index.
+   *
+   * @param life milliseconds that it is kept from then on
+   */
+  written(key: string, version: string, life: number): Promise<void>
+  /** Takes the entry off the index if it has this version. */
+  drop(key: string, version: string): Promise<void>
 }
 
 /** The keys that belong to a user. Expired members are removed, and the index with its last member. */

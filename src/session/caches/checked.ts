@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Observer } from '../core/events.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { Cache, CacheEntry, UserIndex } from './cache.ts'
+import type { AheadIndex, Cache, CacheEntry, UserIndex } from './cache.ts'
 
 /** Options for {@link CheckedCache}. */
 export interface CheckedCacheOptions {
@@ -36,6 +36,7 @@ interface Server {
 export class CheckedCache implements Cache {
   readonly name: Cache['name']
   readonly users?: UserIndex
+  readonly ahead?: (index: string) => AheadIndex
   readonly staleFor: number
   /** Not blocked while the cache is down, when statistics are needed most. */
   readonly serverStats?: () => Promise<readonly object[]>
@@ -72,6 +73,8 @@ export class CheckedCache implements Cache {
         keys: (userId) => this.#onIndex(() => users.keys(userId)),
       }
     }
+    const ahead = cache.ahead?.bind(cache)
+    if (ahead !== undefined) this.ahead = (index) => this.#checkedIndex(ahead(index))
     cache.onConnect?.(() => this.#reconnected())
     for (const name of this.#names()) this.#scheduleCheck(this.#server(name))
   }
@@ -135,6 +138,18 @@ export class CheckedCache implements Cache {
 
   async #unlessDown<T>(key: string, work: () => Promise<T>): Promise<T> {
     return await this.#tracked(this.#server(this.#cache.servers?.of(key) ?? ''), work)
+  }
+
+  /** Only a cache on a single server has one. */
+  #checkedIndex(index: AheadIndex): AheadIndex {
+    const checked = <T>(work: () => Promise<T>) => this.#tracked(this.#server(''), work)
+    return {
+      swap: (key, version, entry) => checked(() => index.swap(key, version, entry)),
+      find: (key) => checked(() => index.find(key)),
+      list: (minAge, limit) => checked(() => index.list(minAge, limit)),
+      written: (key, version, life) => checked(() => index.written(key, version, life)),
+      drop: (key, version) => checked(() => index.drop(key, version)),
+    }
   }
 
   /** The servers of a user's index are not those of its keys. */

@@ -34,12 +34,15 @@ export type SessionEvent =
   | { type: 'cache-up' }
   /**
    * This process ended the epoch of all copies (`unconfirmed`: the cache did not confirm a change; `another cache`: the
-   * copies are in another cache than its own), or began one. In between no process uses copies.
+   * copies are in another cache than its own; `unreachable`: with write_behind, the cache did not answer for a while), or
+   * began one. In between no process uses copies.
    */
-  | { type: 'copies'; state: 'ended'; reason: 'unconfirmed' | 'another cache' }
+  | { type: 'copies'; state: 'ended'; reason: 'unconfirmed' | 'another cache' | 'unreachable' }
   | { type: 'copies'; state: 'begun' }
   /** Number of sessions whose last change is not in the database yet (write_behind). */
   | { type: 'write-behind'; waiting: number }
+  /** A change that was only in the cache is lost (write_behind): the session was saved without it meanwhile. */
+  | { type: 'write-behind-lost' }
   /** A session exceeded its cookie, and these keys were dropped, as configured. */
   | { type: 'overflow'; dropped: readonly string[]; bytes: number; limit: number }
   /** The encoded size of a session that is written, or that of its cookie value. */

@@ -4,6 +4,7 @@ import {
   type ClearableStore,
   type ClearWhich,
   type CopiedStore,
+  type Descendant,
   type EpochRow,
   type EpochStore,
   isForward,
@@ -69,6 +70,17 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
     return { outcome: 'saved', version: next.version }
   }
 
+  async saveOver(key: string, to: Descendant, epoch: string, { live }: { live: boolean }): Promise<Outcome> {
+    const named = (await this.epochs.readEpoch()).epoch
+    this.#requireOpen()
+    const current = live ? this.#live(key) : this.#records.get(key)
+    if (current === undefined) return 'missing'
+    if (current.version === to.version) return 'done'
+    if (!to.from.includes(current.version) || named !== epoch) return 'conflict'
+    this.#put(key, { ...to.record, createdAt: current.createdAt, version: to.version })
+    return 'done'
+  }
+
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
     const current = this.#live(key)
     if (current === undefined) return 'missing'
@@ -93,10 +105,15 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
     return this.#clearable(which).length
   }
 
-  async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
-    const keys = this.#clearable(which).slice(0, limit)
+  async clearBatch(which: ClearWhich, limit: number, prepare?: (keys: readonly string[]) => Promise<void>) {
+    let keys = this.#clearable(which).slice(0, limit)
+    if (prepare !== undefined) {
+      await prepare(keys)
+      // Some may have been touched meanwhile.
+      const due = new Set(this.#clearable(which))
+      keys = keys.filter((key) => due.has(key))
+    }
     for (const key of keys) this.#remove(key)
-    onCleared?.(keys)
     return keys.length
   }
 

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomInt } from 'node:crypto'
 import { derivedSessionId } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 
@@ -91,9 +91,36 @@ export function newEpoch(): string {
   return randomBytes(9).toString('base64url')
 }
 
+/** A state of a record that was made from some older states of it. */
+export interface Descendant {
+  /** The versions that it may replace. */
+  readonly from: readonly number[]
+  /** Its version, chosen by the writer: see {@link newVersion}. */
+  readonly version: number
+  readonly record: SessionRecord
+}
+
 /** A store whose records may have copies in a cache. */
 export interface CopiedStore extends SessionStore {
   readonly epochs: EpochStore
+  /**
+   * Saves over one of the versions that the record descends from, while the row of the epoch names `epoch`, in one atomic
+   * step. A record that has the version already counts as saved.
+   *
+   * @param options.live whether only a live record may be replaced; otherwise also one that expired after the change was
+   *   accepted
+   */
+  saveOver(key: string, to: Descendant, epoch: string, options: { readonly live: boolean }): Promise<Outcome>
+}
+
+const MIN_CHOSEN_VERSION = 2 ** 30
+
+/**
+ * A version for {@link CopiedStore.saveOver}: random, so that two states that were made from one never share it, and above
+ * those that a database counts up from 1. Columns have 31 bits; the sign bit and some room to count on stay free.
+ */
+export function newVersion(): number {
+  return MIN_CHOSEN_VERSION + randomInt(MIN_CHOSEN_VERSION - 2 ** 24)
 }
 
 /** The records that a clear deletes. Times are milliseconds since 1970. */
@@ -111,9 +138,9 @@ export interface ClearableStore {
   /**
    * Deletes at most `limit` records; returns how many, 0 if none are left.
    *
-   * @param onCleared called with the keys, for caches with copies
+   * @param prepare called with the keys before any is deleted, for caches with copies; only a {@link CopiedStore} does
    */
-  clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number>
+  clearBatch(which: ClearWhich, limit: number, prepare?: (keys: readonly string[]) => Promise<void>): Promise<number>
 }
 
 /** One live session of a user. */

@@ -1,7 +1,6 @@
 import { z } from 'zod'
 import type { Config } from '../../config.ts'
 import { CacheStore } from '../../session/stores/cache.ts'
-import { WriteBehindStore } from '../../session/stores/cached/write-behind.ts'
 import { ConfigError, defineSettings, setting } from '../../settings.ts'
 import { cacheSettings, copySettings, openCopies, openEngineCache } from '../cached.ts'
 import { defineEngine } from '../part.ts'
@@ -10,11 +9,11 @@ import { messageOf, openRecords } from '../records.ts'
 const settings = defineSettings({
   CACHE_FALLBACK: setting(
     z.enum(['none', 'db']).default('none'),
-    'none, or db: the engine cache stores a copy in the database, and uses it while the cache is down',
+    'none, or db: the engine cache saves to the database first, like cached_db, and uses it while the cache is down',
   ),
 })
 
-/** Every session is in the cache, and with CACHE_FALLBACK=db in the database as well. */
+/** Every session is in the cache, and with CACHE_FALLBACK=db in the database first. */
 export default defineEngine({
   name: 'cache',
   help: 'a cache server',
@@ -25,16 +24,13 @@ export default defineEngine({
     production && cacheUrl === undefined
       ? 'needs CACHE_URL in production: a cache server, or memory: for a single process that loses all sessions when it ends'
       : undefined,
-  facts: (config) =>
-    hasFallback(config) ? { table: true, cached: 'copies', writesBehind: true } : { cached: 'only records' },
+  facts: (config) => (hasFallback(config) ? { table: true, cached: 'copies' } : { cached: 'only records' }),
   choice: (_config, cache) => (cache === undefined ? 'cache' : `cache ${cache.place}`),
   async open(storage, context) {
     const cache = await openEngineCache(context)
     if (hasFallback(context.config)) {
-      // Requests use only the cache while it is up; the database is written later.
-      return openCopies(storage, context, cache, (database, timeout) => {
-        return new WriteBehindStore({ ...cache.options, database, timeout })
-      })
+      // A database can only serve what it was given: the same as cached_db with write_through.
+      return openCopies(storage, context, cache, 'write_through')
     }
     const store = new CacheStore(cache.options)
     return {

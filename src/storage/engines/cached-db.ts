@@ -1,14 +1,12 @@
 import { z } from 'zod'
-import { CachedStore } from '../../session/stores/cached/cached-database.ts'
-import { WriteBehindStore } from '../../session/stores/cached/write-behind.ts'
-import { defineSettings, setting } from '../../settings.ts'
+import { ConfigError, defineSettings, setting } from '../../settings.ts'
 import { cacheSettings, copySettings, openCopies, openEngineCache } from '../cached.ts'
 import { defineEngine } from '../part.ts'
 
 const settings = defineSettings({
   SESSION_CACHE_STRATEGY: setting(
     z.enum(['write_through', 'write_behind', 'cache_aside']).default('write_through'),
-    'write_through, write_behind (the database is written about 100 ms later) or cache_aside (a save removes the copy)',
+    'write_through, write_behind (the database is written about 100 ms later; one Redis server, with or without Sentinel) or cache_aside (a save removes the copy)',
   ),
 })
 
@@ -29,9 +27,12 @@ export default defineEngine({
   async open(storage, context) {
     const { SESSION_CACHE_STRATEGY: strategy } = settings.of(context.config)
     const cache = await openEngineCache(context)
-    return openCopies(storage, context, cache, (database, timeout) => {
-      const options = { ...cache.options, database, timeout }
-      return strategy === 'write_behind' ? new WriteBehindStore(options) : new CachedStore({ ...options, strategy })
-    })
+    if (strategy === 'write_behind' && cache.cache.ahead === undefined) {
+      await cache.cache.close()
+      throw new ConfigError(
+        'SESSION_CACHE_STRATEGY=write_behind needs one Redis server, with or without Sentinel: set CACHE_URL to redis:// or redis-sentinel://, or use write_through.',
+      )
+    }
+    return openCopies(storage, context, cache, strategy)
   },
 })

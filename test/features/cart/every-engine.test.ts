@@ -7,7 +7,6 @@ const ENGINES = {
   cache: {},
   'cache with a database to fall back to': { SESSION_ENGINE: 'cache', CACHE_FALLBACK: 'db' },
   cached_db: {},
-  'cached_db, write_behind': { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' },
   file: {},
   signed_cookies: {},
   hybrid: {},

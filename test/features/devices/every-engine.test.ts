@@ -26,7 +26,6 @@ async function withApp(env: Record<string, string>, work: (app: TestApp) => Prom
 const LISTING: readonly Record<string, string>[] = [
   { SESSION_ENGINE: 'db' },
   { SESSION_ENGINE: 'cached_db' },
-  { SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' },
   { SESSION_ENGINE: 'cache' },
   { SESSION_ENGINE: 'hybrid' },
   { SESSION_ENGINE: 'db', SESSION_MOVING_FROM: 'cache' },

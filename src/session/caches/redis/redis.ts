@@ -1,13 +1,14 @@
 import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import { type Cache, type CacheEntry, type CacheServers, DAMAGED, type UserIndex } from '../cache.ts'
-import { pack, unpack } from '../frame.ts'
+import { type AheadIndex, type Cache, type CacheEntry, type CacheServers, DAMAGED, type UserIndex } from '../cache.ts'
+import { unpack } from '../frame.ts'
 import { LocalCopies, MAX_COPY_AGE_MS } from './local-copies.ts'
+import { RedisAhead } from './redis-ahead.ts'
 import { isReply, RedisClient, type RedisClientOptions } from './redis-client.ts'
 import { dial } from './redis-dial.ts'
 import { explainDialError } from './redis-errors.ts'
 import { checkExistingClient, type ExistingRedisClient, useExistingClient } from './redis-existing.ts'
-import { ADD, DELETE, INDEX, SWAP } from './redis-scripts.ts'
+import { ADD, DELETE, EXPIRY_MARGIN_MS, INDEX, packWithLife, SWAP } from './redis-scripts.ts'
 import { type RedisStats, readSlowCommands, readStats, SLOW_LOG_COMMAND, STATS_COMMANDS } from './redis-stats.ts'
 import { parseRedisUrl } from './redis-url.ts'
 
@@ -45,9 +46,6 @@ export interface RedisCacheOptions {
   readonly now?: () => number
 }
 
-// The caller's clock decides what has expired. The server's TTL only frees memory, so it must not be early.
-const EXPIRY_MARGIN_MS = 1000
-
 /**
  * A cache on Redis 6 or later: a single server, a cluster, or a master found through sentinels.
  *
@@ -58,6 +56,7 @@ export class RedisCache implements Cache {
   readonly name = 'redis'
   readonly users: UserIndex
   readonly servers?: CacheServers
+  readonly ahead?: (index: string) => AheadIndex
   readonly staleFor: number
   readonly #client: RedisClient
   readonly #local: LocalCopies | undefined
@@ -87,7 +86,11 @@ export class RedisCache implements Cache {
     const invalidated = local && { invalidated: (key?: string) => local.invalidate(key) }
     this.#client = new RedisClient({ ...connector(options, commandTimeout), ...timing, ...invalidated })
     this.users = this.#index(indexPrefix)
-    if (target?.topology !== 'cluster') return
+    if (target?.topology !== 'cluster') {
+      const invalidate = (key: string) => local?.invalidate(key)
+      this.ahead = (index) => new RedisAhead({ client: this.#client, index, invalidate, now })
+      return
+    }
     this.servers = {
       // They are not known before the connection, and change.
       names: () => [''],
@@ -112,7 +115,7 @@ export class RedisCache implements Cache {
   }
 
   async add(key: string, entry: CacheEntry): Promise<boolean> {
-    const [bytes, life] = this.#packed(entry)
+    const [bytes, life] = packWithLife(entry, this.#now())
     return await this.#invalidating(key, async () => {
       if ((await this.#client.send(['SET', key, bytes, 'NX', 'PX', life], key)) !== null) return true
       // The existing entry may have expired by the caller's clock.
@@ -121,7 +124,7 @@ export class RedisCache implements Cache {
   }
 
   async swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
-    return await this.#invalidating(key, () => this.#run(SWAP, key, [version, ...this.#packed(entry)]))
+    return await this.#invalidating(key, () => this.#run(SWAP, key, [version, ...packWithLife(entry, this.#now())]))
   }
 
   async delete(key: string, version?: string): Promise<Outcome> {
@@ -195,11 +198,6 @@ export class RedisCache implements Cache {
     const answer = String(await this.#client.run(script, key, [String(this.#now()), ...args]))
     if (answer === 'done' || answer === 'missing' || answer === 'conflict') return answer
     throw unexpectedReply('A script on Redis returned an unexpected answer')
-  }
-
-  #packed(entry: CacheEntry): [bytes: Buffer, milliseconds: string] {
-    const life = Math.ceil(Math.max(1, entry.expires - this.#now() + EXPIRY_MARGIN_MS))
-    return [pack(entry), String(life)]
   }
 
   #index(prefix: string): UserIndex {

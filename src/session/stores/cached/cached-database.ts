@@ -1,3 +1,6 @@
+import type { Cache } from '../../caches/cache.ts'
+import { StoreUnavailableError } from '../../core/errors.ts'
+import type { Observer } from '../../core/events.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import { retry } from '../../core/retry.ts'
 import { isValidKey } from '../cache.ts'
@@ -7,7 +10,6 @@ import {
   type CopiedStore,
   canClear,
   hasStatistics,
-  isForward,
   knowsRecent,
   knowsUsers,
   NotSupportedError,
@@ -22,93 +24,127 @@ import {
   type UserSessionStore,
   type Version,
 } from '../store.ts'
-import { CachedCopies, type CachedCopiesOptions } from './cached-copies.ts'
+import { AheadCopies } from './ahead-copies.ts'
+import { CachedCopies } from './cached-copies.ts'
+import { CopyEntries, type CopyEntriesOptions } from './copy-entries.ts'
+import { CopyEpoch } from './copy-epoch.ts'
+import { WriteBehind } from './write-behind.ts'
+import { WriteThrough } from './write-through.ts'
+
+/** Options for a cache in front of a database. */
+export interface CopiesOptions extends CopyEntriesOptions {
+  readonly cache: Cache
+  readonly observe?: Observer
+}
 
 /** Options for {@link CachedStore}. */
-export interface CachedStoreOptions extends CachedCopiesOptions {
+export interface CachedStoreOptions extends CopiesOptions {
   /** The authoritative store, usually a database. */
   readonly database: CopiedStore
-  /** What a save does to the copy: `write_through` (default) replaces it, `cache_aside` removes it. */
-  readonly strategy?: 'write_through' | 'cache_aside'
+  /**
+   * What a save does: `write_through` (default) saves to the database and replaces the copy, `cache_aside` removes it, and
+   * `write_behind` saves to the cache, and to the database a moment later.
+   */
+  readonly strategy?: 'write_through' | 'cache_aside' | 'write_behind'
+  /** write_behind: milliseconds after which a change is written to the database; 100 by default. */
+  readonly delay?: number
+  /** write_behind: maximum number of sessions with unwritten changes in this process; 1000 by default. */
+  readonly maxWaiting?: number
+}
+
+/** How records are read and changed. Keys are valid. */
+export interface SaveStrategy {
+  load(key: string): Promise<StoredRecord | undefined>
+  create(key: string, record: SessionRecord): Promise<Version>
+  save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome>
+  touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome>
+  delete(key: string, version?: Version): Promise<Outcome>
+  /** Writes all changes to the database that any process has accepted before the call; throws if some could not be. */
+  writeAll?(): Promise<void>
+  /** Writes this process' changes to the database; returns how many failed. */
+  flush?(): Promise<number>
+  close?(): Promise<void>
 }
 
 const CONCURRENCY = 16
 
 /**
- * A database with a cache in front of it. The database is authoritative: a save that it refuses changes nothing, and it
- * says which copies are valid. While the cache is down, only the database is used; without the database every call throws.
+ * A database with a cache in front of it. Sessions begin and end in the database, and it says which copies are valid.
+ * Without the database every call throws.
  */
 export class CachedStore implements SessionStore, ClearableStore, UserSessionStore, StatisticsStore {
   readonly name = 'cached_db'
-  protected readonly database: CopiedStore
-  protected readonly copies: CachedCopies
-  readonly #removeOnSave: boolean
+  readonly #database: CopiedStore
+  readonly #cache: Cache
+  readonly #copies: CachedCopies
+  readonly #strategy: SaveStrategy
 
+  /** @throws RangeError for an invalid prefix; TypeError for write_behind on a cache that cannot index such entries */
   constructor(options: CachedStoreOptions) {
-    this.database = options.database
-    this.copies = new CachedCopies({ ...options, epochs: options.database.epochs })
-    this.#removeOnSave = options.strategy === 'cache_aside'
+    const { database, cache, strategy = 'write_through', observe = () => {}, now = Date.now } = options
+    const { delay, maxWaiting } = options
+    const entries = new CopyEntries(options)
+    const epoch = new CopyEpoch({
+      epochs: database.epochs,
+      cache,
+      prefix: entries.prefix,
+      kind: strategy === 'write_behind' ? 'ahead' : 'copies',
+      beforeClaim: async () => await this.#strategy.writeAll?.(),
+      observe,
+      now,
+    })
+    const copies = new CachedCopies({ cache, epoch, entries, observe })
+    this.#database = database
+    this.#cache = cache
+    this.#copies = copies
+    if (strategy === 'write_behind') {
+      const ahead = new AheadCopies({ cache, entries, observe })
+      this.#strategy = new WriteBehind({ database, copies, ahead, epoch, observe, now, delay, maxWaiting })
+    } else {
+      this.#strategy = new WriteThrough({ database, copies, removeOnSave: strategy === 'cache_aside', observe })
+    }
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
-    if (!isValidKey(key)) return undefined
-    const copy = await this.copies.get(key)
-    if (copy === 'unsure') return await this.database.load(key)
-    return copy === 'miss' ? await this.copies.fill(key, () => this.database.load(key)) : copy
+    return isValidKey(key) ? await this.#strategy.load(key) : undefined
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
-    if (this.#removeOnSave || !isValidKey(key)) return await this.database.create(key, record)
-    let version: Version = ''
-    await this.copies.fill(key, async () => {
-      version = await this.database.create(key, record)
-      return { ...record, version }
-    })
-    return version
+    return await (isValidKey(key) ? this.#strategy : this.#database).create(key, record)
   }
 
   async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
-    if (!isValidKey(key)) return { outcome: 'missing' }
-    const save = () => this.database.save(key, version, record)
-    // A change of key ends what the old key opens.
-    if (isForward(record)) return await this.copies.end(key, save)
-    const result = await this.copies.change(key, save)
-    // A conflict may be caused by a stale copy.
-    if (result.outcome === 'conflict') await this.copies.remove(key, version)
-    else if (result.outcome === 'missing' || this.#removeOnSave) await this.copies.remove(key)
-    else await this.copies.replace(key, version, { ...record, version: result.version })
-    return result
+    return isValidKey(key) ? await this.#strategy.save(key, version, record) : { outcome: 'missing' }
   }
 
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
-    if (!isValidKey(key)) return 'missing'
-    const outcome = await this.copies.change(key, () => this.database.touch(key, version, times))
-    await this.copies.remove(key)
-    return outcome
+    return isValidKey(key) ? await this.#strategy.touch(key, version, times) : 'missing'
   }
 
   async delete(key: string, version?: Version): Promise<Outcome> {
-    if (!isValidKey(key)) return 'missing'
-    return await this.copies.end(key, () => this.database.delete(key, version))
+    return isValidKey(key) ? await this.#strategy.delete(key, version) : 'missing'
   }
 
   async countClearable(which: ClearWhich): Promise<number> {
     return await this.#clearable().countClearable(which)
   }
 
-  async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
+  async clearBatch(which: ClearWhich, limit: number): Promise<number> {
+    await this.#writeAll()
     // Copies of expired sessions have expired as well; all others must be removed.
-    if (which.kind === 'expired') return await this.#clearable().clearBatch(which, limit, onCleared)
-    // In the order that survives a crash; what is left then has expired.
+    if (which.kind === 'expired') return await this.#clearable().clearBatch(which, limit)
     const ended = which.kind === 'user' ? await this.endByUser(which.userId) : 0
     const cleared: string[] = []
-    const count = await this.#clearable().clearBatch(which, limit, (keys) => void cleared.push(...keys))
-    await Promise.all(cleared.map((key) => this.copies.remove(key)))
-    onCleared?.(cleared)
+    const count = await this.#clearable().clearBatch(which, limit, async (keys) => {
+      cleared.push(...keys.filter(isValidKey))
+      await this.#copies.prepareEnd(cleared)
+    })
+    if (cleared.length > 0) await this.#copies.completeEnd(cleared)
     return ended + count
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {
+    await this.#writeAll()
     return await this.#withUsers().listByUser(userId)
   }
 
@@ -116,19 +152,19 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   async endByUser(userId: string, exceptId?: string): Promise<number> {
     let ended = 0
     await retry(async () => {
-      const sessions = (await this.#withUsers().listByUser(userId)).filter(({ id }) => id !== exceptId)
+      const sessions = (await this.listByUser(userId)).filter(({ id }) => id !== exceptId)
       const outcomes = await Promise.all(sessions.map(({ key }) => this.delete(key)))
       ended += outcomes.filter((outcome) => outcome === 'done').length
       return sessions.length === 0 || undefined
     })
     // Another process may have ended one of them a moment ago.
-    await this.copies.settled()
+    await this.#copies.settled()
     return ended
   }
 
   async statistics(prefix?: string): Promise<StoreStatistics> {
-    if (!hasStatistics(this.database)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
-    return await this.database.statistics(prefix)
+    if (!hasStatistics(this.#database)) throw new NotSupportedError('The storage behind the cache cannot be counted.')
+    return await this.#database.statistics(prefix)
   }
 
   /**
@@ -138,31 +174,47 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
    * @throws NotSupportedError if the database does not know the activity of its sessions
    */
   async warm(which: RecentWhich, limit = 10_000): Promise<number> {
-    if (!knowsRecent(this.database))
+    if (!knowsRecent(this.#database))
       throw new NotSupportedError('The storage behind the cache does not know which sessions were active.')
-    const keys = await this.database.recentKeys(which, limit)
+    const keys = await this.#database.recentKeys(which, limit)
     let filled = 0
     while (keys.length > 0) {
       const batch = keys.splice(0, CONCURRENCY)
-      const added = await Promise.all(batch.map((key) => this.copies.add(key, () => this.database.load(key))))
+      const added = await Promise.all(batch.map((key) => this.#copies.add(key, () => this.#database.load(key))))
       filled += added.filter((did) => did).length
     }
     return filled
   }
 
-  /** Closes the cache, but not the database. */
+  /** Writes changes that are not in the database yet (write_behind); returns how many failed. */
+  async flush(): Promise<number> {
+    return (await this.#strategy.flush?.()) ?? 0
+  }
+
+  /** Closes the cache, but not the database. @throws Error if some changes could not be written (write_behind) */
   async close(): Promise<void> {
-    await this.copies.close()
+    try {
+      await this.#strategy.close?.()
+    } finally {
+      await this.#cache.close()
+    }
+  }
+
+  /** As far as they can be reached: sign-ins and endings are in the database already. */
+  async #writeAll(): Promise<void> {
+    await this.#strategy.writeAll?.().catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailableError)) throw error
+    })
   }
 
   #clearable(): ClearableStore {
-    if (!canClear(this.database)) throw new NotSupportedError('The storage behind the cache cannot be cleared.')
-    return this.database
+    if (!canClear(this.#database)) throw new NotSupportedError('The storage behind the cache cannot be cleared.')
+    return this.#database
   }
 
   #withUsers(): UserSessionStore {
-    if (!knowsUsers(this.database))
+    if (!knowsUsers(this.#database))
       throw new NotSupportedError('The storage behind the cache does not know the users of its sessions.')
-    return this.database
+    return this.#database
   }
 }

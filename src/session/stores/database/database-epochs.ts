@@ -41,6 +41,11 @@ export class DatabaseEpochs implements EpochStore {
     }
   }
 
+  /** The condition that the row names this epoch. */
+  named(epoch: string): { sql: string; bindings: readonly string[] } {
+    return { sql: `EXISTS (SELECT 1 FROM ${TABLE} WHERE name = ? AND epoch = ?)`, bindings: [this.#name, epoch] }
+  }
+
   async changeEpoch(from: string, { epoch, server }: EpochRow): Promise<boolean> {
     const sql = `UPDATE ${TABLE} SET epoch = ?, server = ? WHERE name = ? AND epoch = ?`
     return (await this.#run(sql, [epoch, server, this.#name, from])).changes > 0

@@ -1,4 +1,4 @@
-import type { SessionRecord, StoredRecord, Version } from '../store.ts'
+import type { Descendant, SessionRecord, StoredRecord, Version } from '../store.ts'
 import type { Binding, Dialect, Row } from './database-statements.ts'
 
 /** The statements used by requests. All compare and write in one step; `now` is always the last binding. */
@@ -35,6 +35,11 @@ export interface Layout {
   readonly isSession: string
   /** Whether the table has user, session id, address, creation time and last activity. */
   readonly keepsMetadata: boolean
+  /** The statement that saves over any of several versions, if the table has a column for the version. */
+  readonly saveOver?: {
+    sql(versions: number): string
+    bindings(key: string, to: Descendant, now: Binding): Binding[]
+  }
   time(milliseconds: number): Binding
   forCreate(key: string, record: SessionRecord): Binding[]
   forSave(key: string, version: Version, record: SessionRecord): Binding[]
@@ -67,6 +72,10 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
   const extra = (record: SessionRecord) => extraColumns.map((name) => record.extra?.[name] ?? null)
   const created = ['session_key', ...OWN_COLUMNS, ...extraColumns]
   const set = ['data', 'expires', 'last_activity', 'user_id', 'session_id', 'ip_address', 'user_agent', ...extraColumns]
+  const forSet = (record: SessionRecord): Binding[] => {
+    const { data, expires, lastActivity, userId, sessionId, ipAddress, userAgent } = record
+    return [data, expires, lastActivity, userId, sessionId, ipAddress, userAgent, ...extra(record)]
+  }
   const live = 'expires > ?'
   const asRead = `session_key = ? AND version = ? AND ${live}`
   return {
@@ -83,22 +92,30 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
       touch: `UPDATE ${table} SET expires = ?, last_activity = ? WHERE ${asRead}`,
       remove: `DELETE FROM ${table} WHERE session_key = ?`,
       removeVersion: `DELETE FROM ${table} WHERE ${asRead}`,
-      exists: `SELECT 1 FROM ${table} WHERE session_key = ? AND ${live}`,
+      exists: `SELECT version FROM ${table} WHERE session_key = ? AND ${live}`,
     },
     many: {
       load: `SELECT session_key, ${OWN_COLUMNS.join(', ')} FROM ${table} WHERE ${KEY_IN_LIST} AND ${live}`,
       save: (rows) => changeMany(table, set, ', version = version + 1', 'version', live, rows),
       touch: (rows) => changeMany(table, ['expires', 'last_activity'], '', 'version', live, rows),
     },
+    saveOver: {
+      sql(versions) {
+        const anyOf = Array(roomFor(versions)).fill('?').join(', ')
+        const assigned = [...set, 'version'].map((name) => `${name} = ?`).join(', ')
+        return `UPDATE ${table} SET ${assigned} WHERE session_key = ? AND version IN (${anyOf}) AND ${live}`
+      },
+      bindings(key, { from, version, record }, now) {
+        const more = Array<number | null>(roomFor(from.length) - from.length).fill(null)
+        return [...forSet(record), version, key, ...from, ...more, now]
+      },
+    },
     time: (milliseconds) => milliseconds,
     forCreate: (key, record) => {
       const { data, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent } = record
       return [key, data, 1, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, ...extra(record)]
     },
-    forSave: (key, version, record) => {
-      const { data, expires, lastActivity, userId, sessionId, ipAddress, userAgent } = record
-      return [data, expires, lastActivity, userId, sessionId, ipAddress, userAgent, ...extra(record), key, version]
-    },
+    forSave: (key, version, record) => [...forSet(record), key, version],
     forTouch: (key, version, { expires, lastActivity }) => [expires, lastActivity, key, version],
     savedVersion: (version) => Number(version) + 1,
     read: (row) => ({
@@ -140,6 +157,11 @@ export function changeMany(
     `WITH ${given} (${columns.join(', ')}) AS (VALUES ${values}) ` +
     `UPDATE ${table} SET ${assigned}${andSet} FROM ${given} WHERE ${asRead} AND ${live} RETURNING session_key`
   )
+}
+
+/** Powers of two, so that few different statements are prepared. */
+function roomFor(versions: number): number {
+  return 2 ** Math.ceil(Math.log2(versions))
 }
 
 function textOrNull(value: unknown): string | null {

@@ -7,6 +7,7 @@ import {
   type ClearableStore,
   type ClearWhich,
   type CopiedStore,
+  type Descendant,
   NotSupportedError,
   type RecentStore,
   type RecentWhich,
@@ -127,6 +128,22 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     return outcome === 'done' ? { outcome: 'saved', version: this.#layout.savedVersion(version, record) } : { outcome }
   }
 
+  async saveOver(key: string, to: Descendant, epoch: string, { live }: { live: boolean }): Promise<Outcome> {
+    if (!this.#layout.validKey.test(key)) return 'missing'
+    const { saveOver } = this.#layout
+    if (saveOver === undefined) throw new NotSupportedError('This table has no column for a version.')
+    const time = this.#layout.time(live ? this.#now() : 0)
+    const { sql, bindings } = this.epochs.named(epoch)
+    const saved = await this.#run(`${saveOver.sql(to.from.length)} AND ${sql}`, [
+      ...saveOver.bindings(key, to, time),
+      ...bindings,
+    ])
+    if (saved.changes > 0) return 'done'
+    const [row] = (await this.#run(this.#layout.sql.exists, [key, time])).rows
+    if (row === undefined) return 'missing'
+    return Number(row['version']) === to.version ? 'done' : 'conflict'
+  }
+
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
     return await this.#change('touch', key, this.#layout.forTouch(key, version, times))
   }
@@ -145,31 +162,25 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     return Number(rows[0]?.['count'] ?? 0)
   }
 
-  async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
+  async clearBatch(
+    which: ClearWhich,
+    limit: number,
+    prepare?: (keys: readonly string[]) => Promise<void>,
+  ): Promise<number> {
     const { condition, bindings } = this.#condition(which)
-    const bounded = Math.max(1, Math.floor(limit))
-    const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
+    const clear = async (where: string, values: readonly Binding[]) =>
+      (await this.#run(`DELETE FROM ${this.#table} WHERE ${where}`, values, JOB_TIMEOUT_MS)).changes
+    const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${Math.max(1, Math.floor(limit))}`
     // The condition is repeated: a session may have been touched between SELECT and DELETE.
-    if (this.#dialect !== 'mysql') {
-      const returning = onCleared === undefined ? '' : ' RETURNING session_key'
-      const sql = `DELETE FROM ${this.#table} WHERE session_key IN (${chosen}) AND ${condition}${returning}`
-      const { rows, changes } = await this.#run(sql, [...bindings, ...bindings], JOB_TIMEOUT_MS)
-      if (onCleared === undefined) return changes
-      onCleared(rows.map((row) => String(row['session_key'])))
-      return rows.length
+    if (prepare !== undefined) {
+      const keys = (await this.#run(chosen, bindings, JOB_TIMEOUT_MS)).rows.map((row) => String(row['session_key']))
+      if (keys.length === 0) return 0
+      await prepare(keys)
+      return await clear(`session_key IN (${keys.map(() => '?').join(', ')}) AND ${condition}`, [...keys, ...bindings])
     }
-    if (onCleared === undefined) {
-      const sql = `DELETE FROM ${this.#table} WHERE ${condition} LIMIT ${bounded}`
-      return (await this.#run(sql, bindings, JOB_TIMEOUT_MS)).changes
-    }
-    // MySQL has no RETURNING, and cannot delete from a table in a subquery with a limit.
-    const keys = (await this.#run(chosen, bindings, JOB_TIMEOUT_MS)).rows.map((row) => String(row['session_key']))
-    if (keys.length === 0) return 0
-    const among = `session_key IN (${keys.map(() => '?').join(', ')})`
-    const sql = `DELETE FROM ${this.#table} WHERE ${among} AND ${condition}`
-    const { changes } = await this.#run(sql, [...keys, ...bindings], JOB_TIMEOUT_MS)
-    onCleared(keys)
-    return changes
+    // MySQL cannot delete from a table in a subquery with a limit.
+    if (this.#dialect === 'mysql') return await clear(`${condition} LIMIT ${Math.max(1, Math.floor(limit))}`, bindings)
+    return await clear(`session_key IN (${chosen}) AND ${condition}`, [...bindings, ...bindings])
   }
 
   async listByUser(userId: string): Promise<UserSession[]> {

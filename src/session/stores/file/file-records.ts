@@ -153,7 +153,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     })
   }
 
-  async clearBatch(which: ClearWhich, limit: number, onCleared?: (keys: readonly string[]) => void): Promise<number> {
+  async clearBatch(which: ClearWhich, limit: number): Promise<number> {
     const isDue = this.#condition(which)
     return await orUnavailable(async () => {
       await requireFolder(this.#folder)
@@ -167,7 +167,6 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
         break
       }
       if (keys.length < limit) await removeLeftovers(this.#folder)
-      onCleared?.(keys.filter((key) => key !== ''))
       return keys.length
     })
   }

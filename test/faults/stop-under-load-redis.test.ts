@@ -1,0 +1,1 @@
+import '../start/stop-under-load-redis.test.ts'
