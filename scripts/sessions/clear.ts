@@ -22,6 +22,8 @@ interface Options {
 interface Cleared {
   readonly sessions: number
   readonly revocations?: number
+  /** Set if sessions of anonymous visitors were left: the cache does not list them. */
+  readonly usersOnly?: true
   /** Set if sessions in cookies were ended, too, which cannot be counted. */
   readonly cookies?: true
   /** Why it was not finished. */
@@ -49,9 +51,10 @@ export function clearCommand(run: Run): Command {
         requireClearable(services, which)
         if (options.dryRun) {
           const counts = await Promise.all(clearableStores(services).map((store) => store.countClearable(which)))
-          return report({ sessions: counts.reduce((sum, count) => sum + count, 0) }, which, options)
+          const sessions = counts.reduce((sum, count) => sum + count, 0)
+          return report({ sessions, ...leftIn(services, which) }, which, options)
         }
-        report(await clear(services, which, options), which, options)
+        report({ ...(await clear(services, which, options)), ...leftIn(services, which) }, which, options)
       })
     })
 }
@@ -69,7 +72,8 @@ function readFilter(options: Options): ClearWhich {
 }
 
 function requireClearable(services: Services, which: ClearWhich): void {
-  if (clearableStores(services).length > 0) return
+  const onlyUsers = which.kind === 'expired' || which.kind === 'orphaned'
+  if (clearableStores(services).some(({ clearsUsersOnly }) => !(clearsUsersOnly && onlyUsers))) return
   const { engine, store, cache } = services
   if (store === undefined) {
     if (services.revocations !== undefined && (which.kind === 'expired' || which.kind === 'user')) return
@@ -78,6 +82,11 @@ function requireClearable(services: Services, which: ClearWhich): void {
   throw new UsageError(
     `There is nothing to clear in a cache: ${cache?.name ?? 'it'} deletes expired sessions by itself.`,
   )
+}
+
+function leftIn(services: Services, { kind }: ClearWhich): Pick<Cleared, 'usersOnly'> {
+  const leaves = kind !== 'user' && clearableStores(services).some(({ clearsUsersOnly }) => clearsUsersOnly)
+  return leaves ? { usersOnly: true } : {}
 }
 
 async function clear(services: Services, which: ClearWhich, options: Options): Promise<Cleared> {
@@ -147,7 +156,7 @@ async function withProgress<T>(
 }
 
 function report(
-  { sessions, revocations, cookies, halted }: Cleared,
+  { sessions, revocations, cookies, usersOnly, halted }: Cleared,
   { kind }: ClearWhich,
   { json, dryRun }: Options,
 ): void {
@@ -156,7 +165,14 @@ function report(
     const counts = dryRun ? { wouldDelete: sessions } : { deleted: sessions }
     const why = halted === undefined ? {} : { [halted]: true }
     console.log(
-      JSON.stringify({ kind, ...counts, ...(revocations ? { revocations } : {}), ...(cookies && { cookies }), ...why }),
+      JSON.stringify({
+        kind,
+        ...counts,
+        ...(revocations ? { revocations } : {}),
+        ...(cookies && { cookies }),
+        ...(usersOnly && { usersOnly }),
+        ...why,
+      }),
     )
     return
   }
@@ -167,6 +183,7 @@ function report(
   const ended = halted === 'stopped' ? ' before it was stopped' : ''
   const verb = dryRun ? 'would be deleted' : 'deleted'
   console.log(`${counted(sessions, 'session')} ${verb}${ended} (${kind})`)
+  if (usersOnly) console.log('Sessions of anonymous visitors were left: the cache does not list them')
   if (cookies) console.log('Sessions of this user in cookies have ended, too')
   if (revocations) console.log(`${counted(revocations, 'revocation')} deleted`)
 }

@@ -86,6 +86,11 @@ async function newApp(
   app.use(adoptKoaSessions({ settings, adopted: store, secrets: [SECRET], until, ...options }))
   app.use(sessions(settings))
   app.use(async (ctx) => {
+    if (ctx.path === '/public') {
+      ctx.set('Cache-Control', 'public, max-age=60')
+      ctx.body = 'the same for all'
+      return
+    }
     const session = await ctx.session()
     await handlers[ctx.path]?.(ctx, session)
     ctx.body = JSON.stringify({ user: session.userId, ...Object.fromEntries(session.entries()) })
@@ -95,9 +100,10 @@ async function newApp(
   const get = async (cookies: string, path = '/') => {
     const response = await fetch(origin + path, { headers: { cookie: cookies } })
     const { status } = response
+    const cache = response.headers.get('cache-control')
     const sent = response.headers.getSetCookie()
     const sid = sent.find((header) => header.startsWith('sid='))
-    return { status, sent, sid: sid?.split(';')[0] ?? '', text: await response.text() }
+    return { status, cache, sent, sid: sid?.split(';')[0] ?? '', text: await response.text() }
   }
   const count = async () => (await store.statistics()).total
   return { get, store, count, created }
@@ -124,6 +130,16 @@ test('a session in a cookie goes on, and its cookies are removed', async (t) => 
   t.regex(first.sid, /^sid=[a-z0-9]{32}$/)
   t.deepEqual(JSON.parse((await get(first.sid, '/add')).text), { user: null, n: 4, cart: { lines: ['tea'] } })
   t.is((await get(first.sid)).sent.length, 0)
+})
+
+test('no shared cache gives the cookies of a public page to others', async (t) => {
+  const cookies = await oldCookies(t, { n: 2 })
+  const { get } = await newApp(t)
+  const first = await get(cookies, '/public')
+  t.regex(first.sid, /^sid=/)
+  t.is(first.cache, 'private, no-store')
+  t.is((await get(first.sid, '/public')).cache, 'public, max-age=60')
+  t.is((await get(`koa.sess=forged; ${first.sid}`, '/public')).cache, 'private, no-store', 'it removes a cookie')
 })
 
 test('a session in a store goes on, an outage of that store is a 503, and the old record is destroyed', async (t) => {

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { examine } from '../../scripts/sessions/doctor.ts'
 import { RedisCache } from '../../src/session/caches/redis/redis.ts'
+import { CacheStore } from '../../src/session/stores/cache.ts'
 import { DatabaseStore } from '../../src/session/stores/database/database.ts'
 import { record } from '../session/stores/bench.ts'
 import { copyName } from '../support/caches.ts'
@@ -39,6 +40,39 @@ if (url !== undefined) {
     const stats = await run(['stats', '--json'], env)
     t.like(JSON.parse(stats.output), { engine: 'cached_db', live: 3, cache: { name: 'redis', answers: true } })
   })
+
+  test.serial(
+    'redis: clear ends the sessions of a user, or of all users by age, in a cache with the only records',
+    async (t) => {
+      const { run } = await sessionsCli(t)
+      const now = Date.now()
+      const prefix = `clear${now}`
+      const cache = new RedisCache({ url, indexPrefix: `${prefix}:1:user:` })
+      await cache.connect()
+      t.teardown(() => cache.close())
+      const store = new CacheStore({ cache, prefix })
+      const create = (key: string, age: number, userId: string | null) =>
+        store.create(key, record({ createdAt: now - age, lastActivity: now - age, expires: now + DAY, userId }))
+      await create('stolen', 1000, '7')
+      await create('old', 2 * DAY, '8')
+      await create('new', 1000, '8')
+      await create('anonymous', 2 * DAY, null)
+      const env = { SESSION_ENGINE: 'cache', CACHE_URL: url, CACHE_KEY_PREFIX: prefix }
+      t.is((await run(['clear', '--user', '7', '--dry-run', '--json'], env)).output, '{"kind":"user","wouldDelete":1}')
+      t.is((await run(['clear', '--user', '7', '--json'], env)).output, '{"kind":"user","deleted":1}')
+      t.is(await store.load('stolen'), undefined)
+      const cleared = await run(['clear', '--older-than', '1d'], env)
+      t.is(cleared.code, 0)
+      t.regex(cleared.output, /^1 session deleted \(created\)\nSessions of anonymous visitors were left/)
+      t.deepEqual(
+        [await store.load('old'), (await store.load('new'))?.userId, (await store.load('anonymous'))?.userId],
+        [undefined, '8', null],
+      )
+      const expired = await run(['clear'], env)
+      t.not(expired.code, 0)
+      t.regex(expired.output, /nothing to clear in a cache/)
+    },
+  )
 
   test.serial('redis: doctor reads the clock and the policy of the server', async (t) => {
     const { url: databaseUrl } = await sessionsCli(t)

@@ -107,6 +107,8 @@ export interface UserIndex {
   remove(userId: string, key: string): Promise<void>
   /** The keys that have not expired; their entries may have been evicted. */
   keys(userId: string): Promise<string[]>
+  /** The ids of all users with keys, in batches, some of them twice; absent if they cannot be listed. */
+  all?(): AsyncIterable<readonly string[]>
 }
 
 /** Returned in place of an entry that cannot be read: its empty body decodes to nothing. */

@@ -71,6 +71,7 @@ export class CheckedCache implements Cache {
         add: (userId, key, expires) => this.#onIndex(() => users.add(userId, key, expires)),
         remove: (userId, key) => this.#onIndex(() => users.remove(userId, key)),
         keys: (userId) => this.#onIndex(() => users.keys(userId)),
+        ...(users.all === undefined ? {} : { all: users.all }),
       }
     }
     const ahead = cache.ahead?.bind(cache)

@@ -76,6 +76,8 @@ export function adoptKoaSessions(options: KoaSessionOptions): Middleware {
     if (value !== undefined) headers.cookie += `; ${cookie.name}=${value}`
     await next()
     if (ctx.headerSent) return
+    // A shared cache would give these cookies to others, or remove theirs.
+    ctx.set('Cache-Control', 'private, no-store')
     ctx.cookies.set(key, null, { signed, path, overwrite: true, ...(domain === undefined ? {} : { domain }) })
     if (header === undefined || value === undefined || sends(ctx, cookie.name)) return
     // If another request has changed the key meanwhile, the browser has a newer cookie. If the store is down, this cookie

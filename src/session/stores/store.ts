@@ -134,6 +134,8 @@ export type ClearWhich =
 
 /** A store that can find and delete records by their state. Throws NotSupportedError for an unsupported kind. */
 export interface ClearableStore {
+  /** Set if it finds sessions of users only. */
+  readonly clearsUsersOnly?: boolean
   countClearable(which: ClearWhich): Promise<number>
   /**
    * Deletes at most `limit` records; returns how many, 0 if none are left.

@@ -16,7 +16,7 @@ const choices: readonly Choice[] = [
     setup: 'A Redis server',
     upkeep: 'Memory, persistence, failover',
     statistics: 'With CACHE_FALLBACK=db',
-    clearing: 'Expires by itself',
+    clearing: 'Expires by itself; of signed-in users by user, age and inactivity',
     warming: 'With CACHE_FALLBACK=db',
     down: 'Pages that use the session respond with 503, and the cookie stays; with CACHE_FALLBACK=db, the database is used.',
     restarted: 'Sessions that Redis had written to disk are restored; with CACHE_FALLBACK=db, all of them.',

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Config } from '../../config.ts'
 import { CacheStore } from '../../session/stores/cache.ts'
+import { IndexedCacheStore } from '../../session/stores/indexed-cache.ts'
 import { ConfigError, defineSettings, setting } from '../../settings.ts'
-import { cacheSettings, copySettings, openCopies, openEngineCache } from '../cached.ts'
+import { cacheSettings, copySettings, type EngineCache, openCopies, openEngineCache } from '../cached.ts'
 import { defineEngine } from '../part.ts'
 import { messageOf, openRecords } from '../records.ts'
 
@@ -32,7 +33,7 @@ export default defineEngine({
       // A database can only serve what it was given: the same as cached_db with write_through.
       return openCopies(storage, context, cache, 'write_through')
     }
-    const store = new CacheStore(cache.options)
+    const store = openStore(cache)
     return {
       engine: openRecords(storage, store, context),
       facts: storage.facts,
@@ -48,6 +49,13 @@ export default defineEngine({
     }
   },
 })
+
+function openStore({ cache, options }: EngineCache): CacheStore {
+  const { users } = cache
+  const all = users?.all
+  if (users === undefined || all === undefined) return new CacheStore(options)
+  return new IndexedCacheStore({ ...options, users: { ...users, all } })
+}
 
 function hasFallback(config: Config): boolean {
   return settings.of(config).CACHE_FALLBACK === 'db'

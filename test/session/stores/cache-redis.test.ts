@@ -1,14 +1,20 @@
 import { randomBytes } from 'node:crypto'
+import test from 'ava'
 import { RedisCache } from '../../../src/session/caches/redis/redis.ts'
+import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { CacheStore } from '../../../src/session/stores/cache.ts'
 import { CachedStore } from '../../../src/session/stores/cached/cached-database.ts'
+import { clearSessions } from '../../../src/session/stores/clear.ts'
+import { IndexedCacheStore } from '../../../src/session/stores/indexed-cache.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
+import { type ClearWhich, NotSupportedError, type SessionRecord } from '../../../src/session/stores/store.ts'
 import { serviceUrl } from '../../support/services.ts'
-import { EVERYTHING } from './bench.ts'
+import { EVERYTHING, record } from './bench.ts'
 import { storeContract } from './contract.ts'
 import { tcpProxy } from './tcp-proxy.ts'
 
 const url = serviceUrl('redis')
+const DAY = 86_400_000
 const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000 }
 
 if (url !== undefined) {
@@ -45,6 +51,45 @@ if (url !== undefined) {
       breakIt: async () => proxy.cut(),
       close,
     }
+  })
+
+  test('cache on Redis: sessions of users are cleared by user, age and inactivity, batch by batch', async (t) => {
+    const now = Date.now()
+    const { prefix, first, close } = await caches(() => now)
+    t.teardown(close)
+    const { users } = first
+    if (users.all === undefined) return t.fail()
+    const store = new IndexedCacheStore({ cache: first, prefix, users: { ...users, all: users.all } })
+    const create = (key: string, values: Partial<SessionRecord>) =>
+      store.create(
+        key,
+        record({ userId: null, createdAt: now, lastActivity: now, expires: now + 1000 * DAY, ...values }),
+      )
+    await create('anonymous', { createdAt: now - 9 * DAY, lastActivity: now - 9 * DAY })
+    for (let n = 0; n < 7; n++) {
+      await create(`old-${n}`, { userId: `u*${n % 2}`, createdAt: now - 9 * DAY, lastActivity: now - n * DAY })
+    }
+    await create('new', { userId: 'u*0' })
+    const live = async () => {
+      const keys = ['anonymous', 'new', ...Array.from({ length: 7 }, (_, n) => `old-${n}`)]
+      const found = await Promise.all(keys.map(async (key) => (await store.load(key)) !== undefined))
+      return keys.filter((_, n) => found[n])
+    }
+
+    const inactive: ClearWhich = { kind: 'inactive', before: now - 4.5 * DAY }
+    t.is(await store.countClearable(inactive), 2)
+    t.is(await clearSessions(store, inactive, { batch: 1, pause: 0 }), 2)
+    t.deepEqual(await live(), ['anonymous', 'new', 'old-0', 'old-1', 'old-2', 'old-3', 'old-4'])
+    t.is(await clearSessions(store, { kind: 'user', userId: 'u*1' }, { batch: 1, pause: 0 }), 2)
+    t.deepEqual(await live(), ['anonymous', 'new', 'old-0', 'old-2', 'old-4'])
+    const old: ClearWhich = { kind: 'created', before: now - DAY }
+    t.is(await store.countClearable(old), 3)
+    t.is(await clearSessions(store, old, { batch: 2, pause: 0 }), 3)
+    t.deepEqual(await live(), ['anonymous', 'new'], 'the index has no anonymous visitors')
+    t.is(await clearSessions(store, { kind: 'expired', before: now }), 0)
+    await t.throwsAsync(store.countClearable({ kind: 'orphaned' }), { instanceOf: NotSupportedError })
+    first.close()
+    await t.throwsAsync(store.countClearable(old), { instanceOf: StoreUnavailableError })
   })
 
   // With a delay of 0 the contract runs while writes go on behind it; with none within the test, on the cache alone.

@@ -120,6 +120,29 @@ export class RedisClient {
     })
   }
 
+  /**
+   * Lists the keys that match, in batches, some of them twice. Keys that move to another master meanwhile may be missing.
+   *
+   * @throws StoreUnavailableError for an error or no answer in time
+   */
+  async *scan(pattern: string): AsyncGenerator<string[]> {
+    const { commandTimeout } = this.#options
+    const answer = <T>(work: Promise<T>) =>
+      withTimeout(work, commandTimeout).catch((error: unknown) => {
+        throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
+      })
+    for (const { send } of await answer(this.#connected().masters())) {
+      let cursor = '0'
+      do {
+        const reply = await answer(send(['SCAN', cursor, 'MATCH', pattern, 'COUNT', '1000']))
+        const [next, keys]: unknown[] = Array.isArray(reply) ? reply : []
+        if (next === undefined || !Array.isArray(keys)) throw new TypeError('Redis answered SCAN with no list of keys')
+        yield keys.map(String)
+        cursor = String(next)
+      } while (cursor !== '0')
+    }
+  }
+
   /** Calls the listener whenever there is a connection again. */
   onConnect(listener: () => void): void {
     this.#onConnect = listener

@@ -201,7 +201,12 @@ export class RedisCache implements Cache {
   }
 
   #index(prefix: string): UserIndex {
+    const client = this.#client
     return {
+      async *all() {
+        const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`
+        for await (const keys of client.scan(pattern)) yield keys.map((key) => key.slice(prefix.length))
+      },
       add: async (userId, key, expires) => {
         await this.#run(INDEX, prefix + userId, [key, String(expires), String(EXPIRY_MARGIN_MS)])
       },
