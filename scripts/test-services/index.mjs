@@ -83,9 +83,11 @@ function install(packages) {
   }
 }
 
-/** Whether a file fits a pattern of folders, any of which may stand between, and the end of a name. */
+/** Whether a file fits a pattern, in which ** is any folders and * any part of a name. */
 function hasFile(pattern) {
-  const [folder, end] = pattern.split('/**/*')
+  const [folder] = pattern.split('/**')
   if (!existsSync(folder)) return false
-  return readdirSync(folder, { recursive: true }).some((file) => file.endsWith(end))
+  const source = pattern.replaceAll('.', '\\.').replaceAll('**/', '(?:.+/)?').replaceAll('*', '[^/]*')
+  const files = readdirSync(folder, { recursive: true }).map((file) => `${folder}/${file.replaceAll('\\', '/')}`)
+  return files.some((file) => new RegExp(`^${source}$`).test(file))
 }

@@ -58,7 +58,7 @@ export const SERVICES = [
   {
     name: 'chromium',
     variable: 'TEST_CHROMIUM',
-    suites: 'test/browser/**/*.test.ts',
+    suites: 'test/**/browser/*.test.ts',
     packageName: 'chromium',
     find: () => findProgram(['chromium', 'chromium-browser', 'google-chrome']),
     // Tests start browsers themselves; they only need its path.

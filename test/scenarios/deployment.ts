@@ -18,7 +18,7 @@ import { openServices, type Services } from '../../src/services.ts'
 import { type Session, sessions } from '../../src/session/index.ts'
 import type { TestedEngine } from '../storage/set-ups.ts'
 import { TEST_SECRET, TestBrowser } from '../support/app.ts'
-import { type TestDatabase, testDatabase } from '../support/databases.ts'
+import { fillMigrated, type TestDatabase, testDatabase } from '../support/databases.ts'
 import notes from '../support/notes.ts'
 
 /** A page; its result is the response, as JSON. */
@@ -123,6 +123,7 @@ export class Deployment {
 async function storageOf({ env, database }: TestedEngine) {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-scenario-'))
   const fresh = await found(database).fresh()
+  if (database === undefined) await fillMigrated(fresh.url)
   return {
     env: {
       NODE_ENV: 'test',

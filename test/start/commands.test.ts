@@ -30,20 +30,3 @@ test('start before a build prints the command to run', async (t) => {
   t.is(await early.ended(), 1)
   t.is(early.output(), 'There is no build: run "npm run build" first.\n')
 })
-
-test('the migrations of the sources and of the build are the same ones', async (t) => {
-  const folder = await cloneProject(t)
-  const run = async (...args: string[]) => {
-    const process = startProcess(args, { cwd: folder, env: { SECRET_KEY } })
-    t.is(await process.ended(), 0, process.output())
-    return process.output()
-  }
-  const knex = ['scripts/run.mjs', 'knex']
-  await run(...knex, 'migrate:latest')
-  await run('scripts/build.mjs')
-  t.regex(
-    await run('node_modules/knex/bin/cli.js', '--knexfile', 'dist/knexfile.js', 'migrate:latest'),
-    /Already up to date/,
-  )
-  t.regex(await run(...knex, 'migrate:rollback'), /rolled back: \d+ migrations/)
-})

@@ -26,8 +26,13 @@ export function testDatabase(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): TestDat
 export async function migratedSqlite(t: Owner): Promise<string> {
   const { url, drop } = await freshFile()
   t.teardown(drop)
-  await copyFile(await migrated(), pathOf(url))
+  await fillMigrated(url)
   return url
+}
+
+/** Makes an empty SQLite file a migrated one, in a tenth of the time that the migrations take. */
+export async function fillMigrated(url: string): Promise<void> {
+  await copyFile(await migrated(), pathOf(url))
 }
 
 /** A migrated SQLite file, seeded as well, with the demo users: made once per process. */

@@ -15,7 +15,7 @@ export async function appWithNotes(t: ExecutionContext, env: Record<string, stri
 }
 
 /** A clone of the project with a visitor's notes, added as anybody would add a feature. */
-export async function cloneWithNotes(t: ExecutionContext): Promise<string> {
+export async function cloneWithNotes(t: Parameters<typeof cloneProject>[0]): Promise<string> {
   const folder = await cloneProject(t)
   const place = join(folder, 'src', 'features', 'notes', 'index.ts')
   const source = await readFile(join(folder, 'test', 'support', 'notes.ts'), 'utf8')

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { parseEnv } from 'node:util'
 import { Command, CommanderError } from 'commander'
 import { DEFAULT_DATABASE_URL } from '../../../src/database-address.ts'
 import { errorLine } from '../../../src/log-error.ts'
@@ -68,8 +69,10 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
 
 /** @throws ChoiceError where a database has run migrations that go, unless it may be deleted */
 async function checkDatabases(planned: Planned, options: Options): Promise<void> {
-  if (existsSync(join(root, '.env'))) process.loadEnvFile(join(root, '.env'))
-  const { DATABASE_URL, SESSION_DATABASE_URL } = process.env
+  const env = join(root, '.env')
+  // Not loaded: the unit tests below would inherit it.
+  const settings = existsSync(env) ? parseEnv(readFileSync(env, 'utf8')) : {}
+  const { DATABASE_URL, SESSION_DATABASE_URL } = { ...settings, ...process.env }
   const urls = { DATABASE_URL: DATABASE_URL || DEFAULT_DATABASE_URL, SESSION_DATABASE_URL }
   const files: string[] = []
   for (const [variable, url] of Object.entries(urls)) {

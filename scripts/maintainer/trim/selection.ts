@@ -7,8 +7,9 @@ import type { Part } from './parts.ts'
 const NEEDS_SERVICE = /^test\/browser\/|-(redis|redis-servers|memcached|mariadb|postgresql)\.test\.ts$/
 const OF_MAINTAINERS = /^test\/(maintainer|faults)\//
 // They repeat one promise on every set-up, at every step or under load, or start programs.
-const SLOW =
-  /^test\/(contract|scenarios|security|start)\/|\/(every-engine|operating|second-factor|sessions|sessions-engines|sessions-show)\.test\.ts$/
+const SLOW_FOLDERS = /^test\/(contract|scenarios|security|start)\//
+const SLOW_FILES =
+  /\/(every-engine|log-keeps-secrets.*|operating|second-factor|sessions|sessions-engines|sessions-show)\.test\.ts$/
 // Suites of all features, and of all parts of storage.
 const OF_FEATURES = ['test/support/routes.ts', 'test/support/stories.ts']
 const OF_STORAGE = /^test\/storage\/|^test\/config\.test\.ts$/
@@ -50,13 +51,15 @@ export function testsToRun({ root, folder, parts, gone }: Removal, all = false):
     const text = readFileSync(join(folder, file), 'utf8')
     if (names.some((name) => text.includes(name))) return true
     if (isStorage && OF_STORAGE.test(file)) return true
-    if (OF_DOCUMENTS.test(file)) return !SLOW.test(file) || isCut(file, root, folder)
-    if (SLOW.test(file)) return false
+    if (OF_DOCUMENTS.test(file)) return !isSlow(file) || isCut(file, root, folder)
+    if (isSlow(file)) return false
     if (paths.some((path) => text.includes(path))) return true
     if (isOnPages && OF_PAGES.test(file)) return true
     return losesFirst || (isOnPages && OF_FEATURES.some((suite) => reachable(graph, [file]).has(suite)))
   })
 }
+
+const isSlow = (file: string) => SLOW_FOLDERS.test(file) || SLOW_FILES.test(file)
 
 /** Whether the removal has changed, or deleted, the document that a test in test/docs/ is about. */
 function isCut(test: string, root: string, folder: string): boolean {

@@ -1,7 +1,9 @@
 import test from 'ava'
+import { LANGUAGES } from '../../../src/web/languages.ts'
 import { isPossible, testOn } from '../../storage/present.ts'
 import type { TestApp, TestBrowser } from '../../support/app.ts'
 import { appWithNotes, note } from '../../support/notes-steps.ts'
+import { translations } from '../../support/translations.ts'
 import { changePassword, LOGIN, signIn } from './steps.ts'
 
 const OLD = 'ada-demo-password'
@@ -99,9 +101,11 @@ testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
     await app.services.engine.endUser(await idOf(app, 'ada'))
     const late = await browser.post('/account/password', { current: OLD, password: NEW, repeat: NEW })
     t.deepEqual([late.status, late.headers.get('location')], [303, '/login?next=%2Faccount%2Fpassword'])
-    const page = await browser.get(late.headers.get('location') ?? '', { 'accept-language': 'de' })
-    t.regex(page.text, /role="status">Ihre Sitzung wurde beendet\. Melden Sie sich erneut an\.</)
-    t.notRegex(page.text, /completely new|demo-password/)
+    for (const language of LANGUAGES) {
+      const { text } = await browser.get(late.headers.get('location') ?? '', { 'accept-language': language })
+      t.true(text.includes(`role="status">${translations(language)(ENDED)}<`), text)
+      t.notRegex(text, /completely new|demo-password/)
+    }
     const back = await browser.post(LOGIN, { username: 'ada', password: OLD, next: '/account/password' })
     t.is(back.headers.get('location'), '/account/password')
     t.is((await browser.get('/account/password')).status, 200)

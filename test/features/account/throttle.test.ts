@@ -312,11 +312,11 @@ test('a visitor who has to wait gets the form again, with what was typed', async
   const app = await start(t)
   const browser = app.browser()
   for (let n = 0; n < 10; n++) await signIn(browser, 'ada', 'wrong')
-  const form = { username: 'ada', password: 'ada-demo-password', next: '/preferences', remember: 'true' }
+  const form = { username: 'ada', password: 'ada-demo-password', next: '/account', remember: 'true' }
   const { status, headers, text } = await browser.post('/login', form)
   t.is(status, 429)
   t.true(Number(headers.get('retry-after')) > 0)
   t.regex(text, /Too many attempts[\s\S]*name="username"[^>]* value="ada"[\s\S]*name="remember"[^>]* checked/)
-  t.regex(text, /name="next" value="\/preferences"/)
+  t.regex(text, /name="next" value="\/account"/)
   t.notRegex(text, /ada-demo-password/)
 })

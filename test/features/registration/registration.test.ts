@@ -1,5 +1,7 @@
 import test from 'ava'
+import { LANGUAGES } from '../../../src/web/languages.ts'
 import { startApp, type TestApp } from '../../support/app.ts'
+import { translations } from '../../support/translations.ts'
 import { FINISH, PERSON, PLACE, person, progress } from './steps.ts'
 
 let app: TestApp
@@ -154,10 +156,14 @@ test('the last step checks the new password, asks for it twice, and keeps the ch
     t.deepEqual(Object.keys(answer.json<{ errors: object }>().errors), [field], JSON.stringify(fields).slice(0, 60))
   }
   t.is((await users('same-as-this')).length, 0)
-  const short = await browser.post('/register/3', { ...FINISH, ...both('elevenchars') }, { 'accept-language': 'de' })
-  t.regex(short.text, /id="password-error">Verwenden Sie mindestens 12 Zeichen\./)
-  t.regex(short.text, /name="accept"[^>]* checked/)
-  t.notRegex(short.text, /elevenchars/)
+  for (const language of LANGUAGES) {
+    const fields = { ...FINISH, ...both('elevenchars') }
+    const { text } = await browser.post('/register/3', fields, { 'accept-language': language })
+    const said = translations(language)('Use at least {min} characters.', { min: 12 })
+    t.true(text.includes(`id="password-error">${said}`), text)
+    t.regex(text, /name="accept"[^>]* checked/)
+    t.notRegex(text, /elevenchars/)
+  }
   t.is((await browser.json('POST', '/register/3', { ...FINISH, accept: true })).status, 200)
 })
 

@@ -21,18 +21,24 @@ export default defineFeature({
 })
 `
 
+const ACCESS = `import type { Access } from '../../support/routes.ts'
+
+export const access: Access = { 'GET /tiny': 'everyone, without a session' }
+`
+
 test.serial('a feature without views, style, seed, migrations or German breaks nothing', async (t) => {
   t.timeout(240_000)
   const folder = await cloneProject(t)
-  await mkdir(join(folder, 'src/features/tiny'))
+  for (const place of ['src', 'test']) await mkdir(join(folder, place, 'features/tiny'))
   await writeFile(join(folder, 'src/features/tiny/index.ts'), TINY)
+  await writeFile(join(folder, 'test/features/tiny/access.ts'), ACCESS)
   const registry = join(folder, 'src/features/index.ts')
   const line = /( {2}\(\) => import\('\.\/\w+\/index\.ts'\),\n)(?=\])/
   await writeFile(registry, (await readFile(registry, 'utf8')).replace(line, `$1${LINE}`))
   // Types of the tests do not depend on which features there are.
   const config = join(folder, 'tsconfig.json')
   await writeFile(config, JSON.stringify({ ...JSON.parse(await readFile(config, 'utf8')), include: ['src'] }))
-  const files = ['test/features/registry.test.ts', 'test/web/translations.test.ts']
+  const files = ['features/registry', 'security/routes', 'web/translations'].map((name) => `test/${name}.test.ts`)
   for (const args of [
     ['node_modules/typescript/bin/tsc', '--noEmit'],
     ['node_modules/ava/entrypoints/cli.mjs', ...files],

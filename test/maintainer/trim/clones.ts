@@ -24,7 +24,8 @@ export async function trimmed(t: Parameters<typeof cloneProject>[0], args: reado
     folder,
     trim: await run('trim', ...trim),
     types: () => run('types', 'node_modules/typescript/bin/tsc', '--noEmit'),
-    lint: () => run('lint', 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),
+    lint: (...paths: string[]) =>
+      run('lint', 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', ...paths),
     tests: (files: readonly string[]) =>
       run(`${files.length} test files`, 'node_modules/ava/entrypoints/cli.mjs', ...files),
     build: () => run('build', 'scripts/build.mjs'),

@@ -1,0 +1,1 @@
+import '../maintainer/bench.test.ts'

@@ -1,0 +1,3 @@
+import { runInFull } from '../support/storm.ts'
+
+await runInFull('contract', 'redis')

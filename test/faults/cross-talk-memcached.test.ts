@@ -1,0 +1,1 @@
+import '../security/cross-talk-memcached.test.ts'

@@ -1,0 +1,1 @@
+import '../maintainer/template/typescript.test.ts'
