@@ -10,7 +10,12 @@ const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA'
 const HOUR = 3_600_000
 
 test('revocations are cleared also for an engine without a store', async (t) => {
-  const settings = { SECRET_KEY, LOG_LEVEL: 'silent', DATABASE_URL: await migratedSqlite(t) }
+  const settings = {
+    SECRET_KEY,
+    LOG_LEVEL: 'silent',
+    SESSION_STORE_TIMEOUT: '10000',
+    DATABASE_URL: await migratedSqlite(t),
+  }
   const services = await openServices(readConfig({ ...settings, SESSION_ENGINE: cookies.name }))
   t.teardown(() => services.close())
   const revocations = new DatabaseRevocations({ knex: services.sessionKnex })

@@ -21,6 +21,7 @@ async function open(t: ExecutionContext, url: string, env: Record<string, string
     readConfig({
       SECRET_KEY,
       LOG_LEVEL: 'silent',
+      SESSION_STORE_TIMEOUT: '10000',
       DATABASE_URL: url,
       SESSION_ENGINE: db.name,
       SESSION_FORMAT: sealed.name,

@@ -94,7 +94,13 @@ if (has('cached_db', 'memory')) {
   test.serial('clear ends sessions of which the application has copies in its own memory', async (t) => {
     const { run, url } = await sessionsCli(t)
     const env = { SESSION_ENGINE: 'cached_db', DATABASE_URL: url }
-    const config = readConfig({ ...env, SECRET_KEY, NODE_ENV: 'test', LOG_LEVEL: 'silent' })
+    const config = readConfig({
+      ...env,
+      SECRET_KEY,
+      NODE_ENV: 'test',
+      LOG_LEVEL: 'silent',
+      SESSION_STORE_TIMEOUT: '10000',
+    })
     const { store, close } = await openServices(config)
     t.teardown(close)
     await store?.create('hers', record({ userId: '7', expires: Date.now() + 1e9 }))

@@ -8,7 +8,9 @@ import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 
 /** Begins a session as the application would, and returns its cookie. */
 async function begin(t: ExecutionContext, env: Record<string, string>, values: Record<string, Json>): Promise<string> {
-  const services = await openServices(readConfig({ NODE_ENV: 'test', SECRET_KEY, LOG_LEVEL: 'silent', ...env }))
+  const services = await openServices(
+    readConfig({ NODE_ENV: 'test', SECRET_KEY, LOG_LEVEL: 'silent', SESSION_STORE_TIMEOUT: '10000', ...env }),
+  )
   t.teardown(() => services.close())
   const data = Object.assign(emptyData(), values)
   const client = { ipAddress: null, userAgent: null }

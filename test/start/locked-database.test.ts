@@ -28,6 +28,7 @@ async function start(t: ExecutionContext, cwd: string, DATABASE_URL: string) {
       PORT: '0',
       NODE_ENV: 'test',
       LOG_LEVEL: 'silent',
+      SESSION_STORE_TIMEOUT: '1000',
       DATABASE_URL,
     },
   })

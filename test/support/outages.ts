@@ -32,7 +32,7 @@ export function outageSuite({ name, start, url }: OutageSuite): void {
   async function site(t: ExecutionContext, env: Record<string, string> = {}) {
     const server = await start(t)
     const settings = { SESSION_ENGINE: cache.name, CACHE_URL: url(server.port), DATABASE_URL: 'sqlite::memory:' }
-    const config = readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', ...settings, ...env })
+    const config = readConfig({ SECRET_KEY, LOG_LEVEL: 'silent', SESSION_STORE_TIMEOUT: '10000', ...settings, ...env })
     const services = await openServices(config)
     t.teardown(() => services.close())
     await services.ready()

@@ -63,7 +63,9 @@ export function revealsNothing(name: 'SQLite' | 'PostgreSQL' | 'MariaDB', env: R
     await migrate(knex)
     await seed(knex, { demoUsers: false })
     const settings = { ...engine, NODE_ENV: 'test', SECRET_KEY: TEST_SECRET, DATABASE_URL: url }
-    const services = await openServices(readConfig({ ...settings, LOG_LEVEL: 'silent' }))
+    const services = await openServices(
+      readConfig({ ...settings, LOG_LEVEL: 'silent', SESSION_STORE_TIMEOUT: '10000' }),
+    )
     t.teardown(() => services.close())
     const { refusals, secrets: secretsIn } = await featureRefusals()
     const server = startProcess([TYPESCRIPT, 'src/server.ts'], {

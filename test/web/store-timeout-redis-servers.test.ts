@@ -5,7 +5,7 @@ import { appInTime, outageInTime } from '../support/store-timeout.ts'
 
 const program = serviceUrl('redisServer')
 if (program !== undefined) {
-  serialOn({ SESSION_ENGINE: 'cache', CACHE_URL: 'redis:' })(
+  serialOn({ SESSION_ENGINE: 'cache', CACHE_URL: 'redis://127.0.0.1' })(
     'a Redis that is frozen: 503 within one timeout, however patient its client is',
     async (t) => {
       const { port, child } = await new RedisServers(t, program).start()

@@ -33,9 +33,11 @@ export class KeyedQueue<T> {
     if (queue.waiting > MAX_QUEUED) throw new SessionContendedError()
     this.#queues.set(key, queue)
     queue.waiting++
+    let begun = false
     const turn = queue.tail.then(() => {
       if (queue.outage !== undefined) throw queue.outage
       if (performance.now() > until) throw new SessionContendedError()
+      begun = true
       return work(queue.latest)
     })
     // After a failure the stored state is unknown, so the next starts from its own copy.
@@ -44,6 +46,7 @@ export class KeyedQueue<T> {
         queue.latest = result
       },
       (error: unknown) => {
+        if (!begun) return
         queue.latest = undefined
         if (!(error instanceof StoreUnavailableError)) return
         queue.outage = error

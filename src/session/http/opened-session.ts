@@ -282,7 +282,9 @@ export class OpenedSession {
     if (this.#accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.startedAnonymous()
     try {
       if (write === 'create') await this.#settings.beforeCreate?.({ client, userId: userIdOf(batch.data) })
-      const committed = await this.#commitOrAdopt({ write, changes, client, ...rest })
+      this.#renewTime()
+      const until = performance.now() + this.#time.left
+      const committed = await this.#commitOrAdopt({ write, changes, client, until, ...rest })
       if (committed.outcome === 'ended') return this.#refuse()
       return { ...committed, header: this.#header(committed.cookie, committed.loaded) }
     } catch (error) {
@@ -295,7 +297,7 @@ export class OpenedSession {
   /** If another request has signed in meanwhile, changes of account slices go to the account first. */
   async #commitOrAdopt(commit: Commit): Promise<Committed> {
     const { engine } = this.#settings
-    const send = () => this.#wait(() => engine.commit({ ...commit, until: performance.now() + this.#time.left }))
+    const send = () => this.#wait(() => engine.commit(commit))
     try {
       return await send()
     } catch (error) {
@@ -313,10 +315,14 @@ export class OpenedSession {
     changes.markAdopted()
   }
 
-  /** Waits for storage. When the headers are out, nobody waits for the whole response any more, which may be a stream. */
-  async #wait<T>(work: () => Promise<T>): Promise<T> {
+  #wait<T>(work: () => Promise<T>): Promise<T> {
+    this.#renewTime()
+    return this.#time.wait(work)
+  }
+
+  /** When the headers are out, nobody waits for the response as a whole any more, which may be a long stream. */
+  #renewTime(): void {
     if (!this.#transport.canSendCookie()) this.#time.restart()
-    return await this.#time.wait(work)
   }
 
   #inTime(accounts: AccountStore): AccountStore {

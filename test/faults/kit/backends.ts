@@ -4,11 +4,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import createKnex, { type Knex } from 'knex'
+import createKnex from 'knex'
 import { findPostgres, preparePostgres } from '../../../scripts/test-services/postgres.mjs'
 import { findProgram, freePort, startServer, whenListening } from '../../../scripts/test-services/processes.mjs'
 import type { Owner } from '../../support/project.ts'
 import { eventually, RedisServers } from '../../support/redis-servers.ts'
+
+// Knex would print every attempt while it starts.
+const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }
 
 /** A private server that a test may freeze, kill and start again. */
 export interface Backend {
@@ -50,8 +53,6 @@ export async function redisBackend(owner: Owner, program: string): Promise<Redis
 /** A private PostgreSQL whose commits survive a crash of the server, though not of the machine. */
 export interface PostgresBackend extends Backend {
   readonly url: string
-  /** A connection of the test, past any proxy. */
-  knex(): Knex
 }
 
 export async function postgresBackend(owner: Owner): Promise<PostgresBackend> {
@@ -79,7 +80,7 @@ export async function postgresBackend(owner: Owner): Promise<PostgresBackend> {
       // Until the last of the old processes is gone, it refuses.
       ;({ child } = await eventually(() => start(port)))
       await eventually(async () => {
-        const knex = createKnex({ client: 'pg', connection: url })
+        const knex = createKnex({ client: 'pg', connection: url, log: SILENT })
         try {
           await knex.raw('select 1')
         } finally {
@@ -87,7 +88,6 @@ export async function postgresBackend(owner: Owner): Promise<PostgresBackend> {
         }
       })
     },
-    knex: () => createKnex({ client: 'pg', connection: url, pool: { min: 0, max: 2 } }),
   }
 }
 

@@ -1,5 +1,4 @@
-import { execFile, spawn } from 'node:child_process'
-import { once } from 'node:events'
+import { execFile } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
@@ -48,38 +47,5 @@ export function holdConnections(port: number, count: number): () => void {
   const sockets = Array.from({ length: count }, () => connect(port, '127.0.0.1').on('error', () => {}))
   return () => {
     for (const socket of sockets) socket.destroy()
-  }
-}
-
-/** Has every n-th of these system calls of a process fail, until it is undone; undefined without the right to. */
-export async function failCalls(
-  pid: number,
-  calls: readonly string[],
-  error: string,
-  nth: number,
-): Promise<(() => Promise<void>) | undefined> {
-  const names = calls.join(',')
-  const args = [
-    '-f',
-    '-p',
-    String(pid),
-    '-e',
-    `trace=${names}`,
-    '-e',
-    `inject=${names}:error=${error}:when=${nth}+${nth}`,
-  ]
-  const tracer = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
-  const started = new Promise<boolean>((resolve) => {
-    tracer.once('error', () => resolve(false))
-    tracer.once('exit', () => resolve(false))
-    tracer.stderr.once('data', (text) => resolve(/attached/.test(String(text))))
-  })
-  if (!(await started)) return undefined
-  tracer.stderr.resume()
-  return async () => {
-    const exit = once(tracer, 'exit')
-    // It detaches, and the process goes on.
-    tracer.kill('SIGINT')
-    await exit
   }
 }

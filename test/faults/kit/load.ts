@@ -119,7 +119,7 @@ export class Load {
    *
    * @returns seconds from `since` to the end of the last request that failed
    */
-  async recovery(since: number, maxSeconds = 8): Promise<number> {
+  async recovery(since: number, maxSeconds = 20): Promise<number> {
     const last = () => {
       const after = this.history.filter(({ end }) => end > since)
       const bad = after.findLastIndex(isBad)
@@ -137,7 +137,7 @@ export class Load {
     for (const visitor of this.visitors) {
       for (const [process] of this.#options.ports.entries()) {
         if (visitor.session !== null) await this.read(visitor, process)
-        for (const ghost of visitor.ghosts.slice(-MAX_GHOSTS)) await this.#readGhost(visitor, process, ghost)
+        for (const ghost of visitor.ghosts.slice(-MAX_GHOSTS)) await this.readWith(visitor, process, ghost)
       }
     }
   }
@@ -160,6 +160,7 @@ export class Load {
     visitor.ending = true
     const { event } = await this.#send(asked, { kind: 'logout' }, '/sign-out', {})
     if (event.outcome === 'ok') visitor.over(asked.session)
+    if (event.outcome === 'fail') visitor.ending = false
     return event
   }
 
@@ -209,13 +210,19 @@ export class Load {
       else if (dice < 0.9) await this.read(visitor, process, client)
       else {
         const ghost = visitor.ghosts.at(-1)
-        if (ghost !== undefined) await this.#readGhost(visitor, process, ghost)
+        if (ghost !== undefined) await this.readWith(visitor, process, ghost)
       }
     }
   }
 
-  async #readGhost(visitor: Visitor, process: number, ghost: Visitor['ghosts'][number]): Promise<void> {
-    await this.#send({ visitor, client: `${visitor.user}/ghost`, process, ...ghost }, { kind: 'read' }, '/state')
+  /** Reads with a cookie that is not, or no longer, the visitor's. */
+  async readWith(visitor: Visitor, process: number, ghost: Visitor['ghosts'][number]): Promise<HistoryEvent> {
+    const { event } = await this.#send(
+      { visitor, client: `${visitor.user}/ghost`, process, ...ghost },
+      { kind: 'read' },
+      '/state',
+    )
+    return event
   }
 
   #asked(visitor: Visitor, process: number, client: string): Asked {

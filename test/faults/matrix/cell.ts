@@ -6,6 +6,7 @@ import type { Site } from './site.ts'
 
 const BEFORE_MS = 500
 const AFTER_MS = 300
+const MAX_RECOVERY_SECONDS = 5
 
 /** One of the faults, as a column of the matrix. */
 export interface Fault {
@@ -17,6 +18,10 @@ export interface Fault {
   readonly network?: true
   /** Its times are measured with nothing beside it. */
   readonly alone?: true
+  /** Max seconds until everybody is served again; 5 by default. */
+  readonly maxRecovery?: number
+  /** Max milliseconds of 99 % of the answers; none by default. */
+  readonly maxP99?: number
   /** Why it means nothing there; undefined if it does. */
   readonly without?: (setUp: SetUp) => string | undefined
   readonly run: (cell: Cell) => Promise<void>
@@ -35,6 +40,8 @@ export interface Row {
   readonly p99: number
   /** Seconds. */
   readonly recovery: number
+  readonly maxRecovery: number
+  readonly maxP99: number
   readonly unhandled: number
   /** Anything else that must not be. */
   readonly complaints: readonly string[]
@@ -94,6 +101,8 @@ export class Cell {
       verdict: check(history),
       p99: percentile(requests.map(({ begin, end }) => end - begin)),
       recovery: this.#recovery,
+      maxP99: fault.maxP99 ?? Number.POSITIVE_INFINITY,
+      maxRecovery: fault.maxRecovery ?? MAX_RECOVERY_SECONDS,
       unhandled: apps.reduce((sum, { unhandled }, n) => sum + unhandled - (before[n] ?? 0), 0),
       complaints: this.complaints,
     }

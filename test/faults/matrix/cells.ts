@@ -3,12 +3,14 @@ import { type Fault, SkippedError } from './cell.ts'
 import { breachesOf, HEAD, rowText } from './rows.ts'
 import { runCell } from './run.ts'
 import { missingFor, type SetUp } from './set-ups.ts'
+import { closeSites } from './site.ts'
 
-const MAX_WAIT_MS = 600_000
+const MAX_WAIT_MS = 1_800_000
 
 /** Registers a test for each of these faults at each of these set-ups that has it; each prints its row. */
 export function testCells(setUps: readonly SetUp[], faults: readonly Fault[]): void {
   console.log(HEAD)
+  test.after.always(closeSites)
   for (const setUp of setUps) {
     for (const fault of faults) if (setUp.faults === 'all' || fault.everywhere) testCell(setUp, fault)
   }

@@ -4,6 +4,7 @@ import type { Visitor } from '../kit/load.ts'
 import type { Cell, Fault } from './cell.ts'
 
 const ROUNDS = 4
+const COOKIE = 'sessionid'
 // write_behind has written to the database by then.
 const WRITTEN_MS = 300
 
@@ -29,6 +30,10 @@ async function damageAll(cell: Cell, damage: Damage): Promise<void> {
     if (visitor.session === null) await load.login(visitor, 0)
     await load.add(visitor, 0)
   }
+  if (site.setUp.records === 'cookies') {
+    for (const visitor of load.visitors) await readDamaged(cell, visitor, damage)
+    return
+  }
   await pause(WRITTEN_MS)
   const onlyRecords = site.redis === undefined || site.setUp.records === 'cache'
   const begin = performance.now()
@@ -47,16 +52,20 @@ async function damageAll(cell: Cell, damage: Damage): Promise<void> {
   }
 }
 
-async function damageRecords({ load, site }: Cell, damage: Damage): Promise<void> {
+async function damageRecords({ site }: Cell, damage: Damage): Promise<void> {
   const { setUp, redis, server, knex, files } = site
-  if (setUp.records === 'cookies') for (const visitor of load.visitors) damageCookie(visitor, damage)
-  else if (setUp.records === 'files') damageFiles(files, damage)
+  if (setUp.records === 'files') damageFiles(files, damage)
   else if (redis !== undefined) await damageRedis(redis, damage)
   else if (setUp.records === 'cache') await damageMemcached(server?.port ?? 0, damage)
   else await damageTable(knex, damage)
 }
 
-function damageCookie({ cookies }: Visitor, damage: Damage): void {
-  const value = cookies.get('sessionid')
-  if (value !== undefined) cookies.set('sessionid', damaged(Buffer.from(value), damage).toString('latin1'))
+/** The visitor keeps the cookie as it was; the damaged one stands for no session. */
+async function readDamaged(cell: Cell, visitor: Visitor, damage: Damage): Promise<void> {
+  const value = visitor.cookies.get(COOKIE) ?? ''
+  const cookie = `${COOKIE}=${damaged(Buffer.from(value), damage).toString('latin1')}`
+  for (const [process] of cell.site.apps.entries()) {
+    const { status } = await cell.load.readWith(visitor, process, { cookie, session: 'a damaged cookie' })
+    if (status !== 200) cell.complaints.push(`${damage.kind} at ${damage.place}: ${status}`)
+  }
 }

@@ -4,7 +4,7 @@ import type { Verdict } from '../kit/history.ts'
 export interface Allowed {
   readonly setUps: readonly string[]
   readonly faults: readonly string[]
-  readonly kinds: readonly (keyof Verdict | 'unhandled' | 'recovery' | 'complaint')[]
+  readonly kinds: readonly (keyof Verdict | 'unhandled' | 'recovery' | 'slow' | 'complaint')[]
 }
 
 /** Limits of engines, in the words of docs/choosing-an-engine.md. */
@@ -17,9 +17,61 @@ export interface Expected extends Allowed {
   readonly reason: string
 }
 
-export const LIMITS: readonly Limit[] = []
+export const LIMITS: readonly Limit[] = [
+  {
+    setUps: ['cache in memory'],
+    faults: ['F1'],
+    kinds: ['lost'],
+    says: 'A restart ends every session, and above 64 MiB the least recently used sessions end, those of anonymous visitors first.',
+  },
+  {
+    setUps: ['cache on Memcached'],
+    faults: ['F3'],
+    kinds: ['lost'],
+    says: 'A full server silently evicts the least recently used sessions, and a restarted one loses all. Those sessions end.',
+  },
+  {
+    setUps: ['cache on Redis'],
+    faults: ['F24'],
+    kinds: ['lost', 'resurrected'],
+    says: 'A failover by Sentinel or Cluster may lose the last writes, the end of a session among them.',
+  },
+  {
+    setUps: ['signed_cookies', 'hybrid'],
+    faults: ['F20'],
+    kinds: ['lost'],
+    says: 'Of two overlapping changes, the one whose response arrives last wins.',
+  },
+]
 
-export const EXPECTED: readonly Expected[] = []
+export const EXPECTED: readonly Expected[] = [
+  {
+    setUps: [
+      'db on SQLite',
+      'db on PostgreSQL',
+      'cache on Redis',
+      'cache on Redis, fallback',
+      'cached_db, write_through',
+      'cached_db, cache_aside',
+      'cached_db, write_behind',
+    ],
+    faults: ['F16'],
+    kinds: ['resurrected', 'lost'],
+    reason: 'reading a session that has expired does not delete it, so it opens again if the clock goes back',
+  },
+  {
+    setUps: ['cache on Redis, fallback', 'cached_db, write_behind'],
+    faults: ['F6', 'F9'],
+    kinds: ['lost', 'recovery'],
+    reason: 'the strategy write_behind, which the fallback uses as well, writes an older state over a newer one',
+  },
+  {
+    setUps: ['db on PostgreSQL', 'signed_cookies', 'hybrid'],
+    faults: ['F4'],
+    kinds: ['slow'],
+    reason: 'the driver waits for seconds where a deadline of the request should end it',
+  },
+]
 
 /** Why this kind of breach is allowed in a cell; undefined if it is not. */
 export function allowed(setUp: string, fault: string, kind: Allowed['kinds'][number]): string | undefined {

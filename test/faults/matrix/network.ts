@@ -6,7 +6,7 @@ const MAX_CUT = 64
 const ABORT_SHARE = 0.1
 const LATE = { latency: 20, jitter: 20 }
 // Longer than CACHE_COMMAND_TIMEOUT.
-const TOO_LATE = { latency: 250, jitter: 100 }
+const TOO_LATE = { latency: 300, jitter: 100 }
 
 /** What the network between the application and its server can do; without a server, that between it and the visitors. */
 const faults: readonly Fault[] = [

@@ -1,7 +1,6 @@
 import type { Row } from './cell.ts'
 import { type Allowed, allowed } from './exceptions.ts'
 
-const MAX_RECOVERY_SECONDS = 5
 const MAX_SENTENCES = 3
 
 const COLUMNS = [
@@ -32,7 +31,7 @@ export function rowText({ setUp, fault, operations, acknowledged, unknown, faile
 
 /** What breaks the gate in a row, and is no exception. */
 export function breachesOf(row: Row): string[] {
-  const { verdict, unhandled, recovery, complaints, setUp, fault } = row
+  const { verdict, unhandled, recovery, maxRecovery, p99, maxP99, complaints, setUp, fault } = row
   const found: [Allowed['kinds'][number], readonly string[]][] = [
     ['lost', verdict.lost],
     ['resurrected', verdict.resurrected],
@@ -40,7 +39,8 @@ export function breachesOf(row: Row): string[] {
     ['doubled', verdict.doubled],
     ['torn', verdict.torn],
     ['unhandled', unhandled > 0 ? [`${unhandled} errors that nobody handled`] : []],
-    ['recovery', recovery > MAX_RECOVERY_SECONDS ? [`it took ${recovery} s`] : []],
+    ['recovery', recovery > maxRecovery ? [`it took ${recovery} s`] : []],
+    ['slow', p99 > maxP99 ? [`p99 is ${p99.toFixed()} ms`] : []],
     ['complaint', complaints],
   ]
   return found

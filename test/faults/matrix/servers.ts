@@ -7,7 +7,9 @@ import { type Cell, type Fault, SkippedError } from './cell.ts'
 import type { SetUp } from './set-ups.ts'
 import type { Site } from './site.ts'
 
-const FROZEN_MS = 1500
+const FROZEN_MS = 3000
+// Four times SESSION_STORE_TIMEOUT: the machine may be busy.
+const MAX_FROZEN_P99_MS = 2000
 const LOCKED_MS = 1200
 const MAX_STATEMENT = 20
 
@@ -37,6 +39,7 @@ export const serverFaults: readonly Fault[] = [
     title: 'the server is frozen',
     everywhere: true,
     alone: true,
+    maxP99: MAX_FROZEN_P99_MS,
     without: withoutServer,
     run: async (cell) => {
       const { server } = cell.site
@@ -87,6 +90,8 @@ export const serverFaults: readonly Fault[] = [
     name: 'F24',
     title: 'Sentinel moves to another Redis',
     alone: true,
+    // Sentinel itself needs some of it to notice.
+    maxRecovery: 15,
     without: withoutRedis,
     run: async (cell) => await failover(cell),
   },

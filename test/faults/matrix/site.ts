@@ -24,7 +24,7 @@ const DISK_MEGABYTES = 24
 const LOCAL = '127.0.0.1'
 
 /** Short, so that a fault is felt soon. */
-const TIMEOUTS = { SESSION_STORE_TIMEOUT: '500', CACHE_CONNECT_TIMEOUT: '250', CACHE_COMMAND_TIMEOUT: '200' }
+const TIMEOUTS = { SESSION_STORE_TIMEOUT: '500', CACHE_CONNECT_TIMEOUT: '1000', CACHE_COMMAND_TIMEOUT: '250' }
 
 /** A running set-up: its servers, its processes, and a load. */
 export interface Site {
@@ -49,11 +49,21 @@ export interface Site {
 }
 
 let clone: Promise<string> | undefined
+let removeClone = async () => {}
 let loads = 0
+
+/** Deletes what all sites share. */
+export async function closeSites(): Promise<void> {
+  await removeClone()
+}
 
 /** Starts everything; `owner` stops it. */
 export async function openSite(owner: Owner, setUp: SetUp): Promise<Site> {
-  clone ??= cloneWithLoad(owner)
+  clone ??= cloneWithLoad({
+    teardown(work) {
+      removeClone = work
+    },
+  })
   const folder = await newFolder(owner)
   const disk = setUp.database === 'SQLite' ? await smallDisk(owner, DISK_MEGABYTES) : undefined
   const postgres = setUp.database === 'PostgreSQL' ? await postgresBackend(owner) : undefined

@@ -5,7 +5,7 @@ import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import type { Cell, Fault } from './cell.ts'
 import { through } from './site.ts'
 
-const MAX_START_MS = 30_000
+const MAX_START_MS = 120_000
 
 /** Starts with settings that cannot work. */
 export const startFaults: readonly Fault[] = [
