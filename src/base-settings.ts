@@ -54,7 +54,10 @@ export const serverVariables = {
     text,
     'At least 32 random bytes: openssl rand -base64 48. In development one is generated and kept under data/',
   ),
-  SECRET_KEY_FALLBACKS: setting(list.default([]), 'Old secrets, comma separated: still used to read, never to write'),
+  SECRET_KEY_FALLBACKS: setting(
+    list.default([]),
+    'Other secrets, comma separated, old ones or the next: used to read, never to write. See "A new secret" in docs/security.md',
+  ),
   TRUSTED_PROXIES: setting(
     z.coerce.number().int().min(0).max(10).default(0),
     'Number of your proxies in front of this server; their X-Forwarded-For, -Proto and -Host are trusted',

@@ -55,7 +55,7 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
     ),
     '## Each engine',
     wrapped(
-      'To change the engine later without signing anybody out, set SESSION_MOVING_FROM to the old one while sessions migrate.',
+      'To change the engine later without signing anybody out, follow "Migrating sessions" in [sessions.md](sessions.md).',
     ),
     ...choices.map(section),
   ]

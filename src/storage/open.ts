@@ -40,6 +40,8 @@ export async function openEngine(options: Omit<StorageContext, 'openCache'> & Ot
       ? { ...context, revocations: migration.revocations({ source, target, moves, timeout }) }
       : context
   const opened = await openStorage(current, both)
+  // Every process reads the same cookies: only what revokes them is in two databases.
+  if (facts.inCookies === 'all' && current.engine === other.engine && current.format === other.format) return opened
   return migration.open(opened, await openStorage(other, { ...both, ...elsewhere }), { moves, sharesRecords })
 }
 

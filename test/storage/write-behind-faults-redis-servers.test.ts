@@ -76,7 +76,7 @@ async function load(sites: readonly SessionSite[]) {
     sites.map(async (site, n) => {
       for (let item = 0; !stop.signal.aborted; item++) {
         const id = `${visitor}-${n}-${item}`
-        const { status } = await get(site, `/append?item=${id}`, cookie).catch(() => ({ status: 0 }))
+        const { status } = await get(site, `/append?id=${id}`, cookie).catch(() => ({ status: 0 }))
         if (status === 200) acknowledged.add(id)
         await pause(status === 200 ? 10 : 50)
       }
@@ -106,10 +106,11 @@ async function lostIn(site: SessionSite, visitors: Awaited<ReturnType<typeof loa
   const lost = await Promise.all(
     visitors.map(async ({ cookie, acknowledged }) => {
       const { text } = await eventually(
-        () => get(site, '/items', cookie),
+        () => get(site, '/ids', cookie),
         ({ status }) => status === 200,
       )
-      const kept = new Set<unknown>(JSON.parse(text))
+      const [, ids] = JSON.parse(text)
+      const kept = new Set<unknown>(ids)
       return [...acknowledged].filter((id) => !kept.has(id))
     }),
   )

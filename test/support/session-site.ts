@@ -25,10 +25,8 @@ export async function openSite(env: Record<string, string | undefined>, log?: Lo
     const session = await ctx.session()
     if (ctx.path === '/sign-in') await signIn(session, String(ctx.query['user']))
     else if (ctx.path === '/change') session.set('word', String(ctx.query['word']))
-    else if (ctx.path === '/append') {
-      const item = String(ctx.query['item'])
-      session.update('items', (items) => [...(Array.isArray(items) ? items : []), item])
-    } else if (ctx.path === '/rotate') await session.cycleKey()
+    else if (ctx.path === '/append') session.update('ids', (ids) => [...listOf(ids), String(ctx.query['id'])])
+    else if (ctx.path === '/rotate') await session.cycleKey()
     else if (ctx.path === '/end') await session.flush()
     else if (ctx.path === '/end-slowly') {
       // The session is loaded; whoever started this process decides when it ends.
@@ -36,7 +34,8 @@ export async function openSite(env: Record<string, string | undefined>, log?: Lo
       await once(process.stdin, 'data')
       await session.flush()
     } else if (ctx.path === '/end-all') await engine.endUser(String(ctx.query['user']))
-    ctx.body = ctx.path === '/items' ? (session.get('items') ?? []) : [session.userId, session.get('word') ?? null]
+    const isList = ctx.path === '/append' || ctx.path === '/ids'
+    ctx.body = [session.userId, isList ? listOf(session.get('ids')) : (session.get('word') ?? null)]
   })
   return {
     origin,
@@ -46,6 +45,10 @@ export async function openSite(env: Record<string, string | undefined>, log?: Lo
       await services.close()
     },
   }
+}
+
+function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : []
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {

@@ -26,6 +26,8 @@ const TABLE = 'session_revocations'
 const DEFAULT_TIMEOUT_MS = 5000
 const BATCH_SIZE = 1000
 const PAUSE_MS = 20
+// SQLite allows no more than 500 rows in one insert.
+const COPY_SIZE = 200
 
 /** Revocations in a table, shared by all processes. Each operation is one prepared statement. */
 export class DatabaseRevocations implements Revocations {
@@ -95,10 +97,10 @@ export class DatabaseRevocations implements Revocations {
           .select('subject', 'epoch', 'expires', 'successor')
           .where('subject', '>', last)
           .orderBy('subject')
-          .limit(BATCH_SIZE)
+          .limit(COPY_SIZE)
         if (rows.length > 0) await target.#knex(TABLE).insert(rows).onConflict('subject').ignore()
         last = rows.at(-1)?.subject ?? ''
-        if (rows.length < BATCH_SIZE) return
+        if (rows.length < COPY_SIZE) return
       }
     } catch (error) {
       throw toStoreError(error)
