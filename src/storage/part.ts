@@ -130,6 +130,14 @@ export interface EnginePart extends Part {
   open(storage: ResolvedStorage, context: StorageContext): Promise<OpenedEngine> | OpenedEngine
 }
 
+/** What is lost with an entry of a cache. */
+export interface ExaminedFacts {
+  /** It may be the only record of a session. */
+  readonly onlyRecords: boolean
+  /** It may be a change that the database does not have yet. */
+  readonly ahead: boolean
+}
+
 /** A kind of cache server: some of the addresses of CACHE_URL. */
 export interface CachePart extends Part {
   readonly kind: 'cache'
@@ -148,7 +156,7 @@ export interface CachePart extends Part {
   /** @throws Error for an invalid address */
   open(url: string, config: Config): Promise<Omit<OpenedCache, 'part'>> | Omit<OpenedCache, 'part'>
   /** Findings about one of its servers, from the figures that it reports. */
-  examine?(figures: object, facts: { readonly onlyRecords: boolean }): Promise<Finding[]> | Finding[]
+  examine?(figures: object, facts: ExaminedFacts): Promise<Finding[]> | Finding[]
 }
 
 /** The format of records and cookies: one value of SESSION_FORMAT. */

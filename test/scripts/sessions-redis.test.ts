@@ -88,5 +88,10 @@ if (url !== undefined) {
       cached.find(({ item }) => item === 'eviction'),
       { state: 'ok' },
     )
+    const behind = { ...env, SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: 'write_behind' }
+    const refused = await examine({ ...behind, CACHE_URL: 'memory:' })
+    t.regex(refused.find(({ item }) => item === 'cache')?.message ?? '', /write_behind needs one Redis server/)
+    const policy = (await examine(behind)).find(({ item }) => item === 'eviction')
+    t.regex(policy?.message ?? '', /evicts nothing|may evict changes that the database does not have yet/)
   })
 }

@@ -84,7 +84,7 @@ export function outageSuite({ name, start, url }: OutageSuite): void {
     }
   }
 
-  for (const milliseconds of [1000, 3000]) {
+  for (const milliseconds of [700, 3000]) {
     test.serial(`${name}: a pause of ${milliseconds} ms costs not much more than that`, async (t) => {
       const own = await site(t)
       t.is(own.begun, 200)

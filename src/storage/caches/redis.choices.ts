@@ -29,7 +29,7 @@ const choices: readonly Choice[] = [
       'When memory is full, Redis may evict sessions: set maxmemory-policy noeviction.',
       EVICTS_USERS,
       EVICTED_FORWARD,
-      'With CACHE_LOCAL_ENTRIES, a process may read a copy that is up to 5 seconds old. It never overwrites a newer version.',
+      'With CACHE_LOCAL_ENTRIES, a process may read a copy that is up to 750 milliseconds old, if the network fails. It never overwrites a newer version.',
       RESTORED,
     ],
     settings: 'SESSION_ENGINE=cache\nCACHE_URL=redis://localhost:6379\nCACHE_FALLBACK=none',

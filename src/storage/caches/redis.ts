@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { ConfigError, defineSettings, setting, text } from '../../settings.ts'
 import { cacheSettings } from '../cached.ts'
 import { clockFinding, type Finding, fail, ok, warn } from '../finding.ts'
-import { defineCache } from '../part.ts'
+import { defineCache, type ExaminedFacts } from '../part.ts'
 import { messageOf } from '../records.ts'
 
 const settings = defineSettings({
@@ -52,11 +52,11 @@ export default defineCache({
     })
     return { cache, connect: () => cache.connect() }
   },
-  async examine(server, { onlyRecords }) {
+  async examine(server, facts) {
     const { data } = figures.safeParse(server)
     if (data === undefined) return []
     const clock = await clockFinding('clocks', `Redis at ${data.address}`, async () => data.time)
-    return [evictionFinding(data, onlyRecords), clock]
+    return [evictionFinding(data, facts), clock]
   },
 })
 
@@ -73,13 +73,16 @@ async function authorities(file: string): Promise<string> {
   }
 }
 
-function evictionFinding(server: z.infer<typeof figures>, onlyRecords: boolean): Finding {
+function evictionFinding(server: z.infer<typeof figures>, { onlyRecords, ahead }: ExaminedFacts): Finding {
   const { address, maxMemory, evictionPolicy, evicted } = server
   const where = `Redis at ${address}`
-  if (!onlyRecords) {
-    return ok('eviction', `${where} may evict copies (${evictionPolicy}): the database has every session.`)
-  }
   const fix = 'redis-cli CONFIG SET maxmemory-policy noeviction, and the same in redis.conf'
+  if (!onlyRecords) {
+    if (!ahead) return ok('eviction', `${where} may evict copies (${evictionPolicy}): the database has every session.`)
+    if (evictionPolicy === 'noeviction') return ok('eviction', `${where} evicts nothing (noeviction).`)
+    const message = `${where} may evict changes that the database does not have yet (${evictionPolicy}).`
+    return warn('eviction', message, fix)
+  }
   if (evicted > 0) {
     const message = `${where} has evicted ${evicted} keys since its start: sessions among them are lost.`
     return fail('eviction', message, fix)

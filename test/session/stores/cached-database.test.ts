@@ -434,3 +434,20 @@ test('sessions that a command clears leave no copies', async (t) => {
   t.is(await store.clearBatch({ kind: 'user', userId: '7' }, 10), 2)
   t.deepEqual(await versionsIn(records, memory, 'a', 'b'), [undefined, '1'])
 })
+
+test('a clear removes copies before rows, so that nothing is left open if it is killed in between', async (t) => {
+  const { store, other, memory, records } = bench()
+  for (const key of ['a', 'b']) await store.create(key, record({ createdAt: key === 'a' ? START - DAY : START }))
+  const clearBatch = records.clearBatch.bind(records)
+  records.clearBatch = async (which, limit, prepare) =>
+    await clearBatch(which, limit, async (keys) => {
+      await prepare?.(keys)
+      const [first, second] = await versionsIn(records, memory, 'a', 'b')
+      t.regex(first ?? '', /^block-/)
+      t.is(second, '1')
+      t.is((await other.load('a'))?.data, 'data', 'not yet cleared')
+    })
+  t.is(await store.clearBatch({ kind: 'created', before: START }, 10), 1)
+  t.deepEqual(await versionsIn(records, memory, 'a', 'b'), [undefined, '1'])
+  t.is(await other.load('a'), undefined)
+})

@@ -159,6 +159,63 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     t.is(await store.load('orphan'), undefined)
   })
 
+  test.serial(
+    `${name}: a state replaces only one that it was made from, and only under the epoch it names`,
+    async (t) => {
+      const { url } = await migrated()
+      const knex = open(url)
+      t.teardown(() => knex.destroy())
+      await knex('sessions').delete()
+      const clock = { now: START }
+      const store = new DatabaseStore({ knex, table: 'sessions', now: () => clock.now })
+      const { epoch } = await store.epochs.readEpoch()
+      const live = { live: true }
+      const over = (from: number[], version: number, data: string) => ({ from, version, record: record({ data }) })
+      t.is(await store.saveOver('none', over([1], 2 ** 30, 'x'), epoch, live), 'missing')
+      await store.create('a', record({ data: '0' }))
+      t.is(await store.saveOver('a', over([2, 3], 2 ** 30, 'stranger'), epoch, live), 'conflict')
+      t.is(await store.saveOver('a', over([1], 2 ** 30, 'late'), 'another epoch', live), 'conflict')
+      t.is(await store.saveOver('a', over([7, 1, 8], 2 ** 31 - 1, '1'), epoch, live), 'done')
+      t.like(await store.load('a'), { data: '1', version: 2 ** 31 - 1 })
+      t.is(await store.saveOver('a', over([1], 2 ** 31 - 1, '1'), epoch, live), 'done', 'it has it already')
+      t.is(await store.saveOver('a', over([1], 2 ** 30, 'older'), epoch, live), 'conflict')
+      // Two at the same time, of which each would replace the same state.
+      const outcomes = await Promise.all(
+        [5, 6].map((n) => store.saveOver('a', over([2 ** 31 - 1], 2 ** 30 + n, String(n)), epoch, live)),
+      )
+      t.deepEqual(outcomes.sort(), ['conflict', 'done'])
+      const { version = 0 } = (await store.load('a')) ?? {}
+      clock.now = START + 2 * HOUR
+      t.is(await store.saveOver('a', over([Number(version)], 2 ** 30, 'late'), epoch, live), 'missing')
+      t.is(await store.saveOver('a', over([Number(version)], 2 ** 30, 'accepted'), epoch, { live: false }), 'done')
+      await store.delete('a')
+      t.is(await store.saveOver('a', over([2 ** 30], 2 ** 30 + 1, 'ended'), epoch, { live: false }), 'missing')
+    },
+  )
+
+  test.serial(
+    `${name}: a clear names the keys before it deletes them, and keeps what was touched meanwhile`,
+    async (t) => {
+      const { url } = await migrated()
+      const knex = open(url)
+      t.teardown(() => knex.destroy())
+      await knex('sessions').delete()
+      const store = new DatabaseStore({ knex, table: 'sessions', now: () => START })
+      const versions = await Promise.all(
+        ['a', 'b'].map((key) => store.create(key, record({ lastActivity: START - HOUR }))),
+      )
+      await store.create('c', record({}))
+      const cleared = await store.clearBatch({ kind: 'inactive', before: START }, 10, async (keys) => {
+        t.deepEqual([...keys].sort(), ['a', 'b'])
+        t.not(await store.load('a'), undefined)
+        await store.touch('b', versions[1] ?? '', { expires: START + HOUR, lastActivity: START })
+      })
+      t.is(cleared, 1)
+      t.is(await store.load('a'), undefined)
+      for (const key of ['b', 'c']) t.not(await store.load(key), undefined)
+    },
+  )
+
   if (name === 'SQLite') return
 
   test.serial(`${name}: a connection that does not answer times out and is replaced`, async (t) => {

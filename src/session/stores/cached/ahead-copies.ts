@@ -1,4 +1,5 @@
 import type { AheadEntry, AheadIndex, Cache } from '../../caches/cache.ts'
+import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Observer } from '../../core/events.ts'
 import type { Outcome } from '../../core/outcome.ts'
 import type { StoredRecord, Version } from '../store.ts'
@@ -59,9 +60,15 @@ export class AheadCopies {
     return { outcome: 'done', ahead, expires: result.expires }
   }
 
-  /** Replaces the copy that was read by an entry that keeps out others for a while. */
+  /** Replaces the copy that was read by an entry that keeps out others for a while; a full cache can only remove it. */
   async block({ epoch }: ValidEpoch, key: string, before: Version): Promise<Outcome> {
-    return await this.#cache.swap(this.#entries.name(epoch, key), cacheVersion(before), this.#entries.block())
+    const [name, version] = [this.#entries.name(epoch, key), cacheVersion(before)]
+    try {
+      return await this.#cache.swap(name, version, this.#entries.block())
+    } catch (error) {
+      if (!(error instanceof StoreUnavailableError && error.answered)) throw error
+      return await this.#cache.delete(name, version)
+    }
   }
 
   /** Moves the expiry of a copy that is not ahead. */

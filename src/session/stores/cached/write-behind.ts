@@ -55,7 +55,8 @@ export class WriteBehind implements SaveStrategy {
   readonly #epoch: CopyEpoch
   readonly #now: () => number
   readonly #writes: WritesDown
-  #silence: { readonly since: number; readonly last: number } | undefined
+  readonly #silence = new Outage()
+  readonly #refusals = new Outage()
   #closing = false
 
   constructor(options: WriteBehindOptions) {
@@ -76,7 +77,7 @@ export class WriteBehind implements SaveStrategy {
     }
     const copy = await this.#copies.get(key)
     if (copy === 'unsure') throw await this.#silent(view.epoch)
-    this.#silence = undefined
+    this.#silence.end()
     if (copy !== 'miss') return copy
     await this.#writes.write(key)
     return await this.#copies.fill(key, () => this.#database.load(key))
@@ -160,16 +161,22 @@ export class WriteBehind implements SaveStrategy {
   }
 
   async #silent(epoch: string): Promise<StoreUnavailableError> {
-    const [now, before] = [performance.now(), this.#silence]
-    const since = before === undefined || now - before.last > MAX_SILENCE_MS ? now : before.since
-    this.#silence = { since, last: now }
-    if (now - since > MAX_SILENCE_MS) await this.#epoch.suspend(epoch)
+    if (this.#silence.lasts()) await this.#epoch.suspend(epoch)
     return new StoreUnavailableError(new Error('The cache does not answer, and may have changes that nothing else has'))
   }
 
   /** @returns a promise that is rejected with StoreUnavailableError if it is unknown whether the change was accepted */
   async #accept(view: ValidEpoch, key: string, version: Version, record: SessionRecord, next: number) {
-    const result = await this.#answered(view, () => this.#ahead.swap(view, key, version, { ...record, version: next }))
+    const ahead = { ...record, version: next }
+    const result = await this.#answered(view, () => this.#ahead.swap(view, key, version, ahead)).catch(
+      async (error: unknown) => {
+        // As a full cache does: it can be read, but the database has to take the changes.
+        const isRefused = error instanceof StoreUnavailableError && error.answered
+        if (isRefused && this.#refusals.lasts()) await this.#epoch.suspend(view.epoch)
+        throw error
+      },
+    )
+    this.#refusals.end()
     if (result.outcome !== 'done') return result.outcome
     this.#writes.wait(result.ahead)
     // Otherwise the others may already be writing to the database directly.
@@ -230,11 +237,29 @@ export class WriteBehind implements SaveStrategy {
   async #answered<T>({ epoch }: ValidEpoch, ask: () => Promise<T>): Promise<T> {
     try {
       const answer = await ask()
-      this.#silence = undefined
+      this.#silence.end()
       return answer
     } catch (error) {
       if (error instanceof StoreUnavailableError && !error.answered) await this.#silent(epoch)
       throw error
     }
+  }
+}
+
+/** Failures that follow each other. */
+class Outage {
+  #since = 0
+  #last = Number.NEGATIVE_INFINITY
+
+  /** Notes a failure; returns whether they have gone on for too long. */
+  lasts(): boolean {
+    const now = performance.now()
+    if (now - this.#last > MAX_SILENCE_MS) this.#since = now
+    this.#last = now
+    return now - this.#since > MAX_SILENCE_MS
+  }
+
+  end(): void {
+    this.#last = Number.NEGATIVE_INFINITY
   }
 }
