@@ -32,7 +32,8 @@ for (const { name, env } of LOCAL) {
     } finally {
       await site.close()
     }
-    t.log(`${site.changes} changes, ${site.endings} logouts`)
+    t.log(`${site.changes} changes, ${site.endings} logouts, ${site.unknown} answers with 5xx`)
+    t.true(site.unknown < site.changes / 10)
     t.deepEqual(site.wrong, { lost: [], signedOut: [], revived: [], refused: [] })
   })
 }

@@ -17,7 +17,6 @@ const PARTS = [
   'migrations',
   'ops',
   'examples',
-  '.github',
   'scripts',
   'test',
   'package.json',

@@ -35,6 +35,8 @@ export class Rolling {
   readonly wrong: Wrong = { lost: [], signedOut: [], revived: [], refused: [] }
   /** Acknowledged changes. */
   changes = 0
+  /** Requests that were answered with 5xx, whose outcome is unknown. */
+  unknown = 0
   /** Acknowledged logouts. */
   endings = 0
   readonly #options: RollingOptions
@@ -131,6 +133,7 @@ class Visitor {
   #cookie: string | undefined
   #ids: string[] = []
   #count = 0
+  #isUnknown = false
   #turn: Promise<unknown> = Promise.resolve()
 
   constructor(user: string, site: Rolling) {
@@ -139,14 +142,19 @@ class Visitor {
   }
 
   async signIn(): Promise<void> {
-    const { set } = await this.#send(`/sign-in?user=${this.#user}`)
-    if (set === undefined) this.#site.wrong.refused.push(`user ${this.#user} cannot sign in`)
+    do {
+      this.#isUnknown = false
+      this.#cookie = undefined
+      const { status } = await this.#send(`/sign-in?user=${this.#user}`)
+      if (status < 500 && status !== 200) this.#site.wrong.refused.push(`user ${this.#user} cannot sign in`)
+    } while (this.#isUnknown)
     this.#ids = []
   }
 
   /** Something a visitor does; one thing after the other, each with several requests. */
   async act(): Promise<void> {
     await this.#alone(async () => {
+      if (this.#isUnknown) await this.signIn()
       const dice = Math.random()
       if (dice < 0.1) return await this.#leave()
       const at = pick()
@@ -164,15 +172,17 @@ class Visitor {
 
   async check(): Promise<void> {
     await this.#alone(async () => {
+      if (this.#isUnknown) await this.signIn()
       for (const at of [0, 1]) {
-        const { body } = await this.#site.send(at, '/ids', this.#cookie)
+        const { status, body } = await this.#site.send(at, '/ids', this.#cookie)
+        if (status >= 500) continue
         const found = Array.isArray(body?.[1]) ? body[1] : []
         if (body?.[0] !== this.#user) this.#site.wrong.signedOut.push(`user ${this.#user} at ${at}`)
         else if (this.#ids.some((id) => found.filter((one) => one === id).length !== 1))
           this.#site.wrong.lost.push(`user ${this.#user} at ${at}`)
         for (const cookie of this.#ended) {
           const { body: late } = await this.#site.send(at, '/ids', cookie)
-          if (late?.[0] !== null) this.#site.wrong.revived.push(`user ${this.#user} at ${at}`)
+          if (late !== undefined && late[0] !== null) this.#site.wrong.revived.push(`user ${this.#user} at ${at}`)
         }
       }
     })
@@ -181,6 +191,7 @@ class Visitor {
   async #append(at: number): Promise<void> {
     const id = `${this.#user}.${++this.#count}`
     const { status, body } = await this.#send(`/append?id=${id}`, at)
+    if (status >= 500 || this.#isUnknown) return
     if (status !== 200) return void this.#site.wrong.refused.push(`${status} for user ${this.#user}`)
     if (body?.[0] !== this.#user) this.#site.wrong.signedOut.push(`a change of user ${this.#user} at ${at}`)
     this.#site.changes++
@@ -193,10 +204,10 @@ class Visitor {
     // One that is under way beside the logout.
     const change = this.#site.overlapping ? this.#site.send(1 - at, '/append?id=late', left) : undefined
     const { status } = await this.#send('/end', at)
-    if (status !== 200) this.#site.wrong.refused.push(`${status} for a logout`)
+    if (status < 500 && status !== 200) this.#site.wrong.refused.push(`${status} for a logout`)
     await change
-    this.#site.endings++
-    if (left !== undefined) this.#ended.push(left)
+    if (status === 200) this.#site.endings++
+    if (left !== undefined && status === 200) this.#ended.push(left)
     if (this.#ended.length > 5) this.#ended.shift()
     this.#cookie = undefined
     await this.signIn()
@@ -204,6 +215,10 @@ class Visitor {
 
   async #send(path: string, at = pick()) {
     const answer = await this.#site.send(at, path, this.#cookie)
+    if (answer.status >= 500) {
+      this.#isUnknown = true
+      this.#site.unknown++
+    }
     if (answer.set !== undefined) this.#cookie = answer.set || undefined
     return answer
   }

@@ -93,6 +93,7 @@ async function settingsOf(name: string, folder: string, backends: Backends): Pro
     // A busy machine must not look like an outage.
     CACHE_CONNECT_TIMEOUT: '10000',
     CACHE_COMMAND_TIMEOUT: '10000',
+    SESSION_STORE_TIMEOUT: '10000',
     ...(needs === undefined ? {} : { CACHE_URL: await backends.urlOf(needs) }),
     ...settings,
   }

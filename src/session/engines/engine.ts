@@ -33,11 +33,18 @@ export interface Loaded {
 
 /**
  * The result of opening a cookie. `suspicion` is for the log; without one, the session has just expired. `unread`: its
- * record exists, but cannot be decoded; it can only be ended.
+ * record exists, but cannot be decoded; it can only be ended. `leadsTo`: it is an old key, and its session has no record
+ * under the newest one here.
  */
 export type Opened =
   | { live: true; loaded: Loaded }
-  | { live: false; suspicion?: SecurityKind; detail?: string | undefined; unread?: Loaded }
+  | {
+      live: false
+      suspicion?: SecurityKind
+      detail?: string | undefined
+      unread?: Loaded
+      leadsTo?: { readonly loaded: Loaded; readonly key: string }
+    }
 
 /**
  * The client of a request, stored with the session so that its owner recognises it in a list.

@@ -121,6 +121,17 @@ export class Records {
     return undefined
   }
 
+  /** The newest key that a forward leads to, whether or not it has a record. */
+  async lastKey(successor: string): Promise<string> {
+    let key = successor
+    for (let hop = 1; hop <= MAX_HOPS; hop++) {
+      const found = await this.load(key)
+      if (!found.live || found.successor === undefined) break
+      key = found.successor
+    }
+    return key
+  }
+
   /** The session that an old key leads to; undefined if it has no forward. */
   async follow(key: string): Promise<ForwardTarget | undefined> {
     const found = await this.load(key)

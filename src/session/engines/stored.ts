@@ -94,7 +94,10 @@ export class StoredEngine implements Engine {
     const found = await this.records.load(cookie)
     if (!found.live || found.successor === undefined) return found
     const end = await this.records.resolveForward(found.loaded, found.successor)
-    if (end === undefined) return { live: false, suspicion: 'unknown-key' }
+    if (end === undefined) {
+      const key = await this.records.lastKey(found.successor)
+      return { live: false, suspicion: 'unknown-key', leadsTo: { loaded: found.loaded, key } }
+    }
     this.#observe({ type: 'forward' })
     return { live: true, loaded: { ...found.loaded, id: end.id, forwarded: true } }
   }

@@ -42,6 +42,11 @@ export class App {
     return pid
   }
 
+  get isRunning(): boolean {
+    const { exitCode, signalCode } = this.#process?.child ?? { exitCode: 0, signalCode: null }
+    return exitCode === null && signalCode === null
+  }
+
   /** Rejections and exceptions that nobody handled, in all its lives. */
   get unhandled(): number {
     return this.#unhandled + unhandledIn(this.#process)

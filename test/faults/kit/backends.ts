@@ -61,6 +61,7 @@ export async function postgresBackend(owner: Owner): Promise<PostgresBackend> {
   const start = preparePostgres(program, join(await newFolder(owner), 'data'))
   const port = await freePort()
   let { child, url } = await start(port)
+  await whenReady(url)
   const family = () => [child.pid, ...childrenOf(child.pid)]
   owner.teardown(async () => {
     signals(family).thaw()
@@ -79,16 +80,21 @@ export async function postgresBackend(owner: Owner): Promise<PostgresBackend> {
     async start() {
       // Until the last of the old processes is gone, it refuses.
       ;({ child } = await eventually(() => start(port)))
-      await eventually(async () => {
-        const knex = createKnex({ client: 'pg', connection: url, log: SILENT })
-        try {
-          await knex.raw('select 1')
-        } finally {
-          await knex.destroy()
-        }
-      })
+      await whenReady(url)
     },
   }
+}
+
+/** It listens before it takes queries. */
+async function whenReady(url: string): Promise<void> {
+  await eventually(async () => {
+    const knex = createKnex({ client: 'pg', connection: url, log: SILENT })
+    try {
+      await knex.raw('select 1')
+    } finally {
+      await knex.destroy()
+    }
+  })
 }
 
 /** A private Memcached, which has nothing after a restart. */

@@ -2,12 +2,12 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { z } from 'zod'
 import { ask, type Reply } from './ask.ts'
 import type { HistoryEvent, Observed, Op } from './history.ts'
+import { Visitor } from './visitor.ts'
 
 const GAP_MS = 25
 const TIMEOUT_MS = 3000
 const MAX_REPEATS = 3
 const MAX_GHOSTS = 20
-const MAX_FORMER = 5
 const HEALTHY = 16
 /** The client of what no request has done. */
 export const ANYBODY = 'nobody'
@@ -21,48 +21,6 @@ const shown = z.object({
   items: z.array(z.string()),
   prefs: z.record(z.string(), z.number()),
 })
-
-/** One person's browser; its tabs are clients that share the cookies. */
-export class Visitor {
-  readonly user: string
-  readonly cookies = new Map<string, string>()
-  /** The session that the cookies stand for; null if none. */
-  session: string | null = null
-  /** A logout was sent and not acknowledged. */
-  ending = false
-  /** Earlier cookies of this session. */
-  #former: string[] = []
-  /** Cookies of sessions that have ended. */
-  readonly ghosts: { readonly cookie: string; readonly session: string }[] = []
-
-  constructor(user: string) {
-    this.user = user
-  }
-
-  get cookie(): string {
-    return [...this.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-  }
-
-  /** Takes the cookies of an answer, as a browser does. */
-  keep(reply: Reply): void {
-    if (typeof reply === 'string' || reply.cookies.length === 0) return
-    if (this.session !== null) this.#former.push(this.cookie)
-    for (const line of reply.cookies) {
-      const [, name = '', value = ''] = /^([^=]*)=([^;]*)/.exec(line) ?? []
-      if (/max-age=0|expires=Thu, 01 Jan 1970/i.test(line)) this.cookies.delete(name)
-      else this.cookies.set(name, value)
-    }
-  }
-
-  /** Called when the session is seen to have ended. */
-  over(session: string): void {
-    if (this.session !== session) return
-    for (const cookie of [...this.#former.slice(-MAX_FORMER), this.cookie]) this.ghosts.push({ cookie, session })
-    this.#former = []
-    this.session = null
-    this.ending = false
-  }
-}
 
 /** Options for {@link Load}. */
 export interface LoadOptions {

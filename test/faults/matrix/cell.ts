@@ -6,7 +6,6 @@ import type { Site } from './site.ts'
 
 const BEFORE_MS = 500
 const AFTER_MS = 300
-const MAX_RECOVERY_SECONDS = 5
 
 /** One of the faults, as a column of the matrix. */
 export interface Fault {
@@ -18,8 +17,6 @@ export interface Fault {
   readonly network?: true
   /** Its times are measured with nothing beside it. */
   readonly alone?: true
-  /** Max seconds until everybody is served again; 5 by default. */
-  readonly maxRecovery?: number
   /** Max milliseconds of 99 % of the answers; none by default. */
   readonly maxP99?: number
   /** Why it means nothing there; undefined if it does. */
@@ -40,7 +37,6 @@ export interface Row {
   readonly p99: number
   /** Seconds. */
   readonly recovery: number
-  readonly maxRecovery: number
   readonly maxP99: number
   readonly unhandled: number
   /** Anything else that must not be. */
@@ -86,6 +82,8 @@ export class Cell {
 
   async run(fault: Fault): Promise<Row> {
     const { apps, setUp } = this.site
+    // A cell that failed may have left some behind.
+    for (const app of apps) if (!app.isRunning) await app.start()
     const before = apps.map(({ unhandled }) => unhandled)
     await fault.run(this)
     const { history } = this.load
@@ -102,7 +100,6 @@ export class Cell {
       p99: percentile(requests.map(({ begin, end }) => end - begin)),
       recovery: this.#recovery,
       maxP99: fault.maxP99 ?? Number.POSITIVE_INFINITY,
-      maxRecovery: fault.maxRecovery ?? MAX_RECOVERY_SECONDS,
       unhandled: apps.reduce((sum, { unhandled }, n) => sum + unhandled - (before[n] ?? 0), 0),
       complaints: this.complaints,
     }

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import { DAMAGES, type Damage, damaged, damageFiles, damageMemcached, damageRedis, damageTable } from '../kit/damage.ts'
-import type { Visitor } from '../kit/load.ts'
+import type { Visitor } from '../kit/visitor.ts'
 import type { Cell, Fault } from './cell.ts'
 
 const ROUNDS = 4

@@ -61,7 +61,7 @@ export const EXPECTED: readonly Expected[] = [
   },
   {
     setUps: ['cache on Redis, fallback', 'cached_db, write_behind'],
-    faults: ['F6', 'F9'],
+    faults: ['F4', 'F6', 'F7', 'F8', 'F9'],
     kinds: ['lost', 'recovery'],
     reason: 'the strategy write_behind, which the fallback uses as well, writes an older state over a newer one',
   },

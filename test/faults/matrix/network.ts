@@ -5,6 +5,9 @@ import type { Cell, Fault } from './cell.ts'
 const MAX_CUT = 64
 const ABORT_SHARE = 0.1
 const LATE = { latency: 20, jitter: 20 }
+// Shorter than the timeouts: then everything arrives.
+const HELD = { requests: { hold: true }, answers: { hold: true } }
+const SLICED = { requests: { slice: true }, answers: { slice: true } }
 // Longer than CACHE_COMMAND_TIMEOUT.
 const TOO_LATE = { latency: 300, jitter: 100 }
 
@@ -25,13 +28,13 @@ const faults: readonly Fault[] = [
   },
   {
     name: 'F7',
-    title: 'connections are reset, cut after some bytes, or get bytes one by one',
+    title: 'connections are held up, reset, cut after some bytes, or get bytes one by one',
     run: async (cell) => {
       const cuts = Array.from({ length: 8 }, (): TcpFaults => {
         const cutAfter = 1 + Math.trunc(Math.random() * MAX_CUT)
         return Math.random() < 0.5 ? { answers: { cutAfter } } : { requests: { cutAfter } }
       })
-      await during(cell, [{ requests: { slice: true } }, { answers: { slice: true } }, ...cuts, 'cut'], 150)
+      await during(cell, [SLICED, HELD, ...cuts, 'cut'], 150)
     },
   },
   {

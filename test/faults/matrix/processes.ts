@@ -39,7 +39,7 @@ export const processFaults: readonly Fault[] = [
         for (const app of apps) {
           stops.push(performance.now())
           const code = await app.stop('SIGTERM')
-          if (code !== 0) cell.complaints.push(`it ended with code ${code}`)
+          if (code !== 0) cell.complaints.push(`it ended with code ${code}: ${app.output()}`)
           await app.start()
         }
         return undefined

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Visitor } from '../kit/load.ts'
+import type { Visitor } from '../kit/visitor.ts'
 import type { Cell, Fault } from './cell.ts'
 
 const LOGOUT_ROUNDS = 20

@@ -2,6 +2,7 @@ import type { Row } from './cell.ts'
 import { type Allowed, allowed } from './exceptions.ts'
 
 const MAX_SENTENCES = 3
+const MAX_RECOVERY_SECONDS = 5
 
 const COLUMNS = [
   'ops',
@@ -29,9 +30,9 @@ export function rowText({ setUp, fault, operations, acknowledged, unknown, faile
   return line([setUp, fault], [...numbers.map(String), row.p99.toFixed(), row.recovery.toFixed(2)])
 }
 
-/** What breaks the gate in a row, and is no exception. */
-export function breachesOf(row: Row): string[] {
-  const { verdict, unhandled, recovery, maxRecovery, p99, maxP99, complaints, setUp, fault } = row
+/** What breaks the gate in a row: with the reason where that is an exception. */
+export function breachesOf(row: Row): { readonly sentence: string; readonly allowed: string | undefined }[] {
+  const { verdict, unhandled, recovery, p99, maxP99, complaints, setUp, fault } = row
   const found: [Allowed['kinds'][number], readonly string[]][] = [
     ['lost', verdict.lost],
     ['resurrected', verdict.resurrected],
@@ -39,13 +40,16 @@ export function breachesOf(row: Row): string[] {
     ['doubled', verdict.doubled],
     ['torn', verdict.torn],
     ['unhandled', unhandled > 0 ? [`${unhandled} errors that nobody handled`] : []],
-    ['recovery', recovery > maxRecovery ? [`it took ${recovery} s`] : []],
+    ['recovery', recovery > MAX_RECOVERY_SECONDS ? [`it took ${recovery} s`] : []],
     ['slow', p99 > maxP99 ? [`p99 is ${p99.toFixed()} ms`] : []],
     ['complaint', complaints],
   ]
   return found
-    .filter(([kind, sentences]) => sentences.length > 0 && allowed(setUp, fault, kind) === undefined)
-    .map(([kind, sentences]) => `${kind}: ${sentences.slice(0, MAX_SENTENCES).join('; ')}`)
+    .filter(([, sentences]) => sentences.length > 0)
+    .map(([kind, sentences]) => {
+      const sentence = `${kind}: ${sentences.slice(0, MAX_SENTENCES).join('; ')}`
+      return { sentence, allowed: allowed(setUp, fault, kind) }
+    })
 }
 
 function line([setUp = '', fault = '']: readonly string[], cells: readonly string[]): string {

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { RedisServers } from '../../support/redis-servers.ts'
+import { eventually, RedisServers } from '../../support/redis-servers.ts'
 import { serviceUrl } from '../../support/services.ts'
 import { fillDisk } from '../kit/limits.ts'
 import { type Cell, type Fault, SkippedError } from './cell.ts'
@@ -90,8 +90,6 @@ export const serverFaults: readonly Fault[] = [
     name: 'F24',
     title: 'Sentinel moves to another Redis',
     alone: true,
-    // Sentinel itself needs some of it to notice.
-    maxRecovery: 15,
     without: withoutRedis,
     run: async (cell) => await failover(cell),
   },
@@ -172,6 +170,10 @@ async function failover(cell: Cell): Promise<void> {
     await Promise.all(apps.map((app) => app.restart({ CACHE_URL: `redis-sentinel://${hosts}/main` })))
     await cell.underLoad(async () => {
       master.child.kill('SIGKILL')
+      await eventually(
+        async () => await sentinels[0]?.command('SENTINEL', 'get-master-addr-by-name', 'main'),
+        (address) => Array.isArray(address) && address[1] !== String(master.port),
+      )
       return undefined
     }, 0)
     await Promise.all(apps.map((app) => app.restart({ CACHE_URL: before })))

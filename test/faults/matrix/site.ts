@@ -24,7 +24,7 @@ const DISK_MEGABYTES = 24
 const LOCAL = '127.0.0.1'
 
 /** Short, so that a fault is felt soon. */
-const TIMEOUTS = { SESSION_STORE_TIMEOUT: '500', CACHE_CONNECT_TIMEOUT: '1000', CACHE_COMMAND_TIMEOUT: '250' }
+const TIMEOUTS = { SESSION_STORE_TIMEOUT: '500', CACHE_CONNECT_TIMEOUT: '3000', CACHE_COMMAND_TIMEOUT: '250' }
 
 /** A running set-up: its servers, its processes, and a load. */
 export interface Site {

@@ -151,3 +151,59 @@ for (const [from, to] of EACH_PAIR) {
     })
   }
 }
+
+for (const [from, to] of EACH_PAIR.filter((pair) => pair.every((name) => /^(db, sealed|cache)/.test(name)))) {
+  /** A session whose key was changed in step 2, and that then migrated in step 3. */
+  async function changedAndMigrated() {
+    const site = bench(from, to)
+    const old = await site.start()
+    const before = await open(site.staying, old)
+    const cycled = await (await ACTIONS['key change']?.(site.staying, old))?.()
+    const newest = cycled?.cookie ?? ''
+    await (await ACTIONS['change']?.(site.migrating, newest))?.()
+    return { ...site, old, newest, before }
+  }
+
+  serial(
+    `${from} to ${to}: a late request with a key that was changed before the migration finds its session`,
+    async (t) => {
+      for (const which of ['staying', 'migrating'] as const) {
+        const { [which]: site, old, newest } = await changedAndMigrated()
+        t.like(await read(site, old), { [USER_KEY]: '7', n: 0 }, 'as it was')
+        const change = await (await ACTIONS['change']?.(site, old))?.()
+        t.like(change, { acknowledged: true, cookie: undefined })
+        t.like(await read(site, newest), { n: 3 })
+        const again = await (await ACTIONS['sign-in']?.(site, old))?.()
+        t.like(again, { acknowledged: true, cookie: newest })
+        await (await open(site, old)).session.flush()
+        t.is(await read(site, newest), undefined, 'a logout with the old key ends it')
+        t.is(await read(site, old), undefined)
+      }
+    },
+  )
+
+  serial(`${from} to ${to}: so does one that began before its key was changed`, async (t) => {
+    const { before, newest, staying } = await changedAndMigrated()
+    before.session.update('n', increment)
+    t.is((await before.commit()).outcome, 'saved')
+    t.like(await read(staying, newest), { n: 3 })
+    await before.session.flush()
+    t.is(await read(staying, newest), undefined)
+  })
+}
+
+test('a session that was created in step 2 can be changed again by the same request', async (t) => {
+  for (const [from, to] of EACH_PAIR) {
+    const { staying, before } = bench(from, to)
+    const { session, state, commit } = await open(staying)
+    session.set('n', 1)
+    const created = await commit()
+    if (created.outcome !== 'saved') return t.fail()
+    state.stored(created.loaded, false)
+    session.set('n', 2)
+    const saved = await commit()
+    t.is(saved.outcome, 'saved')
+    const cookie = (saved.outcome === 'saved' ? saved.cookie : undefined) ?? created.cookie ?? ''
+    t.like(await read(before, cookie), { n: 2 }, `${from} to ${to}`)
+  }
+})

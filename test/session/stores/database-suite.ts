@@ -218,6 +218,37 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
 
   if (name === 'SQLite') return
 
+  test.serial(
+    `${name}: the epoch that a statement names cannot change before the statement has taken effect`,
+    async (t) => {
+      const { url } = await migrated()
+      const knex = open(url)
+      t.teardown(() => knex.destroy())
+      await knex('sessions').delete()
+      const store = new DatabaseStore({ knex, table: 'sessions', now: () => START })
+      await store.create('a', record({ data: '0' }))
+      const { epoch } = await store.epochs.readEpoch()
+      const blocking = await knex.transaction()
+      await blocking('sessions').where('session_key', 'a').forUpdate()
+      const order: string[] = []
+      const to = { from: [1], version: 2 ** 30, record: record({ data: '1' }) }
+      const saving = store.saveOver('a', to, epoch, { live: true }).then((outcome) => order.push(outcome))
+      const isWaiting =
+        name === 'PostgreSQL'
+          ? "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%sessions%'"
+          : "SELECT 1 FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+      const rows = async () => JSON.stringify(await knex.raw(isWaiting))
+      while (!/"(1|\?column\?)":1/.test(await rows())) await new Promise(setImmediate)
+      const changing = store.epochs.changeEpoch(epoch, { epoch: `${epoch}x`.slice(-12), server: 'some' })
+      const changed = changing.then(() => order.push('changed'))
+      // Until it waits as well, or did not have to.
+      await Promise.race([changed, new Promise((resolve) => setTimeout(resolve, 300))])
+      await blocking.commit()
+      await Promise.all([saving, changed])
+      t.deepEqual(order, ['done', 'changed'])
+    },
+  )
+
   test.serial(`${name}: a connection that does not answer times out and is replaced`, async (t) => {
     const { url } = await migrated()
     const { url: silentUrl, proxy } = await wayTo(url)

@@ -69,7 +69,7 @@ export class MigratingEngine implements Engine {
 
   async commit(commit: Commit): Promise<Committed> {
     const { loaded } = commit
-    if (loaded === undefined) return await (this.#moves ? this.#target : this.#source).commit(commit)
+    if (loaded === undefined) return await (this.#moves ? this.#target.commit(commit) : this.#migration.create(commit))
     if (this.#migration.isFromSource(loaded)) {
       // Only the source can follow an old key of its own.
       if (!this.#moves || loaded.forwarded) return await this.#migration.commitInSource({ ...commit, loaded })
@@ -103,6 +103,10 @@ export class MigratingEngine implements Engine {
   }
 
   async end(loaded: Loaded): Promise<Ended> {
+    // The session first: after a failure in between, the old key must still lead to it.
+    const late = await this.#migration.lateOf(loaded)
+    const ended = late && (await this.#migration.late.end(late))
+    if (ended !== undefined) return { ...(await this.#migration.endSource(loaded)), ...ended }
     const inSource = await this.#migration.endSource(loaded)
     const inTarget = await this.#target.end(this.#migration.asInTarget(loaded))
     // The source does not know sessions of the target, and without forwards it cannot tell why.

@@ -14,6 +14,7 @@ import {
   NO_CLIENT,
   type Opened,
 } from '../engine.ts'
+import { LateSessions } from './late-sessions.ts'
 import { asMigratingSession, marked, markOf, prefixOf, traceOf, unmarked } from './marks.ts'
 import type { Migratable, MigratingSession } from './migratable.ts'
 
@@ -50,6 +51,8 @@ export class Migration {
   readonly #source: Migratable
   readonly #current: Engine
   readonly #now: () => number
+  /** Sessions whose key was changed in the source before they migrated. */
+  readonly late: LateSessions
   /** Sessions read from the source, with their key and sign-in in the target. */
   readonly #fromSource = new WeakMap<Loaded, MigratingSession>()
 
@@ -58,6 +61,7 @@ export class Migration {
     this.#source = source
     this.#current = current
     this.#now = now
+    this.late = new LateSessions(target.engine, (key) => this.openTarget(key))
   }
 
   /** Opens a valid session in the target. */
@@ -76,11 +80,18 @@ export class Migration {
     const opened = await this.#source.engine.open(cookie)
     // If both share a table, this is the record that is not valid in the target yet.
     if (opened.live && markOf(opened.loaded) !== undefined) return UNDECIDED
-    if (!opened.live) return opened
+    if (!opened.live) return (opened.leadsTo && (await this.late.open(opened.leadsTo))) ?? opened
     this.#note(opened.loaded)
     // A copy of a cookie leads to the record that another copy has migrated into.
     const moved = opened.loaded.key === null ? await this.#openAdopted(opened.loaded) : undefined
     return moved?.live ? moved : opened
+  }
+
+  /** The session as a late request sees it, if its key was changed in the source and it has migrated since. */
+  async lateOf(loaded: Loaded): Promise<Loaded | undefined> {
+    if (this.late.has(loaded)) return loaded
+    const opened = this.isFromSource(loaded) && loaded.key !== null ? await this.openSource(loaded.key) : undefined
+    return opened?.live && this.late.has(opened.loaded) ? opened.loaded : undefined
   }
 
   /** Moves the expiry of a session that stays in the source for now. */
@@ -90,13 +101,25 @@ export class Migration {
     return touched
   }
 
+  /** Creates a session in the source. */
+  async create(commit: Commit): Promise<Committed> {
+    const created = await this.#source.engine.commit(commit)
+    if (created.outcome === 'saved') this.#note(created.loaded)
+    return created
+  }
+
   /** Commits a session of the source there; if another process has migrated it, in the target. */
   async commitInSource(commit: MigratingCommit): Promise<Committed> {
     const { loaded, write, restartClock } = commit
+    if (this.late.has(loaded)) return await this.late.commit(commit, () => this.ended(commit))
     const moved = loaded.key === null ? await this.#openAdopted(loaded) : undefined
     if (moved?.live) return await this.#replay(commit, moved.loaded)
     const withoutSession = () => this.#follow(commit)
     const committed = await this.#source.engine.commit({ ...commit, withoutSession })
+    if (committed.outcome === 'ended') {
+      const late = await this.lateOf(loaded)
+      if (late !== undefined) return await this.commitInSource({ ...commit, loaded: late })
+    }
     if (committed.outcome === 'saved') this.#note(committed.loaded)
     else if (write !== 'cycle' || !restartClock) return await withoutSession()
     return committed
@@ -109,7 +132,7 @@ export class Migration {
 
   /** Whether the session was read from the source. */
   isFromSource(loaded: Loaded): boolean {
-    return this.#fromSource.has(loaded)
+    return this.#fromSource.has(loaded) || this.late.has(loaded)
   }
 
   /** The session with its key and sign-in in the target. */
@@ -251,7 +274,8 @@ export class Migration {
   async ended(move: Commit): Promise<Committed> {
     if (move.write !== 'cycle') return { outcome: 'ended' }
     const data = move.changes.replayOn(emptyData())
-    return await this.#current.commit({ ...move, write: 'create', loaded: undefined, data })
+    const fresh: Commit = { ...move, write: 'create', loaded: undefined, data }
+    return await (this.#current === this.#source.engine ? this.create(fresh) : this.#current.commit(fresh))
   }
 
   async #openAdopted(loaded: Loaded): Promise<Opened> {

@@ -2,9 +2,11 @@ import type { Knex } from 'knex'
 import { isDuplicate, toStoreError } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { type EpochRow, type EpochStore, newEpoch } from '../store.ts'
-import type { PreparedStatements, Result } from './database-statements.ts'
+import { dialectOf, type PreparedStatements, type Result } from './database-statements.ts'
 
 const TABLE = 'session_epochs'
+// SQLite does one statement after the other. The words are those that MySQL and MariaDB both know.
+const LOCKS = { sqlite: '', postgres: ' FOR SHARE', mysql: ' LOCK IN SHARE MODE' } as const
 
 /** The row that says which copies of a table's records are valid. */
 export class DatabaseEpochs implements EpochStore {
@@ -41,9 +43,10 @@ export class DatabaseEpochs implements EpochStore {
     }
   }
 
-  /** The condition that the row names this epoch. */
+  /** The condition that the row names this epoch, and does so until the statement with it has taken effect. */
   named(epoch: string): { sql: string; bindings: readonly string[] } {
-    return { sql: `EXISTS (SELECT 1 FROM ${TABLE} WHERE name = ? AND epoch = ?)`, bindings: [this.#name, epoch] }
+    const lock = LOCKS[dialectOf(this.#knex)]
+    return { sql: `EXISTS (SELECT 1 FROM ${TABLE} WHERE name = ? AND epoch = ?${lock})`, bindings: [this.#name, epoch] }
   }
 
   async changeEpoch(from: string, { epoch, server }: EpochRow): Promise<boolean> {
