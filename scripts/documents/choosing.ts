@@ -32,7 +32,7 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
   const sections = [
     '# Choosing an engine',
     wrapped(
-      'Where sessions are stored is one setting. Nothing else in an application changes with it, and the two guarantees are the same everywhere, except for the limits described here. On every engine, two first visits at once begin two sessions, and the browser keeps the one whose response arrives last; likewise a change with the cookie of a session that has ended begins a session, whose cookie may replace that of a newer sign-in. `/engines` shows this document and marks the engine that is running. `npm run documents` generates it from `docs/measured.json` and the texts beside each engine in `src/storage`.',
+      'Where sessions are stored is one setting. Nothing else in an application changes with it, and the two guarantees are the same everywhere, except for the limits described here. On every engine, two first visits at once begin two sessions, and the browser keeps the one whose response arrives last; likewise a change with the cookie of a session that has ended begins a session, whose cookie may replace that of a newer sign-in. A session that expired only because a clock ran ahead is valid again once the clock is right, unless it was cleared. `/engines` shows this document and marks the engine that is running. `npm run documents` generates it from `docs/measured.json` and the texts beside each engine in `src/storage`.',
     ),
     ...['## Recommendations', wrapped(adviceNote(measured)), advice(choices)],
     ...['## Overview', overview(choices)],
