@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge, type Registry } from 'prom-client'
+import { droppedLogLines } from '../../log.ts'
 
 /** How long callbacks waited for the event loop, in milliseconds. */
 export interface Delay {
@@ -65,6 +66,15 @@ export class ProcessFigures {
         if (delay === undefined) return
         this.set({ quantile: '0.99' }, delay.p99 / 1000)
         this.set({ quantile: '1' }, delay.max / 1000)
+      },
+    })
+    new Counter({
+      name: 'holdfast_log_lines_dropped_total',
+      help: 'Log lines that could not be written, because the disk is full or nothing reads them.',
+      registers,
+      collect() {
+        this.reset()
+        this.inc(droppedLogLines())
       },
     })
   }
