@@ -7,7 +7,7 @@ import {
 } from './base-settings.ts'
 import { MIN_SECRET_BYTES, type Secrets } from './session/codec/secrets.ts'
 import { ConfigError, readValues, type Values, type Variables } from './settings.ts'
-import { cacheUrlOf, partVariables, readStorage, storageVariables } from './storage/settings.ts'
+import { partVariables, readCaches, readStorage, storageVariables } from './storage/settings.ts'
 
 /**
  * Every environment variable in groups, with its type, default and meaning. Nothing else in the project reads the
@@ -67,7 +67,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
   const values: Readonly<Record<string, unknown>> = readValues(partVariables, env)
   const production = base.NODE_ENV === 'production'
   const secrets = checkedSecrets([base.SECRET_KEY, ...base.SECRET_KEY_FALLBACKS], production)
-  const cacheUrl = cacheUrlOf(values)
+  const { cacheUrls, cacheUrl } = readCaches(values)
   const databaseUrl = base.SESSION_DATABASE_URL ?? base.DATABASE_URL
   const { current, migrating } = readStorage(base, { production, cacheUrl, values }, databaseUrl)
   return {
@@ -88,6 +88,7 @@ export function readConfig(env: NodeJS.ProcessEnv) {
     databaseUrl: base.DATABASE_URL,
     passwordMinLength: base.PASSWORD_MIN_LENGTH,
     cacheUrl,
+    cacheUrls,
     values,
     session: { ...current, migrating, databaseUrl, ...sessionSettings(base, production) },
   }

@@ -66,6 +66,7 @@ export function unlessEmpty<Schema extends z.ZodType>(schema: Schema) {
 }
 
 export const seconds = z.coerce.number().int().nonnegative()
+export const optionalBytes = unlessEmpty(z.coerce.number().int().positive().optional())
 export const optionalSeconds = unlessEmpty(seconds.positive().optional())
 export const milliseconds = z.coerce.number().int().min(1).max(60_000)
 export const flag = z.enum(['true', 'false', '1', '0']).transform((text) => text === 'true' || text === '1')

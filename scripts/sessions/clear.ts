@@ -5,6 +5,7 @@ import type { Services } from '../../src/services.ts'
 import type { ClearOptions } from '../../src/session/stores/clear.ts'
 import type { ClearWhich } from '../../src/session/stores/store.ts'
 import { revocationsOf } from '../../src/storage/part.ts'
+import { clearKeys } from './clear-keys.ts'
 import { duration, wholeNumber } from './numbers.ts'
 import { type Run, UsageError } from './run.ts'
 
@@ -13,6 +14,9 @@ interface Options {
   inactive?: number
   user?: string
   orphaned?: true
+  prefix?: string
+  version?: number
+  force?: true
   dryRun?: true
   batch: number
   pause: number
@@ -41,11 +45,24 @@ export function clearCommand(run: Run): Command {
     .option('--inactive <age>', 'sessions without activity for longer than this', duration)
     .option('--user <id>', 'all sessions of one user')
     .option('--orphaned', 'sessions of deleted users')
+    .option(
+      '--version <n>',
+      'everything in the cache of an older CACHE_VERSION',
+      wholeNumber(1, Number.MAX_SAFE_INTEGER),
+    )
+    .option('--prefix <text>', 'with --version: of an older CACHE_KEY_PREFIX')
+    .option('--force', 'with --version: also the one that the application uses')
     .option('--dry-run', 'only count what would be deleted')
     .option('--batch <n>', 'records per batch', wholeNumber(1, 100_000), 1000)
     .option('--pause <ms>', 'milliseconds between batches', wholeNumber(0, 10_000), 20)
     .option('--json', 'print the result as JSON')
     .action(async (options: Options) => {
+      const { version } = options
+      if (version !== undefined) {
+        if (filtersIn(options).length > 0) throw new UsageError('--version has no other filter than --prefix.')
+        return await run((services) => clearKeys(services, { ...options, version }))
+      }
+      if (options.prefix !== undefined || options.force) throw new UsageError('--prefix and --force need --version.')
       const which = readFilter(options)
       await run(async (services) => {
         requireClearable(services, which)
@@ -60,15 +77,19 @@ export function clearCommand(run: Run): Command {
 }
 
 function readFilter(options: Options): ClearWhich {
+  const [first = { kind: 'expired', before: Date.now() }, second] = filtersIn(options)
+  if (second !== undefined) throw new UsageError('Use only one of --older-than, --inactive, --user and --orphaned.')
+  return first
+}
+
+function filtersIn(options: Options): ClearWhich[] {
   const now = Date.now()
   const filters: ClearWhich[] = []
   if (options.olderThan !== undefined) filters.push({ kind: 'created', before: now - options.olderThan })
   if (options.inactive !== undefined) filters.push({ kind: 'inactive', before: now - options.inactive })
   if (options.user !== undefined) filters.push({ kind: 'user', userId: options.user })
   if (options.orphaned) filters.push({ kind: 'orphaned' })
-  const [first = { kind: 'expired', before: now }, second] = filters
-  if (second !== undefined) throw new UsageError('Use only one of --older-than, --inactive, --user and --orphaned.')
-  return first
+  return filters
 }
 
 function requireClearable(services: Services, which: ClearWhich): void {

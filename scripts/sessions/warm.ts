@@ -5,6 +5,7 @@ import { type Run, requireCache, UsageError } from './run.ts'
 interface Options {
   since: number
   authenticated?: boolean
+  maxBytes?: number
   limit: number
   json?: true
 }
@@ -19,9 +20,10 @@ export function warmCommand(run: Run): Command {
       new Option('--since <age>', 'active within this time (24h, 30m, 2d)').argParser(duration).default(DAY_MS, '24h'),
     )
     .option('--authenticated', 'only sessions of signed-in users')
+    .option('--max-bytes <n>', 'only sessions whose stored text is not larger', wholeNumber(1, 2 ** 30))
     .option('--limit <n>', 'max number of sessions', wholeNumber(1, 1_000_000), 10_000)
     .option('--json', 'print the result as JSON')
-    .action(async ({ since, authenticated = false, limit, json }: Options) => {
+    .action(async ({ since, authenticated = false, maxBytes, limit, json }: Options) => {
       await run(async (services) => {
         const { engine, cache } = services
         if (services.warm === undefined) {
@@ -33,7 +35,7 @@ export function warmCommand(run: Run): Command {
           )
         }
         await requireCache(services, 'Nothing was copied; sessions are read from the database.')
-        const copies = await services.warm({ activeSince: Date.now() - since, authenticated }, limit)
+        const copies = await services.warm({ activeSince: Date.now() - since, authenticated, maxBytes }, limit)
         const name = cache?.name
         if (json) console.log(JSON.stringify({ cache: name, copies }))
         else

@@ -3,16 +3,23 @@ import { CheckedCache } from '../session/caches/checked.ts'
 import { type Compression, lz4Compression, zlibCompression } from '../session/caches/compression.ts'
 import { StoreUnavailableError } from '../session/core/errors.ts'
 import { CachedStore, type CachedStoreOptions, type CopiesOptions } from '../session/stores/cached/cached-database.ts'
-import { ConfigError, defineSettings, milliseconds, seconds, setting } from '../settings.ts'
+import type { WarmWhich } from '../session/stores/store.ts'
+import {
+  ConfigError,
+  defineSettings,
+  flag,
+  milliseconds,
+  optionalBytes,
+  seconds,
+  setting,
+  type ValuesOf,
+} from '../settings.ts'
+import { cacheKeys } from './cache-keys.ts'
 import type { OpenedCache, OpenedEngine, ResolvedStorage, StorageContext } from './part.ts'
 import { databaseReady, messageOf, openRecords, openTable } from './records.ts'
 
 const INVALID_CHECK_INTERVAL = 'must be 1 to 3600 seconds'
-const HOUR_MS = 3_600_000
-const WARMING_FILTERS = {
-  proactive: () => ({ activeSince: Date.now() - 24 * HOUR_MS }),
-  selective: () => ({ activeSince: Date.now() - HOUR_MS, authenticated: true }),
-}
+const DAY_MS = 86_400_000
 
 /** Settings for every cache, except CACHE_URL, whose values depend on the caches of the project. */
 export const cacheSettings = defineSettings({
@@ -51,7 +58,16 @@ export const copySettings = defineSettings({
   ),
   SESSION_CACHE_WARMING: setting(
     z.enum(['lazy', 'proactive', 'selective']).default('lazy'),
-    'Which sessions are copied into the cache at the start: lazy (none), proactive (active in the last 24 hours) or selective (signed in and active in the last hour)',
+    'Which sessions are copied into the cache at the start: lazy (none), proactive (active in the last 24 hours) or selective (by the following rules)',
+  ),
+  SESSION_CACHE_WARMING_AGE: setting(
+    seconds.min(1).default(3600),
+    'selective: only sessions that were active within so many seconds',
+  ),
+  SESSION_CACHE_WARMING_USERS: setting(flag.default(true), 'selective: only sessions of signed-in users'),
+  SESSION_CACHE_WARMING_MAX_BYTES: setting(
+    optionalBytes,
+    'selective: only sessions whose stored text has at most so many bytes; empty: of every size',
   ),
 })
 
@@ -60,6 +76,7 @@ export interface EngineCache extends OpenedCache {
   readonly cache: CheckedCache
   /** Options for every store on it. */
   readonly options: CopiesOptions
+  readonly cacheKeys: NonNullable<OpenedEngine['cacheKeys']>
 }
 
 /** Opens the cache of CACHE_URL. */
@@ -71,18 +88,19 @@ export async function openEngineCache({ config, observe, openCache }: StorageCon
   const compression = await openCompression(values.CACHE_COMPRESSION)
   const { CACHE_KEY_PREFIX: prefix, CACHE_VERSION: generation } = values
   const options = { cache, prefix, generation, observe, ...(compression === undefined ? {} : { compression }) }
-  return { ...opened, cache, options }
+  return { ...opened, cache, options, cacheKeys: (which) => cacheKeys(cache, { prefix, version: generation }, which) }
 }
 
 /** An engine with records in the database, and copies of them in the cache. */
 export function openCopies(
   storage: ResolvedStorage,
   context: StorageContext,
-  { cache, part, connect, options }: EngineCache,
+  { cache, part, connect, options, cacheKeys }: EngineCache,
   strategy: NonNullable<CachedStoreOptions['strategy']>,
 ): OpenedEngine {
   const { config, warn } = context
-  const { SESSION_CACHE_TIMEOUT: timeout, SESSION_CACHE_WARMING: warming } = copySettings.of(config)
+  const settings = copySettings.of(config)
+  const { SESSION_CACHE_TIMEOUT: timeout, SESSION_CACHE_WARMING: warming } = settings
   const database = openTable(storage, context)
   const store = new CachedStore({ ...options, database, timeout, strategy })
   return {
@@ -92,6 +110,7 @@ export function openCopies(
     store,
     cache,
     cacheInProcess: part.inProcess,
+    cacheKeys,
     async ready() {
       await databaseReady(database)
       await databaseReady(database.epochs)
@@ -107,9 +126,21 @@ export function openCopies(
       if (problem !== undefined) warn(problem)
     },
     warm: (which, limit) => store.warm(which, limit),
-    ...(warming === 'lazy' ? {} : { warmAtStart: () => store.warm(WARMING_FILTERS[warming]()) }),
+    ...(warming === 'lazy' ? {} : { warmAtStart: () => store.warm(warmAtStart(warming, settings)) }),
     close: async () => await store.close?.(),
   }
+}
+
+function warmAtStart(
+  warming: 'proactive' | 'selective',
+  {
+    SESSION_CACHE_WARMING_AGE: age,
+    SESSION_CACHE_WARMING_USERS: authenticated,
+    SESSION_CACHE_WARMING_MAX_BYTES: maxBytes,
+  }: ValuesOf<typeof copySettings>,
+): WarmWhich {
+  if (warming === 'proactive') return { activeSince: Date.now() - DAY_MS }
+  return { activeSince: Date.now() - age * 1000, authenticated, maxBytes }
 }
 
 /** Why the cache cannot be told from others, so that no copies can be used. */

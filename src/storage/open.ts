@@ -57,7 +57,19 @@ async function openStorage({ engine, format, table }: StorageConfig, context: St
 }
 
 /**
- * Opens the cache of CACHE_URL. Only the packages of that cache are loaded.
+ * Opens another cache of CACHES, for your own code. Its keys are not prefixed.
+ *
+ * @param name its name in CACHES
+ * @throws ConfigError for an unknown name or an invalid address
+ */
+export async function openNamedCache(config: Config, name: string): Promise<OpenedCache> {
+  const cacheUrl = config.cacheUrls[name]
+  if (cacheUrl === undefined) throw new ConfigError(`CACHES names no cache "${name}".`)
+  return await openCache({ ...config, cacheUrl })
+}
+
+/**
+ * Opens the cache of the sessions. Only the packages of that cache are loaded.
  *
  * @throws ConfigError for an invalid address
  */
@@ -70,7 +82,8 @@ export async function openCache(config: Config): Promise<OpenedCache> {
     return { part, ...(await part.open(url, config)) }
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    throw new ConfigError(`CACHE_URL is wrong: ${messageOf(error)}`)
+    const variable = config.values['CACHE_URL'] === config.cacheUrl ? 'CACHE_URL' : 'CACHES'
+    throw new ConfigError(`${variable} is wrong: ${messageOf(error)}`)
   }
 }
 

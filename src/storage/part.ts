@@ -1,6 +1,6 @@
 import type { Knex } from 'knex'
 import type { Config, StorageConfig } from '../config.ts'
-import type { Cache } from '../session/caches/cache.ts'
+import type { Cache, KeyListing } from '../session/caches/cache.ts'
 import type { CheckedCache } from '../session/caches/checked.ts'
 import type { Codec, CookieCodec } from '../session/codec/codec.ts'
 import type { Secrets } from '../session/codec/secrets.ts'
@@ -10,7 +10,7 @@ import type { Observer } from '../session/core/events.ts'
 import type { Engine } from '../session/engines/engine.ts'
 import type { MakeLayout } from '../session/stores/database/database-layouts.ts'
 import type { Revocations } from '../session/stores/revocations.ts'
-import type { RecentWhich, SessionStore } from '../session/stores/store.ts'
+import type { SessionStore, WarmWhich } from '../session/stores/store.ts'
 import type { Settings } from '../settings.ts'
 import type { Choice } from './choice.ts'
 import type { Finding } from './finding.ts'
@@ -70,6 +70,8 @@ export interface OpenedEngine {
   readonly cache?: CheckedCache
   /** Whether the cache is in the memory of this process. */
   readonly cacheInProcess?: boolean
+  /** The keys of a prefix and version in the cache; absent without a cache. @throws RangeError for an invalid prefix */
+  cacheKeys?(which: KeysWhich): CacheKeys
   /** Ends sessions that are stored in cookies. */
   readonly revocations?: Revocations
   /** Set while sessions migrate: whether they move already, and the engine that they come from, or will go to. */
@@ -77,10 +79,29 @@ export interface OpenedEngine {
   /** @throws ConfigError if something is missing, with what to do about it */
   ready(): Promise<void>
   /** Copies sessions into the cache, the latest first, and returns how many. */
-  warm?(which: RecentWhich, limit?: number): Promise<number>
+  warm?(which: WarmWhich, limit?: number): Promise<number>
   /** Fills the cache at the start, and returns how many sessions it copied; absent unless the settings ask for it. */
   warmAtStart?(): Promise<number>
   close(): Promise<void>
+}
+
+/** Names keys in a cache: the values of CACHE_KEY_PREFIX and CACHE_VERSION. */
+export interface KeysWhich {
+  /** That of the engine by default. */
+  readonly prefix?: string | undefined
+  readonly version: number
+}
+
+/** Keys in a cache. */
+export interface CacheKeys {
+  /** With what they begin. */
+  readonly beginning: string
+  /** Whether the engine uses them. */
+  readonly inUse: boolean
+  /** Absent if the cache cannot list its keys. */
+  readonly listing?: KeyListing
+  /** Whether changes are among them that the database does not have yet. @throws StoreUnavailableError */
+  unwritten(): Promise<boolean>
 }
 
 /** An open cache. */

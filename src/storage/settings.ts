@@ -34,6 +34,8 @@ export const storageVariables = {
   ),
 } satisfies Variables
 
+const DEFAULT_CACHE = 'default'
+
 const addresses = caches.map(({ help }) => help)
 const defaults = caches.flatMap(({ defaultAddress }) => defaultAddress ?? [])
 const schemes = caches.flatMap(({ schemes }) => schemes ?? [])
@@ -51,6 +53,30 @@ const cacheUrl = setting(
   `The cache: ${addresses.join(',\nor ')}.\n${emptyMeaning()}`,
 )
 
+const namedCaches = setting(
+  z
+    .string()
+    .default('')
+    .transform((value, context) => {
+      const entries = value.split(/\s+/).filter((entry) => entry !== '')
+      const found = new Map<string, string>()
+      for (const entry of entries) {
+        const [, name = '', url = ''] = /^([a-z][\w-]{0,31})=(.+)$/s.exec(entry) ?? []
+        // Without the entry, which may have a password.
+        if (!isAddress(url)) context.addIssue(`must be name=address pairs, each of which must ${rule.join(' or ')}`)
+        else if (found.has(name)) context.addIssue(`names "${name}" twice`)
+        found.set(name, url)
+      }
+      return Object.fromEntries(found)
+    }),
+  'Several caches: name=address pairs with spaces in between, such as default=memory: sessions=redis://localhost:6379. CACHE_URL is the short form of the one named default',
+  '',
+)
+const alias = setting(
+  z.string().min(1).default(DEFAULT_CACHE),
+  'The cache of CACHES that holds the sessions; the others are for your own code (openNamedCache in src/storage/open.ts)',
+)
+
 function emptyMeaning(): string {
   const [defaultAddress] = defaults
   if (defaultAddress === undefined) return 'Required by every engine that uses a cache'
@@ -60,13 +86,37 @@ function emptyMeaning(): string {
 /** Settings of the parts. */
 export const partVariables: Variables = Object.assign(
   {},
-  caches.length > 0 ? { CACHE_URL: cacheUrl } : {},
+  caches.length > 0 ? { CACHE_URL: cacheUrl, CACHES: namedCaches, SESSION_CACHE_ALIAS: alias } : {},
   ...parts.flatMap(({ settings }) => settings.map(({ variables }) => variables)),
 )
 
-/** CACHE_URL; undefined if it is empty. */
-export function cacheUrlOf(values: Readonly<Record<string, unknown>>): string | undefined {
-  return z.string().optional().parse(values['CACHE_URL'])
+const cacheValues = z.object({
+  CACHE_URL: z.string().optional(),
+  CACHES: z.record(z.string(), z.string()).default({}),
+  SESSION_CACHE_ALIAS: z.string().default(DEFAULT_CACHE),
+})
+
+/**
+ * The addresses of all caches by name, and that of the cache of the sessions; undefined if no cache is configured.
+ *
+ * @throws ConfigError if the alias names none of them, or two are named default
+ */
+export function readCaches(values: Readonly<Record<string, unknown>>) {
+  const { CACHE_URL: url, CACHES: named, SESSION_CACHE_ALIAS: name } = cacheValues.parse(values)
+  if (url !== undefined && named[DEFAULT_CACHE] !== undefined) {
+    throw new ConfigError(`CACHE_URL and CACHES both name the cache "${DEFAULT_CACHE}": remove one.`)
+  }
+  const cacheUrls: Readonly<Record<string, string>> = url === undefined ? named : { ...named, [DEFAULT_CACHE]: url }
+  const names = Object.keys(cacheUrls).join(', ')
+  if (cacheUrls[name] === undefined && name !== DEFAULT_CACHE) {
+    throw new ConfigError(`SESSION_CACHE_ALIAS is wrong: CACHES names no "${name}", but ${names || 'none'}.`)
+  }
+  if (cacheUrls[name] === undefined && names !== '') {
+    throw new ConfigError(
+      `CACHES is wrong: name one "${DEFAULT_CACHE}", or set SESSION_CACHE_ALIAS to one of ${names}.`,
+    )
+  }
+  return { cacheUrls, cacheUrl: cacheUrls[name] }
 }
 
 /** Settings that engines and formats are checked against. */

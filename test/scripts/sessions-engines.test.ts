@@ -25,6 +25,8 @@ test.serial('commands that an engine does not support print one sentence, and ex
     [['stats'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
     [['clear', '--inactive', '7d'], { SESSION_ENGINE: 'signed_cookies' }, /keeps no records/],
     [['clear', '--inactive', '7d'], { SESSION_FORMAT: 'django' }, /This table has no columns for that/],
+    [['clear', '--version', '1'], { SESSION_ENGINE: 'cached_db' }, /keys in memory cannot be listed/],
+    [['clear', '--version', '1'], {}, /engine has no cache/],
     [['warm'], {}, /no cache in front of a database/],
     [['warm'], { SESSION_ENGINE: 'cached_db' }, /CACHE_URL is memory/],
     [['maintain'], { SESSION_ENGINE: 'cache' }, /has no table to maintain/],

@@ -10,7 +10,8 @@ const NEEDS_REDIS = 'CACHE_URL=redis://…, or SESSION_CACHE_STRATEGY=write_thro
 /** Checks whether the cache answers, its eviction policy, and its clock. */
 export async function cacheFindings({ config, isValid }: Settings): Promise<Finding[]> {
   const all = storageConfigs(config).map((home) => factsOf(home, config))
-  if (all.every(({ cached }) => cached === 'nothing') || !isValid('CACHE_URL')) return []
+  if (all.every(({ cached }) => cached === 'nothing') || !isValid('CACHE_URL', 'CACHES', 'SESSION_CACHE_ALIAS'))
+    return []
   const onlyRecords = all.some(({ cached }) => cached === 'only records')
   const ahead = all.some(({ writesBehind }) => writesBehind)
   const part = cachePart(config)
@@ -31,7 +32,7 @@ export async function cacheFindings({ config, isValid }: Settings): Promise<Find
     }
   } catch (error) {
     const why = messageOf(causeOf(error))
-    const fix = 'Start it, or correct CACHE_URL'
+    const fix = `Start it, or correct ${config.values['CACHE_URL'] === config.cacheUrl ? 'CACHE_URL' : 'CACHES'}`
     if (onlyRecords) return [fail('cache', `It does not answer, and has the only records of sessions: ${why}`, fix)]
     return [warn('cache', `It does not answer; the database serves until it is back: ${why}`, fix)]
   }

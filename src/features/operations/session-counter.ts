@@ -26,7 +26,8 @@ export class SessionCounter {
 
   /** The latest count; waits up to 500 ms for a new one. Never throws. */
   async get(): Promise<SessionCount> {
-    if (this.#store === undefined || !hasStatistics(this.#store)) return { state: 'impossible' }
+    if (this.#store === undefined || !hasStatistics(this.#store) || this.#store.countsByReading)
+      return { state: 'impossible' }
     if (this.#now() >= this.#due) this.#running ??= this.#count(this.#store)
     if (this.#running !== undefined) await withTimeout(this.#running, TIMEOUT_MS).catch(() => {})
     return this.#last

@@ -36,6 +36,8 @@ export interface Cache {
   readonly servers?: CacheServers
   /** Index of keys by user, if the cache has one. */
   readonly users?: UserIndex
+  /** Lists and deletes keys, if the cache can list them. */
+  readonly listing?: KeyListing
   /**
    * The entries that are ahead of a database, if the cache can index them in the same step that writes them.
    *
@@ -109,6 +111,14 @@ export interface UserIndex {
   keys(userId: string): Promise<string[]>
   /** The ids of all users with keys, in batches, some of them twice; absent if they cannot be listed. */
   all?(): AsyncIterable<readonly string[]>
+}
+
+/** The keys of a cache. Both throw StoreUnavailableError when it does not answer. */
+export interface KeyListing {
+  /** The keys that begin with the text, in batches, some of them twice; those written meanwhile may be missing. */
+  keys(prefix: string): AsyncIterable<readonly string[]>
+  /** Deletes keys, whatever they hold; returns how many there were. */
+  remove(keys: readonly string[]): Promise<number>
 }
 
 /** Returned in place of an entry that cannot be read: its empty body decodes to nothing. */

@@ -1,7 +1,7 @@
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Observer } from '../core/events.ts'
 import type { Outcome } from '../core/outcome.ts'
-import type { AheadIndex, Cache, CacheEntry, UserIndex } from './cache.ts'
+import type { AheadIndex, Cache, CacheEntry, KeyListing, UserIndex } from './cache.ts'
 
 /** Options for {@link CheckedCache}. */
 export interface CheckedCacheOptions {
@@ -36,6 +36,7 @@ interface Server {
 export class CheckedCache implements Cache {
   readonly name: Cache['name']
   readonly users?: UserIndex
+  readonly listing?: KeyListing
   readonly ahead?: (index: string) => AheadIndex
   readonly staleFor: number
   /** Not blocked while the cache is down, when statistics are needed most. */
@@ -65,6 +66,7 @@ export class CheckedCache implements Cache {
     this.#interval = checkInterval * 1000
     this.#observe = observe
     if (cache.serverStats !== undefined) this.serverStats = cache.serverStats.bind(cache)
+    if (cache.listing !== undefined) this.listing = cache.listing
     const { users } = cache
     if (users !== undefined) {
       this.users = {

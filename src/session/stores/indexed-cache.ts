@@ -1,22 +1,55 @@
-import type { UserIndex } from '../caches/cache.ts'
-import { CacheStore, type CacheStoreOptions } from './cache.ts'
-import { type ClearableStore, type ClearWhich, NotSupportedError, type StoredRecord } from './store.ts'
+import type { KeyListing, UserIndex } from '../caches/cache.ts'
+import { CacheStore, type CacheStoreOptions, cachePrefix, isValidKey } from './cache.ts'
+import { countRecords } from './count-records.ts'
+import {
+  type ClearableStore,
+  type ClearWhich,
+  NotSupportedError,
+  type StatisticsStore,
+  type StoredRecord,
+  type StoreStatistics,
+} from './store.ts'
 
 type Found = { readonly key: string; readonly record: StoredRecord }
 
+/** Options for {@link IndexedCacheStore}. */
+export interface IndexedCacheStoreOptions extends CacheStoreOptions {
+  /** Those of the cache. */
+  readonly users: Required<UserIndex>
+  /** That of the cache. */
+  readonly listing: KeyListing
+  /** Returns milliseconds since 1970; Date.now by default. */
+  readonly now?: () => number
+}
+
+const READ_PORTION = 50
+
 /**
- * Keeps sessions in a cache that can list its users, so that sessions of users can be cleared. Those of anonymous visitors
- * are in no list, and expire by themselves, as all do.
+ * Keeps sessions in a cache that can list its users and its keys, so that sessions of users can be cleared, and all can be
+ * counted. Those of anonymous visitors are in no index, and expire by themselves, as all do.
  */
-export class IndexedCacheStore extends CacheStore implements ClearableStore {
+export class IndexedCacheStore extends CacheStore implements ClearableStore, StatisticsStore {
   readonly clearsUsersOnly = true
+  readonly countsByReading = true
   readonly #users: Required<UserIndex>
+  readonly #listing: KeyListing
+  readonly #prefix: string
+  readonly #now: () => number
   /** Clears that have begun, so that the next batch goes on where the last one ended. */
   readonly #begun = new WeakMap<ClearWhich, AsyncGenerator<Found>>()
 
-  constructor(options: CacheStoreOptions & { readonly users: Required<UserIndex> }) {
+  /** @throws RangeError for an invalid prefix */
+  constructor(options: IndexedCacheStoreOptions) {
     super(options)
     this.#users = options.users
+    this.#listing = options.listing
+    this.#prefix = cachePrefix(options.prefix ?? 'session', options.generation ?? 1)
+    this.#now = options.now ?? Date.now
+  }
+
+  /** Reads all records: one scan finds those of users and of anonymous visitors. */
+  async statistics(prefix?: string): Promise<StoreStatistics> {
+    return await countRecords(this.#records(), this.#now(), true, prefix)
   }
 
   async countClearable(which: ClearWhich): Promise<number> {
@@ -42,6 +75,23 @@ export class IndexedCacheStore extends CacheStore implements ClearableStore {
       if ((await this.delete(key, version)) === 'done') deleted++
     }
     return deleted
+  }
+
+  async *#records(): AsyncGenerator<{ record: StoredRecord }> {
+    // A scan may name a key twice.
+    const seen = new Set<string>()
+    for await (const names of this.#listing.keys(this.#prefix)) {
+      const keys = names
+        .map((name) => name.slice(this.#prefix.length))
+        // The user index has other keys.
+        .filter((key) => isValidKey(key) && !seen.has(key) && seen.add(key))
+      while (keys.length > 0) {
+        for (const record of await Promise.all(keys.splice(0, READ_PORTION).map((key) => this.load(key)))) {
+          // What cannot be read is no session.
+          if (record !== undefined && record.data !== '') yield { record }
+        }
+      }
+    }
   }
 
   async *#find(which: ClearWhich): AsyncGenerator<Found> {

@@ -185,6 +185,8 @@ export interface StoreStatistics {
 
 /** A store with statistics. */
 export interface StatisticsStore {
+  /** Set if every record is read from a server: too much for a page that counts again and again. */
+  readonly countsByReading?: boolean
   /** @param prefix at most 16 characters of encoded data, to count those that begin with it */
   statistics(prefix?: string): Promise<StoreStatistics>
 }
@@ -195,6 +197,14 @@ export interface RecentWhich {
   readonly activeSince: number
   /** Only sessions of signed-in users; false by default. */
   readonly authenticated?: boolean
+  /** Max bytes of the encoded data; all sizes by default. */
+  readonly maxBytes?: number | undefined
+}
+
+/** The sessions to copy from a database into its cache. */
+export interface WarmWhich extends RecentWhich {
+  /** Returns whether to copy this session, which is read first; all by default. Its data are encoded. */
+  readonly where?: (record: StoredRecord) => boolean
 }
 
 /** A store that can list the keys of recently active sessions, latest first. */

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { createSecureContext } from 'node:tls'
 import { z } from 'zod'
-import { ConfigError, defineSettings, setting, text } from '../../settings.ts'
+import { ConfigError, defineSettings, milliseconds, setting, text } from '../../settings.ts'
 import { cacheSettings } from '../cached.ts'
 import { clockFinding, type Finding, fail, ok, warn } from '../finding.ts'
 import { defineCache, type ExaminedFacts } from '../part.ts'
@@ -11,6 +11,14 @@ const settings = defineSettings({
   CACHE_TLS_CA: setting(
     text,
     'For rediss: the path of a PEM file with the certificate authorities that sign for Redis; empty: those of Node.js',
+  ),
+  CACHE_MAX_RETRY_DELAY: setting(
+    milliseconds.min(50).default(2000),
+    'Redis: max milliseconds between two attempts to connect, which never end; the delay begins with 50 and doubles',
+  ),
+  CACHE_MAX_PENDING: setting(
+    z.coerce.number().int().min(100).max(1_000_000).default(10_000),
+    'Redis: max commands of this process that wait for their answers; more fail at once',
   ),
   CACHE_LOCAL_ENTRIES: setting(
     z.coerce.number().int().min(0).max(1_000_000).default(0),
@@ -40,13 +48,16 @@ export default defineCache({
     const values = cacheSettings.of(config)
     // Imported here, so that other caches do not load the package.
     const { RedisCache } = await import('../../session/caches/redis/redis.ts')
-    const { CACHE_TLS_CA: file, CACHE_LOCAL_ENTRIES: localEntries } = settings.of(config)
+    const own = settings.of(config)
+    const { CACHE_TLS_CA: file, CACHE_LOCAL_ENTRIES: localEntries } = own
     const cache = new RedisCache({
       url,
       ca: file === undefined ? undefined : await authorities(file),
       connectTimeout: values.CACHE_CONNECT_TIMEOUT,
       commandTimeout: values.CACHE_COMMAND_TIMEOUT,
       healthCheckInterval: values.CACHE_CHECK_INTERVAL,
+      maxRetryDelay: own.CACHE_MAX_RETRY_DELAY,
+      maxPendingCommands: own.CACHE_MAX_PENDING,
       localEntries,
       indexPrefix: `${values.CACHE_KEY_PREFIX}:${values.CACHE_VERSION}:user:`,
     })

@@ -41,6 +41,7 @@ export default defineEngine({
       store,
       cache: cache.cache,
       cacheInProcess: cache.part.inProcess,
+      cacheKeys: cache.cacheKeys,
       ready: () =>
         cache.connect().catch((error: unknown) => {
           throw new ConfigError(`The cache cannot be used: ${messageOf(error)}`)
@@ -51,10 +52,10 @@ export default defineEngine({
 })
 
 function openStore({ cache, options }: EngineCache): CacheStore {
-  const { users } = cache
+  const { users, listing } = cache
   const all = users?.all
-  if (users === undefined || all === undefined) return new CacheStore(options)
-  return new IndexedCacheStore({ ...options, users: { ...users, all } })
+  if (users === undefined || all === undefined || listing === undefined) return new CacheStore(options)
+  return new IndexedCacheStore({ ...options, users: { ...users, all }, listing })
 }
 
 function hasFallback(config: Config): boolean {

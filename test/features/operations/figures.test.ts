@@ -202,6 +202,9 @@ test('sessions are counted once for all viewers, less often if that is slow, and
       return { total: 1, live: 1, expired: 0, authenticated: 0, ages: { expired: 0, ...none }, largest: [] }
     }
   }
+  const reading = Object.assign(new Slow(), { countsByReading: true })
+  t.deepEqual(await new SessionCounter(reading, () => clock.now).get(), { state: 'impossible' })
+  t.is(counts, 0, 'reading every session is left to the command')
   const counting = new SessionCounter(new Slow(), () => clock.now)
   await Promise.all([counting.get(), counting.get(), counting.get()])
   t.like(await counting.get(), { state: 'known', statistics: { live: 1 } })

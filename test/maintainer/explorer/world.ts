@@ -144,7 +144,9 @@ export function engineOn(engine: Implementation, store: ModelStore, records: Rec
 }
 
 function settingsOf(engine: StoredEngine, records: Records, touching: boolean): SessionSettings {
-  return { engine, cookie: COOKIE, expiry: EXPIRY, saveEveryRequest: touching, now: () => records.now }
+  // The schedule decides how long a request waits.
+  const storeTimeout = 600_000
+  return { engine, cookie: COOKIE, expiry: EXPIRY, saveEveryRequest: touching, storeTimeout, now: () => records.now }
 }
 
 /** What programs start from, made once for an engine. */

@@ -53,13 +53,48 @@ if (url !== undefined) {
     }
   })
 
+  const indexed = (cache: RedisCache, prefix: string, now?: () => number) => {
+    const { users, listing } = cache
+    if (users.all === undefined) throw new TypeError('Redis lists its users')
+    return new IndexedCacheStore({ cache, prefix, users: { ...users, all: users.all }, listing, ...(now && { now }) })
+  }
+
+  test('cache on Redis: all sessions are counted, also those of anonymous visitors, and nothing else', async (t) => {
+    const now = Date.now()
+    const { prefix, first, another, close } = await caches(() => now)
+    t.teardown(close)
+    const create = (key: string, values: Partial<SessionRecord>) =>
+      store.create(key, record({ createdAt: now, expires: now + 1000 * DAY, ...values }))
+    const store = indexed(first, prefix, () => now)
+    // More than a scan and a portion of reads have.
+    const anonymous = Array.from({ length: 1200 }, (_, n) => create(`anonymous-${n}`, { userId: null, data: 'old' }))
+    await Promise.all(anonymous)
+    await create('week', { createdAt: now - 3 * DAY, data: '💥'.repeat(30) })
+    await create('old', { createdAt: now - 30 * DAY, userId: '8' })
+    await create('forward', { sessionId: '' })
+    await indexed(first, `${prefix}-other`, () => now).create('elsewhere', record({ expires: now + DAY }))
+    const { largest, ...counts } = await store.statistics('ol')
+    t.deepEqual(counts, {
+      total: 1202,
+      live: 1202,
+      expired: 0,
+      authenticated: 2,
+      ages: { underDay: 1200, underWeek: 1, overWeek: 1 },
+      beginning: 1200,
+    })
+    t.like(largest[0], { bytes: 120, userId: '7' })
+    t.is(largest.length, 10)
+    const late = await another()
+    t.is((await indexed(late, prefix, () => now + 2000 * DAY).statistics()).live, 0)
+    await first.close()
+    await t.throwsAsync(store.statistics(), { instanceOf: StoreUnavailableError })
+  })
+
   test('cache on Redis: sessions of users are cleared by user, age and inactivity, batch by batch', async (t) => {
     const now = Date.now()
     const { prefix, first, close } = await caches(() => now)
     t.teardown(close)
-    const { users } = first
-    if (users.all === undefined) return t.fail()
-    const store = new IndexedCacheStore({ cache: first, prefix, users: { ...users, all: users.all } })
+    const store = indexed(first, prefix)
     const create = (key: string, values: Partial<SessionRecord>) =>
       store.create(
         key,

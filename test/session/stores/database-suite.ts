@@ -64,6 +64,13 @@ export function databaseSuite({ name, fresh }: TestDatabase): void {
     t.deepEqual(await store.recentKeys({ activeSince: START - HOUR }, 10), ['new', 'anonymous', 'old'])
     t.deepEqual(await store.recentKeys({ activeSince: START - HOUR }, 2), ['new', 'anonymous'])
     t.deepEqual(await store.recentKeys({ activeSince: START - HOUR, authenticated: true }, 2), ['new', 'old'])
+    await store.create('large', record({ data: 'ä'.repeat(50) }))
+    t.deepEqual(await store.recentKeys({ activeSince: START - HOUR, maxBytes: 99 }, 2), ['new', 'anonymous'])
+    t.deepEqual(
+      await store.recentKeys({ activeSince: START - HOUR, maxBytes: 100 }, 1),
+      ['large'],
+      'bytes, not letters',
+    )
   })
 
   test.serial(`${name}: of many changes of the epoch at once one is made, and every connection reads it`, async (t) => {

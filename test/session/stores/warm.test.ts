@@ -34,6 +34,21 @@ test('warming fills the cache with recently active sessions and keeps existing c
   t.deepEqual(asked.calls, ['recentKeys'], 'while the cache is down no record is read in vain')
 })
 
+test('warming copies only the sessions that the given function chooses', async (t) => {
+  const knex = openDatabase(await migratedSqlite(t))
+  t.teardown(() => knex.destroy())
+  const now = () => START
+  const database = new DatabaseStore({ knex, table: 'sessions', now })
+  await database.create('returned', record({ createdAt: START - 2 * HOUR }))
+  await database.create('new', record({}))
+  const cache = new MemoryCache({ now })
+  const store = new CachedStore({ database, cache, now })
+  const where = ({ createdAt, lastActivity }: { createdAt: number; lastActivity: number }) =>
+    lastActivity - createdAt > HOUR
+  t.is(await store.warm({ activeSince: START - HOUR, where }), 1)
+  t.deepEqual(await versionsIn(database, cache, 'returned', 'new'), ['1', undefined])
+})
+
 test('a storage without activity cannot be used for warming', async (t) => {
   const store = new CachedStore({ database: new MemoryStore(), cache: new MemoryCache() })
   await t.throwsAsync(store.warm({ activeSince: 0 }), { instanceOf: NotSupportedError })

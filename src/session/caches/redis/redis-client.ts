@@ -17,9 +17,13 @@ export interface RedisClientOptions {
   readonly healthCheckInterval: number
   /** Maximum milliseconds between two attempts to connect. */
   readonly maxRetryDelay: number
+  /** Maximum number of commands on keys that wait for their answers. */
+  readonly maxPendingCommands: number
   /** Called with a changed key, or without a key if any may have changed; without it keys are not tracked. */
   readonly invalidated?: DialOptions['invalidated']
 }
+
+const UNLINK_PORTION = 100
 
 /**
  * One connection that is replaced whenever it is lost or does not answer. While there is none, commands fail at once.
@@ -36,6 +40,7 @@ export class RedisClient {
   #health: NodeJS.Timeout | undefined
   #onConnect: () => void = () => {}
   #closed = false
+  #pending = 0
 
   constructor(options: RedisClientOptions) {
     this.#options = options
@@ -54,11 +59,19 @@ export class RedisClient {
   /** Sends a command that uses one key, `key`. @throws StoreUnavailableError for an error or no answer in time */
   async send(args: Argument[], key: string): Promise<unknown> {
     const connection = this.#connected()
+    const { commandTimeout, maxPendingCommands } = this.#options
+    // No answer of the server: the circuit breaker may stop the calls for a moment.
+    if (this.#pending >= maxPendingCommands) {
+      throw new StoreUnavailableError(new Error(`${maxPendingCommands} commands are waiting for Redis`))
+    }
+    this.#pending++
     try {
-      return await withTimeout(connection.send(args, key), this.#options.commandTimeout)
+      return await withTimeout(connection.send(args, key), commandTimeout)
     } catch (error) {
       this.#checkFailure(connection, error)
       throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
+    } finally {
+      this.#pending--
     }
   }
 
@@ -121,11 +134,12 @@ export class RedisClient {
   }
 
   /**
-   * Lists the keys that match, in batches, some of them twice. Keys that move to another master meanwhile may be missing.
+   * Lists the keys that begin with the text, in batches, some of them twice. Keys that move to another master meanwhile may be missing.
    *
    * @throws StoreUnavailableError for an error or no answer in time
    */
-  async *scan(pattern: string): AsyncGenerator<string[]> {
+  async *scan(prefix: string): AsyncGenerator<string[]> {
+    const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`
     const { commandTimeout } = this.#options
     const answer = <T>(work: Promise<T>) =>
       withTimeout(work, commandTimeout).catch((error: unknown) => {
@@ -141,6 +155,18 @@ export class RedisClient {
         cursor = String(next)
       } while (cursor !== '0')
     }
+  }
+
+  /** Deletes keys, and returns how many there were. @throws StoreUnavailableError for an error or no answer in time */
+  async unlink(keys: readonly string[]): Promise<number> {
+    let removed = 0
+    // One by one, because the keys of a cluster are on different servers; in portions that are answered in time.
+    for (let start = 0; start < keys.length; start += UNLINK_PORTION) {
+      const portion = keys.slice(start, start + UNLINK_PORTION)
+      const counts = await Promise.all(portion.map((key) => this.send(['UNLINK', key], key)))
+      removed += counts.filter((count) => count === 1).length
+    }
+    return removed
   }
 
   /** Calls the listener whenever there is a connection again. */

@@ -1,6 +1,14 @@
 import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Outcome } from '../../core/outcome.ts'
-import { type AheadIndex, type Cache, type CacheEntry, type CacheServers, DAMAGED, type UserIndex } from '../cache.ts'
+import {
+  type AheadIndex,
+  type Cache,
+  type CacheEntry,
+  type CacheServers,
+  DAMAGED,
+  type KeyListing,
+  type UserIndex,
+} from '../cache.ts'
 import { unpack } from '../frame.ts'
 import { LocalCopies, MAX_COPY_AGE_MS } from './local-copies.ts'
 import { RedisAhead } from './redis-ahead.ts'
@@ -34,6 +42,11 @@ export interface RedisCacheOptions {
   readonly healthCheckInterval?: number
   /** Maximum milliseconds between two attempts to connect; 2000 by default. Delays start at 50 and double. */
   readonly maxRetryDelay?: number
+  /**
+   * Maximum number of commands that wait for their answers; 10,000 by default. More fail at once, so that a slow server
+   * does not fill the memory of this process.
+   */
+  readonly maxPendingCommands?: number
   /** Prefix of the keys of the user index; `session:users:` by default. */
   readonly indexPrefix?: string
   /**
@@ -55,6 +68,7 @@ export interface RedisCacheOptions {
 export class RedisCache implements Cache {
   readonly name = 'redis'
   readonly users: UserIndex
+  readonly listing: KeyListing
   readonly servers?: CacheServers
   readonly ahead?: (index: string) => AheadIndex
   readonly staleFor: number
@@ -71,6 +85,7 @@ export class RedisCache implements Cache {
    */
   constructor(options: RedisCacheOptions) {
     const { connectTimeout = 1000, commandTimeout = 500, healthCheckInterval = 60, maxRetryDelay = 2000 } = options
+    const { maxPendingCommands = 10_000 } = options
     const { localEntries = 0, indexPrefix = 'session:users:', now = Date.now } = options
     if (!(healthCheckInterval > 0 && healthCheckInterval <= 3600)) {
       throw new RangeError('healthCheckInterval must be above 0 and at most 3600 seconds')
@@ -82,10 +97,14 @@ export class RedisCache implements Cache {
     this.#now = now
     const target = options.url === undefined ? undefined : parseRedisUrl(options.url)
     this.#database = target?.database
-    const timing = { connectTimeout, commandTimeout, healthCheckInterval, maxRetryDelay }
+    const timing = { connectTimeout, commandTimeout, healthCheckInterval, maxRetryDelay, maxPendingCommands }
     const invalidated = local && { invalidated: (key?: string) => local.invalidate(key) }
     this.#client = new RedisClient({ ...connector(options, commandTimeout), ...timing, ...invalidated })
     this.users = this.#index(indexPrefix)
+    this.listing = {
+      keys: (prefix) => this.#client.scan(prefix),
+      remove: (keys) => this.#client.unlink(keys),
+    }
     if (target?.topology !== 'cluster') {
       const invalidate = (key: string) => local?.invalidate(key)
       this.ahead = (index) => new RedisAhead({ client: this.#client, index, invalidate, now })
@@ -204,8 +223,7 @@ export class RedisCache implements Cache {
     const client = this.#client
     return {
       async *all() {
-        const pattern = `${prefix.replace(/[\\*?[\]]/g, '\\$&')}*`
-        for await (const keys of client.scan(pattern)) yield keys.map((key) => key.slice(prefix.length))
+        for await (const keys of client.scan(prefix)) yield keys.map((key) => key.slice(prefix.length))
       },
       add: async (userId, key, expires) => {
         await this.#run(INDEX, prefix + userId, [key, String(expires), String(EXPIRY_MARGIN_MS)])

@@ -37,7 +37,7 @@ export class AheadCopies {
 
   /** @throws TypeError for a cache without such an index */
   constructor({ cache, entries, observe }: AheadCopiesOptions) {
-    const index = cache.ahead?.(`${entries.prefix}ahead`)
+    const index = cache.ahead?.(entries.aheadIndex)
     if (index === undefined) throw new TypeError('write_behind needs a cache on one Redis server')
     this.#cache = cache
     this.#index = index

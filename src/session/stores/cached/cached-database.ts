@@ -13,7 +13,6 @@ import {
   knowsRecent,
   knowsUsers,
   NotSupportedError,
-  type RecentWhich,
   type SaveOutcome,
   type SessionRecord,
   type SessionStore,
@@ -23,6 +22,7 @@ import {
   type UserSession,
   type UserSessionStore,
   type Version,
+  type WarmWhich,
 } from '../store.ts'
 import { AheadCopies } from './ahead-copies.ts'
 import { CachedCopies } from './cached-copies.ts'
@@ -170,17 +170,21 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   /**
    * Fills the cache before the first requests; returns the number of copies made. Safe while it is in use.
    *
-   * @param limit maximum number of sessions, latest activity first; 10,000 by default
+   * @param limit maximum number of sessions that are read, latest activity first; 10,000 by default
    * @throws NotSupportedError if the database does not know the activity of its sessions
    */
-  async warm(which: RecentWhich, limit = 10_000): Promise<number> {
+  async warm({ where = () => true, ...which }: WarmWhich, limit = 10_000): Promise<number> {
     if (!knowsRecent(this.#database))
       throw new NotSupportedError('The storage behind the cache does not know which sessions were active.')
     const keys = await this.#database.recentKeys(which, limit)
+    const read = async (key: string) => {
+      const record = await this.#database.load(key)
+      return record !== undefined && where(record) ? record : undefined
+    }
     let filled = 0
     while (keys.length > 0) {
       const batch = keys.splice(0, CONCURRENCY)
-      const added = await Promise.all(batch.map((key) => this.#copies.add(key, () => this.#database.load(key))))
+      const added = await Promise.all(batch.map((key) => this.#copies.add(key, () => read(key))))
       filled += added.filter((did) => did).length
     }
     return filled

@@ -23,10 +23,22 @@ const LEASE = 'lease-'
 const BLOCK = 'block-'
 const RESERVED_MS = 10_000
 
+/** The key of the index of copies that the database does not have yet. @throws RangeError for an invalid prefix */
+export function aheadIndexName(prefix: string, generation: number): string {
+  return `${copyPrefix(prefix, generation)}ahead`
+}
+
+// Other keys than those of CacheStore: a copy must never be taken for a session.
+function copyPrefix(prefix: string, generation: number): string {
+  return `${cachePrefix(prefix, generation)}copy:`
+}
+
 /** How the copies of records are named and encoded in a cache. */
 export class CopyEntries {
   /** The beginning of all names. */
   readonly prefix: string
+  /** The key of the index of copies that the database does not have yet. */
+  readonly aheadIndex: string
   /** Milliseconds for which a copy is used. */
   readonly timeout: number
   readonly #compression: Compression | undefined
@@ -34,8 +46,8 @@ export class CopyEntries {
 
   /** @throws RangeError for an invalid prefix */
   constructor({ prefix = 'session', generation = 1, compression, timeout = 3600, now = Date.now }: CopyEntriesOptions) {
-    // Other keys than those of CacheStore: a copy must never be taken for a session.
-    this.prefix = `${cachePrefix(prefix, generation)}copy:`
+    this.prefix = copyPrefix(prefix, generation)
+    this.aheadIndex = aheadIndexName(prefix, generation)
     this.timeout = timeout * 1000
     this.#compression = compression
     this.#now = now

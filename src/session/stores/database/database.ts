@@ -213,13 +213,18 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     return keys.find((key) => derivedSessionId(key) === id) ?? ''
   }
 
-  async recentKeys({ activeSince, authenticated = false }: RecentWhich, limit: number): Promise<string[]> {
+  async recentKeys({ activeSince, authenticated = false, maxBytes }: RecentWhich, limit: number): Promise<string[]> {
     this.#requireMetadata('It has no column for the activity.')
     const signedIn = authenticated ? ' AND user_id IS NOT NULL' : ''
-    const recent = `expires > ? AND last_activity >= ? AND ${this.#layout.isSession}${signedIn}`
+    const small = maxBytes === undefined ? '' : ` AND OCTET_LENGTH(${this.#layout.data}) <= ?`
+    const recent = `expires > ? AND last_activity >= ? AND ${this.#layout.isSession}${signedIn}${small}`
     const which = `${recent} ORDER BY last_activity DESC LIMIT ${Math.floor(limit)}`
     const sql = `SELECT session_key FROM ${this.#table} WHERE ${which}`
-    const { rows } = await this.#run(sql, [this.#now(), activeSince], JOB_TIMEOUT_MS)
+    const { rows } = await this.#run(
+      sql,
+      [this.#now(), activeSince, ...(maxBytes === undefined ? [] : [maxBytes])],
+      JOB_TIMEOUT_MS,
+    )
     return rows.map((row) => String(row['session_key']))
   }
 

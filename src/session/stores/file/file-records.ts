@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { KeyTakenError } from '../../core/errors.ts'
 import type { Outcome } from '../../core/outcome.ts'
+import { countRecords } from '../count-records.ts'
 import {
   type ClearableStore,
   type ClearWhich,
@@ -16,7 +17,6 @@ import {
 } from '../store.ts'
 import { type FileLayout, type Found, walk } from './file-layouts.ts'
 import { withFileLock } from './file-lock.ts'
-import { fileStatistics } from './file-statistics.ts'
 import {
   type FileContent,
   orUnavailable,
@@ -172,7 +172,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
   }
 
   async statistics(prefix?: string): Promise<StoreStatistics> {
-    return await orUnavailable(() => fileStatistics(this.#all(), this.#now(), this.#format.keepsMetadata, prefix))
+    return await orUnavailable(() => countRecords(this.#all(), this.#now(), this.#format.keepsMetadata, prefix))
   }
 
   /** Releases the folder of a paused clear. */

@@ -1,10 +1,10 @@
-import { isForward, type StoredRecord, type StoreStatistics } from '../store.ts'
+import { isForward, type StoredRecord, type StoreStatistics } from './store.ts'
 
 const DAY_MS = 86_400_000
 const MAX_LARGEST = 10
 
 /** Counts records one by one, with only the largest in memory. Figures that need metadata are 0 without it. */
-export async function fileStatistics(
+export async function countRecords(
   records: AsyncIterable<{ readonly record: StoredRecord }>,
   now: number,
   keepsMetadata: boolean,
