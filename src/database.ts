@@ -132,7 +132,7 @@ function sqlite(path: string, timeout: number): Knex.Config & { client: string }
       min: 1,
       max: 1,
       afterCreate(connection: SqliteConnection, done: Done) {
-        rollBackFailedCommits(connection)
+        endFailedTransactions(connection)
         connection.exec(
           `PRAGMA busy_timeout = ${timeout}; PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;`,
           done,
@@ -160,11 +160,18 @@ interface SqliteConnection {
 
 /**
  * A COMMIT that fails on a lock leaves its transaction open. Knex would return the connection to the pool all the same,
- * and later writes would be part of a transaction that never ends.
+ * and later writes would be part of a transaction that never ends. A full disk ends it at once, and then Knex would
+ * report the ROLLBACK that fails instead of its reason.
  */
-function rollBackFailedCommits(connection: SqliteConnection): void {
+function endFailedTransactions(connection: SqliteConnection): void {
   const all = connection.all.bind(connection)
   connection.all = (sql, bindings, done) => {
+    if (/^ROLLBACK$/i.test(sql)) {
+      return all(sql, bindings, (error, rows) => {
+        const isOver = error?.message.includes('no transaction is active') === true
+        done(isOver ? null : error, isOver ? [] : rows)
+      })
+    }
     if (!/^COMMIT\b/i.test(sql)) return all(sql, bindings, done)
     all(sql, bindings, (error, rows) => {
       if (error === null) done(null, rows)

@@ -79,6 +79,9 @@ export class UsernameTakenError extends Error {
   override readonly name = 'UsernameTakenError'
 }
 
+// PostgreSQL refuses to compare its column with more. Users of other applications that share sessions may have larger ids.
+const MAX_ID = 2_147_483_647
+
 /** Accounts in the database. Usernames are unique regardless of case. */
 export class Users {
   readonly #knex: Knex
@@ -92,7 +95,7 @@ export class Users {
 
   /** An enabled account, or undefined. */
   async byId(id: string): Promise<User | undefined> {
-    return /^\d{1,15}$/.test(id) ? await this.#one({ id: Number(id) }) : undefined
+    return /^\d{1,10}$/.test(id) && Number(id) <= MAX_ID ? await this.#one({ id: Number(id) }) : undefined
   }
 
   /** An enabled account, or undefined. */

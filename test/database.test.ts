@@ -29,6 +29,21 @@ test('a transaction whose COMMIT fails on a lock is rolled back, and later state
   t.deepEqual(await reader('session_leases').orderBy('name').pluck('name'), ['first', 'second'])
 })
 
+test('a transaction on a full disk fails because the disk is full, and later ones succeed', async (t) => {
+  const knex = openDatabase(await migratedSqlite(t))
+  t.teardown(() => knex.destroy())
+  const pages = (await knex.raw<{ page_count: number }[]>('PRAGMA page_count'))[0]?.page_count ?? 0
+  await knex.raw(`PRAGMA max_page_count = ${pages}`)
+  const lease = (name: string) => ({ name, owner: 'x'.repeat(200), expires: 0, finished: 0 })
+  const refused = knex.transaction(async (trx) => {
+    for (let n = 0; n < 1000; n++) await trx('session_leases').insert(lease(`refused${n}`))
+  })
+  await t.throwsAsync(refused, { code: 'SQLITE_FULL' })
+  await knex.raw(`PRAGMA max_page_count = ${pages + 100}`)
+  await knex.transaction(async (trx) => void (await trx('session_leases').insert(lease('after'))))
+  t.deepEqual(await knex('session_leases').pluck('name'), ['after'])
+})
+
 const onPosix = process.platform === 'win32' ? test.skip : test
 
 onPosix('a database is for its owner alone, and a folder that was there keeps its mode', async (t) => {

@@ -110,6 +110,11 @@ export class SessionState {
     return this.#state === 'open'
   }
 
+  /** Whether a save has failed with an unknown result: the data may have changes that must not be stored. */
+  get hasFailed(): boolean {
+    return this.#state === 'failed'
+  }
+
   /** Whether changes of the session's data can only be stored if a cookie is sent. */
   get needsCookie(): boolean {
     return this.context.cookieHoldsData || this.#loaded === undefined

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import { setImmediate as pause } from 'node:timers/promises'
+import { setImmediate as pause, setTimeout as pauseFor } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
@@ -155,6 +155,11 @@ test('a session in a store goes on, an outage of that store is a 503, and the ol
   const failed = await get(cookies)
   t.deepEqual([failed.status, failed.sent], [503, []])
   store.down = false
+  const silent = deferred()
+  store.onRead = () => silent.promise
+  const late = await Promise.race([get(cookies), pauseFor(8000, undefined, { ref: false })])
+  t.deepEqual([late?.status, late?.sent], [503, []], 'also a store that says nothing')
+  silent.resolve()
   const first = await get(cookies)
   t.like(JSON.parse(first.text), { user: '7', theme: 'dark' })
   t.is(store.records.size, 0)

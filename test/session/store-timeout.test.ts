@@ -4,9 +4,14 @@ import { SessionContendedError, StoreUnavailableError } from '../../src/session/
 import { KeyedQueue, MAX_QUEUED } from '../../src/session/core/queue.ts'
 import { retry } from '../../src/session/core/retry.ts'
 import { StorageTime } from '../../src/session/core/storage-time.ts'
+import { StoredEngine } from '../../src/session/engines/stored.ts'
+import { signIn } from '../../src/session/sign-in.ts'
 import { MemoryStore } from '../../src/session/stores/memory.ts'
+import { MemoryRevocations } from '../../src/session/stores/revocations.ts'
 import type { SessionRecord, Version } from '../../src/session/stores/store.ts'
+import { cookieBench } from '../support/cookie-engine.ts'
 import { EXPIRY, testEngine } from '../support/engine.ts'
+import { codecOptions, sealed } from '../support/formats.ts'
 import { application, deferred } from '../support/handlers.ts'
 
 const never = () => new Promise<never>(() => {})
@@ -18,7 +23,7 @@ test('waits add up, and after the time is over nothing is begun', async (t) => {
   t.true(long.left < 600_000 - 140)
   const time = new StorageTime(50)
   await t.throwsAsync(time.wait(never), outage)
-  t.true(time.left <= 0)
+  t.true(time.left < 1)
   let begun = false
   const work = async () => {
     begun = true
@@ -190,4 +195,41 @@ test('over HTTP, a handler may take longer than the storage, and so may a respon
   t.is((await get('/slow', cookie)).status, 200)
   t.is((await get('/stream', cookie)).text, 'done')
   t.is((await get('/read', cookie)).text, '{"n":6}')
+})
+
+test('over HTTP, activity neither sends nor stores the changes of a save that failed', async (t) => {
+  const handlers: Parameters<typeof application>[1] = {
+    '/sign-in': async (ctx, session) => {
+      const own = await session()
+      await signIn(own, '7')
+      await t.throwsAsync(own.save(), outage)
+      // The handler answers all the same.
+      ctx.body = 'try again'
+    },
+    '/user': async (ctx, session) => {
+      ctx.body = String((await session()).userId)
+    },
+  }
+  const { now } = testEngine({ expiry: EXPIRY })
+  const revocations = new MemoryRevocations({ now })
+  const store = new MemoryStore({ now })
+  const stored = (...secrets: [string, ...string[]]) =>
+    new StoredEngine({ store, codec: sealed.codec({ ...codecOptions('sid', now), secrets }), expiry: EXPIRY, now })
+  const [older, newer] = ['an older secret of forty characters 0123', 'a newer secret of forty characters 01234']
+  const engines = [
+    [cookieBench({ revocations }).engine, cookieBench({ revocations }).engine],
+    [stored(older), stored(newer, older)],
+  ] as const
+  for (const [before, engine] of engines) {
+    const cookie = await (await application(t, {}, { engine: before })).begin()
+    const { get } = await application(t, handlers, { engine, saveEveryRequest: true })
+    const down = () => Promise.reject(new StoreUnavailableError())
+    Object.assign(revocations, { check: down })
+    Object.assign(store, { create: down })
+    const answer = await get('/sign-in', cookie)
+    Reflect.deleteProperty(revocations, 'check')
+    Reflect.deleteProperty(store, 'create')
+    t.is(answer.text, 'try again')
+    for (const one of [cookie, answer.cookie]) t.is((await get('/user', one)).text, 'null', engine.name)
+  }
 })

@@ -35,6 +35,15 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     return { knex, users, made }
   }
 
+  test(`${name}: ids of users of another application are unknown, however large they are`, async (t) => {
+    const { users, made } = await open(t)
+    const { id } = await made('ada')
+    t.is((await users.byId(id))?.username, 'ada')
+    for (const other of ['2147483647', '2147483648', '999999999999999', '9'.repeat(40), 'b7f5', '']) {
+      t.is(await users.byId(other), undefined, other)
+    }
+  })
+
   test(`${name}: saved slices are copied to the accounts, also those saved by an older process meanwhile, and back`, async (t) => {
     const { knex, users, made } = await open(t)
     const [{ id }, other] = [await made('ada'), await made('grace')]

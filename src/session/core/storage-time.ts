@@ -21,7 +21,7 @@ export class StorageTime {
     this.#total = this.#left = total
   }
 
-  /** The milliseconds that are left; not above 0 if none are. */
+  /** The milliseconds that are left; below 1 if the time is over. */
   get left(): number {
     return this.#waiting === 0 ? this.#left : this.#left - (performance.now() - this.#since)
   }
@@ -38,7 +38,8 @@ export class StorageTime {
    */
   async wait<T>(work: () => Promise<T>): Promise<T> {
     const { left } = this
-    if (left <= 0) throw new StoreUnavailableError(new TimeoutError(this.#total))
+    // Timers may fire a little early.
+    if (left < 1) throw new StoreUnavailableError(new TimeoutError(this.#total))
     if (this.#waiting++ === 0) this.#since = performance.now()
     try {
       return await withTimeout(work(), Math.ceil(left))

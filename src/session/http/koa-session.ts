@@ -8,6 +8,7 @@ import { asData } from '../codec/serializer.ts'
 import type { SessionData } from '../core/data.ts'
 import { KeyTakenError, StoreUnavailableError } from '../core/errors.ts'
 import { EXPIRY_KEY } from '../core/expiry.ts'
+import { StorageTime } from '../core/storage-time.ts'
 import type { Session } from '../session.ts'
 import type { SessionStore } from '../stores/store.ts'
 import { cookieValues } from './cookie.ts'
@@ -58,7 +59,8 @@ const NO_METADATA = { userId: null, ipAddress: null, userAgent: null }
  * change. Use it before `sessions()`, and instead of koa-session.
  *
  * Which session an old cookie became is remembered until `until`. So overlapping requests with one old cookie share one
- * session, and an old cookie that comes back after a logout opens nothing.
+ * session, and an old cookie that comes back after a logout opens nothing. Earlier versions of a cookie that held the
+ * session itself cannot be told from other sessions.
  *
  * @throws RangeError for secrets of fewer than 32 bytes
  */
@@ -71,7 +73,8 @@ export function adoptKoaSessions(options: KoaSessionOptions): Middleware {
     if (cookieValues(headers.cookie, key).length === 0) return await next()
     const isDue = cookieValues(headers.cookie, cookie.name).length === 0 && now() < options.until.getTime()
     const old = isDue ? ctx.cookies.get(key, { signed }) : undefined
-    const header = old ? await adoptions.adopt(ctx, old) : undefined
+    const time = new StorageTime(settings.storeTimeout)
+    const header = old ? await adoptions.adopt(ctx, old, time) : undefined
     const [value] = cookieValues(header?.split(';')[0], cookie.name)
     if (value !== undefined) headers.cookie += `; ${cookie.name}=${value}`
     await next()
@@ -82,7 +85,7 @@ export function adoptKoaSessions(options: KoaSessionOptions): Middleware {
     if (header === undefined || value === undefined || sends(ctx, cookie.name)) return
     // If another request has changed the key meanwhile, the browser has a newer cookie. If the store is down, this cookie
     // comes with a later response.
-    const opened = await engine.open(value).catch(() => undefined)
+    const opened = await time.wait(() => engine.open(value)).catch(() => undefined)
     if (opened?.live && !opened.loaded.forwarded) ctx.append('Set-Cookie', header)
   }
 }
@@ -98,27 +101,27 @@ class Adoptions {
   }
 
   /** The header of the session that an old one became, now or before; undefined if there is none. */
-  async adopt(ctx: Context, old: string): Promise<string | undefined> {
+  async adopt(ctx: Context, old: string, time: StorageTime): Promise<string | undefined> {
     const { store } = this.#options
     const key = hash('sha256', `koa-session\0${old}`, 'hex').slice(0, 32)
-    const before = await this.#find(key)
+    const before = await this.#find(key, time)
     if (before !== undefined) return before
-    const values = await this.#read(ctx, old)
+    const values = await this.#read(ctx, old, time)
     // Another request may have adopted it, and destroyed the old record, since the first look.
-    if (values === undefined) return await this.#find(key)
-    const created = await this.#create(ctx, values)
+    if (values === undefined) return await this.#find(key, time)
+    const created = await this.#create(ctx, values, time)
     if (created === undefined) return undefined
-    if (!(await this.#remember(key, created.header))) {
+    if (!(await time.wait(() => this.#remember(key, created.header)))) {
       await created.session.flush()
-      return await this.#find(key)
+      return await this.#find(key, time)
     }
     // A record that stays is not adopted again, and expires.
-    await store?.destroy(old, { ctx }).catch(() => {})
+    await time.wait(async () => await store?.destroy(old, { ctx })).catch(() => {})
     return created.header
   }
 
-  async #find(key: string): Promise<string | undefined> {
-    const stored = await this.#options.adopted.load(this.#codec.storeKey(key))
+  async #find(key: string, time: StorageTime): Promise<string | undefined> {
+    const stored = await time.wait(() => this.#options.adopted.load(this.#codec.storeKey(key)))
     const decoded = stored && this.#codec.decode(key, stored.data)
     const header = decoded?.ok ? decoded.data[HEADER_KEY] : undefined
     return typeof header === 'string' ? header : undefined
@@ -139,10 +142,10 @@ class Adoptions {
     }
   }
 
-  async #create(ctx: Context, values: SessionData) {
+  async #create(ctx: Context, values: SessionData, time: StorageTime) {
     const { settings, convert = (session: Session, all: SessionData) => session.assign(all) } = this.#options
     const headers: string[] = []
-    const { session } = new OpenedSession({ live: false }, settings, {
+    const { session } = new OpenedSession({ live: false, time }, settings, {
       client: { ipAddress: isIP(ctx.ip) ? ctx.ip : null, userAgent: ctx.get('User-Agent').slice(0, 256) || null },
       cookies: 0,
       canSendCookie: () => true,
@@ -156,9 +159,9 @@ class Adoptions {
   }
 
   /** The values of a live session, checked as koa-session does. */
-  async #read(ctx: Context, old: string): Promise<SessionData | undefined> {
+  async #read(ctx: Context, old: string, time: StorageTime): Promise<SessionData | undefined> {
     const { store, decode = fromBase64, now = Date.now } = this.#options
-    const found = store === undefined ? decoded(decode, old) : await ask(store, old, ctx)
+    const found = store === undefined ? decoded(decode, old) : await ask(store, old, ctx, time)
     if (typeof found !== 'object' || found === null || Array.isArray(found)) return undefined
     const { _expire: expires, _maxAge, _session, ...values } = asData(found)
     if (typeof expires === 'number' && expires < now()) return undefined
@@ -167,9 +170,9 @@ class Adoptions {
 }
 
 /** An outage must not sign anybody out. */
-async function ask(store: KoaSessionStore, key: string, ctx: Context): Promise<unknown> {
+async function ask(store: KoaSessionStore, key: string, ctx: Context, time: StorageTime): Promise<unknown> {
   try {
-    const found = await store.get(key, DAY_MS, { rolling: false, ctx })
+    const found = await time.wait(async () => await store.get(key, DAY_MS, { rolling: false, ctx }))
     // A store in memory may return what is not JSON yet, such as dates.
     return JSON.parse(JSON.stringify(found ?? null))
   } catch (error) {

@@ -183,7 +183,9 @@ export class OpenedSession {
       accountChanged,
       empty,
       cycled,
-      touchDue: active && loaded !== undefined && loaded.forwarded !== true && this.#touchDue(loaded),
+      // A touch stores or sends the data as they are, if they are in the cookie or under an older secret.
+      touchDue:
+        active && loaded !== undefined && loaded.forwarded !== true && !this.state.hasFailed && this.#touchDue(loaded),
     })
   }
 

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { migrate, openDatabase } from '../../../src/database.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
+import { PreparedStatements } from '../../../src/session/stores/database/database-statements.ts'
 import { testDatabase } from '../../support/databases.ts'
 import { START } from './bench.ts'
 import { databaseSuite } from './database-suite.ts'
@@ -8,6 +9,26 @@ import { databaseSuite } from './database-suite.ts'
 const database = testDatabase('PostgreSQL')
 if (database !== undefined) {
   databaseSuite(database)
+
+  test.serial('PostgreSQL: a job that is refused at its beginning leaves no transaction open', async (t) => {
+    const { url, drop } = await database.fresh()
+    const [knex, other] = [openDatabase(url, 1000), openDatabase(url)]
+    t.teardown(async () => {
+      await Promise.all([knex.destroy(), other.destroy()])
+      await drop()
+    })
+    await other.schema.createTable('one', (table) => void table.integer('id'))
+    const statements = new PreparedStatements(knex, 1000)
+    const connection: { query(it: { text: string }): Promise<unknown> } = await knex.client.acquireConnection()
+    const query = connection.query.bind(connection)
+    // As if the server had just been stopped for longer than a statement may take.
+    const cancelled = "DO $$ BEGIN RAISE EXCEPTION 'cancelled' USING ERRCODE = '57014'; END $$"
+    connection.query = (it) => query(it.text.startsWith('SET LOCAL') ? { text: cancelled } : it)
+    await knex.client.releaseConnection(connection)
+    await t.throwsAsync(statements.run('SELECT 1', [], 2000), { code: '57014' })
+    await statements.run('INSERT INTO one (id) VALUES (?)', [1])
+    t.deepEqual(await other('one').pluck('id'), [1])
+  })
 
   test.serial('PostgreSQL: the number of prepared statements does not grow over time', async (t) => {
     const { url, drop } = await database.fresh()

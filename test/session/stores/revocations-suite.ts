@@ -1,11 +1,11 @@
 import test, { type ExecutionContext } from 'ava'
 import createKnex, { type Knex } from 'knex'
-import { databaseConfig, migrate } from '../../../src/database.ts'
+import { databaseConfig, migrate, openDatabase } from '../../../src/database.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { isRevoked } from '../../../src/session/engines/cookie/revocation-state.ts'
 import { DatabaseRevocations } from '../../../src/session/stores/database/database-revocations.ts'
 import { MemoryRevocations, type Revocations } from '../../../src/session/stores/revocations.ts'
-import type { TestDatabase } from '../../support/databases.ts'
+import { migratedSqlite, type TestDatabase } from '../../support/databases.ts'
 import { DAY, START } from './bench.ts'
 
 interface Bench {
@@ -175,6 +175,38 @@ export function databaseRevocationsSuite({ name, fresh }: TestDatabase): void {
     const rows: unknown[] = await knex('session_revocations').select()
     t.is(rows.length, 2)
     t.notRegex(JSON.stringify(rows), /secret-id|ada/)
+  })
+
+  test.serial(`revocations on ${name}: what is copied ends more, and never less`, async (t) => {
+    const clock = { now: START }
+    const { knex: into, close } = await openTable(clock)
+    t.teardown(close)
+    const from = openDatabase(await migratedSqlite(t))
+    t.teardown(() => from.destroy())
+    const open = (knex: Knex) => new DatabaseRevocations({ knex, now: () => clock.now })
+    const [source, target] = [open(from), open(into)]
+    // As a process does that does not know the target yet, after others have written to both.
+    for (const table of [target, source]) {
+      await table.endUser('7', START + DAY, 'kept')
+      await table.endSession('one', START + DAY, START + 60_000)
+    }
+    const { epoch } = await source.check('7', 'one')
+    await source.endUser('7', START + 2 * DAY)
+    await source.endSession('one', START + 2 * DAY, START, 'next')
+    await target.endUser('8', START + DAY)
+    await target.endUser('8', START + DAY, 'kept')
+    await source.endUser('8', START + DAY)
+    await target.endSession('two', START + DAY, START, 'last')
+    await source.endSession('two', START + DAY, START + 60_000)
+    const [eight, two] = [await target.check('8', 'two'), await target.check('', 'two')]
+    await source.copyTo(target)
+    const copied = await target.check('7', 'one')
+    t.deepEqual(copied, await source.check('7', 'one'))
+    t.true(copied.ended)
+    for (const id of ['kept.a', 'other.a']) t.true(isRevoked(await target.check('7', id), { id, epoch }))
+    t.deepEqual(await target.check('8', 'two'), eight)
+    t.deepEqual(await target.check('', 'two'), two)
+    t.is(await target.clear(START + DAY), 2)
   })
 
   test.serial(`revocations on ${name}: an outage is an error, and neither accepts nor ends a session`, async (t) => {

@@ -89,7 +89,7 @@ export class DatabaseRevocations implements Revocations {
     }
   }
 
-  /** Copies the entries that `target` does not have. @throws StoreUnavailableError */
+  /** Copies the entries to `target`; of two for one subject the stricter counts. @throws StoreUnavailableError */
   async copyTo(target: DatabaseRevocations): Promise<void> {
     try {
       for (let last = ''; ; ) {
@@ -98,12 +98,29 @@ export class DatabaseRevocations implements Revocations {
           .where('subject', '>', last)
           .orderBy('subject')
           .limit(COPY_SIZE)
-        if (rows.length > 0) await target.#knex(TABLE).insert(rows).onConflict('subject').ignore()
+        if (rows.length > 0) await target.#knex(TABLE).insert(rows).onConflict('subject').merge(target.#merged())
         last = rows.at(-1)?.subject ?? ''
         if (rows.length < COPY_SIZE) return
       }
     } catch (error) {
       throw toStoreError(error)
+    }
+  }
+
+  /** A process of the step before may have written only to the source, after both had an entry. */
+  #merged(): Record<string, Knex.Raw> {
+    const dialect = dialectOf(this.#knex)
+    const { least, greatest } = functionsOf(dialect)
+    const copied = (name: string) => (dialect === 'mysql' ? `VALUES(${name})` : `excluded.${name}`)
+    const both = (name: string) => `${TABLE}.${name}, ${copied(name)}`
+    const ofKind = (user: string, session: string) =>
+      this.#knex.raw(`CASE WHEN ${TABLE}.subject LIKE 'u:%' THEN ${user} ELSE ${session} END`)
+    const later = `CASE WHEN ${copied('epoch')} > ${TABLE}.epoch THEN ${copied('successor')} ELSE ${TABLE}.successor END`
+    return {
+      // First: on MySQL those that follow see the new epoch.
+      successor: ofKind(later, `COALESCE(${both('successor')})`),
+      epoch: ofKind(`${greatest}(${both('epoch')})`, `${least}(${both('epoch')})`),
+      expires: this.#knex.raw(`${greatest}(${both('expires')})`),
     }
   }
 
@@ -121,8 +138,12 @@ export class DatabaseRevocations implements Revocations {
   }
 }
 
+function functionsOf(dialect: Dialect) {
+  return dialect === 'sqlite' ? { least: 'MIN', greatest: 'MAX' } : { least: 'LEAST', greatest: 'GREATEST' }
+}
+
 function sqlFor(dialect: Dialect) {
-  const [least, greatest] = dialect === 'sqlite' ? ['MIN', 'MAX'] : ['LEAST', 'GREATEST']
+  const { least, greatest } = functionsOf(dialect)
   const taken = dialect === 'mysql' ? 'ON DUPLICATE KEY UPDATE' : 'ON CONFLICT (subject) DO UPDATE SET'
   // An entry is kept for the longest requested time.
   const put = (epoch: string, successor: string) =>

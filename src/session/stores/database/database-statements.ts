@@ -149,8 +149,8 @@ export class PreparedStatements {
     const run = (text: string, values: readonly Binding[] = []) =>
       this.#inTime(connection, this.#driver.run(connection, text, values), timeout)
     if (before.length === 0) return await run(prefix + sql, bindings)
-    for (const text of before) await run(text)
     try {
+      for (const text of before) await run(text)
       const result = await run(prefix + sql, bindings)
       await run('COMMIT')
       return result
