@@ -8,7 +8,7 @@ import { SECRET_KEY, sessionsCli } from './sessions-cli.ts'
 const NEW = 'Zt8w2MvN5qX1rJ7yL4bD9sF3hK6cG0pE'
 
 if (has('sealed', 'db')) {
-  test('stats and doctor say when no session needs an older secret', async (t) => {
+  test.serial('stats and doctor say when no session needs an older secret', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const env = { SECRET_KEY: NEW, SECRET_KEY_FALLBACKS: SECRET_KEY }
     const soon = Date.now() + 1e9
@@ -33,7 +33,7 @@ if (has('sealed', 'db')) {
 }
 
 if (has('signed_cookies')) {
-  test('where sessions cannot be counted, stats says for how long the old secret is needed', async (t) => {
+  test.serial('where sessions cannot be counted, stats says for how long the old secret is needed', async (t) => {
     const { run } = await sessionsCli(t)
     const env = { SESSION_ENGINE: 'signed_cookies', SECRET_KEY: NEW, SECRET_KEY_FALLBACKS: SECRET_KEY }
     const { code, output } = await run(['stats'], env)
@@ -43,7 +43,7 @@ if (has('signed_cookies')) {
 }
 
 if (has('db', 'cached_db', 'memory', 'sealed', 'migrating')) {
-  test('stats and doctor say which step of a migration is safe', async (t) => {
+  test.serial('stats and doctor say which step of a migration is safe', async (t) => {
     const { run, knex } = await sessionsCli(t)
     const other = await sessionsCli(t)
     const row = { data: 'x', version: 1, expires: Date.now() + 1e9, created_at: 1, last_activity: 1, session_id: 'a' }

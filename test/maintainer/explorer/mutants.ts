@@ -153,8 +153,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a forward to an ended session is anonymous',
     patch: {
       file: ENGINE,
-      from: "if (end === undefined) return { live: false, suspicion: 'unknown-key' }",
-      to: 'if (end === undefined) return { live: true, loaded: { ...found.loaded, forwarded: true } }',
+      from: 'if (end === undefined) {',
+      to: 'if (end === undefined) { return { live: true, loaded: { ...found.loaded, forwarded: true } }',
     },
     ops: ['logout', 'change key'],
     breaks: SERIAL,

@@ -145,7 +145,7 @@ export function engineOn(engine: Implementation, store: ModelStore, records: Rec
 
 function settingsOf(engine: StoredEngine, records: Records, touching: boolean): SessionSettings {
   // The schedule decides how long a request waits.
-  const storeTimeout = 600_000
+  const storeTimeout = 20_000
   return { engine, cookie: COOKIE, expiry: EXPIRY, saveEveryRequest: touching, storeTimeout, now: () => records.now }
 }
 

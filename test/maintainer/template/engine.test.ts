@@ -64,7 +64,7 @@ const PARTS: Record<string, readonly string[]> = {
   'engines/hybrid': ['engines/migrating/hybrid-migration.ts'],
   'engines/migrating': [],
   'stores/cached': [],
-  'stores/database': [],
+  'stores/database': ['engines/migrating/revocations.ts'],
   'stores/file': [],
 }
 

@@ -121,7 +121,7 @@ if not string.find(versions, ',' .. ARGV[2] .. '$', 1, true) then return 'confli
 redis.call('HDEL', ARGV[1], KEYS[1])
 return 'done'`)
 
-// The caller's clock decides what has expired. The server's TTL only frees memory, so it must not be early.
+/** The caller's clock decides what has expired; the server's TTL, in ms, only frees memory, so it must not be early. */
 export const EXPIRY_MARGIN_MS = 1000
 
 /** The bytes of an entry, and its milliseconds to live. */

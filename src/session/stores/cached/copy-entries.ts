@@ -104,10 +104,12 @@ export class CopyEntries {
   }
 }
 
+/** Whether an entry is a copy of a record. */
 export function isCopy(entry: CacheEntry | undefined): entry is CacheEntry {
   return entry !== undefined && !isLease(entry) && !entry.version.startsWith(BLOCK)
 }
 
+/** Whether an entry is the right to make a copy. */
 export function isLease({ version }: CacheEntry): boolean {
   return version.startsWith(LEASE)
 }
