@@ -1,15 +1,13 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { loggedError } from './log-error.ts'
+import { LogOutput } from './log-output.ts'
 
-// While the reader of the log stands still, or its disk is full; later lines are dropped.
-const MAX_WAITING_BYTES = 1_048_576
+let output: LogOutput | undefined
 
-let dropped = 0
-
-/** How many lines this process could not write to its log. */
+/** How many lines this process could not write to its standard output. */
 export function droppedLogLines(): number {
-  return dropped
+  return output?.dropped ?? 0
 }
 
 /** Opens the log; standard output by default. */
@@ -25,16 +23,9 @@ export function openLog(config: Pick<Config, 'mode' | 'logLevel'>, destination?:
   if (destination !== undefined) return pino(options, destination)
   const pretty = config.mode === 'development' && process.stdout.isTTY
   const transport = { target: 'pino-pretty', options: { singleLine: true, ignore: 'pid,hostname' } }
-  return pretty ? pino({ ...options, transport }) : pino(options, standardOutput())
-}
-
-/** Asynchronous, because a write that waits for the reader or for space would stop the application. */
-function standardOutput(): DestinationStream {
-  const stream = pino.destination({ dest: 1, sync: false, maxLength: MAX_WAITING_BYTES })
-  stream.on('drop', () => void dropped++)
-  // The lines wait, and the next one tries again.
-  stream.on('error', () => {})
-  return stream
+  if (pretty) return pino({ ...options, transport })
+  output ??= new LogOutput(1)
+  return pino(options, output)
 }
 
 /** Without a message, Pino logs that of the error, which may contain values. */
