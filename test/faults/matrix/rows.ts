@@ -1,5 +1,5 @@
 import type { Row } from './cell.ts'
-import { type Allowed, allowed } from './exceptions.ts'
+import { allowed, type Limit } from './exceptions.ts'
 
 const MAX_SENTENCES = 3
 const MAX_RECOVERY_SECONDS = 5
@@ -33,7 +33,7 @@ export function rowText({ setUp, fault, operations, acknowledged, unknown, faile
 /** What breaks the gate in a row: with the reason where that is an exception. */
 export function breachesOf(row: Row): { readonly sentence: string; readonly allowed: string | undefined }[] {
   const { verdict, unhandled, recovery, p99, maxP99, complaints, setUp, fault } = row
-  const found: [Allowed['kinds'][number], readonly string[]][] = [
+  const found: [Limit['kinds'][number], readonly string[]][] = [
     ['lost', verdict.lost],
     ['resurrected', verdict.resurrected],
     ['crossed', verdict.crossed],
