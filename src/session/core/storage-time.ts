@@ -16,7 +16,7 @@ export class StorageTime {
   #waiting = 0
   #since = 0
 
-  /** @param total milliseconds; 1000 by default */
+  /** @param total milliseconds; 1000 by default, Infinity for no limit */
   constructor(total: number = DEFAULT_STORE_TIMEOUT_MS) {
     this.#total = this.#left = total
   }

@@ -144,8 +144,8 @@ export function engineOn(engine: Implementation, store: ModelStore, records: Rec
 }
 
 function settingsOf(engine: StoredEngine, records: Records, touching: boolean): SessionSettings {
-  // The schedule decides how long a request waits.
-  const storeTimeout = 20_000
+  // The schedule decides how long a request waits. A program that is given up leaves requests that wait for ever.
+  const storeTimeout = Number.POSITIVE_INFINITY
   return { engine, cookie: COOKIE, expiry: EXPIRY, saveEveryRequest: touching, storeTimeout, now: () => records.now }
 }
 
