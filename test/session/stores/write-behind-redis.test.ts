@@ -151,6 +151,41 @@ if (url !== undefined) {
     t.is((await isBack())?.data, '1')
   })
 
+  test('a process that has not yet seen that a cache is in force again shows no older state', async (t) => {
+    const { store, open, cache, records, suspend } = await bench(t)
+    const version = await store.create('a', record({ data: 'first' }))
+    const { server } = await records.epochs.readEpoch()
+    // It cannot put the cache in force itself.
+    cache.out = true
+    await suspend()
+    const isBack = async (): Promise<StoredRecord | undefined> => await store.load('a').catch(isBack)
+    t.is((await isBack())?.data, 'first')
+    // Reads that no cache is in force, which it knows for 250 ms.
+    await store.delete('b')
+    await records.epochs.changeEpoch((await records.epochs.readEpoch()).epoch, { epoch: 'later', server })
+    t.is((await open().save('a', version, record({ data: 'second' }))).outcome, 'saved')
+    t.is((await records.load('a'))?.data, 'first')
+    await t.throwsAsync(store.load('a'), { instanceOf: StoreUnavailableError })
+    cache.out = false
+    t.is((await store.load('a'))?.data, 'second')
+  })
+
+  test('a change whose answer was lost, and that was read, stays when no cache is in force', async (t) => {
+    const { store, other, cache, suspend } = await bench(t)
+    const version = await store.create('a', record({ data: 'first' }))
+    cache.deaf = true
+    await t.throwsAsync(store.save('a', version, record({ data: 'second' })), { instanceOf: StoreUnavailableError })
+    cache.deaf = false
+    t.is((await other.load('a'))?.data, 'second')
+    await suspend()
+    const isOut = async (): Promise<unknown> => await store.load('a').then(isOut, () => {})
+    await isOut()
+    // Before a cache comes into force, which would write it as well.
+    void cache.stopAt('add')
+    const isBack = async (): Promise<StoredRecord | undefined> => await store.load('a').catch(isBack)
+    t.is((await isBack())?.data, 'second')
+  })
+
   test('a direct save is refused as soon as a cache is in force again', async (t) => {
     const { records, suspend, store } = await bench(t)
     const version = await store.create('a', record({ data: '0' }))

@@ -70,10 +70,13 @@ export class WriteBehind implements SaveStrategy {
   }
 
   async load(key: string): Promise<StoredRecord | undefined> {
-    const view = await this.#view()
-    if (view.state === 'suspended') {
+    let view = await this.#view()
+    while (view.state === 'suspended') {
       await this.#writes.write(key)
-      return await this.#database.load(key)
+      const record = await this.#database.load(key)
+      // Otherwise a cache may be in force again, and have accepted a newer state from another process.
+      if ((await this.#epoch.refresh()).epoch === view.epoch) return record
+      view = await this.#view()
     }
     const copy = await this.#copies.get(key)
     if (copy === 'unsure') throw await this.#silent(view.epoch)
@@ -154,8 +157,11 @@ export class WriteBehind implements SaveStrategy {
   async #view(): Promise<ValidEpoch | SuspendedEpoch> {
     const view = await this.#epoch.view()
     if (view.state === 'unreachable') throw await this.#silent(view.epoch)
-    if (view.state === 'suspended' && performance.now() - view.since < MIN_CLAIM_DELAY_MS) {
-      throw new StoreUnavailableError(new Error('The cache was lost, and changes are being written to the database'))
+    if (view.state === 'suspended') {
+      if (performance.now() - view.since < MIN_CLAIM_DELAY_MS) {
+        throw new StoreUnavailableError(new Error('The cache was lost, and changes are being written to the database'))
+      }
+      await this.#writes.writeLate(view.epoch)
     }
     return view
   }
@@ -194,6 +200,8 @@ export class WriteBehind implements SaveStrategy {
     end: () => Promise<Outcome>,
   ): Promise<Outcome> {
     await this.#writeDown(view, key)
+    // Otherwise a cache may be in force again, and have accepted a newer state.
+    if (view.state === 'suspended' && (await this.#epoch.refresh()).epoch !== view.epoch) return 'conflict'
     if (view.state === 'valid') {
       const block = () => this.#answered(view, () => this.#ahead.block(view, key, version))
       const blocked = await this.#withCopy(view, key, version, block)

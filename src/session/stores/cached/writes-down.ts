@@ -38,6 +38,7 @@ export class WritesDown {
   readonly #writing = new Map<string, Promise<void>>()
   #flushing: Promise<number> | undefined
   #timer: NodeJS.Timeout | undefined
+  #late: { readonly epoch: string; readonly done: Promise<void> } | undefined
   readonly #finishing: NodeJS.Timeout
 
   constructor({ database, ahead, epoch, observe, now, delay = 100, maxWaiting = 1000 }: WritesDownOptions) {
@@ -48,7 +49,7 @@ export class WritesDown {
     this.#now = now
     this.#delay = delay
     this.#maxWaiting = maxWaiting
-    const finish = () => void this.#writeListed(ABANDONED_MS + delay).catch(() => {})
+    const finish = () => void this.#writeListed(() => ahead.list(ABANDONED_MS + delay, MAX_LISTED)).catch(() => {})
     this.#finishing = setInterval(finish, ABANDONED_MS).unref()
   }
 
@@ -93,7 +94,25 @@ export class WritesDown {
   /** Writes the changes that any process has accepted before the call. @throws StoreUnavailableError if some could not be */
   async writeAll(): Promise<void> {
     if ((await this.flush()) > 0) throw new StoreUnavailableError(new Error('The database does not take all changes'))
-    await this.#writeListed(0)
+    await this.#writeListed(() => this.#ahead.list(0, MAX_LISTED))
+  }
+
+  /**
+   * Writes, once for each epoch, what the cache has accepted from requests that nobody waited for any more: it may have
+   * been read.
+   *
+   * @throws StoreUnavailableError if the database does not answer
+   */
+  async writeLate(epoch: string): Promise<void> {
+    if (this.#late?.epoch !== epoch) {
+      // A cache that does not answer does not show them to anybody either.
+      const done = this.#writeListed(() => this.#ahead.list(0, MAX_LISTED).catch(ignoreOutage))
+      this.#late = { epoch, done }
+      done.catch(() => {
+        this.#late = undefined
+      })
+    }
+    await this.#late.done
   }
 
   /**
@@ -141,9 +160,9 @@ export class WritesDown {
     await this.#ahead.drop(change).catch(ignoreOutage)
   }
 
-  async #writeListed(minAge: number): Promise<void> {
+  async #writeListed(list: () => Promise<Ahead[] | undefined>): Promise<void> {
     for (;;) {
-      const listed = await this.#ahead.list(minAge, MAX_LISTED)
+      const listed = (await list()) ?? []
       await Promise.all(listed.map((change) => this.writeDown(change)))
       if (listed.length < MAX_LISTED) return
     }
