@@ -47,12 +47,23 @@ const unit = [
   '!test/session/engines/migrating-logout.test.ts',
   '!test/session/stores/file{,-processes,-safety}.test.ts',
 ]
-// Long storms of faults: npm test has a short one of each.
 const faults = 'test/faults/**/*.test.ts'
-const all = faultsOnly ? [faults] : unitOnly ? unit : ['test/**/*.test.ts', `!${faults}`]
+// Those that are short in npm test, in full.
+const storms = [
+  faults,
+  'test/contract/*.test.ts',
+  'test/scenarios/{clocks,kept*,outages}.test.ts',
+  'test/browser/accessibility.test.ts',
+  'test/maintainer/{bench,template/typescript}.test.ts',
+  'test/security/{flooding,cross-talk*}.test.ts',
+  'test/session/engines/migrating-logout.test.ts',
+  'test/start/stop-under-load-redis.test.ts',
+]
+const all = faultsOnly ? storms : unitOnly ? unit : ['test/**/*.test.ts', `!${faults}`]
 const files = chosen.length > 0 ? chosen : all
 const without = services.leftOut.map(({ suites }) => suites)
-const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], services.env)
+const env = { ...services.env, ...(faultsOnly ? { TEST_STORMS: 'full' } : {}) }
+const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], env)
 for (const kind of Object.keys(counts)) counts[kind] += results[kind]
 await services.stop()
 

@@ -1,1 +1,0 @@
-import '../maintainer/bench.test.ts'

@@ -1,3 +1,0 @@
-import { runInFull } from '../support/storm.ts'
-
-await runInFull('contract', 'memcached')

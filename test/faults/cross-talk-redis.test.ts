@@ -1,1 +1,0 @@
-import '../security/cross-talk-redis.test.ts'

@@ -1,1 +1,0 @@
-import '../security/flooding.test.ts'

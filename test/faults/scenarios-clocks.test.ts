@@ -1,1 +1,0 @@
-import '../scenarios/clocks.test.ts'

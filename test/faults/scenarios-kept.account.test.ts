@@ -1,1 +1,0 @@
-import '../scenarios/kept.account.test.ts'

@@ -1,1 +1,0 @@
-import '../scenarios/outages.test.ts'

@@ -1,1 +1,0 @@
-import '../start/stop-under-load-redis.test.ts'

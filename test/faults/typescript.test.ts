@@ -1,1 +1,0 @@
-import '../maintainer/template/typescript.test.ts'
