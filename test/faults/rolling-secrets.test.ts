@@ -1,5 +1,6 @@
 import test from 'ava'
-import { LOCAL } from '../storage/set-ups.ts'
+import { caches } from '../../src/storage/index.ts'
+import { LOCAL, onCache } from '../storage/set-ups.ts'
 import { migratedSqlite } from '../support/databases.ts'
 import { Rolling } from '../support/rolling.ts'
 
@@ -12,7 +13,7 @@ const STEPS = [
   { SECRET_KEY: NEW },
 ] as const
 
-for (const { name, env } of LOCAL) {
+for (const { name, env } of [...LOCAL.filter(({ oneProcess }) => !oneProcess), ...caches.flatMap(onCache)]) {
   test.serial(`${name}: a new secret, process by process, signs nobody out`, async (t) => {
     t.timeout(300_000)
     const settings = {

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { pino } from 'pino'
 import { examine } from '../../scripts/sessions/doctor.ts'
 import { freePort } from '../../scripts/test-services/processes.mjs'
+import { ConfigError } from '../../src/settings.ts'
 import redis from '../../src/storage/caches/redis.ts'
 import cachedDb from '../../src/storage/engines/cached-db.ts'
 import { startApp, TEST_SECRET } from '../support/app.ts'
@@ -96,6 +97,12 @@ if (program !== undefined) {
     t.regex(of(findings)?.message ?? '', /: Redis at 127\.0\.0\.1:\d+ has a certificate that is not trusted \(/)
     t.notRegex(JSON.stringify(findings), new RegExp(PASSWORD))
     t.is(of(await examine({ ...env, ...settings, CACHE_TLS_CA: file('ca.pem') }))?.state, 'ok')
+  })
+
+  test('an address without TLS is refused, and no password is sent', async (t) => {
+    const { url, file } = await bench(t)
+    const plain = url.replace('rediss:', 'redis:')
+    await t.throwsAsync(openCache(t, plain, file('ca.pem')), { instanceOf: ConfigError, message: /Use rediss:/ })
   })
 
   test('a file without certificates is refused at the start', async (t) => {

@@ -174,8 +174,10 @@ class Visitor {
     await this.#alone(async () => {
       if (this.#isUnknown) await this.signIn()
       for (const at of [0, 1]) {
-        const { status, body } = await this.#site.send(at, '/ids', this.#cookie)
+        const { status, set, body } = await this.#site.send(at, '/ids', this.#cookie)
         if (status >= 500) continue
+        // As a browser does: reading may bring the session under the new secret.
+        if (set !== undefined) this.#cookie = set || undefined
         const found = Array.isArray(body?.[1]) ? body[1] : []
         if (body?.[0] !== this.#user) this.#site.wrong.signedOut.push(`user ${this.#user} at ${at}`)
         else if (this.#ids.some((id) => found.filter((one) => one === id).length !== 1))

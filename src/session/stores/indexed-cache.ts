@@ -61,19 +61,18 @@ export class IndexedCacheStore extends CacheStore implements ClearableStore, Sta
 
   async clearBatch(which: ClearWhich, limit: number): Promise<number> {
     const found = this.#begun.get(which) ?? this.#find(which)
-    this.#begun.set(which, found)
+    // One that has thrown would say that nothing is left.
+    this.#begun.delete(which)
     let deleted = 0
     while (deleted < limit) {
       const next = await found.next()
-      if (next.done) {
-        this.#begun.delete(which)
-        break
-      }
+      if (next.done) return deleted
       const { key, record } = next.value
       // All of a user end; one that was found to be old may have been used since.
       const version = which.kind === 'user' ? undefined : record.version
       if ((await this.delete(key, version)) === 'done') deleted++
     }
+    this.#begun.set(which, found)
     return deleted
   }
 

@@ -50,6 +50,11 @@ export default defineCache({
     const { RedisCache } = await import('../../session/caches/redis/redis.ts')
     const own = settings.of(config)
     const { CACHE_TLS_CA: file, CACHE_LOCAL_ENTRIES: localEntries } = own
+    // Otherwise somebody might believe that the connection is encrypted.
+    if (file !== undefined && !url.startsWith('rediss'))
+      throw new ConfigError(
+        'CACHE_TLS_CA is set, but the address begins with redis:. Use rediss:, or remove CACHE_TLS_CA.',
+      )
     const cache = new RedisCache({
       url,
       ca: file === undefined ? undefined : await authorities(file),

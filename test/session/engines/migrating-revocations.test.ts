@@ -7,13 +7,15 @@ import { migratedSqlite } from '../../support/databases.ts'
 const SOON = Date.now() + 1e9
 
 async function tables(t: ExecutionContext) {
+  let time = Date.now()
+  const now = () => time++
   const open = async () => {
     const knex = openDatabase(await migratedSqlite(t))
     t.teardown(() => knex.destroy())
-    return new DatabaseRevocations({ knex })
+    return new DatabaseRevocations({ knex, now })
   }
   const [source, target] = [await open(), await open()]
-  const both = (moves: boolean) => new MigratingRevocations({ source, target, moves })
+  const both = (moves: boolean) => new MigratingRevocations({ source, target, moves, now })
   return { source, target, both }
 }
 
@@ -36,7 +38,9 @@ test('what is revoked in either step is in both databases', async (t) => {
     await both(moves).endUser(`u${moves}`, SOON)
     for (const table of [source, target]) {
       t.like(await table.check(`u${moves}`, `s${moves}`), { ended: true })
-      t.true((await table.check(`u${moves}`, 'x')).epoch > 0)
+      const { epoch } = await table.check(`u${moves}`, 'x')
+      t.true(epoch > 0)
+      t.is(epoch, (await source.check(`u${moves}`, 'x')).epoch, 'a sign-in in between has an epoch of both')
       t.truthy((await table.check('', `s${moves}`)).successor)
     }
   }

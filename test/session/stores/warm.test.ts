@@ -34,6 +34,17 @@ test('warming fills the cache with recently active sessions and keeps existing c
   t.deepEqual(asked.calls, ['recentKeys'], 'while the cache is down no record is read in vain')
 })
 
+test('warming waits for the cache that follows another one', async (t) => {
+  const knex = openDatabase(await migratedSqlite(t))
+  t.teardown(() => knex.destroy())
+  const table = new DatabaseStore({ knex, table: 'sessions', now: () => START })
+  await table.create('a', record({}))
+  const before = new CachedStore({ database: table, cache: new MemoryCache(), prefix: 'before', now: () => START })
+  t.is((await before.load('a'))?.version, 1)
+  const store = new CachedStore({ database: table, cache: new MemoryCache(), prefix: 'after', now: () => START })
+  t.is(await store.warm({ activeSince: START - HOUR }), 1)
+})
+
 test('warming copies only the sessions that the given function chooses', async (t) => {
   const knex = openDatabase(await migratedSqlite(t))
   t.teardown(() => knex.destroy())

@@ -7,6 +7,8 @@ export interface MigratingRevocationsOptions {
   readonly source: DatabaseRevocations
   /** Whether every process writes to both, so that what is only in the source can be copied. */
   readonly moves: boolean
+  /** Returns milliseconds since 1970; Date.now by default. */
+  readonly now?: () => number
 }
 
 /**
@@ -17,11 +19,13 @@ export class MigratingRevocations implements Revocations {
   readonly #source: DatabaseRevocations
   readonly #target: DatabaseRevocations
   readonly #moves: boolean
+  readonly #now: () => number
 
-  constructor({ source, target, moves }: MigratingRevocationsOptions) {
+  constructor({ source, target, moves, now = Date.now }: MigratingRevocationsOptions) {
     this.#source = source
     this.#target = target
     this.#moves = moves
+    this.#now = now
   }
 
   /** Checks both tables, and copies what the target lacks. @throws as {@link DatabaseRevocations.assertReady} */
@@ -42,8 +46,10 @@ export class MigratingRevocations implements Revocations {
   }
 
   async endUser(userId: string, expires: number, exceptId?: string): Promise<void> {
-    await this.#source.endUser(userId, expires, exceptId)
-    await this.#target.endUser(userId, expires, exceptId)
+    // The same time in both: a sign-in in between has the epoch of the first.
+    const at = this.#now()
+    await this.#source.endUser(userId, expires, exceptId, at)
+    await this.#target.endUser(userId, expires, exceptId, at)
   }
 
   async clear(before: number, signal?: AbortSignal): Promise<number> {

@@ -76,6 +76,7 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
   readonly name = 'cached_db'
   readonly #database: CopiedStore
   readonly #cache: Cache
+  readonly #epoch: CopyEpoch
   readonly #copies: CachedCopies
   readonly #strategy: SaveStrategy
 
@@ -96,6 +97,7 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
     const copies = new CachedCopies({ cache, epoch, entries, observe })
     this.#database = database
     this.#cache = cache
+    this.#epoch = epoch
     this.#copies = copies
     if (strategy === 'write_behind') {
       const ahead = new AheadCopies({ cache, entries, observe })
@@ -181,6 +183,7 @@ export class CachedStore implements SessionStore, ClearableStore, UserSessionSto
       const record = await this.#database.load(key)
       return record !== undefined && where(record) ? record : undefined
     }
+    await this.#epoch.waitForCache()
     let filled = 0
     while (keys.length > 0) {
       const batch = keys.splice(0, CONCURRENCY)

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Cache } from '../../caches/cache.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import type { Observer, SessionEvent } from '../../core/events.ts'
@@ -105,6 +106,18 @@ export class CopyEpoch {
   async current(): Promise<ValidEpoch | undefined> {
     const view = await this.view()
     return view.state === 'valid' ? view : undefined
+  }
+
+  /** Waits for a cache that answers to come into force, which takes seconds after another one. @throws StoreUnavailableError */
+  async waitForCache(): Promise<void> {
+    const begun = performance.now()
+    const isSoon = () => performance.now() - begun < this.#claimDelay + 2 * MAX_ROW_AGE_MS
+    const answers = () =>
+      this.#cache.ping().then(
+        () => true,
+        () => false,
+      )
+    while ((await this.current()) === undefined && isSoon() && (await answers())) await sleep(MAX_ROW_AGE_MS)
   }
 
   /** Reads the row, from after the call. @throws StoreUnavailableError */

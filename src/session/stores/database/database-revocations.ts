@@ -73,9 +73,10 @@ export class DatabaseRevocations implements Revocations {
     await this.#put(this.#sql.endSession, sessionSubject(signInId), [from, expires, successor])
   }
 
-  async endUser(userId: string, expires: number, exceptId?: string): Promise<void> {
+  /** @param at when (ms since 1970); now by default */
+  async endUser(userId: string, expires: number, exceptId?: string, at: number = this.#now()): Promise<void> {
     const kept = exceptId === undefined ? null : sessionSubject(exceptId)
-    await this.#put(this.#sql.endUser, userSubject(userId), [this.#now(), expires, kept])
+    await this.#put(this.#sql.endUser, userSubject(userId), [at, expires, kept])
   }
 
   async clear(before: number, signal?: AbortSignal): Promise<number> {

@@ -157,17 +157,17 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     const isDue = this.#condition(which)
     return await orUnavailable(async () => {
       await requireFolder(this.#folder)
-      const keys: string[] = []
+      let cleared = 0
       const resumed = await this.#resume(JSON.stringify(which))
       // Only a walk from the beginning proves that none are left.
       for (const found of resumed === undefined ? [this.#walk(true)] : [resumed, this.#walk(true)]) {
-        await this.#clearFrom(found, limit, isDue, keys)
-        if (keys.length < limit) continue
+        cleared += await this.#clearFrom(found, limit - cleared, isDue)
+        if (cleared < limit) continue
         this.#paused = { which: JSON.stringify(which), found }
         break
       }
-      if (keys.length < limit) await removeLeftovers(this.#folder)
-      return keys.length
+      if (cleared < limit) await removeLeftovers(this.#folder)
+      return cleared
     })
   }
 
@@ -228,46 +228,47 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     found: AsyncGenerator<Found>,
     limit: number,
     isDue: (record: StoredRecord) => boolean,
-    keys: string[],
-  ): Promise<void> {
+  ): Promise<number> {
+    let cleared = 0
     try {
-      while (keys.length < limit) {
+      while (cleared < limit) {
         const next = await found.next()
-        if (next.done) return
-        const key = await this.#clear(next.value, isDue)
-        if (key !== undefined) keys.push(key)
+        if (next.done) break
+        if (await this.#clear(next.value, isDue)) cleared++
       }
+      return cleared
     } catch (error) {
       await found.return(undefined)
       throw error
     }
   }
 
-  /** Returns the key of a deleted record, empty if the file did not contain it. */
-  async #clear({ name, path, isLink }: Found, isDue: (record: StoredRecord) => boolean): Promise<string | undefined> {
+  /** Returns whether it deleted a record. */
+  async #clear({ name, path, isLink }: Found, isDue: (record: StoredRecord) => boolean): Promise<boolean> {
     if (isLink) return await this.#clearLink(name)
     const seen = await this.#readAt(name, path)
-    if (seen === undefined || !isDue(seen.record)) return undefined
+    if (seen === undefined || !isDue(seen.record)) return false
     return await this.#lockedName(name, async (confirm) => {
       const kept = await this.#readAt(name, path)
-      if (kept === undefined || !isDue(kept.record)) return undefined
+      if (kept === undefined || !isDue(kept.record)) return false
       await this.#remove(name, path, confirm)
-      return kept.key
+      return true
     })
   }
 
   /** Removes a link without a record, left by a killed process. */
-  async #clearLink(name: string): Promise<undefined> {
+  async #clearLink(name: string): Promise<false> {
     const isDangling = async () => {
       const path = await this.#layout.find(name)
       return path !== undefined && (await this.#readAt(name, path)) === undefined
     }
-    if (!(await isDangling())) return
+    if (!(await isDangling())) return false
     await this.#lockedName(name, async (confirm) => {
       if (!(await isDangling())) return
       await confirm()
       await this.#layout.unlink?.(name)
     })
+    return false
   }
 
   async *#all(): AsyncGenerator<FileRecord> {
