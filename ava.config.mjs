@@ -4,7 +4,7 @@ import { longestFirst } from './scripts/lib/test-durations.mjs'
 
 export default {
   extensions: { ts: 'module' },
-  nodeArguments: ['--import=./scripts/lib/typescript.mjs'],
+  require: ['./scripts/lib/typescript.mjs'],
   files: ['test/**/*.test.ts'],
   workerThreads: false,
   concurrency: CONCURRENCY,

@@ -54,7 +54,7 @@ const storms = [
   'test/contract/*.test.ts',
   'test/scenarios/{clocks,kept*,outages}.test.ts',
   'test/browser/accessibility.test.ts',
-  'test/maintainer/{bench,template/typescript}.test.ts',
+  'test/maintainer/bench.test.ts',
   'test/security/{flooding,cross-talk*}.test.ts',
   'test/session/engines/migrating-logout.test.ts',
   'test/start/stop-under-load-redis.test.ts',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
+import { openDemoAccounts } from '../../src/demo-users.ts'
 import { hashPassword } from '../../src/passwords.ts'
 import { seed } from '../../src/seed.ts'
 import { has } from '../storage/present.ts'
@@ -35,6 +36,8 @@ async function place(t: ExecutionContext) {
       await knex('users')
         .where({ username_key: name })
         .update({ password_hash: await hashPassword(password) }),
+    /** Who keeps it from starting. */
+    open: async () => (await openDemoAccounts(knex)).map(({ username }) => username),
     async seeded(...args: string[]) {
       const process = run(['scripts/seed.ts', ...args], { NODE_ENV: 'development' })
       return [await process.ended(), process.output()]
@@ -68,14 +71,14 @@ test('seed runs the seeds of the features, and never creates demo users (ASVS 6.
 })
 
 test('production does not start while an account has a published password (ASVS 6.3.2)', async (t) => {
-  const { knex, refusal, starts, setPassword, seeded } = await place(t)
+  const { knex, refusal, starts, open, setPassword, seeded } = await place(t)
   await seed(knex, { demoUsers: true })
   await starts({ NODE_ENV: 'development' })
   t.deepEqual(await refusal(), [1, `Anybody can sign in as ada and grace with a published demo password: ${REMEDY}\n`])
   await setPassword('grace', 'a password of her own')
-  t.deepEqual(await refusal(), [1, `Anybody can sign in as ada with a published demo password: ${REMEDY}\n`])
+  t.deepEqual(await open(), ['ada'])
   await setPassword('ada', 'grace-demo-password')
-  t.deepEqual(await refusal(), [1, `Anybody can sign in as ada with a published demo password: ${REMEDY}\n`])
+  t.deepEqual(await open(), ['ada'])
 
   // The printed command fixes it.
   t.deepEqual(await seeded('--delete-demo-users'), [0, 'Deleted ada.\n'])
@@ -85,13 +88,13 @@ test('production does not start while an account has a published password (ASVS 
 })
 
 test('disabled accounts are checked, as they may be enabled again; an invalid hash accepts nothing', async (t) => {
-  const { knex, starts, refusal } = await place(t)
+  const { knex, open } = await place(t)
   await seed(knex, { demoUsers: true })
   await knex('users').where({ username_key: 'grace' }).update({ password_hash: 'md5$1234' })
   await knex('users').where({ username_key: 'ada' }).update({ disabled_at: 1 })
-  t.regex(String(await refusal()), /sign in as ada with/)
+  t.deepEqual(await open(), ['ada'])
   await knex('users').where({ username_key: 'ada' }).delete()
-  t.notRegex(await starts(), /sign in as|were not checked/)
+  t.deepEqual(await open(), [])
 })
 
 if (has('file')) {

@@ -1,9 +1,10 @@
-import { chmod, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, mkdir, readdir, rm, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
 import { has } from '../storage/present.ts'
-import { startProcess } from '../support/processes.ts'
+import { isPrivate } from '../support/private.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 import { cloneProject } from '../support/project.ts'
 
 const SECRET_KEY = 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough'
@@ -17,25 +18,6 @@ const onPosix = process.platform === 'win32' ? test.skip : test
 
 // Nothing is left to the umask.
 test.before(() => void process.umask(0))
-
-/** Asserts that only the owner can read the folder and its files, and that these files exist. */
-async function isPrivate(t: ExecutionContext, folder: string, among: string[], message: string): Promise<void> {
-  const names = await readdir(folder)
-  const modeOf = async (name: string) => {
-    const stats = await stat(join(folder, name))
-    return [stats.isDirectory(), stats.mode & 0o777]
-  }
-  t.deepEqual(await modeOf('.'), [true, 0o700], message)
-  for (const name of await readdir(folder, { recursive: true })) {
-    const [isFolder, mode] = await modeOf(name)
-    t.is(mode, isFolder ? 0o700 : 0o600, `${message}: ${name}`)
-  }
-  t.deepEqual(
-    among.filter((name) => !names.includes(name)),
-    [],
-    message,
-  )
-}
 
 async function widen(folder: string): Promise<void> {
   await chmod(folder, 0o755)
@@ -63,14 +45,15 @@ onPosix('data/ is for its owner alone, whichever command makes it or finds it op
     await isPrivate(t, data, DATABASE, name)
     await widen(data)
   }
-  const build = startProcess(['scripts/build.mjs'], { cwd: project })
-  t.is(await build.ended(), 0, build.output())
-  const started = await running(t, project, ['scripts/start.mjs'], { SECRET_KEY })
+  // What npm start runs, without the build.
+  const start = [TYPESCRIPT, 'src/server.ts']
+  const production = { NODE_ENV: 'production', SECRET_KEY }
+  const started = await running(t, project, start, production)
   await isPrivate(t, data, OPEN, 'start')
   await widen(data)
   t.is(await started.stop(), 0)
   if (has('file')) {
-    const onFiles = await running(t, project, ['scripts/start.mjs'], { SECRET_KEY, SESSION_ENGINE: 'file' })
+    const onFiles = await running(t, project, start, { ...production, SESSION_ENGINE: 'file' })
     await isPrivate(t, data, [...OPEN, 'sessions'], 'start with session files')
     t.is(await onFiles.stop(), 0)
     await rm(join(data, 'sessions'), { recursive: true })
@@ -83,13 +66,6 @@ onPosix('data/ is for its owner alone, whichever command makes it or finds it op
   const second = await running(t, project, ['scripts/dev.mjs'], {})
   await isPrivate(t, data, [...OPEN, 'secret-key'], 'dev finds a secret')
   t.is(await second.stop('SIGINT'), 0)
-})
-
-onPosix('what dev makes on a clean clone is for its owner alone', async (t) => {
-  const project = await cloneProject(t)
-  const dev = await running(t, project, ['scripts/dev.mjs'], {})
-  await isPrivate(t, join(project, 'data'), [...OPEN, 'secret-key'], 'dev')
-  t.is(await dev.stop('SIGINT'), 0)
 })
 
 onPosix('a database behind a link is for its owner alone, and so are the journals beside it', async (t) => {

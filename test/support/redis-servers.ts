@@ -2,35 +2,17 @@ import type { ChildProcess } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
-import { createClient } from 'redis'
 import { freePort, startServer, stopServer, whenListening } from '../../scripts/test-services/processes.mjs'
+import { eventually } from './eventually.ts'
 import type { Owner } from './project.ts'
+import { redisCommand } from './redis-command.ts'
 
-const TIMEOUT_MS = 20_000
 const LOCAL = '127.0.0.1'
 const CLUSTER_SLOTS = [
   ['0', '5460'],
   ['5461', '10922'],
   ['10923', '16383'],
 ]
-
-/** Retries until the result is as expected; throws the last error after the timeout. */
-export async function eventually<T>(look: () => Promise<T>, wanted: (found: T) => boolean = () => true): Promise<T> {
-  const end = performance.now() + TIMEOUT_MS
-  for (;;) {
-    let failure: unknown
-    try {
-      const found = await look()
-      if (wanted(found)) return found
-      failure = new Error(`It stayed ${JSON.stringify(found)}`)
-    } catch (error) {
-      failure = error
-    }
-    if (performance.now() > end) throw failure
-    await pause(20)
-  }
-}
 
 /** A Redis or sentinel of a single test. */
 export interface OwnRedis {
@@ -135,26 +117,12 @@ export class RedisServers {
     const child = startServer(this.#program, args)
     this.#running.push(child)
     await whenListening(port, child)
-    return { port, child, command: (...parts) => sendOnce(port, password, parts) }
+    return { port, child, command: (...parts) => redisCommand(port, password, parts) }
   }
 
   async #folder(): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-redis-'))
     this.#folders.push(folder)
     return folder
-  }
-}
-
-async function sendOnce(port: number, password: string | undefined, args: string[]): Promise<unknown> {
-  const client = createClient({
-    socket: { host: LOCAL, port, reconnectStrategy: false },
-    ...(password === undefined ? {} : { password }),
-  })
-  client.on('error', () => {})
-  try {
-    await client.connect()
-    return await client.sendCommand<unknown>(args)
-  } finally {
-    client.destroy()
   }
 }

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import createKnex from 'knex'
 import { findPostgres, preparePostgres } from '../../../scripts/test-services/postgres.mjs'
 import { findProgram, freePort, startServer, whenListening } from '../../../scripts/test-services/processes.mjs'
+import { eventually } from '../../support/eventually.ts'
 import type { Owner } from '../../support/project.ts'
-import { eventually, RedisServers } from '../../support/redis-servers.ts'
+import { RedisServers } from '../../support/redis-servers.ts'
 
 // Knex would print every attempt while it starts.
 const SILENT = { warn() {}, error() {}, deprecate() {}, debug() {} }

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout as pause } from 'node:timers/promises'
-import { eventually, RedisServers } from '../../support/redis-servers.ts'
+import { eventually } from '../../support/eventually.ts'
+import { RedisServers } from '../../support/redis-servers.ts'
 import { serviceUrl } from '../../support/services.ts'
 import { fillDisk } from '../kit/limits.ts'
 import { type Cell, type Fault, SkippedError } from './cell.ts'

@@ -38,7 +38,13 @@ for (const compiler of ['typescript', 'typescript-5']) {
     const [options = ''] = await printed('json')
     await writeFile(join(folder, 'tsconfig.json'), options)
     await writeFile(join(folder, 'package.json'), '{"type":"module"}')
-    const tsc = startProcess([join(projectRoot, 'node_modules', compiler, 'bin/tsc'), '--noEmit'], { cwd: folder })
+    const program = join(projectRoot, 'node_modules', compiler, 'bin/tsc')
+    if (compiler === 'typescript-5') {
+      const version = startProcess([program, '--version'])
+      t.is(await version.ended(), 0, version.output())
+      t.regex(version.output(), /^Version 5\.9\./)
+    }
+    const tsc = startProcess([program, '--noEmit'], { cwd: folder })
     t.is(await tsc.ended(), 0, tsc.output())
   })
 }

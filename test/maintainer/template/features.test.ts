@@ -1,12 +1,18 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import test from 'ava'
+import { projectRoot } from '../../../src/paths.ts'
+import { blocksOf } from '../../support/blocks.ts'
 import { startProcess } from '../../support/processes.ts'
-import { cloneProject } from '../../support/project.ts'
+import { addFeature, cloneProject } from '../../support/project.ts'
 
-const LINE = `  () => import('./tiny/index.ts'),
-`
-const TINY = `import Router from '@koa/router'
+const GUIDE = 'docs/adding-a-feature.md'
+const REGISTRY = 'src/features/index.ts'
+const TRANSLATION = 'src/features/notebook/locales/de.json'
+const TESTS = ['features/registry', 'security/anonymous-visitors', 'security/routes', 'web/translations', 'web/views']
+const TINY = {
+  'src/features/tiny/index.ts': `import Router from '@koa/router'
 import { defineFeature } from '../../web/feature.ts'
 
 export default defineFeature({
@@ -19,31 +25,43 @@ export default defineFeature({
     return { routes: router.routes() }
   },
 })
-`
-
-const ACCESS = `import type { Access } from '../../support/routes.ts'
+`,
+  'test/features/tiny/access.ts': `import type { Access } from '../../support/routes.ts'
 
 export const access: Access = { 'GET /tiny': 'everyone, without a session' }
-`
+`,
+}
 
-test.serial('a feature without views, style, seed, migrations or German breaks nothing', async (t) => {
-  t.timeout(240_000)
+test('the feature of the guide, and one with nothing but a route, pass the tests of all features', async (t) => {
+  t.timeout(300_000)
   const folder = await cloneProject(t)
-  for (const place of ['src', 'test']) await mkdir(join(folder, place, 'features/tiny'))
-  await writeFile(join(folder, 'src/features/tiny/index.ts'), TINY)
-  await writeFile(join(folder, 'test/features/tiny/access.ts'), ACCESS)
-  const registry = join(folder, 'src/features/index.ts')
-  const line = /( {2}\(\) => import\('\.\/\w+\/index\.ts'\),\n)(?=\])/
-  await writeFile(registry, (await readFile(registry, 'utf8')).replace(line, `$1${LINE}`))
-  // Types of the tests do not depend on which features there are.
-  const config = join(folder, 'tsconfig.json')
-  await writeFile(config, JSON.stringify({ ...JSON.parse(await readFile(config, 'utf8')), include: ['src'] }))
-  const files = ['features/registry', 'security/routes', 'web/translations'].map((name) => `test/${name}.test.ts`)
-  for (const args of [
-    ['node_modules/typescript/bin/tsc', '--noEmit'],
-    ['node_modules/ava/entrypoints/cli.mjs', ...files],
-  ]) {
-    const check = startProcess(args, { cwd: folder })
-    t.is(await check.ended(), 0, check.output())
+  const write = async (file: string, text: string) => {
+    await mkdir(dirname(join(folder, file)), { recursive: true })
+    await writeFile(join(folder, file), text)
   }
+  const run = async (...args: string[]) => {
+    const program = startProcess(args, { cwd: folder })
+    t.is(await program.ended(), 0, program.output())
+  }
+  // The guide goes with accounts, which it needs.
+  const hasGuide = existsSync(join(projectRoot, GUIDE))
+  for (const block of hasGuide ? await blocksOf(GUIDE) : []) {
+    const file = block.language === 'json' ? TRANSLATION : block.file
+    if (file === undefined) t.is(block.language, 'sh')
+    else if (file === REGISTRY) await write(file, withLine(await readFile(join(folder, file), 'utf8'), block.code))
+    else await write(file, block.code)
+  }
+  for (const [file, text] of Object.entries(TINY)) await write(file, text)
+  await addFeature(folder, 'src/features/tiny/index.ts')
+
+  await run('scripts/run.mjs', 'knex', 'migrate:latest')
+  await run('scripts/run.mjs', 'knex', 'migrate:rollback')
+  await run('node_modules/typescript/bin/tsc', '--noEmit')
+  const tests = hasGuide ? ['features/notebook/notebook', ...TESTS] : TESTS
+  await run('node_modules/ava/entrypoints/cli.mjs', ...tests.map((name) => `test/${name}.test.ts`))
 })
+
+/** The registry with the line of the block, whose first line is the file's name. */
+function withLine(registry: string, code: string): string {
+  return registry.replace(/^ {2}\(\) => import\('[^']+'\),\n(?=\])/m, `$&${code.slice(code.indexOf('\n') + 1)}`)
+}

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { applyChanges, planChanges } from '../../../scripts/maintainer/trim/changes.ts'
+import { applyChanges, CODE, planChanges } from '../../../scripts/maintainer/trim/changes.ts'
 import { ChoiceError } from '../../../scripts/maintainer/trim/choice.ts'
 import { missingImports, readGraph } from '../../../scripts/maintainer/trim/graph.ts'
 import { unusedPackages } from '../../../scripts/maintainer/trim/packages.ts'
@@ -105,6 +105,13 @@ test('every part of this project can be removed alone, judging by its imports', 
   for (const part of await readParts(projectRoot)) {
     if (part.kind !== 'feature') t.notThrows(() => planChanges(projectRoot, [part], false), part.name)
   }
+})
+
+test('without Redis nothing imports its package, so that it goes', async (t) => {
+  const redis = (await readParts(projectRoot)).filter(({ name }) => name === 'redis')
+  const left = readGraph(projectRoot, CODE, planChanges(projectRoot, redis, false))
+  const users = [...left].filter(([, { packages }]) => packages.includes('redis')).map(([file]) => file)
+  t.deepEqual(users, [])
 })
 
 test('no package of the whole project counts as unused, or every removal would drop it', (t) => {

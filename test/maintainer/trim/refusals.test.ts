@@ -2,58 +2,44 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
+import test from 'ava'
 import { migrate, openDatabase } from '../../../src/database.ts'
 import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { cloneProject } from '../../support/project.ts'
 
-async function clone(t: ExecutionContext, { git = true } = {}) {
-  const folder = await cloneProject(t)
-  const inGit = (...args: string[]) => {
-    const as = ['-c', 'user.name=test', '-c', 'user.email=test@localhost', '-c', 'core.autocrlf=false']
-    return spawnSync('git', [...as, ...args], { cwd: folder, encoding: 'utf8' }).stdout
-  }
-  if (git) {
-    inGit('init', '--quiet')
-    await mkdir(join(folder, '.git', 'info'), { recursive: true })
-    // The packages are a link here, and ignored as a folder.
-    await writeFile(join(folder, '.git', 'info', 'exclude'), 'node_modules\n')
-    inGit('add', '--all')
-    inGit('commit', '--quiet', '--message', 'Begin')
-  }
-  const trim = async (...args: string[]) => {
-    const program = startProcess([TYPESCRIPT, 'scripts/maintainer/trim/main.ts', ...args, '--no-check'], {
-      cwd: folder,
-      env: { DATABASE_URL: '' },
-    })
-    return { code: await program.ended(), output: program.output() }
-  }
-  return { folder, trim, status: () => inGit('status', '--porcelain') }
+// One clone under git for all, since what is refused changes nothing. The last test trims it.
+let folder: string
+const teardowns: (() => Promise<void>)[] = []
+test.before(async () => {
+  folder = await cloneProject({ teardown: (work) => void teardowns.push(work) })
+  inGit('init', '--quiet')
+  await mkdir(join(folder, '.git', 'info'), { recursive: true })
+  // The packages are a link here, and ignored as a folder.
+  await writeFile(join(folder, '.git', 'info', 'exclude'), 'node_modules\n')
+  inGit('add', '--all')
+  inGit('commit', '--quiet', '--message', 'Begin')
+})
+test.after.always(async () => {
+  for (const work of teardowns) await work()
+})
+
+function inGit(...args: string[]): string {
+  const as = ['-c', 'user.name=test', '-c', 'user.email=test@localhost', '-c', 'core.autocrlf=false']
+  return spawnSync('git', [...as, ...args], { cwd: folder, encoding: 'utf8' }).stdout
 }
 
-test('changes that are not committed are never mixed with those of trim', async (t) => {
-  t.timeout(240_000)
-  const { folder, trim, status } = await clone(t)
-  await appendFile(join(folder, 'README.md'), 'a note\n')
-  const refused = await trim('remove', 'cart')
-  t.is(refused.code, 1)
-  t.regex(refused.output, /changes that are not committed: commit them, or use --force\.$/m)
-  t.is(status(), ' M README.md\n')
-  const { output } = await trim('remove', 'cart', '--force')
-  t.regex(output, /^passed: format$/m)
-  t.false(existsSync(join(folder, 'src/features/cart')))
-})
+const status = () => inGit('status', '--porcelain')
 
-test('without git nothing could be taken back', async (t) => {
-  t.timeout(240_000)
-  const { trim } = await clone(t, { git: false })
-  const refused = await trim('remove', 'cart')
-  t.deepEqual([refused.code, /is not under git/.test(refused.output)], [1, true], refused.output)
-})
+async function trim(...args: string[]) {
+  const program = startProcess([TYPESCRIPT, 'scripts/maintainer/trim/main.ts', ...args, '--no-check'], {
+    cwd: folder,
+    env: { DATABASE_URL: '' },
+  })
+  return { code: await program.ended(), output: program.output() }
+}
 
-test('a dry run names the files, and changes nothing', async (t) => {
+test.serial('a dry run names the files, and changes nothing', async (t) => {
   t.timeout(240_000)
-  const { trim, status } = await clone(t)
   const { code, output } = await trim('--preset', 'starter', '--dry-run')
   t.is(code, 0, output)
   t.regex(output, /^src\/features\/cart\/index\.ts$/m)
@@ -65,12 +51,10 @@ test('a dry run names the files, and changes nothing', async (t) => {
   t.is(status(), '')
 })
 
-test('names that are none are refused in a sentence', async (t) => {
+test.serial('names that are none are refused in a sentence', async (t) => {
   t.timeout(240_000)
-  const { trim, status } = await clone(t)
   const cases: [args: string[], pattern: RegExp][] = [
     [['--preset', 'attic'], /^There is no preset "attic": choose from /m],
-    [['--features', 'attic'], /^There is no feature "attic": choose from /m],
     [['--name', 'My App'], /^"My App" is no name for a package/m],
     [['remove', 'attic'], /^There is no part "attic": choose from /m],
   ]
@@ -82,9 +66,17 @@ test('names that are none are refused in a sentence', async (t) => {
   t.is(status(), '')
 })
 
-test('a database that has run migrations that go is refused, or begun again where that is asked for', async (t) => {
+test.serial('without git nothing could be taken back', async (t) => {
   t.timeout(240_000)
-  const { folder, trim, status } = await clone(t)
+  await rename(join(folder, '.git'), join(folder, 'aside'))
+  const refused = await trim('remove', 'cart')
+  await rename(join(folder, 'aside'), join(folder, '.git'))
+  t.deepEqual([refused.code, /is not under git/.test(refused.output)], [1, true], refused.output)
+  t.is(status(), '')
+})
+
+test.serial('a database that has run migrations that go is refused', async (t) => {
+  t.timeout(240_000)
   const file = join(folder, 'data', 'app.sqlite3')
   await mkdir(join(folder, 'data'))
   const knex = openDatabase(`sqlite:${file}`)
@@ -106,9 +98,21 @@ test('a database that has run migrations that go is refused, or begun again wher
   t.false(unreachable.output.includes('pass-of-user'))
   await rename(other, file)
   await rm(join(folder, '.env'))
+})
 
-  const { code, output } = await trim('remove', 'cart', '--new-database')
+test.serial('changes that are not committed are never mixed with those of trim, unless asked for', async (t) => {
+  t.timeout(240_000)
+  await appendFile(join(folder, 'README.md'), 'a note\n')
+  const refused = await trim('remove', 'cart', '--new-database')
+  t.is(refused.code, 1)
+  t.regex(refused.output, /changes that are not committed: commit them, or use --force\.$/m)
+  t.is(status(), ' M README.md\n')
+  t.true(existsSync(join(folder, 'data', 'app.sqlite3')))
+
+  const { code, output } = await trim('remove', 'cart', '--force', '--new-database')
   t.is(code, 0, output)
-  t.false(existsSync(file))
+  t.regex(output, /^passed: format$/m)
+  t.false(existsSync(join(folder, 'src/features/cart')))
   t.notRegex(await readFile(join(folder, 'src/features/index.ts'), 'utf8'), /cart/)
+  t.false(existsSync(join(folder, 'data', 'app.sqlite3')), 'an empty database begins')
 })

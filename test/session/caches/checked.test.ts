@@ -5,7 +5,7 @@ import { MemoryCache } from '../../../src/session/caches/memory.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import type { SessionEvent } from '../../../src/session/core/events.ts'
 import { steer } from '../../support/caches.ts'
-import { startProcess } from '../../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
 import { HOUR, START } from '../stores/bench.ts'
 import { entry, text } from './bench.ts'
 import { cacheContract } from './contract.ts'
@@ -276,7 +276,7 @@ test('its checks do not keep the process alive, up or down', async (t) => {
     await memory.close()
     await cache.get('a').catch(() => {})
     console.log(idle.state, cache.state)`
-  const child = startProcess([...process.execArgv, '--input-type=module', '--eval', program])
+  const child = startProcess([TYPESCRIPT, '--input-type=module', '--eval', program])
   t.teardown(() => child.stop('SIGKILL'))
   t.is(await child.ended(), 0, child.output())
   t.regex(child.output(), /^up down$/m)

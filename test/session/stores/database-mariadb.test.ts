@@ -3,7 +3,7 @@ import { migrate, openDatabase } from '../../../src/database.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
 import { testDatabase } from '../../support/databases.ts'
-import { eventually } from '../../support/redis-servers.ts'
+import { eventually } from '../../support/eventually.ts'
 import { record } from './bench.ts'
 import { databaseSuite } from './database-suite.ts'
 
