@@ -22,6 +22,7 @@ import { rendering } from './web/render.ts'
 import { requestBody } from './web/request-body.ts'
 import { logLateError, requestLog } from './web/request-log.ts'
 import { securityHeaders } from './web/security-headers.ts'
+import { SECURITY_LOGGED } from './web/security-log.ts'
 import { limitNewSessions } from './web/session-limits.ts'
 import { staticFiles } from './web/static-files.ts'
 import { streams } from './web/streams.ts'
@@ -47,6 +48,7 @@ export async function createApp(
 
   const app = new Koa({ proxy: config.trustedProxies > 0, maxIpsCount: config.trustedProxies })
   app.on('error', (error: unknown) => logLateError(log, error))
+  for (const { security } of features) if (security !== undefined) app.on(SECURITY_LOGGED, security)
   app.use(readableAddress())
   app.use(rejectInvalidUrl())
   app.use(requestLog(log, config.trustedProxies > 0))

@@ -18,6 +18,8 @@ const row = z.object({
   password_changed_at: z.coerce.number().nullable(),
 })
 
+const names = z.array(row.pick({ id: true, username: true }))
+
 /** How many accounts with one e-mail address {@link Users.byUsernameOrEmail} returns. */
 export const MAX_SAME_EMAIL = 20
 const DAY_MS = 24 * 60 * 60_000
@@ -95,7 +97,7 @@ export class Users {
 
   /** An enabled account, or undefined. */
   async byId(id: string): Promise<User | undefined> {
-    return /^\d{1,10}$/.test(id) && Number(id) <= MAX_ID ? await this.#one({ id: Number(id) }) : undefined
+    return isId(id) ? await this.#one({ id: Number(id) }) : undefined
   }
 
   /** An enabled account, or undefined. */
@@ -119,6 +121,14 @@ export class Users {
       .pluck('id')
     const found = await Promise.all(ids.map((id) => this.byId(String(id))))
     return found.filter((user) => user !== undefined)
+  }
+
+  /** The usernames of these accounts by id; without those that are disabled or unknown. */
+  async namesOf(ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const known = [...new Set(ids)].filter(isId)
+    if (known.length === 0) return new Map()
+    const rows: unknown = await this.#enabled().whereIn('id', known.map(Number)).select('id', 'username')
+    return new Map(names.parse(rows).map(({ id, username }) => [String(id), username]))
   }
 
   /** Returns whether an account has this name; disabled ones count. */
@@ -296,6 +306,10 @@ function dataOf(text: string | null): Pick<Account, 'data' | 'unreadable'> {
 /** The same for every spelling of a username. */
 export function usernameKey(username: string): string {
   return username.normalize('NFKC').toLowerCase()
+}
+
+function isId(id: string): boolean {
+  return /^\d{1,10}$/.test(id) && Number(id) <= MAX_ID
 }
 
 function isHash(candidate: unknown, hash: string): boolean {

@@ -5,8 +5,10 @@ import type { Services } from '../services.ts'
 import type { Session, SessionsOptions } from '../session/index.ts'
 import { defineSettings, readValues, type Settings, type Values, type Variables } from '../settings.ts'
 import type { Finding } from '../storage/finding.ts'
+import type { User } from '../users.ts'
 import type { Display } from './display.ts'
 import type { Translate } from './i18n.ts'
+import type { LoggedSecurity } from './security-log.ts'
 
 /** A link in the header of every page or on the sign-in page, or a button on the account page. */
 export interface NavItem {
@@ -23,8 +25,8 @@ export interface PagePart {
   readonly nav?: readonly NavItem[]
 }
 
-/** A view at the end of every page; its values are in `part`. */
-export interface FooterPart {
+/** A view that a feature adds to a page; its values are in `part`. */
+export interface ViewPart {
   readonly view: string
   readonly [local: string]: unknown
 }
@@ -37,7 +39,11 @@ export interface OpenFeature {
   /** Called once per rendered page; should do as little I/O as possible. */
   readonly page?: (ctx: Context, session: Session) => PagePart | Promise<PagePart>
   /** Called last before a page is rendered, error pages too; must not touch the session. */
-  readonly footer?: (display: Display, t: Translate) => FooterPart | undefined
+  readonly footer?: (display: Display, t: Translate) => ViewPart | undefined
+  /** Called for the account page of this user. */
+  readonly accountPage?: (ctx: Context, user: User) => Promise<ViewPart | undefined>
+  /** Receives what is logged about the security of accounts. */
+  readonly security?: (event: LoggedSecurity) => void
   /** Receives what happens to the session in every request; see {@link SessionsOptions}. */
   readonly explain?: SessionsOptions['explain']
 }

@@ -6,7 +6,7 @@ import { projectRoot } from '../paths.ts'
 import type { Session } from '../session/index.ts'
 import type { User } from '../users.ts'
 import { browserDisplay, type Display } from './display.ts'
-import type { NavItem, OpenFeature } from './feature.ts'
+import type { NavItem, OpenFeature, ViewPart } from './feature.ts'
 import { addFilters } from './filters.ts'
 import { takeFlashes } from './flash.ts'
 import type { Translate } from './i18n.ts'
@@ -19,6 +19,8 @@ declare module 'koa' {
   interface DefaultContext {
     /** Renders a page. With `sessionless` it has this display and no menu, and never touches the session. */
     render: (view: string, locals?: Locals, options?: { sessionless?: Display }) => Promise<void>
+    /** What features add to the account page of this user. */
+    accountParts: (user: User) => Promise<readonly ViewPart[]>
     /** The visitor's preferences. */
     display: () => Promise<Display>
     /** The last result of `display` in this request. */
@@ -42,7 +44,7 @@ export interface RenderingOptions {
   readonly userOf: (ctx: Context) => Promise<User | null>
 }
 
-/** Adds `ctx.render`, `ctx.display` and `ctx.translate`. */
+/** Adds `ctx.render`, `ctx.display`, `ctx.translate` and `ctx.accountParts`. */
 export function rendering(config: Config, { translations, features, userOf }: RenderingOptions): Middleware {
   const environment = nunjucks.configure(join(projectRoot, 'views'), {
     autoescape: true,
@@ -68,6 +70,10 @@ export function rendering(config: Config, { translations, features, userOf }: Re
 
   return async (ctx, next) => {
     ctx.display = async () => (await pageOf(ctx)).display
+    ctx.accountParts = async (user) => {
+      const parts = await Promise.all(features.map((feature) => feature.accountPage?.(ctx, user)))
+      return parts.filter((part) => part !== undefined)
+    }
     ctx.translate = async () => translations((await ctx.display()).language)
     ctx.render = async (view, locals = {}, { sessionless } = {}) => {
       const { display, nav, user, session } =

@@ -16,6 +16,9 @@ export type SecurityEvent =
   | 'too many attempts'
   | 'access refused'
 
+/** Emitted by the Koa application with a {@link LoggedSecurity}. */
+export const SECURITY_LOGGED = 'security'
+
 const USUAL: ReadonlySet<SecurityEvent> = new Set([
   'signed in',
   'signed out',
@@ -24,6 +27,20 @@ const USUAL: ReadonlySet<SecurityEvent> = new Set([
   'account deleted',
   'sessions ended',
 ])
+
+/** A logged event, as features receive it. */
+export interface LoggedSecurity {
+  readonly event: SecurityEvent
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Whether it is what users do every day, and not a refusal. */
+  readonly usual: boolean
+  readonly userId: string | null
+  /** Truncated. */
+  readonly address: string | null
+  /** The member of staff who did it to the user. */
+  readonly by: string | null
+}
 
 /** What an event has beside its time, request and address. */
 export interface SecurityDetails {
@@ -52,6 +69,9 @@ export function logSecurity(
   { userId = null, ...more }: SecurityDetails = {},
 ): void {
   const address = truncateAddress(ctx.ip)
+  const usual = USUAL.has(event)
   const details = { security: event, userId, address, method: ctx.method, path: ctx.path, ...more }
-  ctx.log[USUAL.has(event) ? 'info' : 'warn'](details, event)
+  ctx.log[usual ? 'info' : 'warn'](details, event)
+  const logged: LoggedSecurity = { event, at: Date.now(), usual, userId, address, by: more['by'] ?? null }
+  ctx.app.emit(SECURITY_LOGGED, logged)
 }

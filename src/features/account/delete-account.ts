@@ -8,6 +8,7 @@ import { readInput, refuseInput } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
 import { logSecurity } from '../../web/security-log.ts'
 import type { Throttle } from '../../web/throttle.ts'
+import { waitMessage } from '../../web/wait-message.ts'
 
 const PAGE = '/account/delete'
 const CHANGED_MEANWHILE = 'Your password or account was changed by another request at the same time. Please try again.'
@@ -27,8 +28,12 @@ export function addDeletion(router: Router, services: Services, throttle: Thrott
     if (user === null) return
     const input = readInput(ctx, form)
     if (!input.ok) return await refuse(ctx, input.errors)
-    if (!(await throttle.confirmationMatches(ctx, user, input.values.password))) {
-      return await refuse(ctx, { password: 'This password is wrong.' })
+    try {
+      if (!(await throttle.confirmationMatches(ctx, user, input.values.password))) {
+        return await refuse(ctx, { password: 'This password is wrong.' })
+      }
+    } catch (error) {
+      return await show(ctx, { password: waitMessage(ctx, error) })
     }
     if (await users.delete(user)) {
       await throttle.unlock(user)

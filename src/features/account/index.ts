@@ -18,6 +18,7 @@ import { addDeletion } from './delete-account.ts'
 
 // The same for both, so that it does not reveal which names exist.
 const WRONG_CREDENTIALS = 'Username or password is wrong.'
+const BOTH_WRONG = { username: WRONG_CREDENTIALS, password: WRONG_CREDENTIALS }
 
 const CHANGED_MEANWHILE =
   'Your password or account was changed by another request at the same time, so nothing was changed here. Please sign in again.'
@@ -70,10 +71,11 @@ function account(services: Services): OpenFeature {
     const typed = { username, next: next ?? '', remember: String(remember) }
     try {
       if (!(await throttle.signInMatches(ctx, username, password, user)) || user === undefined) {
-        return await refuseSignIn(ctx, { username: WRONG_CREDENTIALS }, typed)
+        return await refuseSignIn(ctx, BOTH_WRONG, typed)
       }
     } catch (error) {
-      return await showAgain(ctx, { username: waitMessage(ctx, error) }, typed)
+      const wait = waitMessage(ctx, error)
+      return await showAgain(ctx, { username: wait, password: wait }, typed)
     }
     await signInUser(ctx, services, user, { remember })
     if (wantsJson(ctx)) ctx.body = { user: { username: user.username } }
@@ -89,12 +91,13 @@ function account(services: Services): OpenFeature {
     if (wantsJson(ctx)) ctx.body = { user: { username, email, fullName, isStaff } }
     else {
       const since = await memberSince(services.knex, user)
-      await ctx.render('account/account.njk', { account: { username, email, fullName, since } })
+      const parts = await ctx.accountParts(user)
+      await ctx.render('account/account.njk', { account: { username, email, fullName, since }, parts })
     }
   })
 
   router.get('/account/password', async (ctx) => {
-    if ((await requireUser(ctx, services)) !== null) await ctx.render('account/password.njk', { errors: {} })
+    if ((await requireUser(ctx, services)) !== null) await showPassword(ctx, {})
   })
 
   router.post('/account/password', async (ctx) => {
@@ -104,10 +107,16 @@ function account(services: Services): OpenFeature {
     if (!input.ok) return await refusePassword(ctx, input.errors)
     const errors = await newPasswordErrors(ctx, services.config, input.values, user)
     if (Object.keys(errors).length > 0) return await refusePassword(ctx, errors)
-    if (!(await throttle.confirmationMatches(ctx, user, input.values.current))) {
-      return await refusePassword(ctx, { current: 'This password is wrong.' })
+    let hash: string
+    try {
+      if (!(await throttle.confirmationMatches(ctx, user, input.values.current))) {
+        return await refusePassword(ctx, { current: 'This password is wrong.' })
+      }
+      hash = await throttle.hashPassword(ctx, input.values.password)
+    } catch (error) {
+      return await showPassword(ctx, { current: waitMessage(ctx, error) })
     }
-    const changed = await users.changePassword(user, await throttle.hashPassword(ctx, input.values.password))
+    const changed = await users.changePassword(user, hash)
     if (changed === undefined) return ctx.throw(409, CHANGED_MEANWHILE)
     logSecurity(ctx, 'password changed', { userId: user.id })
     await throttle.unlock(changed)
@@ -160,7 +169,9 @@ async function showSignIn(ctx: Context, page: SignInPage) {
   await ctx.render('account/login.njk', { ...blank, ...page, reason: page.reason ?? '' })
 }
 
-async function refuseSignIn(ctx: Context, errors: Readonly<Record<string, string>>, typed: Record<string, string>) {
+async function refuseSignIn(ctx: Context, found: Readonly<Record<string, string>>, typed: Record<string, string>) {
+  // An invalid name is a wrong one, too.
+  const errors = Object.values(found).includes(WRONG_CREDENTIALS) ? BOTH_WRONG : found
   refuseInput(ctx, errors)
   await showAgain(ctx, errors, typed)
 }
@@ -172,5 +183,9 @@ async function showAgain(ctx: Context, errors: Readonly<Record<string, string>>,
 
 async function refusePassword(ctx: Context, errors: Readonly<Record<string, string>>): Promise<void> {
   refuseInput(ctx, errors)
+  await showPassword(ctx, errors)
+}
+
+async function showPassword(ctx: Context, errors: Readonly<Record<string, string>>): Promise<void> {
   await ctx.render('account/password.njk', { errors })
 }

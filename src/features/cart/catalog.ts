@@ -43,8 +43,10 @@ export class Catalog {
     return { items: z.array(productRow).parse(rows), page: wanted, pages }
   }
 
-  async has(id: number): Promise<boolean> {
-    return (await this.#active().where({ id }).first('id')) !== undefined
+  /** The name of a product; undefined if it cannot be bought. */
+  async nameOf(id: number): Promise<string | undefined> {
+    const [found]: unknown[] = await this.#active().where({ id }).limit(1).pluck('name')
+    return found === undefined ? undefined : String(found)
   }
 
   /** The lines of the cart with prices from the database, and the ids of products that are no longer sold. */

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import { requireUser } from '../../web/current-user.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
-import { queryParam, readInput, refuseInput, requireInput, wantsJson } from '../../web/input.ts'
+import { queryParam, readInput, refuseInput, requireInput, typedInput, wantsJson } from '../../web/input.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { refuseAccess } from '../../web/security-log.ts'
 import {
@@ -37,9 +37,28 @@ const productId = whole('This product does not exist.')
 const quantity = whole(INVALID_QUANTITY).pipe(
   z.int(INVALID_QUANTITY).min(1, INVALID_QUANTITY).max(99, INVALID_QUANTITY),
 )
-const addition = z.object({ productId, quantity: quantity.default(1) })
+const pageNumber = z
+  .string()
+  .regex(/^\d{1,6}$/)
+  .transform(Number)
+  .optional()
+  .catch(undefined)
+const addition = z.object({ productId, quantity: quantity.default(1), page: pageNumber })
 const change = z.object({ quantity })
 const confirmation = z.object({ total: whole('Please check your cart.').optional() })
+
+// On the account page.
+const LATEST_ORDERS = 3
+const ADDED = '{name} is in your cart.'
+
+type Errors = Readonly<Record<string, string>>
+
+/** The cart as it is shown again: what is wrong with it, or with some lines, and what was typed there. */
+interface CartPage {
+  readonly problem?: string
+  readonly errors?: Errors
+  readonly typed?: Errors
+}
 
 export default defineFeature({ name: 'cart', open: cart })
 
@@ -58,34 +77,39 @@ function cart(services: Services): OpenFeature {
     await seeOther(ctx, '/cart', message)
   }
 
-  const changeCart = async (ctx: Context, by: (cart: Cart) => Cart) => {
+  /** Returns what is wrong with the change, by field; undefined if nothing is. */
+  const changeCart = async (ctx: Context, by: (cart: Cart) => Cart): Promise<Errors | undefined> => {
     const session = await ctx.session()
     try {
       session.update(cartSlice, by)
+      return undefined
     } catch (error) {
-      if (!(error instanceof CartFullError)) throw error
-      await refuse(ctx, error.fields)
-      return false
+      if (error instanceof CartFullError) return error.fields
+      throw error
     }
-    return true
   }
 
-  const showCart = async (ctx: Context, errors: Readonly<Record<string, string>> = {}) => {
+  const showCart = async (ctx: Context, { problem = '', errors = {}, typed = {} }: CartPage = {}) => {
     const { lines, total, unavailable } = await catalog.priced((await ctx.session()).get(cartSlice))
-    await ctx.render('cart/cart.njk', { lines, total, unavailable, errors })
+    await ctx.render('cart/cart.njk', { lines, total, unavailable, problem, errors, typed })
   }
 
-  const refuse = async (ctx: Context, errors: Readonly<Record<string, string>>) => {
+  /** Shows the cart again with what is wrong, which is not one line of it. */
+  const refuse = async (ctx: Context, errors: Errors) => {
     refuseInput(ctx, errors)
-    await showCart(ctx, errors)
+    await showCart(ctx, { problem: firstOf(errors) })
+  }
+
+  const showShop = async (ctx: Context, page: number, errors: Errors = {}) => {
+    const { pageLength } = await ctx.display()
+    const products = await catalog.page(page, pageLength)
+    const { quantities } = (await ctx.session()).get(cartSlice)
+    if (wantsJson(ctx)) ctx.body = products
+    else await ctx.render('cart/shop.njk', { ...products, quantities, errors })
   }
 
   router.get('/shop', async (ctx) => {
-    const { pageLength } = await ctx.display()
-    const page = /^\d{1,6}$/.exec(queryParam(ctx, 'page') ?? '')
-    const products = await catalog.page(page === null ? 1 : Number(page[0]), pageLength)
-    if (wantsJson(ctx)) ctx.body = products
-    else await ctx.render('cart/shop.njk', products)
+    await showShop(ctx, pageNumber.parse(queryParam(ctx, 'page')) ?? 1)
   })
 
   router.get('/cart', async (ctx) => {
@@ -96,21 +120,35 @@ function cart(services: Services): OpenFeature {
   router.post('/cart/items', async (ctx) => {
     const input = readInput(ctx, addition)
     if (!input.ok) return await refuse(ctx, input.errors)
-    const { productId: id, quantity: count } = input.values
-    if (!(await catalog.has(id))) return await refuse(ctx, { productId: 'This product does not exist.' })
+    const { productId: id, quantity: count, page } = input.values
+    const name = await catalog.nameOf(id)
+    if (name === undefined) return await refuse(ctx, { productId: 'This product does not exist.' })
     const token = newCheckoutToken()
-    if (await changeCart(ctx, (current) => addToCart(current, id, count, token)))
-      await respond(ctx, 'Added to your cart.')
+    const errors = await changeCart(ctx, (current) => addToCart(current, id, count, token))
+    if (wantsJson(ctx) || page === undefined) {
+      return errors === undefined ? await respond(ctx, 'Added to your cart.') : await refuse(ctx, errors)
+    }
+    // The form was on this page of the shop, and the visitor stays there.
+    if (errors === undefined) return await seeOther(ctx, `/shop?page=${page}#product-${id}`, ADDED, { name })
+    refuseInput(ctx, errors)
+    await showShop(ctx, page, { [`product-${id}`]: firstOf(errors) })
   })
 
   router.post('/cart/items/:productId', async (ctx) => {
     const id = productIdOf(ctx)
     const input = readInput(ctx, change)
-    if (!input.ok) return await refuse(ctx, input.errors)
-    if (!(await catalog.has(id))) ctx.throw(404)
+    if (input.ok && (await catalog.nameOf(id)) === undefined) ctx.throw(404)
     const token = newCheckoutToken()
-    const set = (current: Cart) => setInCart(current, id, input.values.quantity, token)
-    if (await changeCart(ctx, set)) await respond(ctx, 'Your cart has been updated.')
+    const errors = input.ok
+      ? await changeCart(ctx, (current) => setInCart(current, id, input.values.quantity, token))
+      : input.errors
+    if (errors === undefined) return await respond(ctx, 'Your cart has been updated.')
+    refuseInput(ctx, errors)
+    const { quantities } = (await ctx.session()).get(cartSlice)
+    // Another tab may have removed the line.
+    if (quantities[id] === undefined) return await showCart(ctx, { problem: firstOf(errors) })
+    const typed = typedInput(ctx)['quantity'] ?? ''
+    await showCart(ctx, { errors: { [`quantity-${id}`]: firstOf(errors) }, typed: { [`quantity-${id}`]: typed } })
   })
 
   router.post('/cart/items/:productId/remove', async (ctx) => {
@@ -147,6 +185,15 @@ function cart(services: Services): OpenFeature {
     else await seeOther(ctx, `/orders/${order.id}`, 'Thank you! Your order is placed.')
   })
 
+  router.get('/orders', async (ctx) => {
+    const user = await requireUser(ctx, services)
+    if (user === null) return
+    const { pageLength } = await ctx.display()
+    const found = await orders.page(user.id, pageNumber.parse(queryParam(ctx, 'page')) ?? 1, pageLength)
+    if (wantsJson(ctx)) ctx.body = found
+    else await ctx.render('cart/orders.njk', found)
+  })
+
   router.get('/orders/:id', async (ctx) => {
     const user = await requireUser(ctx, services)
     if (user === null) return
@@ -167,6 +214,10 @@ function cart(services: Services): OpenFeature {
 
   return {
     routes: router.routes(),
+    accountPage: async (_ctx, user) => ({
+      view: 'cart/account-part.njk',
+      ...(await orders.page(user.id, 1, LATEST_ORDERS)),
+    }),
     page: (_ctx, session) => {
       const badge = Object.values(session.get(cartSlice).quantities).reduce((sum, count) => sum + count, 0)
       return {
@@ -177,6 +228,10 @@ function cart(services: Services): OpenFeature {
       }
     },
   }
+}
+
+function firstOf(errors: Errors): string {
+  return Object.values(errors)[0] ?? ''
 }
 
 function productIdOf(ctx: Context & { params: Record<string, string> }): number {

@@ -10,6 +10,7 @@ const orderRow = z.object({
   total: z.coerce.number().int(),
   created_at: z.coerce.number(),
 })
+const summaryRow = orderRow.extend({ items: z.coerce.number().int() })
 const lineRow = z.object({
   product_id: z.coerce.number().int(),
   name: z.string(),
@@ -22,6 +23,14 @@ export interface Order {
   readonly total: number
   readonly createdAt: number
   readonly lines: readonly CartLine[]
+}
+
+/** An order in a list; `items` counts its pieces. */
+export interface OrderSummary {
+  readonly id: number
+  readonly total: number
+  readonly createdAt: number
+  readonly items: number
 }
 
 /** Orders in the database. */
@@ -88,6 +97,26 @@ export class Orders {
   /** The user's own order, or undefined. */
   async find(userId: string, id: number): Promise<Order | undefined> {
     return await this.#find({ user_id: Number(userId), id })
+  }
+
+  /** A page of the user's orders, the newest first. */
+  async page(userId: string, page: number, length: number) {
+    const own = () => this.#knex('orders').where({ user_id: Number(userId) })
+    const counted = await own().count({ count: '*' }).first()
+    const count = Number(counted?.['count'] ?? 0)
+    const pages = Math.max(1, Math.ceil(count / length))
+    const wanted = Math.min(Math.max(page, 1), pages)
+    const items = this.#knex('order_lines').sum('quantity').whereRaw('order_lines.order_id = orders.id').as('items')
+    const rows: unknown = await own()
+      .select('id', 'total', 'created_at', items)
+      .orderBy('id', 'desc')
+      .limit(length)
+      .offset((wanted - 1) * length)
+    const orders = z
+      .array(summaryRow)
+      .parse(rows)
+      .map(({ created_at: createdAt, ...order }): OrderSummary => ({ ...order, createdAt }))
+    return { orders, count, page: wanted, pages }
   }
 
   async #find(where: Record<string, string | number>): Promise<Order | undefined> {

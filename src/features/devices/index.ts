@@ -17,6 +17,7 @@ import { typedPassword } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { logSecurity, refuseAccess } from '../../web/security-log.ts'
 import { Throttle } from '../../web/throttle.ts'
+import { waitMessage } from '../../web/wait-message.ts'
 import { type Device, devicesOf } from './list.ts'
 import { deviceKind } from './recognise.ts'
 
@@ -111,8 +112,12 @@ function devices(services: Services): OpenFeature {
     if (!input.ok) return await refuse(ctx, pending, input.errors)
     const { password } = input.values
     if (password === undefined) return await askForPassword(ctx, pending)
-    if (!(await throttle.confirmationMatches(ctx, user, password))) {
-      return await refuse(ctx, pending, { password: 'This password is wrong.' })
+    try {
+      if (!(await throttle.confirmationMatches(ctx, user, password))) {
+        return await refuse(ctx, pending, { password: 'This password is wrong.' })
+      }
+    } catch (error) {
+      return await showForm(ctx, pending, { password: waitMessage(ctx, error) })
     }
     if (await renewSignIn(ctx, services, user)) return true
     await askToSignIn(ctx, PAGE)

@@ -4,55 +4,76 @@ export interface Point {
   readonly value: number | undefined
 }
 
-/** The SVG paths of a chart of 240 by 60. */
+/** What is drawn of a point; positions are percent of the chart, from its left and its top. */
+export interface Mark {
+  readonly x: number
+  readonly y: number
+  readonly at: number
+  readonly value: number
+}
+
+/** A line chart. The view draws paths in a box of 100 by 100, and stretches it. */
 export interface Chart {
   /** One path for each sequence of points without a gap. */
   readonly paths: readonly string[]
+  readonly marks: readonly Mark[]
+  /** The width of an interval in percent. */
+  readonly step: number
+  /** In percent from the top. */
   readonly target: number
   readonly alert: number
+  /** The value of the upper edge; the lower one is 0. */
+  readonly top: number
   readonly lowest: number
   readonly highest: number
 }
 
-const WIDTH = 240
-const HEIGHT = 60
-// So that the stroke is not cut off at the edge.
-const PADDING = 3
-
-/** Options for {@link drawChart}. */
+/** Options for {@link drawChart}. Times are milliseconds since 1970. */
 export interface ChartFrame {
   readonly from: number
   readonly to: number
-  /** Max milliseconds between two points that are connected. */
-  readonly maxGap: number
+  /** Milliseconds between two points. */
+  readonly every: number
   readonly target: number
   readonly alert: number
   /** The min value of the upper edge. */
   readonly top: number
 }
 
+// More than this between two points is a gap.
+const MAX_GAP = 1.5
+
 /** Lays out a line chart; undefined without any value. */
 export function drawChart(points: readonly Point[], frame: ChartFrame): Chart | undefined {
-  const values = points.flatMap(({ value }) => (value === undefined ? [] : [value]))
-  if (values.length === 0) return undefined
+  const { from, to, every } = frame
+  const measured = points.flatMap(({ at, value }) => (value === undefined ? [] : [{ at, value }]))
+  if (measured.length === 0) return undefined
+  const values = measured.map(({ value }) => value)
   const [lowest, highest] = [Math.min(...values), Math.max(...values)]
-  const top = Math.max(frame.top, highest)
-  const x = (at: number) => round(PADDING + ((at - frame.from) / (frame.to - frame.from)) * (WIDTH - 2 * PADDING))
-  const y = (value: number) => round(HEIGHT - PADDING - (value / top) * (HEIGHT - 2 * PADDING))
+  const top = highest > frame.top ? roundUp(highest) : frame.top
+  const y = (value: number) => round(100 - (value / top) * 100)
+  const marks = measured.map(({ at, value }) => ({
+    x: round(((at - from) / (to - from)) * 100),
+    y: y(value),
+    at,
+    value,
+  }))
   const paths: string[] = []
-  let last: number | undefined
-  for (const { at, value } of points) {
-    if (value === undefined) last = undefined
-    else if (last !== undefined && at - last <= frame.maxGap) {
-      paths.push(`${paths.pop() ?? ''}L${x(at)} ${y(value)}`)
-      last = at
-    } else {
-      // A line of length 0, so that a value between two gaps is a dot.
-      paths.push(`M${x(at)} ${y(value)}h0`)
-      last = at
-    }
+  let last = Number.NEGATIVE_INFINITY
+  for (const mark of marks) {
+    if (mark.at - last <= every * MAX_GAP) paths.push(`${paths.pop() ?? ''}L${mark.x} ${mark.y}`)
+    // A line of length 0, so that a value between two gaps is a dot.
+    else paths.push(`M${mark.x} ${mark.y}h0`)
+    last = mark.at
   }
-  return { paths, target: y(frame.target), alert: y(frame.alert), lowest, highest }
+  const step = round((every / (to - from)) * 100)
+  return { paths, marks, step, target: y(frame.target), alert: y(frame.alert), top, lowest, highest }
+}
+
+/** The next number with one digit, so that an axis has a short label. */
+function roundUp(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(value))
+  return Math.ceil(value / power) * power
 }
 
 function round(value: number): number {

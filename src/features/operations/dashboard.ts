@@ -1,38 +1,19 @@
 import type { Services } from '../../services.ts'
 import type { Display } from '../../web/display.ts'
 import type { Translate } from '../../web/i18n.ts'
+import type { SecurityEvent } from '../../web/security-log.ts'
 import { type ServerFigures, serverFigures } from './cache-servers.ts'
-import { type Chart, drawChart } from './chart.ts'
+import { type Card, figureCard, stateLabel, valueIn } from './figure-card.ts'
 import { evaluate, FIGURES, type Figure, MIN_EVENTS, quantile, type State } from './figures.ts'
 import { type Format, formats } from './formats.ts'
 import { type Counts, type Metrics, OPERATION_BOUNDS, RESPONSE_BOUNDS } from './metrics.ts'
 import { poolUse } from './pool.ts'
-import type { ProcessUse } from './process-figures.ts'
+import type { RecentSecurityEvents } from './recent-security.ts'
 import type { Samples } from './samples.ts'
-import type { SessionCounter } from './session-counter.ts'
+import { serverPart } from './server-part.ts'
+import type { SessionCount, SessionCounter } from './session-counter.ts'
 import { sessionsPart } from './sessions-part.ts'
-
-/** A figure with its target and alert level, in the visitor's language. */
-export interface Card {
-  readonly id: string
-  readonly label: string
-  readonly state: State
-  readonly stateLabel: string
-  readonly value: string
-  readonly levels: string
-  readonly description: string
-  readonly remedy: string
-  readonly chart?: Chart
-  readonly chartLabel?: string
-}
-
-const STATE_LABELS: Readonly<Record<State, string>> = {
-  good: 'Good',
-  missed: 'Target missed',
-  alert: 'Alert',
-  few: 'Too few events',
-  none: 'No data',
-}
+import { currentTiles, type Tile } from './tiles.ts'
 
 const REJECTION_LABELS: Readonly<Record<string, string>> = {
   'unknown-key': 'Unknown or expired',
@@ -42,170 +23,128 @@ const REJECTION_LABELS: Readonly<Record<string, string>> = {
   revoked: 'Revoked',
 }
 
-// Writes that wait for the database. The queue is bounded: a save waits when it is full.
-const WAITING_LEVELS = { target: 100, alert: 500 }
+const SECURITY_LABELS: Readonly<Record<SecurityEvent, string>> = {
+  'signed in': 'Signed in',
+  'sign-in refused': 'Sign-in refused',
+  'signed out': 'Signed out',
+  'password changed': 'Password changed',
+  'password reset': 'Password reset',
+  'account deleted': 'Account deleted',
+  'password refused': 'Password refused',
+  'sessions ended': 'Sessions ended',
+  'cross-origin request refused': 'Request of another site refused',
+  'plain http refused': 'Unencrypted request refused',
+  'too many attempts': 'Too many attempts',
+  'access refused': 'Access refused',
+}
+
+/** What the dashboard shows. */
+export interface DashboardSources {
+  readonly services: Services
+  readonly metrics: Metrics
+  readonly samples: Samples
+  readonly sessionCounter: SessionCounter
+  readonly security: RecentSecurityEvents
+}
 
 /** The data of the dashboard. */
 export class Dashboard {
-  readonly #services: Services
-  readonly #metrics: Metrics
-  readonly #samples: Samples
-  readonly #sessionCounter: SessionCounter
+  readonly #sources: DashboardSources
   readonly #figures: readonly Figure[]
 
-  constructor(services: Services, metrics: Metrics, samples: Samples, sessionCounter: SessionCounter) {
-    this.#services = services
-    this.#metrics = metrics
-    this.#samples = samples
-    this.#sessionCounter = sessionCounter
-    const has = { all: true, store: services.store !== undefined, copies: this.#hasCopies() }
+  constructor(sources: DashboardSources) {
+    this.#sources = sources
+    const has = { all: true, store: sources.services.store !== undefined, copies: this.#hasCopies() }
     this.#figures = FIGURES.filter((figure) => has[figure.engines])
   }
 
   /** All figures as numbers, for programs. */
   async figures() {
-    const { since, counts } = await this.#samples.recent()
+    const { services, metrics, samples, sessionCounter, security } = this.#sources
+    const { since, counts } = await samples.recent()
     return {
-      engine: this.#services.engine.name,
+      engine: services.engine.name,
       since,
       figures: this.#figures.map((figure) => {
         const { target, alert } = figure
         const reading = figure.read(counts)
         return { id: figure.id, ...reading, target, alert, state: evaluate(figure, reading) }
       }),
-      cache: this.#services.cache?.state ?? null,
-      waiting: this.#metrics.waiting,
-      sessions: await this.#sessionCounter.get(),
-      connections: poolUse(this.#services.knex),
-      process: this.#metrics.process.read(),
+      cache: services.cache?.state ?? null,
+      waiting: metrics.waiting,
+      sessions: await sessionCounter.get(),
+      connections: poolUse(services.knex),
+      process: metrics.process.read(),
+      security: security.latest,
     }
   }
 
   /** All figures as text, for the view. */
   async view(display: Display, t: Translate) {
+    const { services, metrics, samples, sessionCounter } = this.#sources
     const format = formats(display)
     const [{ since, counts }, counted, servers] = await Promise.all([
-      this.#samples.recent(),
-      this.#sessionCounter.get(),
+      samples.recent(),
+      sessionCounter.get(),
       this.#servers(),
     ])
-    const cards = [...this.#figures.map((figure) => this.#card(figure, counts, format, t)), ...this.#states(format, t)]
-    const requests = counts.responses.at(-1) ?? 0
-    const alerts = cards.filter(({ state }) => state === 'alert').map(({ label }) => label)
+    const names = await this.#names(counted)
+    const cards = this.#figures.map((figure) => figureCard(figure, counts, samples, format, t))
+    const process = metrics.process.read()
+    const { waiting } = metrics
+    const tiles = currentTiles({ services, sessions: counted, process, waiting }, format, t)
     return {
-      engine: this.#services.engine.name,
+      engine: services.engine.name,
       since,
-      idle: requests === 0,
+      idle: counts.responses.at(-1) === 0,
       hasCopies: this.#hasCopies(),
-      overall: overall(cards, alerts, t),
+      overall: overall(cards, tiles, t),
       cards,
-      times: times(counts, format, this.#services.store !== undefined),
+      tiles: tiles.map((tile) => ({ ...tile, stateLabel: tile.state && stateLabel(tile.state, t) })),
+      times: times(counts, format, services.store !== undefined),
       table: this.#table(format),
       columns: this.#figures.map(({ label }) => label),
-      sessions: sessionsPart(counted, format, this.#services.keepsMetadata),
-      refused: Object.entries(counts.security).map(([kind, count]) => ({
-        label: REJECTION_LABELS[kind] ?? kind,
-        count: format.count(count),
-      })),
-      connections: poolUse(this.#services.knex),
-      process: processPart(this.#metrics.process.read(), format),
-      servers: servers?.map(({ up, figures, slowCommands }) => ({
-        up,
-        slowCommands: slowCommands.map(({ command, microseconds, at }) => ({
-          command,
-          duration: format.milliseconds(microseconds / 1000),
-          at,
-        })),
-        figures: Object.entries(figures).map(([name, value]) => ({ name, value: format.count(value) })),
-      })),
+      sessions: sessionsPart(counted, format, services.keepsMetadata, nameIn(names, t)),
+      refused: Object.entries(counts.security)
+        .filter(([, count]) => count > 0)
+        .map(([kind, count]) => ({ label: REJECTION_LABELS[kind] ?? kind, count: format.count(count) })),
+      security: this.#security(format, t, nameIn(names, t)),
+      servers: servers?.map((server) => serverPart(server, format, t)) ?? [],
     }
   }
 
   #hasCopies(): boolean {
-    return this.#services.facts.cached === 'copies'
+    return this.#sources.services.facts.cached === 'copies'
   }
 
   async #servers(): Promise<ServerFigures[] | undefined> {
-    const ask = this.#services.cache?.serverStats
+    const ask = this.#sources.services.cache?.serverStats
     return ask === undefined ? undefined : await serverFigures(ask)
   }
 
-  #card(figure: Figure, counts: Counts, format: Format, t: Translate): Card {
-    const reading = figure.read(counts)
-    const state = evaluate(figure, reading)
-    const { chart, chartLabel } = this.#chart(figure, format, t)
-    const show = format[figure.unit]
-    const levels = { target: show(figure.target), alert: show(figure.alert) }
-    return {
-      id: figure.id,
-      label: t(figure.label),
-      state,
-      stateLabel: t(STATE_LABELS[state]),
-      value: state === 'none' ? '–' : show(reading.value),
-      levels: t(
-        figure.bad === 'above'
-          ? 'Target: at most {target}. Alert: above {alert}.'
-          : 'Target: at least {target}. Alert: below {alert}.',
-        levels,
-      ),
-      description: t(figure.description),
-      remedy: t(figure.remedy),
-      ...(chart === undefined ? {} : { chart, chartLabel: chartLabel ?? '' }),
-    }
+  async #names(counted: SessionCount): Promise<ReadonlyMap<string, string>> {
+    const { services, security } = this.#sources
+    const largest = counted.state === 'known' ? counted.statistics.largest : []
+    const ids = [...largest, ...security.latest].flatMap(({ userId }) => userId ?? [])
+    return await services.users.namesOf([...ids, ...security.latest.flatMap(({ by }) => by ?? [])])
   }
 
-  #chart(figure: Figure, format: Format, t: Translate): { chart?: Chart; chartLabel?: string } {
-    const { every, keep } = this.#samples
-    const intervals = this.#samples.intervals()
-    const to = intervals.at(-1)?.at ?? 0
-    const points = intervals.map(({ at, counts }) => ({ at, value: counts && valueIn(figure, counts) }))
-    const { target, alert, unit } = figure
-    const top = unit === 'share' && figure.bad === 'below' ? 1 : alert * 1.25
-    const chart = drawChart(points, { from: to - every * (keep - 1), to, maxGap: every * 1.5, target, alert, top })
-    if (chart === undefined) return {}
-    const show = format[unit]
-    const range = { lowest: show(chart.lowest), highest: show(chart.highest) }
-    return { chart, chartLabel: t('The last ten minutes: between {lowest} and {highest}.', range) }
-  }
-
-  #states(format: Format, t: Translate): Card[] {
-    const { cache, facts } = this.#services
-    const cards: Card[] = []
-    if (cache !== undefined) {
-      const { state } = cache
-      const cardState = ({ up: 'good', down: 'alert' } as const)[state]
-      cards.push({
-        id: 'cache',
-        label: t('State of the cache'),
-        state: cardState,
-        stateLabel: t(STATE_LABELS[cardState]),
-        value: t(state),
-        levels: t('Target: up. Alert: down.'),
-        description: t('Down: it failed to answer {count} times in a row, and no request uses it until it recovers.', {
-          count: cache.maxFailures,
-        }),
-        remedy: t('Find out why the cache does not answer. It is used again within five seconds of its return.'),
-      })
-    }
-    if (facts.writesBehind) {
-      const waiting = this.#metrics.waiting
-      const cardState = waiting > WAITING_LEVELS.alert ? 'alert' : waiting > WAITING_LEVELS.target ? 'missed' : 'good'
-      cards.push({
-        id: 'waiting',
-        label: t('Waiting for the database'),
-        state: cardState,
-        stateLabel: t(STATE_LABELS[cardState]),
-        value: format.count(waiting),
-        levels: t('Target: at most {target}. Alert: above {alert}.', WAITING_LEVELS),
-        description: t('Sessions whose latest state is in the cache, and in the database a moment later.'),
-        remedy: t('Check that the database answers; when the queue is full, saves wait for it.'),
-      })
-    }
-    return cards
+  #security(format: Format, t: Translate, nameOf: (id: string) => string) {
+    return this.#sources.security.latest.map(({ event, at, usual, userId, address, by, count }) => ({
+      label: t(SECURITY_LABELS[event]),
+      usual,
+      user: userId === null ? null : nameOf(userId),
+      by: by === null ? null : nameOf(by),
+      address,
+      at,
+      iso: new Date(at).toISOString(),
+      ago: format.ago(at),
+      count: count === 1 ? null : format.count(count),
+    }))
   }
 
   #table(format: Format) {
-    return this.#samples
+    return this.#sources.samples
       .intervals()
       .reverse()
       .map(({ at, counts }) => ({
@@ -219,31 +158,28 @@ export class Dashboard {
   }
 }
 
-function valueIn(figure: Figure, counts: Counts): number | undefined {
-  const { value, events } = figure.read(counts)
-  return events === 0 ? undefined : value
+/** The name of a user; accounts that are gone, or of other applications, have only their id. */
+function nameIn(names: ReadonlyMap<string, string>, t: Translate): (id: string) => string {
+  return (id) => names.get(id) ?? t('account {id}', { id })
 }
 
-function overall(cards: readonly Card[], alerts: readonly string[], t: Translate): { state: State; text: string } {
-  if (alerts.length > 0) return { state: 'alert', text: t('Act now: {names}.', { names: alerts.join(', ') }) }
-  const missed = cards.filter(({ state }) => state === 'missed').map(({ label }) => label)
-  if (missed.length > 0) return { state: 'missed', text: t('Keep an eye on: {names}.', { names: missed.join(', ') }) }
-  if (cards.some(({ id, state }) => state === 'good' && id !== 'cache' && id !== 'waiting')) {
-    return { state: 'good', text: t('All is well.') }
-  }
-  return {
-    state: 'none',
-    text: t('There is too little traffic to judge by: fewer than {count} events of each kind.', { count: MIN_EVENTS }),
-  }
-}
-
-function processPart({ resident, heapUsed, delay }: ProcessUse, { bytes, milliseconds }: Format) {
-  return [
-    { label: 'Memory', value: bytes(resident) },
-    { label: 'of which JavaScript objects', value: bytes(heapUsed) },
-    { label: 'Delay of the event loop, P99', value: delay === undefined ? '–' : milliseconds(delay.p99) },
-    { label: 'Longest delay', value: delay === undefined ? '–' : milliseconds(delay.max) },
-  ]
+/** The summary; with what to do about figures that are beyond their alert level. */
+function overall(cards: readonly Card[], tiles: readonly Tile[], t: Translate) {
+  const rated = [...cards, ...tiles.filter(({ state }) => state !== undefined)]
+  const inState = (wanted: State) => rated.filter(({ state }) => state === wanted)
+  const names = (found: readonly { readonly label: string }[]) => ({
+    names: found.map(({ label }) => label).join(', '),
+  })
+  const [alerts, missed] = [inState('alert'), inState('missed')]
+  const remedies = alerts.map((one) => ({ label: one.label, text: 'remedy' in one ? one.remedy : one.description }))
+  const says = (state: State, text: string) => ({ state, text, remedies })
+  if (alerts.length > 0) return says('alert', t('Act now: {names}.', names(alerts)))
+  if (missed.length > 0) return says('missed', t('Keep an eye on: {names}.', names(missed)))
+  if (cards.some(({ state }) => state === 'good')) return says('good', t('All is well.'))
+  return says(
+    'none',
+    t('There is too little traffic to judge by: fewer than {count} events of each kind.', { count: MIN_EVENTS }),
+  )
 }
 
 function times({ responses, loading, saving }: Counts, { milliseconds }: Format, hasStore: boolean) {
@@ -253,8 +189,8 @@ function times({ responses, loading, saving }: Counts, { milliseconds }: Format,
       counts.at(-1) === 0 ? '–' : milliseconds(quantile(part, counts, bounds) * 1000),
     ),
   })
-  const whole = row('Whole response', responses, RESPONSE_BOUNDS)
+  const whole = row('Response', responses, RESPONSE_BOUNDS)
   if (!hasStore) return [whole]
-  const load = row('of which loading a session', loading, OPERATION_BOUNDS)
-  return [whole, load, row('of which saving a session', saving, OPERATION_BOUNDS)]
+  const load = row('Loading a session', loading, OPERATION_BOUNDS)
+  return [whole, load, row('Saving a session', saving, OPERATION_BOUNDS)]
 }

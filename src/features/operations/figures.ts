@@ -9,6 +9,8 @@ export interface Figure {
   readonly bad: 'above' | 'below'
   readonly target: number
   readonly alert: number
+  /** A few words below the value. */
+  readonly help: string
   /** What it means, and what to do on an alert: one sentence each, for somebody who has never seen it. */
   readonly description: string
   readonly remedy: string
@@ -27,6 +29,7 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 100,
     alert: 200,
+    help: '95 of 100 were faster.',
     description: '95 of 100 responses were ready within this time.',
     remedy:
       'Check in the table of times whether sessions are the slow part; if not, look for the slowest pages in the log.',
@@ -43,6 +46,7 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.05,
     alert: 0.2,
+    help: 'Saves that met a newer state.',
     description:
       'Saves that met a newer state of the session; the change was applied to that one, and nothing was lost.',
     remedy: 'Look for a page that sends several changing requests at once, and for clients that keep repeating them.',
@@ -56,6 +60,7 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.01,
     alert: 0.05,
+    help: 'Changes after the end.',
     description: 'Changes that came too late: the session had been ended meanwhile, and they were refused.',
     remedy:
       'After a wave of sign-outs this passes by itself; otherwise a client keeps sending requests with ended sessions.',
@@ -69,6 +74,7 @@ export const FIGURES: readonly Figure[] = [
     bad: 'below',
     target: 0.8,
     alert: 0.7,
+    help: 'Reads without the database.',
     description: 'Reads that the cache answered without asking the database.',
     remedy:
       'Give the cache more memory if it evicts, raise SESSION_CACHE_TIMEOUT, or warm it with "npm run sessions -- warm".',
@@ -82,6 +88,7 @@ export const FIGURES: readonly Figure[] = [
     bad: 'below',
     target: 0.95,
     alert: 0.9,
+    help: 'Confirmed in time.',
     description: 'Writes to the cache that it confirmed in time.',
     remedy:
       'Check that the cache can be reached and has memory left; a slow network may need a longer CACHE_COMMAND_TIMEOUT.',
@@ -95,6 +102,7 @@ export const FIGURES: readonly Figure[] = [
     bad: 'above',
     target: 0.2,
     alert: 0.3,
+    help: 'Reads without the cache.',
     description: 'Reads that went to the database because the cache was down or could not be trusted.',
     remedy: 'Repair the cache. Pages stay correct in the meantime, but the database carries the whole load.',
     engines: 'copies',

@@ -9,6 +9,7 @@ import { queryParam, wantsJson } from '../../web/input.ts'
 import { canReadMetrics } from './access.ts'
 import { Dashboard } from './dashboard.ts'
 import { Metrics } from './metrics.ts'
+import { RecentSecurityEvents } from './recent-security.ts'
 import { Samples } from './samples.ts'
 import { SessionCounter } from './session-counter.ts'
 
@@ -25,7 +26,9 @@ export default defineFeature({ name: 'operations', settings, open: operations })
 function operations(services: Services, { METRICS_TOKEN: token }: ValuesOf<typeof settings>): OpenFeature {
   const metrics = new Metrics(services)
   const samples = new Samples({ counts: () => metrics.counts() })
-  const dashboard = new Dashboard(services, metrics, samples, new SessionCounter(services.store))
+  const sessionCounter = new SessionCounter(services.store)
+  const security = new RecentSecurityEvents()
+  const dashboard = new Dashboard({ services, metrics, samples, sessionCounter, security })
   const router = new Router()
   services.addObserver((event) => metrics.observe(event))
   void samples.start()
@@ -49,6 +52,7 @@ function operations(services: Services, { METRICS_TOKEN: token }: ValuesOf<typeo
   return {
     routes: router.routes(),
     outermost: measured(metrics, token),
+    security: (event) => security.add(event),
     page: async (ctx, session) =>
       session.userId !== null && (await currentUser(ctx, services))?.isStaff
         ? { nav: [{ href: '/operations', label: 'Operations', place: 'account' }] }

@@ -2,27 +2,30 @@ import type { Format } from './formats.ts'
 import type { SessionCount } from './session-counter.ts'
 
 /** The counts of sessions as text; a table without metadata has neither users nor ages. */
-export function sessionsPart(counted: SessionCount, format: Format, keepsMetadata: boolean) {
+export function sessionsPart(
+  counted: SessionCount,
+  format: Format,
+  keepsMetadata: boolean,
+  nameOf: (userId: string) => string,
+) {
   if (counted.state !== 'known') return { state: counted.state }
   const { at, statistics } = counted
-  const { live, expired, authenticated, ages, largest } = statistics
+  const { live, expired, ages, largest } = statistics
   const bars = keepsMetadata
     ? ([
-        ['Expired, not yet cleared', expired],
+        ['Expired', expired],
         ['Under 1 day old', ages.underDay],
         ['Under 1 week old', ages.underWeek],
         ['Over 1 week old', ages.overWeek],
       ] as const)
     : ([
-        ['Expired, not yet cleared', expired],
+        ['Expired', expired],
         ['Live', live],
       ] as const)
   const max = Math.max(1, ...bars.map(([, count]) => count))
   return {
     state: counted.state,
     at,
-    live: format.count(live),
-    authenticated: keepsMetadata ? format.count(authenticated) : null,
     ages: bars.map(([label, count]) => ({
       label,
       count: format.count(count),
@@ -30,7 +33,7 @@ export function sessionsPart(counted: SessionCount, format: Format, keepsMetadat
     })),
     largest: largest.map(({ bytes, userId, createdAt, lastActivity }) => ({
       bytes: format.bytes(bytes),
-      userId,
+      user: userId === null ? null : nameOf(userId),
       createdAt: createdAt || null,
       lastActivity: lastActivity || null,
     })),

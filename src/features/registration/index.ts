@@ -13,7 +13,15 @@ import { newPasswordErrors } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { Throttle } from '../../web/throttle.ts'
 import { waitMessage } from '../../web/wait-message.ts'
-import { address, COUNTRIES, finishForm, personal, personalForm, registrationWizard as wizard } from './steps.ts'
+import {
+  address,
+  addressForm,
+  COUNTRIES,
+  finishForm,
+  personal,
+  personalForm,
+  registrationWizard as wizard,
+} from './steps.ts'
 
 const LABELS = ['About you', 'Address', 'Review'] as const
 const VIEWS = ['personal', 'address', 'review'] as const
@@ -78,10 +86,11 @@ function registration(services: Services): OpenFeature {
   }
 
   async function saveAddress(ctx: Context, session: Session): Promise<Input<unknown>> {
-    const input = readInput(ctx, address.schema)
+    const input = readInput(ctx, addressForm)
     // Browsers do not send an unchecked box.
     if (!input.ok) return refused(input.errors, { newsletter: '', ...input.typed })
-    wizard.set(session, address, input.values)
+    const { language = (await ctx.display()).language, ...place } = input.values
+    wizard.set(session, address, { ...place, language })
     return input
   }
 
@@ -138,7 +147,13 @@ function registration(services: Services): OpenFeature {
   return {
     routes: router.routes(),
     page: (_ctx, session) => ({
-      nav: session.account === undefined ? [{ href: '/register', label: 'Register', place: 'account' }] : [],
+      nav:
+        session.account === undefined
+          ? [
+              { href: '/register', label: 'Register', place: 'account' },
+              { href: '/register', label: 'Create an account', place: 'sign-in' },
+            ]
+          : [],
     }),
   }
 }

@@ -69,6 +69,9 @@ export const address = {
   }),
 } satisfies WizardStep
 
+/** The second form; without a language it is that of the page. */
+export const addressForm = address.schema.extend({ language: address.schema.shape.language.unwrap().optional() })
+
 const NOT_AGREED = 'Please agree to create the account.'
 
 export const review = {

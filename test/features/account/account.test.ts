@@ -11,7 +11,8 @@ test.before(async () => {
 test.after.always(() => app?.close())
 
 const whoAmI = async (browser: TestBrowser) => (await browser.json('GET', '/account')).status
-const WRONG = { errors: { username: 'Username or password is wrong.' } }
+const MESSAGE = 'Username or password is wrong.'
+const WRONG = { errors: { username: MESSAGE, password: MESSAGE } }
 
 /** A client with one stolen cookie. */
 const attacker = (cookie: string) => fetch(`${app.origin}/account`, { headers: { accept: 'application/json', cookie } })
@@ -52,6 +53,13 @@ test('an unknown user and a wrong password cannot be distinguished (ASVS 6.3.8)'
   t.is(page.status, 422)
   t.notRegex(page.text, /<script>alert/)
   t.is(page.headers.getSetCookie().length, 0)
+  const invalid = (name: string) =>
+    new RegExp(`<input id="${name}"[^>]* aria-invalid="true" aria-describedby="${name}-error"`)
+  t.regex(page.text, invalid('username'))
+  t.regex(page.text, invalid('password'))
+  const [, summary = ''] = /<div[^>]* role="alert" tabindex="-1" autofocus>([\s\S]*?)<\/div>/.exec(page.text) ?? []
+  t.is(summary.match(/<a href="#username">Username or password is wrong\.<\/a>/g)?.length, 1, 'it has the focus')
+  t.is(summary.match(/<a /g)?.length, 1, 'and says it once')
 })
 
 test('fields of other types are a 422, never a 500 (ASVS 15.3.5)', async (t) => {

@@ -67,6 +67,27 @@ test.serial('of one network half of the queue waits, and others sign in', async 
   t.true(refused.every(({ headers }) => headers.get('retry-after') === '2'))
 })
 
+test.serial('whoever has to wait gets the form again, with a message', async (t) => {
+  const app = await startApp({ PASSWORD_QUEUE: '1' })
+  t.teardown(() => app.close())
+  const browser = app.browser()
+  await signIn(browser, 'ada')
+  const forms = {
+    '/account/password': { current: 'wrong', password: 'velvet hammer umbrella', repeat: 'velvet hammer umbrella' },
+    '/account/delete': { password: 'wrong' },
+  }
+  for (const [path, form] of Object.entries(forms)) {
+    const answers = await Promise.all(Array.from({ length: 20 }, () => browser.post(path, form)))
+    const waiting = withStatus(answers, 503)
+    t.true(waiting.length > 0, path)
+    for (const { text, headers } of waiting) {
+      t.true(Number(headers.get('retry-after')) > 0)
+      t.regex(text, new RegExp(`<form[^>]* action="${path}"`))
+      t.regex(text, /-error">Too many people are signing in right now\./)
+    }
+  }
+})
+
 function median(numbers: readonly number[]): number {
   return [...numbers].sort((one, other) => one - other)[Math.floor(numbers.length / 2)] ?? Number.NaN
 }

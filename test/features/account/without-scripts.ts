@@ -1,9 +1,16 @@
 import { fill, heading, type WithoutScripts } from '../../support/visitors.ts'
 
-/** A new password ends the browser on another device, and signing out ends this one. */
+/** A refused sign-in has the focus on its summary, which leads to the fields. A new password ends the browser on another device, and signing out ends this one. */
 export const visit: WithoutScripts['visit'] = async (t, page, { visitor }) => {
   const password = 'happily-ever-after'
   const second = await visitor()
+  await page.goto('/login')
+  await fill(page, { username: 'grace', password: 'wrong' })
+  await page.click('main >> text=Sign in >> nth=1')
+  await page.waitForSelector('[role=alert]:focus')
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter')
+  await page.waitForSelector('#username:focus')
   for (const [one, to] of [
     [page, '/account'],
     [second, '/'],

@@ -8,5 +8,6 @@ export const access: Access = {
   'POST /cart/items/:productId/remove': 'everyone',
   'POST /cart/clear': 'everyone',
   'POST /cart/checkout': 'users',
+  'GET /orders': 'users',
   'GET /orders/:id': 'users',
 }

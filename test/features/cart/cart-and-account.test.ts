@@ -40,6 +40,38 @@ test('a checkout needs a signed-in user; the cart is kept at the sign-in', async
   for (const id of [order.id, 999_999, 'x', '1e1', '../1']) t.is((await other.get(`/orders/${id}`)).status, 404)
 })
 
+test('the account page and a page of their own list the orders, the newest first', async (t) => {
+  const own = await startApp()
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  await signIn(browser, 'grace')
+  t.regex((await browser.get('/account')).text, /You have not ordered anything yet\./)
+  t.regex((await browser.get('/orders')).text, /You have not ordered anything yet\./)
+  for (let n = 1; n <= 4; n++) {
+    await add(browser, n, n)
+    await checkOut(browser)
+  }
+  const listed = (text: string) => [...text.matchAll(/href="\/orders\/(\d+)"/g)].map(([, id]) => Number(id))
+  const account = (await browser.get('/account')).text
+  t.deepEqual(listed(account), [4, 3, 2])
+  t.regex(account, /<a href="\/orders">All 4 orders<\/a>/)
+  t.deepEqual(listed((await browser.get('/orders')).text), [4, 3, 2, 1])
+  const { orders } = (await browser.json('GET', '/orders')).json<{ orders: { id: number; items: number }[] }>()
+  t.deepEqual(
+    orders.map(({ id, items }) => [id, items]),
+    [
+      [4, 4],
+      [3, 3],
+      [2, 2],
+      [1, 1],
+    ],
+  )
+  const other = own.browser()
+  await signIn(other, 'ada')
+  t.deepEqual(listed((await other.get('/account')).text), [], "nobody else's")
+  t.is((await own.browser().get('/orders')).headers.get('location'), '/login?next=%2Forders')
+})
+
 test('who asks for an order that is not theirs is logged (ASVS 16.3.2)', async (t) => {
   const { app: own, events } = await startLogged(t)
   const browser = own.browser()

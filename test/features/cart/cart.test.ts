@@ -98,13 +98,52 @@ test('unknown products are refused; limits are enforced, and nothing is lost at 
   t.deepEqual(await quantities(browser), { 1: 60 })
 })
 
-test('an HTML form that is refused shows the cart again, with the reason', async (t) => {
+test('a quantity that is refused is shown at its line, with the reason', async (t) => {
   const browser = app.browser()
   await add(browser, 1)
+  await add(browser, 2, 7)
   const answer = await browser.post('/cart/items/1', { quantity: '100' })
   t.is(answer.status, 422)
-  t.regex(answer.text, /role="alert">Enter a whole number from 1 to 99\./)
-  t.regex(answer.text, /Your cart/)
+  t.regex(
+    answer.text,
+    /id="quantity-1" name="quantity" value="100"[^>]* aria-invalid="true" aria-describedby="quantity-1-error"/,
+  )
+  t.regex(answer.text, /id="quantity-1-error">Enter a whole number from 1 to 99\./)
+  t.regex(answer.text, /autofocus>[\s\S]*<a href="#quantity-1">Enter a whole number/)
+  t.regex(answer.text, /id="quantity-2" name="quantity" value="7"(?![^>]*aria-invalid)/)
+  const gone = await browser.post('/cart/items/3', { quantity: '0' })
+  t.regex(gone.text, /role="alert" tabindex="-1" autofocus>Enter a whole number from 1 to 99\./, 'no such line')
+})
+
+test('adding from the shop stays there, and says what is in the cart or why not', async (t) => {
+  const browser = app.browser()
+  const form = { productId: '30', page: '2' }
+  const added = await browser.post('/cart/items', form)
+  t.deepEqual([added.status, added.headers.get('location')], [303, '/shop?page=2#product-30'])
+  const { name } = await app.services.knex('products').where({ id: 30 }).first()
+  const shop = (await browser.get('/shop?page=2')).text
+  t.true(shop.includes(`${name} is in your cart.`))
+  const product = (text: string) => text.split('id="product-30"')[1]?.split('</li>')[0] ?? ''
+  t.regex(product(shop), /In your cart: 1/)
+  await add(browser, 30, 98)
+  const full = await browser.post('/cart/items', form)
+  t.is(full.status, 422)
+  t.regex(full.text, /autofocus>[\s\S]*<a href="#product-30">You can order at most 99 of one product\./)
+  t.regex(product(full.text), /class="error">You can order at most 99[\s\S]*In your cart: 99/)
+  for (const page of ['-1', 'x', '1&x=', '//evil.example']) {
+    const elsewhere = await app.browser().post('/cart/items', { productId: '1', page })
+    t.is(elsewhere.headers.get('location'), '/cart', page)
+  }
+})
+
+test('who adds to the cart with a session that has ended is told so', async (t) => {
+  const browser = app.browser()
+  const cookie = `sessionid=${'k'.repeat(32)}`
+  await browser.post('/cart/items', { productId: '1' }, { cookie })
+  t.regex((await browser.get('/cart')).text, /flash-error" role="alert">Your earlier session has ended/)
+  const newcomer = app.browser()
+  await newcomer.post('/cart/items', { productId: '1' })
+  t.notRegex((await newcomer.get('/cart')).text, /Your earlier session/)
 })
 
 test('100 products added at once to one session are 100 lines', async (t) => {

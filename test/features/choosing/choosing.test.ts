@@ -52,7 +52,7 @@ if (knownLanguage('de') !== undefined) {
     t.regex(text, /<html lang="de"[\s\S]*Zum Inhalt springen/)
     t.regex(
       text,
-      /Einen Sitzungsspeicher wählen[\s\S]*Dieses Dokument gibt es nur auf Englisch[\s\S]*<article class="document" lang="en">/,
+      /Eine Engine wählen[\s\S]*Dieses Dokument gibt es nur auf Englisch[\s\S]*<article class="document" lang="en">/,
     )
     t.regex(headers.get('vary') ?? '', /Accept-Language/)
     t.regex((await page({ 'accept-language': 'fr' })).text, /<html lang="en"/)

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { limitPasswordQueue } from '../../../src/passwords.ts'
 import { knownLanguage } from '../../../src/web/languages.ts'
 import { serialOn } from '../../storage/present.ts'
 import { startApp, TEST_SECRET, type TestApp, TestBrowser } from '../../support/app.ts'
@@ -73,6 +74,21 @@ onTable('an id is not the key or derived from it, and does not work for other us
   t.is((await end(grace, id)).status, 404)
   t.true(await isSignedIn(phone))
   t.is(await idOf(here, /iPhone/), id, 'and stays the same')
+})
+
+test.serial('whoever has to wait to confirm gets the form again, with a message', async (t) => {
+  const own = await startApp({ PASSWORD_QUEUE: '1' })
+  t.teardown(async () => {
+    await own.close()
+    // One queue for all applications of a process.
+    limitPasswordQueue(1000)
+  })
+  const browser = await signedIn(own)
+  await age(own, browser)
+  const confirm = () => browser.post('/account/sessions/end-others', { password: 'wrong' })
+  const answers = await Promise.all(Array.from({ length: 20 }, confirm))
+  const { text = '' } = answers.find(({ status }) => status === 503) ?? {}
+  t.regex(text, /name="password"[\s\S]*id="password-error">Too many people are signing in right now\./)
 })
 
 onTable('an older sign-in must be confirmed with the password (ASVS 7.5.2)', async (t) => {

@@ -4,8 +4,11 @@ import nunjucks from 'nunjucks'
 import { drawChart } from '../../../src/features/operations/chart.ts'
 import { Dashboard } from '../../../src/features/operations/dashboard.ts'
 import { evaluate, FIGURES, MIN_EVENTS, quantile } from '../../../src/features/operations/figures.ts'
+import { formats } from '../../../src/features/operations/formats.ts'
 import { Metrics } from '../../../src/features/operations/metrics.ts'
+import { RecentSecurityEvents } from '../../../src/features/operations/recent-security.ts'
 import { Samples } from '../../../src/features/operations/samples.ts'
+import { serverPart } from '../../../src/features/operations/server-part.ts'
 import { SessionCounter } from '../../../src/features/operations/session-counter.ts'
 import { projectRoot } from '../../../src/paths.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
@@ -28,7 +31,9 @@ async function watched(t: Parameters<typeof appFor>[0], keep = 60) {
   const clock = { now: Date.UTC(2026, 0, 2, 3, 4) }
   const metrics = new Metrics(services)
   const samples = new Samples({ counts: () => metrics.counts(), keep, now: () => clock.now })
-  const dashboard = new Dashboard(services, metrics, samples, new SessionCounter(services.store, () => clock.now))
+  const sessionCounter = new SessionCounter(services.store, () => clock.now)
+  const security = new RecentSecurityEvents()
+  const dashboard = new Dashboard({ services, metrics, samples, sessionCounter, security })
   const tick = async (hits: number, misses: number, after = EVERY) => {
     for (let n = 0; n < hits; n++) metrics.observe({ type: 'cache', outcome: 'hit' })
     for (let n = 0; n < misses; n++) metrics.observe({ type: 'cache', outcome: 'miss' })
@@ -60,11 +65,11 @@ test('a quantile is interpolated between the bounds, as in Prometheus', (t) => {
 })
 
 test('a chart connects points, leaves gaps, and stays inside its box', (t) => {
-  const frame = { from: 0, to: 100, maxGap: 15, target: 2, alert: 4, top: 5 }
+  const frame = { from: 0, to: 100, every: 10, target: 2, alert: 4, top: 5 }
   t.is(drawChart([{ at: 0, value: undefined }], frame), undefined)
   const points = [
     [0, 0],
-    [10, 9],
+    [10, 8.5],
     [20, undefined],
     [30, 1],
     [70, 2],
@@ -78,10 +83,22 @@ test('a chart connects points, leaves gaps, and stays inside its box', (t) => {
     chart?.paths.map((path) => path.split('L').length),
     [2, 1, 2],
   )
-  t.deepEqual([chart?.lowest, chart?.highest], [0, 9])
+  t.deepEqual([chart?.lowest, chart?.highest, chart?.top], [0, 8.5, 9], 'the axis ends at a short number')
+  t.is(drawChart([{ at: 0, value: 1 }], frame)?.top, 5, 'and at this one at least')
+  t.deepEqual(
+    chart?.marks.map(({ x, value }) => [x, value]),
+    [
+      [0, 0],
+      [10, 8.5],
+      [30, 1],
+      [70, 2],
+      [80, 3],
+    ],
+    'every value can be pointed at',
+  )
   t.true((chart?.alert ?? 60) < (chart?.target ?? 0), 'worse is higher')
   for (const [, x, y] of (chart?.paths.join('') ?? '').matchAll(/[ML]([\d.]+) ([\d.]+)/g)) {
-    t.true(Number(x) >= 0 && Number(x) <= 240 && Number(y) >= 0 && Number(y) <= 60, `${x} ${y}`)
+    t.true(Number(x) >= 0 && Number(x) <= 100 && Number(y) >= 0 && Number(y) <= 100, `${x} ${y}`)
   }
 })
 
@@ -122,7 +139,7 @@ testOn(COPIES)('a chart has a text alternative, and a table has all its values',
   await tick(60, 40)
   const { cards, columns, table } = await dashboard.view(DEFAULT_DISPLAY, english)
   const card = cards.find(({ id }) => id === 'hits')
-  t.is(card?.chartLabel, 'The last ten minutes: between 60% and 90%.')
+  t.is(card?.chart?.label, 'The last ten minutes: between 60% and 90%.')
   t.is(card?.chart?.paths.length, 2, 'nothing asked for is a gap, not a zero')
   const column = columns.indexOf('Cache hit ratio')
   t.deepEqual(
@@ -134,9 +151,16 @@ testOn(COPIES)('a chart has a text alternative, and a table has all its values',
     ],
   )
   const views = new nunjucks.Environment(new nunjucks.FileSystemLoader(join(projectRoot, 'views')))
-  const macro = '{% import "operations/parts.njk" as parts %}{{ parts.card(card, t) }}'
-  const html = views.renderString(macro, { card, t: english })
-  t.regex(html, /<svg class="chart"[^>]* role="img" aria-label="The last ten minutes: between 60% and 90%\."/)
+  const macro = '{% import "operations/parts.njk" as parts %}{{ parts.card(card) }}'
+  const html = views.renderString(macro, { card })
+  t.regex(html, /<svg class="chart-plot"[^>]* role="img" aria-label="The last ten minutes: between 60% and 90%\."/)
+  t.regex(html, /<span>100%<\/span><span>0%<\/span>/, 'the axis of values')
+  t.regex(html, /<span>2:54 AM<\/span><span>3:04 AM<\/span>/, 'the axis of time')
+  t.deepEqual(
+    [...html.matchAll(/<text [^>]*>([^<]*)</g)].map(([, text]) => text),
+    ['3:04:10 AM: 90%', '3:04:30 AM: 60%'],
+    'values to point at',
+  )
   t.regex(html, /<svg class="mark mark-missed"[^>]* aria-hidden="true"/)
   t.regex(html, /<span>Target missed<\/span>/, 'the colour is never all there is')
 })
@@ -164,7 +188,8 @@ testOn(COPIES)('the queue and the state of the cache are rated as well', async (
   const services = { ...opened, facts: { ...opened.facts, writesBehind: true } }
   const metrics = new Metrics(services)
   const samples = new Samples({ counts: () => metrics.counts() })
-  const dashboard = new Dashboard(services, metrics, samples, new SessionCounter(services.store))
+  const sessionCounter = new SessionCounter(services.store)
+  const dashboard = new Dashboard({ services, metrics, samples, sessionCounter, security: new RecentSecurityEvents() })
   for (const [waiting, state] of [
     [0, 'good'],
     [100, 'good'],
@@ -173,21 +198,51 @@ testOn(COPIES)('the queue and the state of the cache are rated as well', async (
     [501, 'alert'],
   ] as const) {
     metrics.observe({ type: 'write-behind', waiting })
-    const { cards } = await dashboard.view(DEFAULT_DISPLAY, english)
-    t.is(cards.find(({ id }) => id === 'waiting')?.state, state, String(waiting))
+    const { tiles } = await dashboard.view(DEFAULT_DISPLAY, english)
+    t.is(tiles.find(({ id }) => id === 'waiting')?.state, state, String(waiting))
     t.like(
-      cards.find(({ id }) => id === 'cache'),
+      tiles.find(({ id }) => id === 'cache'),
       { state: 'good', value: 'up' },
     )
   }
   await services.cache?.close()
   for (let n = 0; n < 3; n++) await t.throwsAsync(async () => await services.cache?.ping())
-  const { cards, overall } = await dashboard.view(DEFAULT_DISPLAY, english)
+  const { tiles, overall } = await dashboard.view(DEFAULT_DISPLAY, english)
   t.like(
-    cards.find(({ id }) => id === 'cache'),
+    tiles.find(({ id }) => id === 'cache'),
     { state: 'alert', value: 'down' },
   )
   t.regex(overall.text, /State of the cache/)
+})
+
+test('bytes, durations and figures of servers are in units that people read', (t) => {
+  const format = formats(DEFAULT_DISPLAY, () => 1_000_000)
+  t.deepEqual([0, 999, 1500, 158_400_000, 2_500_000_000].map(format.bytes), [
+    '0\u00a0B',
+    '999\u00a0B',
+    '1.5\u00a0kB',
+    '158\u00a0MB',
+    '2.5\u00a0GB',
+  ])
+  t.deepEqual([0.5, 94, 1400, 61_000].map(format.milliseconds), [
+    '0.5\u00a0ms',
+    '94\u00a0ms',
+    '1.4\u00a0s',
+    '61\u00a0s',
+  ])
+  t.deepEqual([59, 3600, 300_000].map(format.duration), ['59 seconds', '1 hour', '3 days'])
+  t.deepEqual([1_000_000, 875_000].map(format.ago), ['now', '2 min. ago'])
+  const server = { up: true, slabs: [], slowCommands: [] }
+  const redis = { uptime_seconds: 90_000, used_memory: 1_234_567, max_memory: 0, keys: 12, hits: 3, misses: 1, time: 5 }
+  t.deepEqual(
+    serverPart({ ...server, figures: redis }, format, english).rows.map(({ label, value }) => `${label}: ${value}`),
+    ['In use: 1.2\u00a0MB', 'Entries: 12', 'Hits: 75%', 'Up for: 1 day'],
+  )
+  const memcached = { uptime: 60, bytes: 500, max_bytes: 64_000_000, items: 1, hits: 0, misses: 0, out_of_memory: 2 }
+  t.deepEqual(
+    serverPart({ ...server, figures: memcached }, format, english).rows.map(({ label, value }) => `${label}: ${value}`),
+    ['In use: 500\u00a0B of 64\u00a0MB', 'Entries: 1', 'Hits: –', 'Refused for lack of memory: 2', 'Up for: 1 minute'],
+  )
 })
 
 test('sessions are counted once for all viewers, less often if that is slow, and again after a failure', async (t) => {

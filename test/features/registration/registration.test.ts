@@ -112,6 +112,23 @@ test('invalid input: errors beside the field, with the input, without the passwo
   }
 })
 
+test('the sign-in page leads to the registration', async (t) => {
+  t.regex((await app.browser().get('/login')).text, /<main[\s\S]*<a [^>]*href="\/register">Create an account<\/a>/)
+})
+
+test('the second step has the language of the page, unless another one is chosen', async (t) => {
+  for (const language of LANGUAGES) {
+    const browser = app.browser()
+    const headers = { 'accept-language': language }
+    await browser.post('/register/1', person(`speaks-${language}`), headers)
+    const { text } = await browser.get('/register/2', headers)
+    t.regex(text, new RegExp(`name="language" value="${language}" checked`))
+    const { language: _chosen, ...place } = PLACE
+    await browser.post('/register/2', place, headers)
+    t.regex((await browser.get('/register/2')).text, new RegExp(`name="language" value="${language}" checked`))
+  }
+})
+
 test('a refused form keeps the input, and shows the error', async (t) => {
   const browser = app.browser()
   const taken = await browser.post('/register/1', { ...person('ada'), fullName: 'Ada Two' })
