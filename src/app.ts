@@ -68,7 +68,8 @@ export async function createApp(
   app.use(sessions({ ...config.session, engine, accounts, observe, explain, beforeCreate }))
   app.use(errorPages(log, 'inside the session'))
   app.use(crossOriginProtection(config.publicOrigin))
-  const routes = [home(services), ...features.map((feature) => feature.routes)]
+  const attractions = features.flatMap((feature) => feature.attractions ?? [])
+  const routes = [home(services, attractions), ...features.map((feature) => feature.routes)]
   app.use(allowedMethods(routes))
   app.use(requestBody(routes, config.maxBodyBytes))
   for (const middleware of routes) app.use(middleware)

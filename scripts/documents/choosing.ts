@@ -1,5 +1,5 @@
 import type { Choice } from '../../src/storage/choice.ts'
-import { caches, engines } from '../../src/storage/index.ts'
+import { readChoices } from '../../src/storage/choices.ts'
 import { type Figures, figuresOf, type Measured } from './measured.ts'
 import { table, wrapped } from './text.ts'
 
@@ -11,16 +11,6 @@ const MAX_FASTEST = 3
 
 interface Rated extends Choice {
   readonly figures: Figures | undefined
-}
-
-/** All choices of this project, in the order of its engines and caches. */
-export async function readChoices(): Promise<readonly Choice[]> {
-  const all: Choice[] = []
-  for (const { choices } of engines) {
-    const loaded = choices === undefined ? caches.map((cache) => cache.choices()) : [choices()]
-    for (const { default: more } of await Promise.all(loaded)) all.push(...more)
-  }
-  return all
 }
 
 /** The whole of `docs/choosing-an-engine.md`. */

@@ -4,6 +4,7 @@ type Registry = readonly (() => Promise<{ readonly default: Feature }>)[]
 
 /** One line per feature, in the order of the menu. To remove a feature, delete its line. */
 const registry: Registry = [
+  () => import('./guarantees/index.ts'),
   () => import('./cart/index.ts'),
   () => import('./preferences/index.ts'),
   () => import('./choosing/index.ts'),
@@ -14,6 +15,7 @@ const registry: Registry = [
   () => import('./operations/index.ts'),
   () => import('./user-sessions/index.ts'),
   () => import('./explained/index.ts'),
+  () => import('./documents/index.ts'),
 ]
 
 /**

@@ -31,6 +31,16 @@ export interface ViewPart {
   readonly [local: string]: unknown
 }
 
+/** What the home page says of a feature: something to `see`, or to `read`. */
+export interface Attraction {
+  readonly href: string
+  /** English texts, translated where they are shown. */
+  readonly title: string
+  /** What a visitor will find there, and how. */
+  readonly text: string
+  readonly kind: 'see' | 'read'
+}
+
 /** A feature that has been opened. */
 export interface OpenFeature {
   readonly routes: ReturnType<Router['routes']>
@@ -39,11 +49,13 @@ export interface OpenFeature {
   /** Called once per rendered page; should do as little I/O as possible. */
   readonly page?: (ctx: Context, session: Session) => PagePart | Promise<PagePart>
   /** Called last before a page is rendered, error pages too; must not touch the session. */
-  readonly footer?: (display: Display, t: Translate) => ViewPart | undefined
   /** Called for the account page of this user. */
   readonly accountPage?: (ctx: Context, user: User) => Promise<ViewPart | undefined>
   /** Receives what is logged about the security of accounts. */
   readonly security?: (event: LoggedSecurity) => void
+  readonly footer?: (display: Display, t: Translate) => ViewPart | undefined
+  /** In the order of the registry; the first one to see is the first on the home page. */
+  readonly attractions?: readonly Attraction[]
   /** Receives what happens to the session in every request; see {@link SessionsOptions}. */
   readonly explain?: SessionsOptions['explain']
 }

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
-import { readChoices } from '../../scripts/documents/choosing.ts'
 import { projectRoot } from '../../src/paths.ts'
+import { readChoices } from '../../src/storage/choices.ts'
 import { caches, engines } from '../../src/storage/index.ts'
 import { EXCEPTIONS, type Exception } from './exceptions.ts'
 

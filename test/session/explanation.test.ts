@@ -73,12 +73,17 @@ test('before the response it shows what will be done, afterwards what was done',
   t.deepEqual([between?.settled, between?.changedKeys, between?.decision?.write], [false, ['cart'], 'save'])
   t.is(between?.writing, undefined)
   t.deepEqual(between?.content, [
-    { key: 'n', bytes: 1 },
-    { key: 'cart', bytes: 5 },
+    { key: 'n', value: 1, bytes: 1 },
+    { key: 'cart', value: [1, 2], bytes: 5 },
   ])
+  t.deepEqual(between?.changes, [{ key: 'cart', before: undefined, after: [1, 2] }])
   const after = now()
   t.deepEqual([after.settled, after.changedKeys, after.decision?.write], [true, ['cart', 'n'], 'save'])
-  t.deepEqual([after.content, after.bytes], [[{ key: 'cart', bytes: 5 }], '{"cart":[1,2]}'.length])
+  t.deepEqual([after.content, after.bytes], [[{ key: 'cart', value: [1, 2], bytes: 5 }], '{"cart":[1,2]}'.length])
+  t.deepEqual(after.changes, [
+    { key: 'n', before: 1, after: undefined },
+    { key: 'cart', before: undefined, after: [1, 2] },
+  ])
   t.deepEqual([after.opening?.live, after.writing?.failed], [true, undefined])
   t.false(JSON.stringify(after).includes(cookie.slice('sid='.length)))
 })
@@ -102,6 +107,7 @@ test('objects changed in place are shown and still saved', async (t) => {
   const { cookie } = await get('/put')
   await get('/grow', cookie)
   t.deepEqual(seen?.changedKeys, ['list'])
+  t.deepEqual(seen?.changes, [{ key: 'list', before: [1], after: [1, 2] }])
   t.is((await get('/read', cookie)).text, '{"list":[1,2,3]}')
 })
 

@@ -7,7 +7,8 @@ import { choiceOf } from '../../storage/open.ts'
 import { browserDisplay } from '../../web/display.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { wantsJson } from '../../web/input.ts'
-import { renderMarkdown } from './markdown.ts'
+import { documentAddress } from '../documents/index.ts'
+import { renderMarkdown } from '../documents/markdown.ts'
 
 // The page has no session, and so no menu of the features.
 const NAV = [
@@ -15,14 +16,15 @@ const NAV = [
   { href: '/engines', label: 'Engines', place: 'main' },
 ] as const
 
-export default defineFeature({ name: 'choosing', open: engines })
+export default defineFeature({ name: 'choosing', requires: ['documents'], open: engines })
 
 /** docs/choosing-an-engine.md as a page. It never opens the session, so it is cacheable. */
 function engines({ config }: Services): OpenFeature {
   const router = new Router()
   const text = readFileSync(join(projectRoot, 'docs', 'choosing-an-engine.md'), 'utf8')
   const running = choiceOf(config)
-  const rendered = (badge: string) => renderMarkdown(text, running, badge)
+  const addressOf = documentAddress(config)
+  const rendered = (badge: string) => renderMarkdown(text, { marked: { heading: running, badge }, addressOf })
 
   router.get('/engines', async (ctx) => {
     ctx.set('Cache-Control', 'public, max-age=60')

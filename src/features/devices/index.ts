@@ -126,6 +126,14 @@ function devices(services: Services): OpenFeature {
 
   return {
     routes: router.routes(),
+    attractions: [
+      {
+        href: PAGE,
+        title: 'Your devices',
+        text: 'Sign in with two browsers, and sign one of them out in the other: its next click ends on the sign-in page.',
+        kind: 'see',
+      },
+    ],
     page: (_ctx, session) =>
       session.account === undefined ? {} : { nav: [{ href: PAGE, label: 'Devices', place: 'account-page' }] },
   }

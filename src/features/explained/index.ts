@@ -2,9 +2,10 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import Router from '@koa/router'
 import type { Services } from '../../services.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
-import { wantsJson } from '../../web/input.ts'
+import { queryParam, wantsJson } from '../../web/input.ts'
 import { History, Request, type RequestRecord } from './requests.ts'
 import { Explainer } from './rows.ts'
+import { entriesOf } from './values.ts'
 
 const PAGE = '/session'
 
@@ -24,16 +25,35 @@ function explained(services: Services): OpenFeature {
     const explainer = new Explainer(services, await ctx.display(), await ctx.translate())
     const record = () => requests.getStore()?.record() ?? ctx.throw(404)
     // Called by the view, after the messages that it shows have been removed from the session.
-    const session = () => explainer.long(record())
-    const earlier = history
-      .of(record().received)
-      .map((earlier) => ({ ...explainer.title(earlier), rows: explainer.earlier(earlier) }))
-    if (wantsJson(ctx)) ctx.body = { session: session(), earlier }
-    else await ctx.render('explained/session.njk', { session, earlier })
+    const now = () => ({
+      rows: explainer.long(record()),
+      tree: explainer.tree(record()),
+      changes: explainer.changes(record()),
+    })
+    const all = history.of(record().received)
+    const described = (one: RequestRecord) => ({ ...explainer.title(one), rows: explainer.earlier(one) })
+    const isDownload = queryParam(ctx, 'format') === 'json'
+    if (isDownload || wantsJson(ctx)) {
+      if (isDownload) ctx.attachment('session.json')
+      const data = entriesOf(record().explanation.content)
+      const earlier = all.map((one) => ({ ...described(one), changes: one.changes }))
+      ctx.body = { data, changes: record().changes, session: explainer.long(record()), earlier }
+    } else {
+      const earlier = all.map((one) => ({ ...described(one), changes: explainer.changes(one) }))
+      await ctx.render('explained/session.njk', { now, earlier })
+    }
   })
 
   return {
     routes: router.routes(),
+    attractions: [
+      {
+        href: PAGE,
+        title: 'The session explained',
+        text: 'What is in your session, what each request has changed in it, and why it was saved.',
+        kind: 'see',
+      },
+    ],
     outermost: async (ctx, next) => {
       const request = new Request(ctx, config.session.cookie.name)
       await requests.run(request, next)

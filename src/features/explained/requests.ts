@@ -3,8 +3,9 @@ import type { Context } from 'koa'
 import type { SessionEvent } from '../../session/core/events.ts'
 import { cookieValues } from '../../session/http/cookie.ts'
 import type { Explanation } from '../../session/index.ts'
+import { type ValueChange, valueChanges } from './values.ts'
 
-/** What a request did to its session. Contains no cookie, no key and no value. */
+/** What a request did to its session. Contains no cookie and no key; values as far as they are no secrets. */
 export interface RequestRecord {
   /** Milliseconds since 1970. */
   readonly at: number
@@ -14,6 +15,7 @@ export interface RequestRecord {
   readonly status: number | undefined
   readonly milliseconds: number
   readonly explanation: Explanation
+  readonly changes: readonly ValueChange[]
   readonly events: readonly SessionEvent[]
   readonly received: Masked | undefined
   readonly sent: (Masked & { readonly attributes: readonly string[] }) | undefined
@@ -61,6 +63,7 @@ export class Request {
       status: explanation.settled ? this.#ctx.status : undefined,
       milliseconds: this.milliseconds,
       explanation,
+      changes: valueChanges(explanation.changes),
       events: this.events,
       received: received.length === 1 && first !== undefined ? this.#masked(first) : undefined,
       sent: this.#sent(),
@@ -99,7 +102,7 @@ export class History {
     const cookies = [record.received, record.sent].filter((cookie) => cookie !== undefined && !cookie.cleared)
     const hashes = cookies.flatMap((cookie) => cookie?.hash ?? [])
     const requests = hashes.map((hash) => this.#byCookie.get(hash)).find((known) => known !== undefined) ?? []
-    requests.unshift(record)
+    requests.unshift(withoutData(record))
     requests.length = Math.min(requests.length, MAX_REQUESTS)
     for (const hash of hashes) {
       this.#byCookie.delete(hash)
@@ -110,4 +113,10 @@ export class History {
       this.#byCookie.delete(oldest)
     }
   }
+}
+
+/** Of earlier requests only the changes are shown, and the data of many would take much memory. */
+function withoutData(record: RequestRecord): RequestRecord {
+  const content = record.explanation.content.map((one) => ({ ...one, value: null }))
+  return { ...record, explanation: { ...record.explanation, content, changes: [] } }
 }

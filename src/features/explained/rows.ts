@@ -6,6 +6,8 @@ import { type Format, formats } from './formats.ts'
 import { originText } from './origin.ts'
 import type { Masked, RequestRecord } from './requests.ts'
 import { changedTexts, eventTexts, savedTexts } from './saving.ts'
+import { type ChangeRow, changeRows, type TreeNode, treeOf } from './tree.ts'
+import { entriesOf } from './values.ts'
 
 /** A label with one or more lines of text. */
 export interface Row {
@@ -62,12 +64,21 @@ export class Explainer {
   /** Everything about the current session. */
   long(record: RequestRecord): Row[] {
     const { engine, format } = this.#config.session
-    const holds = record.explanation.content.map(({ key, bytes }) => `${key}: ${this.#format.bytes(bytes)}`)
     return [
       { label: this.#t('Engine'), texts: [`${engine}, ${format}`] },
       ...this.earlier(record),
-      ...rows([this.#t('Contents'), holds], ...this.#clocks(record)),
+      ...rows(...this.#clocks(record)),
     ]
+  }
+
+  /** The data of the session. */
+  tree({ explanation }: RequestRecord): TreeNode[] {
+    return treeOf(entriesOf(explanation.content), this.#t, this.#format)
+  }
+
+  /** What the request changed, value by value. */
+  changes({ changes }: RequestRecord): ChangeRow[] {
+    return changeRows(changes, this.#t)
   }
 
   #request(record: RequestRecord, answer: readonly Pair[]): Row[] {

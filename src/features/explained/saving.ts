@@ -53,9 +53,20 @@ function failure(error: string, t: Translate): string {
   return t('Failed ({error}).', { error })
 }
 
-/** Other events of the engine. */
+/** Conflicts with other requests, and other events of the engine. */
 export function eventTexts({ events }: RequestRecord, t: Translate): string[] {
+  const conflicts = events.filter((event) => event.type === 'conflict').length
+  return [
+    ...(conflicts > 0 ? [t('Conflicts with other requests: {conflicts}.', { conflicts })] : []),
+    ...texts(events, t),
+  ]
+}
+
+function texts(events: RequestRecord['events'], t: Translate): string[] {
   return events.flatMap((event) => {
+    if (event.type === 'overwritten') {
+      return [t('Overwritten, as both set the same value: {keys}.', { keys: event.keys.join(', ') })]
+    }
     if (event.type === 'replayed') {
       return [t('Another request saved first; the changes were applied to its result.')]
     }

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Services } from '../../services.ts'
 import { defineSettings, setting, text, type ValuesOf } from '../../settings.ts'
 import { currentUser, requireStaff, requireStaffStill } from '../../web/current-user.ts'
-import { defineFeature, type OpenFeature } from '../../web/feature.ts'
+import { type Attraction, defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, wantsJson } from '../../web/input.ts'
 import { canReadMetrics } from './access.ts'
 import { Dashboard } from './dashboard.ts'
@@ -49,8 +49,16 @@ function operations(services: Services, { METRICS_TOKEN: token }: ValuesOf<typeo
     }
   })
 
+  const demonstration: Attraction = {
+    href: '/operations',
+    title: 'Operations',
+    text: 'Sign in as ada, who is staff: how fast sessions are loaded and saved, which conflicts there were, and alerts.',
+    kind: 'see',
+  }
   return {
     routes: router.routes(),
+    // Only there are users for demonstrations.
+    attractions: services.config.mode === 'development' ? [demonstration] : [],
     outermost: measured(metrics, token),
     security: (event) => security.add(event),
     page: async (ctx, session) =>

@@ -1,3 +1,4 @@
+import { emptyData, type Json, plainJson, type SessionData } from '../core/data.ts'
 import type { SecurityKind } from '../core/events.ts'
 import { absoluteAge, EXPIRY_KEY, type ExpiryPolicy, expiryAge, expiryDate, fixedDate } from '../core/expiry.ts'
 import type { Loaded, Opened } from '../engines/engine.ts'
@@ -5,7 +6,7 @@ import type { SessionState } from '../session-state.ts'
 import { type Decision, settle } from './settle.ts'
 
 /**
- * What happened to the session of a request so far, and why. Contains no key, cookie or value.
+ * What happened to the session of a request so far, and why. Contains no key and no cookie, but values: not for a log.
  *
  * @example
  * const summary = ({ engine, bytes, decision }: Explanation) => `${engine}, ${bytes} bytes: ${decision?.why ?? 'failed'}`
@@ -18,12 +19,21 @@ export interface Explanation {
   readonly opening: Opening | undefined
   /** The session as it was loaded or last saved; undefined while there is none. */
   readonly live: Clocks | undefined
-  /** Its keys, with those of the account, and the bytes of their values as JSON. */
-  readonly content: readonly { readonly key: string; readonly bytes: number }[]
+  /** Its keys, with those of the account, their values as stored, and the bytes of these as JSON. */
+  readonly content: readonly { readonly key: string; readonly value: Json; readonly bytes: number }[]
   readonly bytes: number
   /** Whether the request changed it, and under which keys: `*` when all of them were cleared. */
   readonly changed: boolean
   readonly changedKeys: readonly string[]
+  /**
+   * The values that are not as the request found them, as stored; undefined where there is none. After a replay these
+   * include changes of other requests.
+   */
+  readonly changes: readonly {
+    readonly key: string
+    readonly before: Json | undefined
+    readonly after: Json | undefined
+  }[]
   readonly flushed: boolean
   /** Undefined if the storage did not answer. */
   readonly decision: Decision | undefined
@@ -88,6 +98,8 @@ const NOT_ASKED = settle({
 export class Trace {
   #opening: Opening | undefined
   #state: SessionState | undefined
+  /** The content as the request found it. */
+  #found: SessionData = emptyData()
   #decide: (() => Decision) | undefined
   #decision: Decision | undefined
   /** The changes before they were stored. */
@@ -105,6 +117,7 @@ export class Trace {
   /** @param decide returns what the response would do now */
   hold(state: SessionState, decide: () => Decision): void {
     this.#state = state
+    this.#found = copyOf(state.content)
     this.#decide = decide
   }
 
@@ -120,7 +133,8 @@ export class Trace {
     const opening = this.#opening
     const state = this.#state
     const summary = state?.summary()
-    const content = Object.entries(summary?.content ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
+    const now = copyOf(summary?.content ?? {})
+    const content = Object.entries(now).map(([key, value]) => ({ key, value, bytes: bytesOf(value) }))
     const unasked = opening === undefined ? NOT_ASKED : undefined
     return {
       engine,
@@ -128,8 +142,9 @@ export class Trace {
       opening,
       live: summary?.loaded && clocks(expiry, summary.loaded),
       content,
-      bytes: bytesOf(summary?.content ?? {}),
+      bytes: bytesOf(now),
       ...(this.#changes ?? (state && changesOf(state)) ?? { changed: false, changedKeys: [] }),
+      changes: changesBetween(this.#found, now),
       flushed: summary?.flushed ?? false,
       decision: this.#decision ?? this.#decide?.() ?? unasked,
       writing: this.#writing,
@@ -140,6 +155,17 @@ export class Trace {
 function changesOf(state: SessionState) {
   const { changed, accountChanged, changedKeys } = state.summary()
   return { changed: changed || accountChanged, changedKeys }
+}
+
+function copyOf(data: SessionData): SessionData {
+  return plainJson(data) as SessionData
+}
+
+function changesBetween(before: SessionData, after: SessionData): Explanation['changes'] {
+  const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])]
+  return keys
+    .filter((key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]))
+    .map((key) => ({ key, before: before[key], after: after[key] }))
 }
 
 /** Waits until the work succeeds or fails; `result` is its promise. */

@@ -1,5 +1,4 @@
 import test from 'ava'
-import { renderMarkdown } from '../../../src/features/choosing/markdown.ts'
 import { choiceOf } from '../../../src/storage/open.ts'
 import { knownLanguage } from '../../../src/web/languages.ts'
 import { LOCAL } from '../../storage/set-ups.ts'
@@ -61,17 +60,4 @@ if (knownLanguage('de') !== undefined) {
 
 test('the home page links to it', async (t) => {
   t.regex((await app.browser().get('/')).text, /href="\/engines"/)
-})
-
-test('Markdown: HTML is escaped, there are no style attributes, and scrollable parts are focusable', (t) => {
-  const { html, markedId } = renderMarkdown(
-    '# Title\n\n## <b>One</b>\n\n<script>alert(1)</script>\n\n| a | b |\n|---|---:|\n| c | d |\n\n```sh\n<x>\n```\n',
-    'another',
-    'running',
-  )
-  t.is(markedId, undefined)
-  t.notRegex(html, /<script|<b>|style=|Title/)
-  t.regex(html, /<div class="table-wrap" role="group" tabindex="0" aria-labelledby="b-one-b">/)
-  t.regex(html, /<td class="number">d<\/td>/)
-  t.regex(html, /<pre tabindex="0"><code>&lt;x&gt;/)
 })

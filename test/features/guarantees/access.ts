@@ -1,0 +1,10 @@
+import type { Access } from '../../support/routes.ts'
+
+export const access: Access = {
+  'GET /guarantees': 'everyone',
+  'GET /guarantees/engine/state': 'everyone',
+  'POST /guarantees/engine/begin': 'everyone',
+  'POST /guarantees/engine/add': 'everyone',
+  'POST /guarantees/engine/sign-in': 'everyone',
+  'POST /guarantees/engine/sign-out': 'everyone',
+}
