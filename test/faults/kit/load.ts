@@ -7,6 +7,7 @@ import { Visitor } from './visitor.ts'
 const GAP_MS = 25
 const TIMEOUT_MS = 3000
 const MAX_REPEATS = 3
+const MAX_SIGN_INS = 20
 const MAX_GHOSTS = 20
 const HEALTHY = 16
 /** The client of what no request has done. */
@@ -111,6 +112,15 @@ export class Load {
       visitor.ending = false
     }
     return event
+  }
+
+  /** Signs in, again while the application is too busy. @throws Error if it does not work at all */
+  async signIn(visitor: Visitor, process: number): Promise<void> {
+    for (let attempt = 0; attempt < MAX_SIGN_INS; attempt++) {
+      if ((await this.login(visitor, process)).outcome === 'ok') return
+      await pause(GAP_MS)
+    }
+    throw new Error(`${visitor.user} cannot sign in`)
   }
 
   async logout(visitor: Visitor, process: number, client = visitor.user): Promise<HistoryEvent> {

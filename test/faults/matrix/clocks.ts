@@ -12,7 +12,7 @@ export const clockFaults: readonly Fault[] = [
     run: async (cell) => {
       const { load, site } = cell
       for (const visitor of load.visitors) {
-        await load.login(visitor, 0)
+        await load.signIn(visitor, 0)
         await load.add(visitor, 0)
       }
       const begin = performance.now()

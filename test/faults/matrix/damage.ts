@@ -27,7 +27,7 @@ export const damageFaults: readonly Fault[] = [
 async function damageAll(cell: Cell, damage: Damage): Promise<void> {
   const { load, site } = cell
   for (const visitor of load.visitors) {
-    if (visitor.session === null) await load.login(visitor, 0)
+    if (visitor.session === null) await load.signIn(visitor, 0)
     await load.add(visitor, 0)
   }
   if (site.setUp.records === 'cookies') {

@@ -19,7 +19,7 @@ export const raceFaults: readonly Fault[] = [
     run: async (cell) => {
       await eachVisitor(cell, async (visitor) => {
         for (let round = 0; round < LOGOUT_ROUNDS; round++) {
-          await cell.load.login(visitor, at(cell, round))
+          await cell.load.signIn(visitor, at(cell, round))
           await cell.load.read(visitor, at(cell, round + 1))
           const changes = Array.from({ length: OVERLAPS }, async (_, change) => {
             await pause(Math.random() * 4)
@@ -38,7 +38,7 @@ export const raceFaults: readonly Fault[] = [
     run: async (cell) => {
       const [visitor] = cell.load.visitors
       if (visitor === undefined) return
-      await cell.load.login(visitor, 0)
+      await cell.load.signIn(visitor, 0)
       const adds = cell.site.setUp.records === 'cookies' ? ADDS_IN_COOKIE : ADDS
       const adders = Array.from({ length: ADDERS }, async (_, adder) => {
         for (let number = 0; number < adds; number++) await cell.load.add(visitor, at(cell, adder), `adder${adder}`)
@@ -53,7 +53,7 @@ export const raceFaults: readonly Fault[] = [
     run: async (cell) => {
       await eachVisitor(cell, async (visitor) => {
         for (let round = 0; round < ROTATION_ROUNDS; round++) {
-          if (visitor.session === null) await cell.load.login(visitor, at(cell, round))
+          if (visitor.session === null) await cell.load.signIn(visitor, at(cell, round))
           const rotations = Array.from({ length: ADDERS }, (_, rotator) =>
             cell.load.rotate(visitor, at(cell, rotator), `rotator${rotator}`),
           )
