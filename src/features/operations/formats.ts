@@ -36,8 +36,10 @@ export function formats({ language, timeZone }: Display, now: () => number = Dat
   const precise = new Intl.NumberFormat(language, { maximumSignificantDigits: 2 })
   const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 0 })
   const few = (value: number) => (value < 10 ? precise : whole).format(value)
-  const clock = new Intl.DateTimeFormat(language, { timeStyle: 'medium', timeZone })
-  const minute = new Intl.DateTimeFormat(language, { timeStyle: 'short', timeZone })
+  // 24 hours in every language: axes and tables have little room.
+  const hours = { hour: '2-digit', minute: '2-digit', hourCycle: 'h23', timeZone } as const
+  const clock = new Intl.DateTimeFormat(language, { ...hours, second: '2-digit' })
+  const minute = new Intl.DateTimeFormat(language, hours)
   const ago = new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' })
   return {
     share: (value) => share.format(value),

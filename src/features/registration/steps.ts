@@ -38,6 +38,7 @@ const identity = {
   username: z
     .string('Choose a username.')
     .trim()
+    .min(1, 'Choose a username.')
     .regex(/^[A-Za-z0-9._-]{3,30}$/, '3 to 30 letters, digits, dots, dashes or underscores.'),
   fullName: line('Enter your name.', 150),
   email: z.email('Enter an e-mail address.').max(254, 'This is too long.'),
@@ -58,11 +59,11 @@ export const address = {
   schema: z.object({
     line1: line('Enter your street and house number.', 150),
     line2: optionalLine('Enter text.', 150).default(''),
-    city: line('Enter your town.', 100),
     postcode: z
       .string('Enter your postcode.')
       .trim()
       .regex(/^[A-Za-z0-9 -]{2,12}$/, 'Enter your postcode.'),
+    city: line('Enter your town.', 100),
     country: z.enum(codes, 'Choose a country from the list.'),
     language: z.enum(LANGUAGES, 'Choose a language from the list.').default('en'),
     newsletter: checkbox,
@@ -82,7 +83,7 @@ export const review = {
 } satisfies WizardStep
 
 /** The last form. It has the password, so that no session ever contains one, or its hash. */
-export const finishForm = review.schema.extend(newPasswordFields)
+export const finishForm = z.object({ ...newPasswordFields, ...review.schema.shape })
 
 /** Three steps to an account; abandoned data are deleted after an hour. */
 export const registrationWizard = new FormWizard({

@@ -10,6 +10,7 @@ import { queryParam, wantsJson } from '../../web/input.ts'
 import { seeOther } from '../../web/redirect.ts'
 import { logSecurity, refuseAccess } from '../../web/security-log.ts'
 import { truncateAddress } from '../../web/truncate-address.ts'
+import type { Device } from '../devices/list.ts'
 import { deviceKind } from '../devices/recognise.ts'
 
 const PAGE = '/staff/sessions'
@@ -33,10 +34,10 @@ function userSessions(services: Services): OpenFeature {
     const found = user === undefined ? undefined : await engine.listUser(user.id)
     const t = await ctx.translate()
     const byActivity = [...(found?.listed ?? [])].sort((one, other) => other.lastActivity - one.lastActivity)
-    const sessions = byActivity.slice(0, MAX_SHOWN).map((session) => shown(session, t))
+    const sessions = byActivity.slice(0, MAX_SHOWN).map((session) => deviceOf(session, t))
     await requireStaffStill(ctx, services, staff)
     const account = user === undefined ? null : { id: user.id, username: user.username }
-    if (wantsJson(ctx)) ctx.body = { user: account, sessions }
+    if (wantsJson(ctx)) ctx.body = { user: account, sessions: sessions.map(asJson) }
     else {
       const { complete = true, endable = false } = found ?? {}
       const count = byActivity.length
@@ -77,9 +78,13 @@ function userSessions(services: Services): OpenFeature {
   }
 }
 
-function shown({ id, userAgent, ipAddress, createdAt, lastActivity }: ListedSession, t: Translate) {
-  const device = deviceKind(userAgent, t).name
-  return { id, device, address: truncateAddress(ipAddress), signedInAt: createdAt || null, lastActivity }
+function deviceOf({ id, userAgent, ipAddress, createdAt, lastActivity, current }: ListedSession, t: Translate): Device {
+  const kind = deviceKind(userAgent, t)
+  return { ...kind, id, address: truncateAddress(ipAddress), signedInAt: createdAt || null, lastActivity, current }
+}
+
+function asJson({ id, name, address, signedInAt, lastActivity }: Device) {
+  return { id, device: name, address, signedInAt, lastActivity }
 }
 
 async function respond(ctx: Context, { username }: User, message: string): Promise<void> {

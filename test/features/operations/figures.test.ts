@@ -145,9 +145,9 @@ testOn(COPIES)('a chart has a text alternative, and a table has all its values',
   t.deepEqual(
     table.map(({ clock, values }) => [clock, values[column]]),
     [
-      ['3:04:30 AM', '60%'],
-      ['3:04:20 AM', '–'],
-      ['3:04:10 AM', '90%'],
+      ['03:04:30', '60%'],
+      ['03:04:20', '–'],
+      ['03:04:10', '90%'],
     ],
   )
   const views = new nunjucks.Environment(new nunjucks.FileSystemLoader(join(projectRoot, 'views')))
@@ -155,10 +155,10 @@ testOn(COPIES)('a chart has a text alternative, and a table has all its values',
   const html = views.renderString(macro, { card })
   t.regex(html, /<svg class="chart-plot"[^>]* role="img" aria-label="The last ten minutes: between 60% and 90%\."/)
   t.regex(html, /<span>100%<\/span><span>0%<\/span>/, 'the axis of values')
-  t.regex(html, /<span>2:54 AM<\/span><span>3:04 AM<\/span>/, 'the axis of time')
+  t.regex(html, /<span>02:54<\/span><span>03:04<\/span>/, 'the axis of time')
   t.deepEqual(
     [...html.matchAll(/<text [^>]*>([^<]*)</g)].map(([, text]) => text),
-    ['3:04:10 AM: 90%', '3:04:30 AM: 60%'],
+    ['03:04:10: 90%', '03:04:30: 60%'],
     'values to point at',
   )
   t.regex(html, /<svg class="mark mark-missed"[^>]* aria-hidden="true"/)
