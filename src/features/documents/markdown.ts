@@ -49,11 +49,16 @@ export function renderMarkdown(text: string, { marked, addressOf }: RenderOption
   rules.table_open = () =>
     `<div class="table-wrap" role="group" tabindex="0" aria-labelledby="${environment.heading}">\n<table>\n`
   rules.table_close = () => '</table>\n</div>\n'
-  // The Content-Security-Policy forbids style attributes.
   const cell = (name: 'th' | 'td') => {
-    const openingTag = name === 'th' ? '<th scope="col"' : '<td'
-    rules[`${name}_open`] = (tokens, index) =>
-      `${openingTag}${tokens[index]?.attrGet('style') === 'text-align:right' ? ' class="number"' : ''}>`
+    // A header cell without text heads nothing.
+    const tagOf = (text: string | undefined) => (name === 'th' && text !== '' ? 'th' : 'td')
+    rules[`${name}_open`] = (tokens, index) => {
+      const tag = tagOf(tokens[index + 1]?.content)
+      // The Content-Security-Policy forbids style attributes.
+      const isNumber = tokens[index]?.attrGet('style') === 'text-align:right'
+      return `<${tag}${tag === 'th' ? ' scope="col"' : ''}${isNumber ? ' class="number"' : ''}>`
+    }
+    rules[`${name}_close`] = (tokens, index) => `</${tagOf(tokens[index - 1]?.content)}>\n`
   }
   cell('th')
   cell('td')

@@ -54,7 +54,7 @@ function failure(error: string, t: Translate): string {
 }
 
 /** Conflicts with other requests, and other events of the engine. */
-export function eventTexts({ events }: RequestRecord, t: Translate): string[] {
+export function eventTexts({ events }: Pick<RequestRecord, 'events'>, t: Translate): string[] {
   const conflicts = events.filter((event) => event.type === 'conflict').length
   return [
     ...(conflicts > 0 ? [t('Conflicts with other requests: {conflicts}.', { conflicts })] : []),

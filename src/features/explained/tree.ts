@@ -23,7 +23,7 @@ export interface ChangeRow {
 export function treeOf(entries: readonly Entry[], t: Translate, format: Format): TreeNode[] {
   return entries.map(({ key, value, bytes, slice }) => {
     const size = format.bytes(bytes)
-    return { ...node(key, value), notes: slice === undefined ? [size] : [...sliceNotes(slice, t, format), size] }
+    return { ...node(key, value), notes: slice === undefined ? [size] : [size, ...sliceNotes(slice, t, format)] }
   })
 }
 
@@ -48,7 +48,7 @@ function sliceNotes({ version, changedAt, declared }: SliceEntry, t: Translate, 
     version === newest
       ? t('slice, version {version}', { version })
       : t('slice, version {version}, read as {newest}', { version, newest }),
-    ...(account ? [t('kept by the account')] : []),
+    ...(account ? [t('kept for the account')] : []),
     changed,
     t('at most {limit}', { limit: format.bytes(budget) }),
   ]

@@ -7,6 +7,8 @@ import { defineSlice, type Session, sessions, signIn, signOut } from '../../sess
 import { limitNewSessions } from '../../web/session-limits.ts'
 import { NOT_BEGUN, PAGE, requireRoom, SESSION_SECONDS, type Side } from './side.ts'
 
+const USER_PREFIX = 'guarantees-'
+
 const demonstration = defineSlice({
   name: 'guarantees',
   schema: z.object({ user: z.string(), items: z.array(z.int()) }),
@@ -45,7 +47,7 @@ export function engineSide(services: Services): Side {
 
   /** @throws HttpError 409 for a session that is no demonstration's: it must stay as it is */
   function requireBegun(ctx: Context, session: Session) {
-    const { user, items } = session.get(demonstration)
+    const { user, items } = stateOf(session)
     if (user === '') ctx.throw(409, NOT_BEGUN)
     return { user, items }
   }
@@ -57,7 +59,7 @@ export function engineSide(services: Services): Side {
           requireBegun(ctx, session)
           await session.flush()
         }
-        session.set(demonstration, { user: `guarantees-${randomUUID()}`, items: [] })
+        session.set(demonstration, { user: `${USER_PREFIX}${randomUUID()}`, items: [] })
         session.setExpiry(SESSION_SECONDS)
       }),
     add: (ctx, { item, work }) =>
@@ -74,10 +76,16 @@ export function engineSide(services: Services): Side {
       }),
     state: (ctx) =>
       withSession(ctx, async (session) => {
-        const { user, items } = session.get(demonstration)
-        const signedIn = session.userId !== null && session.userId === user
+        const { user, items, signedIn } = stateOf(session)
         const { listed, complete } = await engine.listUser(user)
         return { items, signedIn, sessions: complete ? listed.length : null }
       }),
   }
+}
+
+function stateOf(session: Session) {
+  const { user, items } = session.get(demonstration)
+  // In Django's format the second of two sign-ins starts a session without these data.
+  const signedIn = session.userId?.startsWith(USER_PREFIX) === true
+  return { user: signedIn && user === '' ? (session.userId ?? '') : user, items, signedIn }
 }

@@ -59,6 +59,7 @@ test('Markdown: HTML is escaped, there are no style attributes, and scrollable p
   t.notRegex(html, /<script|<b>|style=|Title/)
   t.regex(html, /<div class="table-wrap" role="group" tabindex="0" aria-labelledby="boneb">/)
   t.regex(html, /<td class="number">d<\/td>/)
+  t.regex(renderMarkdown('| | b |\n|---|---|\n| c | d |\n').html, /<td><\/td>\s*<th scope="col">b<\/th>/)
   t.regex(html, /<pre tabindex="0"><code>&lt;x&gt;/)
 })
 

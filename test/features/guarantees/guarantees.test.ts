@@ -11,8 +11,9 @@ async function site(t: ExecutionContext, env: Record<string, string> = {}) {
   return app
 }
 
+// One after the other: each starts an application.
 for (const { name, env } of LOCAL) {
-  test(`${name}: what was acknowledged is kept, within the limits that the page names`, async (t) => {
+  test.serial(`${name}: what is acknowledged is kept, within the limits that the page names`, async (t) => {
     const app = await site(t, env)
     const browser = app.browser()
     const { bothGuarantees, limits } = (await browser.json('GET', '/guarantees')).json<{
@@ -29,53 +30,47 @@ for (const { name, env } of LOCAL) {
       statuses(added),
       added.map(() => 200),
     )
-    if (bothGuarantees)
+    if (bothGuarantees) {
       t.deepEqual(
-        [...items].sort((a, b) => a - b),
+        items.toSorted((a, b) => a - b),
         added.map((_, item) => item),
       )
-    else t.true(items.length < added.length, 'the cookie that arrives last wins')
-  })
+    } else t.true(items.length < added.length, 'the cookie that arrives last wins')
 
-  test(`${name}: a slow save that overlaps a sign-out is refused, and nobody is signed in afterwards`, async (t) => {
-    const app = await site(t, env)
-    const demo = demonstration(app.browser())
-    await demo.begin()
+    t.is((await demo.begin()).status, 200)
     await demo.signIn()
     t.true((await demo.state()).signedIn)
-    const saves = holdSaves(app.services.engine)
+    let saves = holdSaves(app.services.engine)
     const saving = demo.add(0)
-    await saves.areHeld(1)
+    await saves.areHeld(1, [saving])
     t.is((await demo.signOut()).status, 200)
     saves.release()
-    t.is((await saving).status, 409)
+    t.is((await saving).status, 409, 'a slow save does not bring the session back')
     t.false((await demo.state()).signedIn)
-  })
 
-  test(`${name}: two sign-ins at once end in one session, with what was added meanwhile`, async (t) => {
-    const app = await site(t, env)
-    const demo = demonstration(app.browser())
-    await demo.begin()
-    const saves = holdSaves(app.services.engine)
+    t.is((await demo.begin()).status, 200)
+    saves = holdSaves(app.services.engine)
     const adding = [0, 1, 2, 3].map((item) => demo.add(item))
-    await saves.areHeld(4)
+    await saves.areHeld(4, adding)
     t.deepEqual(statuses(await Promise.all([demo.signIn(), demo.signIn()])), [200, 200])
     saves.release()
-    const added = await Promise.all(adding)
-    if (app.services.facts.inCookies !== 'none') return t.pass('a late answer brings its older cookie')
-    const { items, signedIn, sessions } = await demo.state()
+    const late = await Promise.all(adding)
+    // A late answer may bring its older cookie.
+    if (app.services.facts.inCookies !== 'none') return
+    const after = await demo.state()
     // Django's format has no forward from the old key to the new one: it refuses what comes late.
     t.true(
-      statuses(added).every((status) => status === 200 || status === 409),
-      String(statuses(added)),
+      statuses(late).every((status) => status === 200 || status === 409),
+      String(statuses(late)),
     )
-    const acknowledged = added.flatMap(({ status }, item) => (status === 200 ? [item] : []))
-    t.deepEqual([[...items].sort(), signedIn], [acknowledged, true])
-    t.true(sessions === 1 || sessions === null)
+    const acknowledged = late.flatMap(({ status }, item) => (status === 200 ? [item] : []))
+    t.deepEqual([after.items.toSorted(), after.signedIn], [acknowledged, true])
+    t.true(after.sessions === 1 || after.sessions === null)
+    t.is((await demo.begin()).status, 200)
   })
 }
 
-test("the visitor's own session stays as it is", async (t) => {
+test.serial("the visitor's own session stays as it is", async (t) => {
   const app = await site(t)
   const browser = app.browser()
   await signIn(browser, 'grace')
@@ -97,7 +92,7 @@ test("the visitor's own session stays as it is", async (t) => {
   t.regex((await browser.get('/guarantees')).text, /Signed in as grace/)
 })
 
-test("a session that is no demonstration's is refused, and stays as it is", async (t) => {
+test.serial("a session that is no demonstration's is refused, and stays as it is", async (t) => {
   const app = await site(t)
   const browser = app.browser()
   await signIn(browser, 'grace')
@@ -110,7 +105,7 @@ test("a session that is no demonstration's is refused, and stays as it is", asyn
   t.is((await browser.get('/notes/user')).status, 200)
 })
 
-test('what a visitor may do is bounded: additions, their numbers, and runs', async (t) => {
+test.serial('what a visitor may do is bounded: additions, their numbers, and runs', async (t) => {
   const app = await site(t)
   const demo = demonstration(app.browser())
   const early = await demo.add(1)
@@ -128,32 +123,35 @@ test('what a visitor may do is bounded: additions, their numbers, and runs', asy
   t.regex(last.headers.get('retry-after') ?? '', /^\d+$/)
 })
 
-test('koa-session is there in development only; it loses additions, and brings an ended session back', async (t) => {
-  for (const env of [{}, { NODE_ENV: 'production', SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough' }]) {
-    const browser = (await site(t, env)).browser()
-    t.is((await demonstration(browser, 'koa-session').begin()).status, 404)
-    const page = await browser.get('/guarantees', { 'x-forwarded-proto': 'https' })
-    t.regex(page.text, /data-sides="engine"[\s\S]*In production that package is not installed/)
-  }
-  const browser = (await site(t, { NODE_ENV: 'development' })).browser()
-  t.regex((await browser.get('/guarantees')).text, /data-sides="engine koa-session"/)
-  const demo = demonstration(browser, 'koa-session')
-  await demo.begin()
-  const added = await Promise.all(Array.from({ length: 20 }, (_, item) => demo.add(item)))
-  t.deepEqual(
-    statuses(added),
-    added.map(() => 200),
-  )
-  t.true((await demo.state()).items.length < 20)
-  await demo.begin()
-  await demo.signIn()
-  // Of a few tries one overlaps, on a busy machine as well.
-  let cameBack = false
-  for (let round = 0; round < 5 && !cameBack; round++) {
-    const [saved, signedOut] = await Promise.all([demo.add(0, true), demo.signOut()])
-    cameBack = saved.status === 200 && signedOut.status === 200 && (await demo.state()).signedIn
+test.serial(
+  'koa-session is there in development only; it loses additions, and brings an ended session back',
+  async (t) => {
+    for (const env of [{}, { NODE_ENV: 'production', SECRET_KEY: 'kP3v9QzX7mW2sL5tR8yB1nC4dF6gH0jA-long-enough' }]) {
+      const browser = (await site(t, env)).browser()
+      t.is((await demonstration(browser, 'koa-session').begin()).status, 404)
+      const page = await browser.get('/guarantees', { 'x-forwarded-proto': 'https' })
+      t.regex(page.text, /data-sides="engine"[\s\S]*In production that package is not installed/)
+    }
+    const browser = (await site(t, { NODE_ENV: 'development' })).browser()
+    t.regex((await browser.get('/guarantees')).text, /data-sides="engine koa-session"/)
+    const demo = demonstration(browser, 'koa-session')
+    await demo.begin()
+    const added = await Promise.all(Array.from({ length: 20 }, (_, item) => demo.add(item)))
+    t.deepEqual(
+      statuses(added),
+      added.map(() => 200),
+    )
+    t.true((await demo.state()).items.length < 20)
     await demo.begin()
     await demo.signIn()
-  }
-  t.true(cameBack)
-})
+    // Of a few tries one overlaps, on a busy machine as well.
+    let cameBack = false
+    for (let round = 0; round < 5 && !cameBack; round++) {
+      const [saved, signedOut] = await Promise.all([demo.add(0, true), demo.signOut()])
+      cameBack = saved.status === 200 && signedOut.status === 200 && (await demo.state()).signedIn
+      await demo.begin()
+      await demo.signIn()
+    }
+    t.true(cameBack)
+  },
+)

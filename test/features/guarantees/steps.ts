@@ -37,11 +37,20 @@ export function holdSaves(engine: Engine) {
     }
     return await commit(one)
   }
-  const areHeld = async (count: number) =>
-    await new Promise<void>((resolve) => {
+  const reached = (count: number) =>
+    new Promise<void>((resolve) => {
       const check = () => held >= count && resolve()
       waiting.push(check)
       check()
     })
-  return { areHeld, release }
+  return {
+    /** Waits until this many are held, or one of their requests has been answered all the same. */
+    areHeld: async (count: number, requests: readonly Promise<unknown>[]) => {
+      await Promise.race([reached(count), ...requests])
+    },
+    release: () => {
+      engine.commit = commit
+      release()
+    },
+  }
 }
