@@ -1,5 +1,5 @@
 import type { Account, NoAccount } from './account.ts'
-import { plainJson, type SessionData } from './core/data.ts'
+import type { SessionData } from './core/data.ts'
 import { Document } from './core/document.ts'
 import { SessionEndedError } from './core/errors.ts'
 import type { ExpiryPolicy } from './core/expiry.ts'
@@ -135,7 +135,6 @@ export class SessionState {
   /** What was last stored or read, and what happened since. */
   summary() {
     this.detectChanges()
-    const kept = this.account.current?.document
     const mayStore = this.#state !== 'failed'
     return {
       changed: mayStore && (this.forced || !this.document.operations.empty),
@@ -143,17 +142,19 @@ export class SessionState {
       loaded: this.#loaded,
       data: this.document.data,
       operations: this.document.operations,
-      content: this.content,
-      changedKeys: [
-        ...this.document.operations.keys,
-        // Without `*`, because merging is not a change of all keys.
-        ...(kept?.operations.keys.filter((key) => key !== '*') ?? []),
-      ],
-      empty: Object.keys(this.document.data).length === 0,
+      empty: isEmpty(this.document.data),
       flushed: this.#flushed,
       cycled: mayStore && this.#cycled,
       restartClock: this.#restartClock,
     }
+  }
+
+  /** The changed keys of the session and its account; `*` for all of the session's. */
+  get changedKeys(): string[] {
+    this.detectChanges()
+    const kept = this.account.current?.document.operations.keys ?? []
+    // Without `*`, because merging is not a change of all keys.
+    return [...this.document.operations.keys, ...kept.filter((key) => key !== '*')]
   }
 
   /** Records changes in place, while the session can be changed. */
@@ -163,9 +164,9 @@ export class SessionState {
     this.account.current?.document.detectChanges()
   }
 
-  /** Waits until a running save has finished or failed. */
-  async idle(): Promise<void> {
-    await this.#saving?.catch(() => {})
+  /** Resolves when a running save has finished or failed; undefined if there is none. */
+  idle(): Promise<void> | undefined {
+    return this.#saving?.catch(() => {})
   }
 
   /** Returns the changes so far for saving and starts a new batch. */
@@ -173,7 +174,7 @@ export class SessionState {
     const operations = this.document.take()
     const batch = {
       operations,
-      data: plainJson(this.document.data) as SessionData,
+      data: this.document.snapshot(),
       loaded: this.#loaded,
       cycled: this.#cycled,
       restartClock: this.#restartClock,
@@ -186,10 +187,11 @@ export class SessionState {
    * Continues from what was stored.
    *
    * @param isNewer whether it includes changes of other requests
+   * @param batch what was to be stored
    */
-  stored(loaded: Loaded, isNewer: boolean): void {
-    // First: it throws if later changes cannot be replayed on newer data.
-    this.document.rebase(loaded.data, isNewer)
+  stored(loaded: Loaded, isNewer: boolean, batch?: Batch): void {
+    // First: it throws if later changes cannot be replayed on newer data. The document has the batch itself already.
+    if (isNewer || loaded.data !== batch?.data) this.document.rebase(loaded.data, isNewer)
     this.#loaded = loaded
     // Another request may have changed slices that were just merged.
     this.account.mergeFromSession()
@@ -330,6 +332,11 @@ export class SessionState {
       throw new Error('The session was saved with the response; a change after that would be lost')
     if (needsCookie && !this.context.canSendCookie()) throw new Error(HEADERS_SENT)
   }
+}
+
+function isEmpty(data: SessionData): boolean {
+  for (const _key in data) return false
+  return true
 }
 
 /** A missing account must not prevent a logout. */

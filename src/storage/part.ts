@@ -117,6 +117,8 @@ export interface CodecOptions {
   readonly secrets: Secrets
   /** Max bytes of a session, serialized. */
   readonly maxBytes: number
+  /** Of more bytes than this they are compressed; 1024 by default. */
+  readonly compressAbove?: number
   readonly onNearlyFull: (bytes: number, limit: number) => void
   /** The configured one. */
   readonly serializer: Serializer

@@ -46,11 +46,11 @@ export function openCodec({ format }: ResolvedStorage, context: StorageContext):
   return format.codec(codecOptions(context))
 }
 
-/** @param options.maxBytes the limit, if it differs from that of records */
+/** @param options sizes, if they differ from those of records */
 export function openCookieCodec(
   { format }: ResolvedStorage,
   context: StorageContext,
-  options: { readonly maxBytes?: number; readonly tier?: string } = {},
+  options: { readonly maxBytes?: number; readonly compressAbove?: number; readonly tier?: string } = {},
 ): CookieCodec {
   return format.cookieCodec({ ...codecOptions(context), ...options })
 }

@@ -7,14 +7,16 @@ import { projectRoot } from '../../../src/paths.ts'
 import { type Backend, startBackend } from './backends.ts'
 import { type BackendName, CANDIDATES, type Candidate } from './candidates.ts'
 import { type Child, startChild } from './child.ts'
+import type { InProcessRequest } from './in-process.ts'
 import type { LoadAnswer, LoadRequest } from './load.ts'
-import type { ServerOptions } from './server.ts'
+import type { ServerAnswer, ServerOptions } from './server.ts'
 
 /** A candidate whose server is up. */
 export interface RunningCandidate {
   readonly name: string
   readonly candidate: Candidate
   readonly origin: string
+  readonly server: Child<Partial<InProcessRequest>, ServerAnswer>
 }
 
 /** The processes of a benchmark. */
@@ -48,7 +50,7 @@ export async function openBenchmark(
       const argument = { application: candidate.application, settings: await settingsOf(name, folder, backends) }
       const server = startCandidate(join(programs, 'server.js'), argument, serverPrefix)
       children.push(server)
-      candidates.push({ name, candidate, origin: await server.ask({}) })
+      candidates.push({ name, candidate, server, origin: (await server.ask({})).origin })
     } catch (error) {
       leftOut[name] = error instanceof Error ? error.message : String(error)
     }
@@ -65,8 +67,8 @@ export async function openBenchmark(
   }
 }
 
-function startCandidate(file: string, argument: ServerOptions, prefix: readonly string[]): Child<object, string> {
-  return startChild<object, string>(file, { prefix, argument })
+function startCandidate(file: string, argument: ServerOptions, prefix: readonly string[]): RunningCandidate['server'] {
+  return startChild<Partial<InProcessRequest>, ServerAnswer>(file, { prefix, argument })
 }
 
 /** Compiles the programs, as in a deployment; from the sources they would be slower. */

@@ -1,4 +1,5 @@
 import { caches, engines, formats } from '../../../src/storage/index.ts'
+import type { Floor } from './floors.ts'
 
 /** The servers that a candidate may need beside its own process. */
 export type BackendName = 'redis' | 'memcached'
@@ -8,9 +9,10 @@ export interface Candidate {
   readonly about: string
   /**
    * `koa` has no sessions, `koa-session` is the peer, `engine` is this project's middleware with the engine that the
-   * settings name, `memory` the same on the store that no setting names.
+   * settings name, `memory` the same on the store that no setting names, `floor` a hand-written middleware on the medium
+   * that FLOOR names.
    */
-  readonly application: 'koa' | 'koa-session' | 'memory' | 'engine'
+  readonly application: 'koa' | 'koa-session' | 'memory' | 'engine' | 'floor'
   /** Variables as in `.env`; what is not named here has its default. */
   readonly settings?: Readonly<Record<string, string>>
   /** Its address becomes CACHE_URL. */
@@ -19,6 +21,8 @@ export interface Candidate {
   readonly revokes: boolean
   /** Another candidate whose changes this one's are compared with, beside bare Koa's. */
   readonly beside?: string
+  /** The hand-written middleware on the same medium, without which there is no more to gain. */
+  readonly floor?: string
 }
 
 /** What every ratio is relative to. */
@@ -27,23 +31,42 @@ export const REFERENCE = 'koa'
 const memory = { CACHE_URL: 'memory:' }
 const cookie = { application: 'engine', revokes: false } as const
 const stored = { application: 'engine', revokes: true } as const
-const cachedDatabase = { ...stored, needs: 'redis', beside: 'db' } as const
+const redis = { ...stored, needs: 'redis', floor: 'floor-redis' } as const
+const cachedDatabase = { ...redis, beside: 'db' } as const
+const sealed = { ...cookie, floor: 'floor-sealed' } as const
+const django = { ...cookie, floor: 'floor-django' } as const
 
 const ALL: Readonly<Record<string, Candidate>> = {
   [REFERENCE]: { about: 'Koa without sessions', application: 'koa', revokes: false },
   'koa-session': { about: 'koa-session, in its cookie', application: 'koa-session', revokes: false },
-  'signed_cookies-sealed': { ...cookie, about: 'in a sealed cookie', settings: engine('signed_cookies', 'sealed') },
-  'signed_cookies-django': { ...cookie, about: 'in a cookie of Django', settings: engine('signed_cookies', 'django') },
-  hybrid: { ...cookie, about: 'in the cookie while they fit', settings: engine('hybrid') },
-  memory: { about: "in this process's memory", application: 'memory', revokes: true },
-  'cache-memory': { ...stored, about: 'in a cache in this process', settings: { ...engine('cache'), ...memory } },
-  'cache-redis': { ...stored, about: 'in Redis', settings: engine('cache'), needs: 'redis' },
+  'floor-sealed': floor('sealed', 'in a sealed cookie'),
+  'signed_cookies-sealed': { ...sealed, about: 'in a sealed cookie', settings: engine('signed_cookies', 'sealed') },
+  hybrid: { ...sealed, about: 'in the cookie while they fit', settings: engine('hybrid') },
+  'floor-django': floor('django', 'in a signed cookie'),
+  'signed_cookies-django': { ...django, about: 'in a cookie of Django', settings: engine('signed_cookies', 'django') },
+  'floor-memory': floor('memory', "in this process's memory"),
+  memory: { about: "in this process's memory", application: 'memory', revokes: true, floor: 'floor-memory' },
+  'cache-memory': {
+    ...stored,
+    about: 'in a cache in this process',
+    settings: { ...engine('cache'), ...memory },
+    floor: 'floor-memory',
+  },
+  'floor-redis': { ...floor('redis', 'in Redis'), needs: 'redis' },
+  'cache-redis': { ...redis, about: 'in Redis', settings: engine('cache') },
+  'cache-redis-local': {
+    ...redis,
+    about: 'the same, with copies in this process',
+    settings: { ...engine('cache'), CACHE_LOCAL_ENTRIES: '1000' },
+  },
   'cache-memcached': { ...stored, about: 'in Memcached', settings: engine('cache'), needs: 'memcached' },
   cached_db: { ...cachedDatabase, about: 'in SQLite, copies in Redis', settings: cachedDb('write_through') },
   'cached_db-aside': { ...cachedDatabase, about: 'the same, copied when read', settings: cachedDb('cache_aside') },
   'cached_db-behind': { ...cachedDatabase, about: 'in Redis, then in SQLite', settings: cachedDb('write_behind') },
-  db: { ...stored, about: 'in SQLite', settings: engine('db') },
-  file: { ...stored, about: 'in files', settings: engine('file') },
+  'floor-sqlite': floor('sqlite', 'in SQLite'),
+  db: { ...stored, about: 'in SQLite', settings: engine('db'), floor: 'floor-sqlite' },
+  'floor-file': floor('file', 'in files'),
+  file: { ...stored, about: 'in files', settings: engine('file'), floor: 'floor-file' },
 }
 
 /** All candidates of this project by the name that `--only` takes. */
@@ -65,4 +88,9 @@ function engine(name: string, format = 'sealed'): Record<string, string> {
 
 function cachedDb(strategy: string): Record<string, string> {
   return { ...engine('cached_db'), SESSION_CACHE_STRATEGY: strategy }
+}
+
+/** The least that the work on a medium costs: no guarantee is kept, so changes of overlapping requests get lost. */
+function floor(medium: Floor, about: string): Candidate {
+  return { about: `written by hand, ${about}`, application: 'floor', settings: { FLOOR: medium }, revokes: false }
 }

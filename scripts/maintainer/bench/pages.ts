@@ -2,6 +2,7 @@ import type { Context, Middleware } from 'koa'
 import Koa from 'koa'
 import peerSessions from 'koa-session'
 import { type SessionsOptions, sessions, signIn } from '../../../src/session/index.ts'
+import { type Floor, type FloorOptions, floorSession, floorSessions } from './floors.ts'
 
 /** The measured pages: without the session, reading it, changing it, and changing its key. */
 export const KINDS = ['none', 'read', 'change', 'login'] as const
@@ -22,10 +23,14 @@ type Page = (ctx: Context) => Promise<void> | void
 type Pages = Readonly<Record<Kind | 'begin' | 'state', Page>>
 
 // About 300 bytes as JSON: a small shop's session.
+const LINES = 6
 const SESSION = {
   theme: BODY,
   language: 'de',
-  cart: Array.from({ length: 6 }, (_, index) => ({ sku: `product-${index}`, quantity: index + 1 })),
+  cart: {
+    changes: 0,
+    lines: Array.from({ length: LINES }, (_, index) => ({ sku: `product-${index}`, quantity: index })),
+  },
   address: 'Musterstraße 12, 10115 Berlin',
   referrer: 'https://example.com/',
 }
@@ -55,11 +60,13 @@ export function ownSessions(options: SessionsOptions): Koa {
       answer(ctx)
     },
     async read(ctx) {
-      answerWith(ctx, (await ctx.session()).get('theme'))
+      const session = await ctx.session()
+      readCart(session.get('cart'))
+      answerWith(ctx, session.get('theme'))
     },
     async change(ctx) {
       const session = await ctx.session()
-      session.set('changes', count(session.get('changes')) + 1)
+      changeCart(session.get('cart'))
       answerWith(ctx, session.get('theme'))
     },
     async login(ctx) {
@@ -70,7 +77,7 @@ export function ownSessions(options: SessionsOptions): Koa {
     },
     async state(ctx) {
       const session = await ctx.session()
-      const [changes, logins] = [count(session.get('changes')), count(session.get('logins'))]
+      const [{ changes }, logins] = [readCart(session.get('cart')), count(session.get('logins'))]
       answerState(ctx, session.get('theme'), { changes, logins, user: session.userId })
     },
   }
@@ -87,10 +94,14 @@ export function koaSession(secrets: readonly string[]): Koa {
       Object.assign(peerSession(ctx), SESSION)
       answer(ctx)
     },
-    read: (ctx) => answerWith(ctx, peerSession(ctx)['theme']),
+    read(ctx) {
+      const session = peerSession(ctx)
+      readCart(session['cart'])
+      answerWith(ctx, session['theme'])
+    },
     change(ctx) {
       const session = peerSession(ctx)
-      session['changes'] = count(session['changes']) + 1
+      changeCart(session['cart'])
       answerWith(ctx, session['theme'])
     },
     login(ctx) {
@@ -100,12 +111,47 @@ export function koaSession(secrets: readonly string[]): Koa {
       answerWith(ctx, session['theme'])
     },
     state(ctx) {
-      const { theme, changes, logins, user } = peerSession(ctx)
-      const state = { changes: count(changes), logins: count(logins), user: typeof user === 'string' ? user : null }
+      const { theme, cart, logins, user } = peerSession(ctx)
+      const { changes } = readCart(cart)
+      const state = { changes, logins: count(logins), user: typeof user === 'string' ? user : null }
       answerState(ctx, theme, state)
     },
   }
   return application(pages, peerSessions(app), app)
+}
+
+/** The hand-written middleware: see floors.ts. */
+export function floor(medium: Floor, options: FloorOptions): Koa {
+  const pages: Pages = {
+    none: answer,
+    async begin(ctx) {
+      Object.assign((await floorSession(ctx)).data, structuredClone(SESSION))
+      answer(ctx)
+    },
+    async read(ctx) {
+      const { data } = await floorSession(ctx)
+      readCart(data['cart'])
+      answerWith(ctx, data['theme'])
+    },
+    async change(ctx) {
+      const { data } = await floorSession(ctx)
+      changeCart(data['cart'])
+      answerWith(ctx, data['theme'])
+    },
+    // Without a change of key: it has no guarantees to pay for.
+    async login(ctx) {
+      const { data } = await floorSession(ctx)
+      data['logins'] = count(data['logins']) + 1
+      data['user'] = '1'
+      answerWith(ctx, data['theme'])
+    },
+    async state(ctx) {
+      const { theme, cart, logins, user } = (await floorSession(ctx)).data
+      const { changes } = readCart(cart)
+      answerState(ctx, theme, { changes, logins: count(logins), user: typeof user === 'string' ? user : null })
+    },
+  }
+  return application(pages, floorSessions(medium, options))
 }
 
 // Its session is an object where this project's is a function; the types of Koa's context know one of them only.
@@ -118,6 +164,24 @@ function application(pages: Pages, middleware?: Middleware, app = new Koa()): Ko
   const table = new Map<string, Page>(Object.entries(pages).map(([name, page]) => [`/${name}`, page]))
   app.use((ctx) => table.get(ctx.path)?.(ctx))
   return app
+}
+
+interface Cart {
+  changes: number
+  readonly lines: { quantity: number }[]
+}
+
+/** Pages read and change objects in place, as people write it. */
+function readCart(value: unknown): Cart {
+  const cart = value as Cart | undefined
+  return cart?.lines.length === LINES ? cart : { changes: 0, lines: [] }
+}
+
+function changeCart(value: unknown): void {
+  const cart = readCart(value)
+  const [line] = cart.lines
+  cart.changes++
+  if (line !== undefined) line.quantity++
 }
 
 function answer(ctx: Context): void {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { dirname } from 'node:path'
 import type Koa from 'koa'
 import { type Config, readConfig } from '../../../src/config.ts'
 import { openServices } from '../../../src/services.ts'
@@ -9,7 +10,9 @@ import { StoredEngine } from '../../../src/session/index.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import type { Candidate } from './candidates.ts'
 import { answerParent } from './child.ts'
-import { bareKoa, koaSession, ownSessions } from './pages.ts'
+import { FLOORS } from './floors.ts'
+import { type InProcessAnswer, type InProcessRequest, type InProcessVisitor, measureInProcess } from './in-process.ts'
+import { bareKoa, floor, koaSession, ownSessions } from './pages.ts'
 
 /** Options for the server process of a candidate. */
 export interface ServerOptions {
@@ -32,10 +35,18 @@ let lastError: string | null = null
 const listening = listen()
 listening.catch(() => {})
 
-// Where it listens, or why it does not.
-answerParent<object, string>(() => listening)
+const visitors: InProcessVisitor[] = []
 
-async function listen(): Promise<string> {
+/** Where it listens, or the CPU time of requests without HTTP. */
+export type ServerAnswer = { readonly origin: string } & Partial<InProcessAnswer>
+
+answerParent<Partial<InProcessRequest>, ServerAnswer>(async ({ kind, sessions = 0, connections = 0, seconds = 0 }) => {
+  const { origin, app } = await listening
+  if (kind === undefined) return { origin }
+  return { origin, ...(await measureInProcess(app, { kind, sessions, connections, seconds }, visitors)) }
+})
+
+async function listen(): Promise<{ origin: string; app: Koa }> {
   const app = await openApplication()
   app.on('error', (error: NodeJS.ErrnoException) => {
     // The load disconnects in the middle of a response when its time is over.
@@ -50,7 +61,7 @@ async function listen(): Promise<string> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return { app, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
 function usage(): Usage {
@@ -61,6 +72,11 @@ function usage(): Usage {
 async function openApplication(): Promise<Koa> {
   if (application === 'koa') return bareKoa()
   const config = readConfig(settings)
+  if (application === 'floor') {
+    const folder = dirname(settings['SESSION_FILE_PATH'] ?? '')
+    const medium = FLOORS.find((name) => name === settings['FLOOR']) ?? 'memory'
+    return floor(medium, { secret: config.secrets[0], url: settings['CACHE_URL'], folder })
+  }
   if (application === 'koa-session') return koaSession(config.secrets)
   if (application === 'memory') return ownSessions({ ...config.session, engine: memoryEngine(config) })
   const services = await openServices(config)

@@ -19,6 +19,8 @@ export interface EncodeOptions {
   readonly metadata?: SealedMetadata
   /** What decode returned as `json`, so that values another program wrote stay as they are. */
   readonly former?: string | undefined
+  /** The store's key, if it is known, so that it is not hashed again. */
+  readonly name?: string
 }
 
 /** The result of decoding stored text. */
@@ -56,8 +58,12 @@ export interface Codec {
    *   with numbers that JavaScript cannot hold
    */
   encode(sessionKey: string, data: SessionData, options?: EncodeOptions): string
-  /** Never throws on any text. */
-  decode(sessionKey: string, text: string): Decoded
+  /**
+   * Never throws on any text.
+   *
+   * @param name the store's key, if it is known, so that it is not hashed again
+   */
+  decode(sessionKey: string, text: string, name?: string): Decoded
 }
 
 /** The result of decoding a cookie; `issuedAt` is milliseconds since 1970. */

@@ -1,4 +1,4 @@
-import { emptyData, type Json, plainJson, type SessionData } from './data.ts'
+import { bareJson, copyJson, emptyData, type Json, plainJson, type SessionData } from './data.ts'
 import { applyDifferences, differences } from './differences.ts'
 import { type ApplyChange, Operations, put } from './operations.ts'
 
@@ -37,6 +37,8 @@ export class Document {
   readonly #tracked = new Map<string, TrackedObject>()
   /** Returned before newer data were loaded: `get` returns new objects, but changes of these are still recorded. */
   #superseded: TrackedObject[] = []
+  /** Whether a {@link Document.snapshot} has the same values, so that those that a handler gets must be copied first. */
+  #shared = false
 
   constructor(data: SessionData = emptyData()) {
     this.#data = data
@@ -60,8 +62,11 @@ export class Document {
   /** The value itself, which may be changed in place. */
   get(key: string): Json | undefined {
     const value = this.#data[key]
-    if (typeof value === 'object' && value !== null) this.track(key, value)
-    return value
+    if (typeof value !== 'object' || value === null || this.#tracked.get(key)?.value === value) return value
+    const own = this.#shared ? copyJson(value) : value
+    this.#data[key] = own
+    this.track(key, own as object)
+    return own
   }
 
   /** The value before this request's changes, or before those after its last change of all data. */
@@ -148,15 +153,27 @@ export class Document {
 
   /** Records changes in place, of one key or of all. */
   detectChanges(only?: string): void {
+    if (this.#tracked.size === 0 && this.#superseded.length === 0) return
     for (const view of [...this.#superseded, ...this.#tracked.values()]) {
       if (only !== undefined && view.key !== only) continue
       const text = JSON.stringify(view.value)
       if (text === view.text) continue
-      const before = plainJson(JSON.parse(view.text))
+      const before = bareJson(JSON.parse(view.text) as Json)
       view.text = text
       if (view.record !== undefined) view.record(before)
       else this.#recordDifferences(view, before)
     }
+  }
+
+  /** The data after {@link Document.take}: later changes, also in place, do not reach it. */
+  snapshot(): SessionData {
+    const data = Object.assign(emptyData(), this.#data)
+    for (const { key, value, text } of this.#tracked.values()) {
+      if (data[key] === value) data[key] = bareJson(JSON.parse(text) as Json)
+    }
+    // Nobody has the other values.
+    this.#shared = true
+    return data
   }
 
   /** Returns the operations so far and starts a new batch. */
@@ -178,6 +195,7 @@ export class Document {
   rebase(stored: SessionData, isNewer: boolean): void {
     this.detectChanges()
     this.#data = this.#operations.replayOn(stored)
+    this.#shared = false
     for (const view of this.#tracked.values()) {
       if (isNewer) this.#superseded.push(view)
       // The object that a handler has stays the value.

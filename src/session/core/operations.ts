@@ -38,7 +38,7 @@ const PLAIN_KEY: SliceRules = { survivesSignIn: false, account: false }
 
 /** What replays found; shared with parts of these operations. */
 interface ReplayResult {
-  overwritten: Set<string>
+  overwritten: ReadonlySet<string>
   /** Whether the request was anonymous, in an application with accounts. */
   anonymous: boolean
 }
@@ -187,8 +187,10 @@ export class Operations {
   }
 }
 
+const NONE: ReadonlySet<string> = new Set()
+
 function emptyResult(): ReplayResult {
-  return { overwritten: new Set(), anonymous: false }
+  return { overwritten: NONE, anonymous: false }
 }
 
 function isForAccount({ account, bySignIn }: Operation): boolean {

@@ -8,6 +8,59 @@ export class TimeoutError extends Error {
   }
 }
 
+/** Something that is waited for; `until` by `performance.now()`. */
+interface Wait {
+  readonly until: number
+  readonly expire: () => void
+}
+
+/** All that is waited for, with one timer for the earliest: nearly every wait ends long before its deadline. */
+class Waits {
+  readonly #waits = new Set<Wait>()
+  #timer: NodeJS.Timeout | undefined
+  #firesAt = Number.POSITIVE_INFINITY
+
+  add(wait: Wait): void {
+    if (this.#waits.size === 0) this.#timer?.ref()
+    this.#waits.add(wait)
+    if (wait.until < this.#firesAt) this.#arm(wait.until)
+  }
+
+  remove(wait: Wait): boolean {
+    const found = this.#waits.delete(wait)
+    // What nobody waits for must not keep the process alive.
+    if (this.#waits.size === 0) this.#timer?.unref()
+    return found
+  }
+
+  #arm(at: number): void {
+    clearTimeout(this.#timer)
+    this.#firesAt = at
+    this.#timer = setTimeout(() => this.#expire(), Math.ceil(at - performance.now()))
+  }
+
+  #expire(): void {
+    this.#timer = undefined
+    this.#firesAt = Number.POSITIVE_INFINITY
+    // Timers may fire a little early.
+    const now = performance.now() + 1
+    const due: Wait[] = []
+    let next = Number.POSITIVE_INFINITY
+    for (const wait of this.#waits) {
+      if (wait.until <= now) due.push(wait)
+      else if (wait.until < next) next = wait.until
+    }
+    if (next < Number.POSITIVE_INFINITY) this.#arm(next)
+    if (due.length === 0) return
+    // If this process was busy, answers may have arrived but not been read, so they are read first.
+    setImmediate(() => {
+      for (const wait of due) if (this.remove(wait)) wait.expire()
+    })
+  }
+}
+
+const waits = new Waits()
+
 /**
  * Waits for a promise for at most so many milliseconds; its work is not cancelled.
  *
@@ -15,18 +68,19 @@ export class TimeoutError extends Error {
  * @throws TimeoutError; any error of the work
  */
 export function withTimeout<T>(work: PromiseLike<T>, milliseconds: number): Promise<T> {
-  // A timer of infinite length would fire at once.
   if (milliseconds === Number.POSITIVE_INFINITY) return Promise.resolve(work)
   return new Promise((resolve, reject) => {
-    // If this process was busy, the answer may have arrived but not been read, so it is read first.
-    const onTimeout = () => setImmediate(() => reject(new TimeoutError(milliseconds)))
-    const timer = setTimeout(onTimeout, milliseconds)
-    const settled =
-      <A>(settle: (outcome: A) => void) =>
-      (outcome: A) => {
-        clearTimeout(timer)
-        settle(outcome)
-      }
-    work.then(settled(resolve), settled(reject))
+    const wait = { until: performance.now() + milliseconds, expire: () => reject(new TimeoutError(milliseconds)) }
+    waits.add(wait)
+    work.then(
+      (result) => {
+        waits.remove(wait)
+        resolve(result)
+      },
+      (error: unknown) => {
+        waits.remove(wait)
+        reject(error)
+      },
+    )
   })
 }

@@ -65,7 +65,10 @@ export interface Commit {
   readonly write: 'create' | 'save' | 'cycle'
   /** The session that the request loaded; undefined if it starts one. */
   readonly loaded: Loaded | undefined
-  /** The data with this request's changes; outdated if another request has saved meanwhile. */
+  /**
+   * The data with this request's changes; outdated if another request has saved meanwhile. The caller does not change them
+   * any more, so that they become those of the session.
+   */
   readonly data: SessionData
   /** The changes alone, to be replayed on newer data. */
   readonly changes: Operations

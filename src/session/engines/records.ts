@@ -3,7 +3,7 @@ import { emptyData, type SessionData } from '../core/data.ts'
 import { KeyTakenError } from '../core/errors.ts'
 import type { Observer, Operation } from '../core/events.ts'
 import { absoluteAge, deadline, type ExpiryPolicy } from '../core/expiry.ts'
-import { newSessionKey } from '../core/key.ts'
+import { derivedSessionId, newSessionKey } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
@@ -78,7 +78,7 @@ export class Records {
     const storeKey = codec.storeKey(key)
     const stored = await this.read(storeKey)
     if (stored === undefined) return { live: false, suspicion: 'unknown-key' }
-    const decoded = codec.decode(key, stored.data)
+    const decoded = codec.decode(key, stored.data, storeKey)
     const { version, expires, lastActivity } = stored
     const id = sessionIdOf(storeKey, stored)
     const reason = !decoded.ok ? decoded.reason : isConsistent(stored, decoded) ? undefined : 'inconsistent'
@@ -158,10 +158,11 @@ export class Records {
   /** Creates a record under this key. @throws KeyTakenError if a record has it */
   async createAs(key: string, data: SessionData, about: RecordMetadata, unconfirmed = false): Promise<LiveRecord> {
     const { store, codec, now } = this.#options
-    const record = this.#record(key, data, about)
+    const name = codec.storeKey(key)
+    const record = this.#record(key, name, data, about)
     if (unconfirmed) record.expires = Math.min(record.expires, now() + UNCONFIRMED_MS)
     // Wrapped, because a version may be text, which would be counted as an outcome.
-    const create = async () => ({ version: await store.create(codec.storeKey(key), record) })
+    const create = async () => ({ version: await store.create(name, record) })
     const { version } = await this.#timed('create', create)
     return this.#live(key, data, { ...record, version }, about.json)
   }
@@ -169,8 +170,9 @@ export class Records {
   /** Saves if the record still has the version that was read. */
   async save(current: LiveRecord, data: SessionData, client: Client): Promise<LiveRecord | 'conflict' | 'missing'> {
     const { store, codec } = this.#options
-    const record = this.#record(current.key, data, { ...current, client })
-    const result = await this.#timed('save', () => store.save(codec.storeKey(current.key), current.version, record))
+    const name = codec.storeKey(current.key)
+    const record = this.#record(current.key, name, data, { ...current, client })
+    const result = await this.#timed('save', () => store.save(name, current.version, record))
     return result.outcome === 'saved'
       ? this.#live(current.key, data, { ...record, ...result }, current.json)
       : result.outcome
@@ -232,15 +234,21 @@ export class Records {
     json: string | undefined,
   ): LiveRecord {
     const { version, createdAt, lastActivity, expires } = record
-    const id = sessionIdOf(this.#options.codec.storeKey(key), record)
+    const id = record.sessionId ?? derivedSessionId(this.#options.codec.storeKey(key))
     return { id, key, data, version, createdAt, lastActivity, expires, json }
   }
 
-  #record(key: string, data: SessionData, { id, createdAt, client, json: former }: RecordMetadata): SessionRecord {
+  /** @param name the store's key */
+  #record(
+    key: string,
+    name: string,
+    data: SessionData,
+    { id, createdAt, client, json: former }: RecordMetadata,
+  ): SessionRecord {
     const { codec, expiry, columns, observe, now } = this.#options
     const lastActivity = now()
     if (codec.name === 'django' && absoluteAge(expiry, data) !== undefined) data[CREATED_KEY] = createdAt
-    const encoded = codec.encode(key, data, { metadata: { id, createdAt }, former })
+    const encoded = codec.encode(key, data, { metadata: { id, createdAt }, former, name })
     observe({ type: 'size', bytes: encoded.length })
     return {
       data: encoded,

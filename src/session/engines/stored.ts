@@ -1,5 +1,5 @@
 import type { Codec } from '../codec/codec.ts'
-import { emptyData, plainJson, type SessionData } from '../core/data.ts'
+import { emptyData, type SessionData } from '../core/data.ts'
 import type { Observer } from '../core/events.ts'
 import type { ExpiryPolicy } from '../core/expiry.ts'
 import { isSessionKey, newSessionId } from '../core/key.ts'
@@ -104,8 +104,7 @@ export class StoredEngine implements Engine {
 
   async commit(commit: Commit): Promise<Committed> {
     const { loaded, write } = commit
-    if (write === 'create' || !hasRecord(loaded))
-      return await this.#create(commit, plainJson(commit.data) as SessionData)
+    if (write === 'create' || !hasRecord(loaded)) return await this.#create(commit, commit.data)
     const work = async (before: CommitResult | undefined) => {
       // An earlier request of this process has ended the session, or knows its newest state.
       const known = before?.newest
@@ -276,7 +275,7 @@ function isAsLoaded({ loaded }: Commit, current: LiveRecord): boolean {
 
 /** The data to save over `current`: the request's data if it loaded this version, otherwise its changes replayed. */
 function dataFor(commit: Commit, current: LiveRecord): SessionData {
-  return isAsLoaded(commit, current) ? (plainJson(commit.data) as SessionData) : commit.changes.replayOn(current.data)
+  return isAsLoaded(commit, current) ? commit.data : commit.changes.replayOn(current.data)
 }
 
 function saved(loaded: LiveRecord, replayed: boolean): Saved {

@@ -133,7 +133,7 @@ export class Trace {
     const opening = this.#opening
     const state = this.#state
     const summary = state?.summary()
-    const now = copyOf(summary?.content ?? {})
+    const now = copyOf(state?.content ?? {})
     const content = Object.entries(now).map(([key, value]) => ({ key, value, bytes: bytesOf(value) }))
     const unasked = opening === undefined ? NOT_ASKED : undefined
     return {
@@ -153,8 +153,8 @@ export class Trace {
 }
 
 function changesOf(state: SessionState) {
-  const { changed, accountChanged, changedKeys } = state.summary()
-  return { changed: changed || accountChanged, changedKeys }
+  const { changed, accountChanged } = state.summary()
+  return { changed: changed || accountChanged, changedKeys: state.changedKeys }
 }
 
 function copyOf(data: SessionData): SessionData {

@@ -5,7 +5,7 @@ import type { Session } from '../session.ts'
 import { checkCookieSettings, cookieValues, leftoverCookies } from './cookie.ts'
 import { type Explanation, Trace } from './explanation.ts'
 import { type Found, openCookies } from './open-cookies.ts'
-import { OpenedSession, type SessionSettings } from './opened-session.ts'
+import { OpenedSession, type SessionSettings, type SessionTransport } from './opened-session.ts'
 import type { Decision } from './settle.ts'
 
 /**
@@ -62,36 +62,50 @@ const USER_AGENT_LENGTH = 256
  */
 export function sessions(options: SessionsOptions): Middleware {
   checkCookieSettings(options.cookie)
+  const { explain, saveEveryRequest } = options
   return async function session(ctx, next) {
-    const request = new RequestSession(ctx, options)
-    ctx.session = (open) => request.session(open)
+    // Made when it is needed: a page that does not use the session costs one function.
+    let request: RequestSession | undefined
+    let isOver = false
+    const opened = () => {
+      request ??= new RequestSession(ctx, options, isOver)
+      return request
+    }
+    ctx.session = (open) => opened().session(open)
+    if (explain !== undefined) opened()
     try {
       await next()
-      request.restoreCookies()
-      await request.settle()
+      if (saveEveryRequest) opened()
+      if (request !== undefined) await request.settle()
     } catch (error) {
-      request.keepCookies(error)
+      request?.keepCookies(error)
       throw error
     } finally {
-      request.close()
+      isOver = true
+      request?.close()
     }
   }
 }
 
 /** One request and its session. */
-class RequestSession {
+class RequestSession implements SessionTransport {
+  cookies = 0
   readonly #ctx: Context
   readonly #options: SessionsOptions
   readonly #trace: Trace | undefined
-  readonly #cookies: string[] = []
+  readonly #sent: string[] = []
   #opening: Promise<Session> | undefined
   #opened: OpenedSession | undefined
+  /** Read at once: a client that has disconnected has no address any more. */
+  #ip = ''
   #active = false
-  #closed = false
+  #closed: boolean
 
-  constructor(ctx: Context, options: SessionsOptions) {
+  /** @param closed whether the response has been settled: a session that is opened after that is read-only */
+  constructor(ctx: Context, options: SessionsOptions, closed: boolean) {
     this.#ctx = ctx
     this.#options = options
+    this.#closed = closed
     if (options.explain === undefined) return
     const trace = new Trace()
     this.#trace = trace
@@ -99,28 +113,45 @@ class RequestSession {
   }
 
   session(options: OpenOptions = {}): Promise<Session> {
-    // A prefetch is not activity of the user (Sec-Purpose, Fetch standard).
-    if (options.activity !== false && !this.#ctx.get('Sec-Purpose').startsWith('prefetch')) this.#active = true
+    if (options.activity !== false && !isPrefetch(this.#ctx)) this.#active = true
     this.#opening ??= this.#open()
     return this.#opening
   }
 
   async settle(): Promise<void> {
     const ctx = this.#ctx
-    const unasked = this.#opening === undefined && ctx.status < 500 && this.#values().length > 0
+    this.#restoreCookies()
     // A page that does not use the session must not fail because its store is down.
-    if (this.#options.saveEveryRequest && unasked) await this.session().catch(() => {})
-    await this.#opening?.catch(() => {})
+    if (this.#isActivity(ctx.status)) await this.session().catch(() => {})
+    if (this.#opened === undefined) await this.#opening?.catch(() => {})
     const opened = this.#opened
     // It was not used, or the handler has answered without it because the store is down.
     if (opened === undefined) return
-    await opened.state.idle()
+    const saving = opened.state.idle()
+    if (saving !== undefined) await saving
     const decision = opened.decide(ctx.status, this.#active)
-    if (decision.personal && (decision.cookie !== 'none' || !ctx.response.get('Cache-Control'))) {
+    if (decision.personal && (decision.cookie !== 'none' || !ctx.res.getHeader('Cache-Control'))) {
       ctx.set('Cache-Control', 'private, no-store')
     }
     if (this.#trace === undefined) await this.#apply(decision, opened)
     else await this.#trace.apply(decision, () => this.#apply(decision, opened))
+  }
+
+  get client(): Client {
+    return clientOf(this.#ctx, this.#ip)
+  }
+
+  canSendCookie(): boolean {
+    return !this.#ctx.headerSent
+  }
+
+  sendCookie(header: string): void {
+    this.#sent.push(header)
+    this.#ctx.append('Set-Cookie', header)
+  }
+
+  dropped(keys: readonly string[]): void {
+    this.#ctx.state['sessionDropped'] = keys
   }
 
   /** Runs after errors too: an error page also depends on the cookie, and later changes must throw. */
@@ -134,17 +165,24 @@ class RequestSession {
     )
   }
 
+  /** Whether a request that did not use the session counts as activity. */
+  #isActivity(status: number): boolean {
+    const isUnasked = this.#opening === undefined && status < 500
+    return isUnasked && this.#options.saveEveryRequest === true && this.#values().length > 0
+  }
+
   /** An error page inside this middleware may have dropped the headers that were set before. */
-  restoreCookies(): void {
+  #restoreCookies(): void {
+    if (this.#sent.length === 0) return
     const sent = new Set([this.#ctx.response.get('Set-Cookie')].flat())
-    for (const header of this.#cookies) if (!sent.has(header)) this.#ctx.append('Set-Cookie', header)
+    for (const header of this.#sent) if (!sent.has(header)) this.#ctx.append('Set-Cookie', header)
   }
 
   /** Koa drops headers that were set before an error; the cookie of an early save must not be lost. */
   keepCookies(error: unknown): void {
-    if (this.#cookies.length === 0 || !(error instanceof Error)) return
+    if (this.#sent.length === 0 || !(error instanceof Error)) return
     const headers = 'headers' in error && typeof error.headers === 'object' ? error.headers : {}
-    Object.assign(error, { headers: { ...headers, 'Set-Cookie': this.#cookies } })
+    Object.assign(error, { headers: { ...headers, 'Set-Cookie': this.#sent } })
   }
 
   async #open(): Promise<Session> {
@@ -153,16 +191,10 @@ class RequestSession {
     const { cookie } = this.#options
     const work = (): Promise<Found> => openCookies(this.#options, values)
     const found = await (this.#trace === undefined ? work() : this.#trace.open(values.length, work))
-    if (values.length > 1) for (const header of leftoverCookies(cookie, ctx.path, ctx.hostname)) this.#send(header)
-    const opened = new OpenedSession(found, this.#options, {
-      client: client(ctx),
-      cookies: values.length,
-      canSendCookie: () => !ctx.headerSent,
-      sendCookie: (header) => this.#send(header),
-      dropped: (keys) => {
-        ctx.state['sessionDropped'] = keys
-      },
-    })
+    if (values.length > 1) for (const header of leftoverCookies(cookie, ctx.path, ctx.hostname)) this.sendCookie(header)
+    this.cookies = values.length
+    this.#ip = ctx.ip
+    const opened = new OpenedSession(found, this.#options, this)
     this.#trace?.hold(opened.state, () => opened.decide(ctx.status, this.#active))
     if (this.#closed) opened.state.close()
     this.#opened = opened
@@ -176,11 +208,6 @@ class RequestSession {
     await done
   }
 
-  #send(header: string): void {
-    this.#cookies.push(header)
-    this.#ctx.append('Set-Cookie', header)
-  }
-
   #values(): string[] {
     return cookieValues(this.#ctx.req.headers.cookie, this.#options.cookie.name)
   }
@@ -191,9 +218,14 @@ class RequestSession {
   }
 }
 
-function client(ctx: Context): Client {
+/** A prefetch is not activity of the user (Sec-Purpose, Fetch standard). */
+function isPrefetch({ req }: Context): boolean {
+  return req.headers['sec-purpose']?.toString().startsWith('prefetch') === true
+}
+
+function clientOf(ctx: Context, ip: string): Client {
   const text = ctx.get('User-Agent').replace(/\p{Cc}/gu, '')
   // Cut between characters, not inside a surrogate pair.
   const userAgent = text.length > USER_AGENT_LENGTH ? [...text].slice(0, USER_AGENT_LENGTH).join('') : text
-  return { ipAddress: isIP(ctx.ip) ? ctx.ip : null, userAgent: userAgent || null }
+  return { ipAddress: isIP(ip) ? ip : null, userAgent: userAgent || null }
 }

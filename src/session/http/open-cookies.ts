@@ -1,5 +1,6 @@
 import type { Account, AccountStore, NoAccount } from '../account.ts'
 import { StorageTime } from '../core/storage-time.ts'
+import { endOfTurn } from '../core/turn.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Engine, Opened } from '../engines/engine.ts'
 import type { LostSession } from '../session-state.ts'
@@ -48,6 +49,8 @@ interface Cookies {
  */
 export async function openCookies(settings: Cookies, values: readonly string[]): Promise<Found> {
   const { engine, accounts } = settings
+  // Before anything is decrypted or read: see endOfTurn.
+  if (values.length > 0) await endOfTurn()
   const time = new StorageTime(settings.storeTimeout)
   const found = await openLive(engine, values, time)
   const userId = found.live ? userIdOf(found.loaded.data) : null

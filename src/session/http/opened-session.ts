@@ -81,6 +81,7 @@ export interface NewSession {
  * }
  */
 export interface SessionTransport {
+  /** Read when the session is stored. */
   readonly client: Client
   /** Number of values of the session cookie in the Cookie header. */
   readonly cookies: number
@@ -150,7 +151,7 @@ export class OpenedSession {
       now: this.#now,
       observe: this.#observe,
       cookieHoldsData: settings.engine.cookieHoldsData === true,
-      canSendCookie: transport.canSendCookie,
+      canSendCookie: () => transport.canSendCookie(),
       save: async () => void (await this.apply(this.decide(200, false))),
       end: (loaded: Loaded) => this.#end(loaded),
       accounts: this.#accounts,
@@ -201,17 +202,23 @@ export class OpenedSession {
     if (!this.#transport.canSendCookie() && this.#needsCookie(decision)) throw new Error(HEADERS_SENT)
     if (decision.cookie === 'clear') this.#clearCookie()
     if (account) await this.#commitAccount(write)
+    if (write === 'none') return
     try {
-      await retry(async (attempt) => {
-        // Another request has changed slices meanwhile that were merged into the account.
-        if (attempt > 1) await this.state.account.commit()
-        await this.#write(attempt > 1 ? this.decide(200, false).write : write)
-        return write === 'none' || !this.state.account.isMerging || undefined
-      }, MAX_ACCOUNT_MERGES)
+      await this.#write(write)
+      if (this.state.account.isMerging) await this.#mergeAgain()
     } catch (error) {
       if (this.state.account.wasSaved) noteAccountSaved(error)
       throw error
     }
+  }
+
+  /** Another request has changed slices meanwhile that were merged into the account. */
+  async #mergeAgain(): Promise<void> {
+    await retry(async () => {
+      await this.state.account.commit()
+      await this.#write(this.decide(200, false).write)
+      return !this.state.account.isMerging || undefined
+    }, MAX_ACCOUNT_MERGES)
   }
 
   /** Saves the account, unless the session has ended meanwhile; a sign-in is independent of that. */
@@ -255,7 +262,7 @@ export class OpenedSession {
   async #write(write: Decision['write']): Promise<void> {
     if (write === 'none') return
     if (write === 'touch') {
-      const { loaded } = this.state.summary()
+      const { loaded } = this.state
       const touched = loaded && (await this.#wait(() => this.#settings.engine.touch(loaded)))
       const header = touched && this.#header(touched.cookie, touched.loaded)
       if (header !== undefined) this.#transport.sendCookie(header)
@@ -265,7 +272,7 @@ export class OpenedSession {
     const changes = batch.operations
     const { loaded, replayed, cookie, dropped, header } = await this.#commit(write, batch)
     try {
-      this.state.stored(loaded, replayed)
+      this.state.stored(loaded, replayed, batch)
     } finally {
       // Replaying on newer data can fail, and the browser needs the new key even then.
       if (header !== undefined) this.#transport.sendCookie(header)

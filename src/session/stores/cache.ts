@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import { type Cache, type CacheEntry, DAMAGED } from '../caches/cache.ts'
 import type { Compression } from '../caches/compression.ts'
 import { KeyTakenError } from '../core/errors.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { smallRandom } from '../core/random.ts'
 import { decodeBody, encodeBody } from './record-body.ts'
 import {
   isForward,
@@ -112,7 +112,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
 
   #entry(key: string, record: SessionRecord): CacheEntry {
     // Random, not a counter: an entry that was evicted and created again must not repeat an old version.
-    const version = randomBytes(9).toString('base64url')
+    const version = smallRandom(9).toString('base64url')
     return this.#entryAs(key, version, record)
   }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { COMPRESS_ABOVE_BYTES } from '../../session/codec/serializer.ts'
 import { HybridEngine } from '../../session/engines/hybrid/hybrid.ts'
 import { defineSettings, setting } from '../../settings.ts'
 import { defineEngine } from '../part.ts'
@@ -34,7 +35,11 @@ export default defineEngine({
       engine: new HybridEngine({
         // maxBytes: a session that is far too large is not compressed and sealed in vain. tier: with the key of other
         // cookies, this engine would accept their cookies and never look at the record.
-        codec: openCookieCodec(storage, context, { maxBytes: limit * 4, tier: 'hybrid' }),
+        codec: openCookieCodec(storage, context, {
+          maxBytes: limit * 4,
+          compressAbove: Math.min(COMPRESS_ABOVE_BYTES, limit / 2),
+          tier: 'hybrid',
+        }),
         stored: openRecords(storage, store, context),
         revocations,
         expiry: config.session.expiry,

@@ -23,8 +23,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a save compares the version',
     patch: {
       file: RECORDS,
-      from: 'store.save(codec.storeKey(current.key), current.version, record)',
-      to: 'store.load(codec.storeKey(current.key)).then((it) => store.save(codec.storeKey(current.key), it?.version ?? 0, record))',
+      from: 'store.save(name, current.version, record)',
+      to: 'store.load(name).then((it) => store.save(name, it?.version ?? 0, record))',
     },
     ops: ['update', 'kept'],
     breaks: SERIAL,
@@ -274,7 +274,7 @@ export const MUTANTS: readonly Mutant[] = [
       from: 'this.#operations = new Operations()\n    this.#originals.clear()',
       to: 'this.#originals.clear()',
     },
-    ops: ['save', 'read'],
+    ops: ['save', 'update'],
     breaks: SERIAL,
   },
   {

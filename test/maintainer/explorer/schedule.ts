@@ -92,6 +92,8 @@ export class Schedule {
     this.log.push(describe({ step: waiting.step, answer }))
     waiting.resume(answer)
     await settled()
+    // A request that begins waits for the end of this turn.
+    if (waiting.step.kind === 'begin') await settled()
   }
 }
 

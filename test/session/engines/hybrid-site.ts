@@ -42,7 +42,7 @@ export async function hybridSite(
   const crash: CrashPlan = { calls: 0, end: undefined }
   const store = steer<SessionStore>(withCrash(shared.store, crash))
   const revocations = steer(withCrash(shared.revocations, crash))
-  const codec = sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', now })
+  const codec = sealedCookieCodec({ secrets: SECRETS, cookieName: 'sid', compressAbove: LIMIT / 2, now })
   const stored = new StoredEngine({
     store: store.steered,
     codec: sealedCodec({ secrets: SECRETS, namespace: 'sid', maxBytes }),

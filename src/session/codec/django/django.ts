@@ -3,9 +3,17 @@ import { isOutputTooLarge } from '../../core/error-codes.ts'
 import { EXPIRY_KEY, fixedDate } from '../../core/expiry.ts'
 import type { Codec, CookieCodec, Decoded } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
-import { asData, checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
+import {
+  COMPRESS_ABOVE_BYTES,
+  checkSize,
+  jsonSerializer,
+  MAX_BYTES,
+  parsedData,
+  type Serializer,
+  type SizeLimit,
+} from '../serializer.ts'
 import { parsePython, pythonJson, pythonJsonOver } from './python-json.ts'
-import { BadSignature, dumps, fromBase62, loads, SignatureExpired, Signer } from './signing.ts'
+import { BadSignature, dumpsWith, fromBase62, loadsWith, SignatureExpired, Signer, TimestampSigner } from './signing.ts'
 
 // Python derives it from the class name, which is SessionStore in all five backends of Django.
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
@@ -76,21 +84,25 @@ export function djangoCustomExpiry(codec: Codec): (text: string) => number | Dat
 
 function signedText(options: DjangoOptions, salt: string) {
   const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
+  const { compressAbove = COMPRESS_ABOVE_BYTES } = options
   checkSecrets(secrets)
   const newest = new Signer({ secrets: [secrets[0]], salt })
   const hasOlderSecret = (text: string) => secrets.length > 1 && !newest.matches(text)
-  const limits = { secrets, salt, maxBytes: Math.max(maxBytes, MAX_READ_BYTES) }
+  const signer = new TimestampSigner({ secrets, salt })
+  const maxReadBytes = Math.max(maxBytes, MAX_READ_BYTES)
   return {
     encode(data: SessionData, former?: string): string {
       // Python's JSON escapes differently, and this format must be byte for byte the same.
       const bytes = serializer === jsonSerializer ? serialize(data, former) : serializer.dumps(data)
       const max = former !== undefined && former.length > maxBytes ? former.length + GROWTH_BYTES : maxBytes
       if (bytes.length > max || max === maxBytes) checkSize(bytes.length, options)
-      return dumps(bytes, { secrets, salt, compress: true, now: now?.() ?? Date.now() })
+      // Django would also compress fewer bytes, and reads both.
+      const compress = bytes.length > compressAbove
+      return dumpsWith(signer, bytes, { compress, now: now?.() ?? Date.now() })
     },
     decode(text: string, maxAge?: number): Decoded {
       try {
-        const bytes = loads(text, { ...limits, maxAge, now: now?.() ?? Date.now() })
+        const bytes = loadsWith(signer, text, { maxBytes: maxReadBytes, maxAge, now: now?.() ?? Date.now() })
         const decoded = deserialize(bytes, serializer)
         return decoded.ok && hasOlderSecret(text) ? { ...decoded, olderSecret: true } : decoded
       } catch (error) {
@@ -110,7 +122,7 @@ function deserialize(bytes: Buffer, serializer: Serializer): Decoded {
   try {
     if (serializer !== jsonSerializer) return { ok: true, data: serializer.loads(bytes) }
     const json = bytes.toString()
-    return { ok: true, data: asData(parsePython(json)), json }
+    return { ok: true, data: parsedData(parsePython(json)), json }
   } catch (error) {
     return { ok: false, reason: error instanceof TypeError ? 'not-an-object' : 'malformed' }
   }

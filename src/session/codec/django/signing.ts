@@ -44,8 +44,13 @@ export function saltedHmac(
   secret: string,
   algorithm: 'sha256' | 'sha1' = 'sha256',
 ): Buffer {
-  const key = createHash(algorithm).update(salt).update(secret).digest()
-  return createHmac(algorithm, key).update(value).digest()
+  return createHmac(algorithm, saltedKey(salt, secret, algorithm))
+    .update(value)
+    .digest()
+}
+
+function saltedKey(salt: string, secret: string, algorithm: 'sha256' | 'sha1' = 'sha256'): Buffer {
+  return createHash(algorithm).update(salt).update(secret).digest()
 }
 
 /** Options for signing. Secrets may have any length, as in Django: the codecs and signed cookies check them. */
@@ -58,20 +63,20 @@ export interface SigningOptions {
 
 /** Signs text as Django's Signer does. */
 export class Signer {
-  readonly #secrets: Secrets
-  readonly #salt: string
+  readonly #keys: readonly [Buffer, ...Buffer[]]
   readonly #separator: string
 
   /** @throws RangeError for a separator that signatures could contain */
   constructor({ secrets, salt, separator = SEPARATOR }: SigningOptions) {
     if (/^[A-z0-9-_=]*$/.test(separator)) throw new RangeError(`Unsafe separator "${separator}"`)
-    this.#secrets = secrets
-    this.#salt = salt
+    const [first, ...older] = secrets
+    const keyOf = (secret: string) => saltedKey(`${salt}signer`, secret)
+    this.#keys = [keyOf(first), ...older.map(keyOf)]
     this.#separator = separator
   }
 
   sign(value: string): string {
-    return value + this.#separator + this.#signature(value, this.#secrets[0])
+    return value + this.#separator + signature(value, this.#keys[0])
   }
 
   /** @throws BadSignature */
@@ -82,13 +87,13 @@ export class Signer {
 
   /** Whether one of the secrets signed it. @throws BadSignature if there is no signature */
   matches(signed: string): boolean {
-    const [value, signature] = split(signed, this.#separator)
-    return this.#secrets.some((secret) => sameText(signature, this.#signature(value, secret)))
+    const [value, given] = split(signed, this.#separator)
+    return this.#keys.some((key) => sameText(given, signature(value, key)))
   }
+}
 
-  #signature(value: string, secret: string): string {
-    return saltedHmac(`${this.#salt}signer`, value, secret).toString('base64url')
-  }
+function signature(value: string, key: Buffer): string {
+  return createHmac('sha256', key).update(value).digest('base64url')
 }
 
 /** Maximum age of a signature. */
@@ -126,12 +131,21 @@ export class TimestampSigner {
 
 /** Django's signing.dumps: bytes, compressed if that is shorter, as base64url, signed with the time. */
 export function dumps(bytes: Buffer, options: SigningOptions & { compress?: boolean; now?: number }): string {
-  const compressed = options.compress ? deflateSync(bytes) : undefined
+  return dumpsWith(new TimestampSigner(options), bytes, options)
+}
+
+/** The same with a signer that is kept, so that its keys are not derived again. */
+export function dumpsWith(
+  signer: TimestampSigner,
+  bytes: Buffer,
+  { compress = false, now }: { compress?: boolean; now?: number },
+): string {
+  const compressed = compress ? deflateSync(bytes) : undefined
   const payload =
     compressed !== undefined && compressed.length < bytes.length - 1
       ? `.${compressed.toString('base64url')}`
       : bytes.toString('base64url')
-  return new TimestampSigner(options).sign(payload, options.now)
+  return signer.sign(payload, now)
 }
 
 /**
@@ -141,7 +155,12 @@ export function dumps(bytes: Buffer, options: SigningOptions & { compress?: bool
  * @throws BadSignature, SignatureExpired; TypeError for a payload that is not base64url; zlib's errors
  */
 export function loads(text: string, options: SigningOptions & AgeLimit & { maxBytes: number }): Buffer {
-  const payload = new TimestampSigner(options).unsign(text, options)
+  return loadsWith(new TimestampSigner(options), text, options)
+}
+
+/** The same with a signer that is kept. */
+export function loadsWith(signer: TimestampSigner, text: string, options: AgeLimit & { maxBytes: number }): Buffer {
+  const payload = signer.unsign(text, options)
   const compressed = payload.startsWith('.')
   const bytes = fromBase64url(compressed ? payload.slice(1) : payload)
   if (bytes === undefined) throw new TypeError('The payload is not base64url')

@@ -1,9 +1,17 @@
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
+import { smallRandom } from '../../core/random.ts'
 import { fromBase64url } from '../base64url.ts'
 import type { CookieCodec, DecodedCookie } from '../codec.ts'
 import { checkSecrets, type Secrets, secretId } from '../secrets.ts'
-import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
+import {
+  COMPRESS_ABOVE_BYTES,
+  checkSize,
+  jsonSerializer,
+  MAX_BYTES,
+  type Serializer,
+  type SizeLimit,
+} from '../serializer.ts'
 import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, refusedBox, seal, unseal, withSecretId } from './box.ts'
 import { DEFLATED, PLAIN, unpack } from './deflated.ts'
 
@@ -38,10 +46,11 @@ const HEADER_BYTES = PREFIX_BYTES + SALT_BYTES + BOX_HEADER_BYTES
  */
 export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
   const { secrets, cookieName, tier = '', serializer = jsonSerializer, maxBytes = MAX_BYTES, now = Date.now } = options
+  const { compressAbove = COMPRESS_ABOVE_BYTES } = options
   checkSecrets(secrets)
   // With lengths, so that no two pairs of name and tier give the same text.
-  const purpose = `holdfast sealed cookie\0${cookieName.length}:${cookieName}\0${tier.length}:${tier}`
-  const keyFrom = (secret: string) => hkdf(secret, undefined, Buffer.from(purpose))
+  const purpose = Buffer.from(`holdfast sealed cookie\0${cookieName.length}:${cookieName}\0${tier.length}:${tier}`)
+  const keyFrom = (secret: string) => hkdf(secret, undefined, purpose)
   const first = keyFrom(secrets[0])
   const keys = [first, ...secrets.slice(1).map(keyFrom)]
   const ids = secrets.map(secretId)
@@ -65,13 +74,13 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
     encode(data) {
       const serialized = serializer.dumps(data)
       checkSize(serialized.length, options)
-      const deflated = deflateRawSync(serialized)
+      const deflated = serialized.length > compressAbove ? deflateRawSync(serialized) : serialized
       const [flag, body] = deflated.length < serialized.length ? [DEFLATED, deflated] : [PLAIN, serialized]
       const prefix = Buffer.alloc(PREFIX_BYTES, VERSION)
       prefix.writeUIntBE(now(), 1, TIME_BYTES)
-      const salt = randomBytes(SALT_BYTES)
+      const salt = smallRandom(SALT_BYTES)
       const plain = Buffer.concat([Buffer.of(flag), body])
-      const nonce = withSecretId(randomBytes(NONCE_BYTES), firstId)
+      const nonce = withSecretId(smallRandom(NONCE_BYTES), firstId)
       const box = seal(cookieKey(first, salt), nonce, aadOf(prefix, purpose), plain)
       return Buffer.concat([prefix, salt, ...box]).toString('base64url')
     },
@@ -93,6 +102,6 @@ function cookieKey(key: Buffer, salt: Buffer): Buffer {
   return createHmac('sha256', key).update(salt).digest()
 }
 
-function aadOf(prefix: Buffer, purpose: string): Buffer {
-  return Buffer.concat([prefix, Buffer.from(purpose)])
+function aadOf(prefix: Buffer, purpose: Buffer): Buffer {
+  return Buffer.concat([prefix, purpose])
 }

@@ -1,10 +1,18 @@
-import { createSecretKey, hash, type KeyObject, randomFillSync } from 'node:crypto'
+import { createSecretKey, hash, type KeyObject } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
 import type { SessionData } from '../../core/data.ts'
+import { smallRandom } from '../../core/random.ts'
 import { fromBase64url } from '../base64url.ts'
 import type { Codec, Decoded, SealedMetadata } from '../codec.ts'
 import { checkSecrets, type Secrets, secretId } from '../secrets.ts'
-import { checkSize, jsonSerializer, MAX_BYTES, type Serializer, type SizeLimit } from '../serializer.ts'
+import {
+  COMPRESS_ABOVE_BYTES,
+  checkSize,
+  jsonSerializer,
+  MAX_BYTES,
+  type Serializer,
+  type SizeLimit,
+} from '../serializer.ts'
 import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, refusedBox, seal, unseal, withSecretId } from './box.ts'
 import { DEFLATED, PLAIN, unpack } from './deflated.ts'
 
@@ -16,8 +24,6 @@ export interface SealedOptions extends SizeLimit {
   readonly namespace: string
   /** JSON by default. */
   readonly serializer?: Serializer
-  /** Serialized sessions larger than this many bytes are deflated; 1024 by default. */
-  readonly compressAbove?: number
 }
 
 const VERSION = 1
@@ -30,7 +36,6 @@ const NAME_LENGTH = 12
 // Every session key has this length.
 const KEY_LENGTH = 32
 const MAX_CACHED_KEYS = 500
-const NONCES_PER_FILL = 256
 
 /**
  * The default format: the store's key is a hash of the session key, and the data are encrypted under a key derived from
@@ -43,7 +48,13 @@ const NONCES_PER_FILL = 256
  * @throws RangeError for secrets that are missing or too short
  */
 export function sealedCodec(options: SealedOptions): Codec {
-  const { secrets, namespace, serializer = jsonSerializer, maxBytes = MAX_BYTES, compressAbove = 1024 } = options
+  const {
+    secrets,
+    namespace,
+    serializer = jsonSerializer,
+    maxBytes = MAX_BYTES,
+    compressAbove = COMPRESS_ABOVE_BYTES,
+  } = options
   checkSecrets(secrets)
   const info = Buffer.from(`holdfast session data ${namespace}`)
   const derive = (secret: string) =>
@@ -58,8 +69,7 @@ export function sealedCodec(options: SealedOptions): Codec {
   const aadOf = (name: string, version: number) =>
     Buffer.from(`${version}\0${namespace}\0${name}${version === FORWARD ? '\0forward' : ''}`)
 
-  function open(sessionKey: string, bytes: Buffer): { plain: Buffer; older: boolean } | undefined {
-    const name = storeKey(sessionKey)
+  function open(sessionKey: string, name: string, bytes: Buffer): { plain: Buffer; older: boolean } | undefined {
     // All of them, whatever the id: records of older versions have a random one.
     for (const keyOf of keys) {
       const plain = unseal(keyOf(name, sessionKey), aadOf(name, bytes.readUInt8(0)), bytes.subarray(1))
@@ -72,8 +82,7 @@ export function sealedCodec(options: SealedOptions): Codec {
     name: 'sealed',
     forwards: true,
     storeKey,
-    encode(sessionKey, data, { successor, metadata } = {}) {
-      const name = storeKey(sessionKey)
+    encode(sessionKey, data, { successor, metadata, name = storeKey(sessionKey) } = {}) {
       const serialized = serializer.dumps(metadata === undefined ? data : withMetadata(data, name, metadata))
       // The data of a forward were checked when they were saved.
       if (successor === undefined) checkSize(serialized.length, options)
@@ -82,22 +91,22 @@ export function sealedCodec(options: SealedOptions): Codec {
       const version = successor === undefined ? VERSION : FORWARD
       const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
       const plain = Buffer.concat([flag, Buffer.from(successor ?? ''), body])
-      const nonce = withSecretId(newNonce(), firstId)
+      const nonce = withSecretId(smallRandom(NONCE_BYTES), firstId)
       const box = seal(first(name, sessionKey), nonce, aadOf(name, version), plain)
       return Buffer.concat([Buffer.of(version), ...box]).toString('base64url')
     },
-    decode(sessionKey, text): Decoded {
+    decode(sessionKey, text, name = storeKey(sessionKey)): Decoded {
       const bytes = fromBase64url(text)
       if (bytes === undefined || bytes.length <= 1 + BOX_HEADER_BYTES) return { ok: false, reason: 'malformed' }
       const forward = bytes[0] === FORWARD
       if (bytes[0] !== VERSION && !forward) return { ok: false, reason: 'malformed' }
-      const opened = open(sessionKey, bytes)
+      const opened = open(sessionKey, name, bytes)
       if (opened === undefined) return refusedBox(bytes.subarray(1), ids)
       const { plain, older } = opened
       const unpacked = unpack(plain[0], plain.subarray(forward ? 1 + KEY_LENGTH : 1), serializer, maxBytes)
       if (!unpacked.ok) return unpacked
       if (forward) return { ...unpacked, successor: plain.toString('latin1', 1, 1 + KEY_LENGTH) }
-      const decoded = takeMetadata(unpacked, storeKey(sessionKey))
+      const decoded = takeMetadata(unpacked, name)
       return older ? { ...decoded, olderSecret: true } : decoded
     },
   }
@@ -145,17 +154,4 @@ function cachedKeys(salt: KeyObject, info: Buffer): (name: string, sessionKey: s
     newer.set(name, key)
     return key
   }
-}
-
-const pool = Buffer.alloc(NONCE_BYTES * NONCES_PER_FILL)
-let used = NONCES_PER_FILL
-
-/** Twelve random bytes from a pool; valid until the next call. */
-function newNonce(): Buffer {
-  if (used === NONCES_PER_FILL) {
-    randomFillSync(pool)
-    used = 0
-  }
-  const start = NONCE_BYTES * used++
-  return pool.subarray(start, start + NONCE_BYTES)
 }

@@ -23,7 +23,10 @@ import {
 
 /** Options for {@link HybridEngine}. */
 export interface HybridEngineOptions {
-  /** For sessions in cookies. Its `maxBytes` may be a few times `limit`, to skip the encoding of larger sessions. */
+  /**
+   * For sessions in cookies. Its `maxBytes` may be a few times `limit`, to skip the encoding of larger sessions; its
+   * `compressAbove` should be below `limit`, so that a session that fits when it is compressed does not get a record.
+   */
   readonly codec: CookieCodec
   /** For sessions that do not fit. */
   readonly stored: StoredEngine

@@ -1,4 +1,5 @@
-import { hash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
+import { smallRandom } from '../../core/random.ts'
 import { decodeBody, encodeBody } from '../record-body.ts'
 import { fileLayout, type LayoutName } from './file-layouts.ts'
 import { type FileFormat, type FileOptions, FileRecords } from './file-records.ts'
@@ -30,7 +31,7 @@ const FORMAT: FileFormat = {
   nameOf,
   isName: (name) => NAME.test(name),
   // Random, because a counter would start again if a record is deleted and created again.
-  nextVersion: () => randomBytes(12).toString('base64url'),
+  nextVersion: () => smallRandom(12).toString('base64url'),
   write: (key, record) => ({
     bytes: Buffer.concat([
       Buffer.from(`${JSON.stringify(key)}\n`),
