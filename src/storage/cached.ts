@@ -35,7 +35,10 @@ export const cacheSettings = defineSettings({
     'Increase it to invalidate everything in the cache',
   ),
   CACHE_CONNECT_TIMEOUT: setting(milliseconds.default(1000), 'Max milliseconds to connect to a server'),
-  CACHE_COMMAND_TIMEOUT: setting(milliseconds.default(500), 'Max milliseconds to wait for an answer of a server'),
+  CACHE_COMMAND_TIMEOUT: setting(
+    milliseconds.default(500),
+    'Max milliseconds to wait for an answer of a server; below SESSION_STORE_TIMEOUT',
+  ),
   CACHE_COMPRESSION: setting(
     z.enum(['none', 'zlib', 'lz4']).default('none'),
     'none, zlib (for large sessions) or lz4 (needs the package lz4-napi)',
