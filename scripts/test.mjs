@@ -45,7 +45,7 @@ const unit = [
   'test/session/**/*.test.ts',
   'test/storage/**/*.test.ts',
   '!test/{cleanup,log}.test.ts',
-  '!test/session/engines/{cookie-mutations,hybrid-crash,hybrid-logout,migrating-logout,migrating-pairs,migrating-steps}.test.ts',
+  '!test/session/engines/{cookie-mutations,hybrid-crash,hybrid-logout,migrating-logout,migrating-pairs}.test.ts',
   '!test/session/stores/{django-file,file,file-processes,file-safety,file-sweep}.test.ts',
 ]
 const faults = 'test/faults/**/*.test.ts'

@@ -103,7 +103,6 @@ async function visitAll(t: ExecutionContext, { look, options, begin, check }: Vi
       const { name, impersonal } = step
       if (!impersonal) t.is(await page.getAttribute('html', 'data-theme'), theme, name)
       t.is(await page.getAttribute('html', 'lang'), look.language, name)
-      await fits(t, page, name)
       await check(page, step)
     }
     await context.close()
@@ -152,7 +151,7 @@ test.serial('every page follows WCAG 2.2 AA in every theme', async (t) => {
 
 // The longest words on the smallest screen.
 test.serial(
-  'no page has links to nowhere, breaks its own policy or logs an error, and only few have scripts',
+  'no page scrolls sideways, has links to nowhere, breaks its own policy or logs an error, and only few have scripts',
   async (t) => {
     t.timeout(240_000)
     const complaints: string[] = []
@@ -165,6 +164,7 @@ test.serial(
       page.on('pageerror', (error) => complaints.push(error.message))
     }
     const check = async (page: Page, { name, scripts }: PageStep) => {
+      await fits(t, page, name)
       t.deepEqual(await page.evaluate(DEAD_ENDS), [], `${name} has links to nowhere`)
       if (!scripts) t.is(await page.locator('script').count(), 0, `${name} needs no script`)
     }

@@ -3,7 +3,7 @@ import { storm } from '../support/storm.ts'
 import type { RegisterGuarantee } from './contract.ts'
 
 // The tests of cookies, files and copies try a thousand each; here it matters what a request makes of each kind.
-const MUTATIONS = storm ? 1000 : 100
+const MUTATIONS = storm ? 1000 : 50
 const ANONYMOUS = '{"n":null,"user":null}'
 
 /** Damaged cookies and records: an anonymous visitor and an event for the operator, never an answer of 5xx. */

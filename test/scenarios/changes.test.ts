@@ -1,10 +1,10 @@
 import type { Session } from '../../src/session/index.ts'
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_KINDS } from '../storage/set-ups.ts'
 import { basket, overlappingChanges } from './changes.ts'
 import type { Pages } from './deployment.ts'
 import { type RegisterScenario, scenariosOn } from './support.ts'
 
-const scenario = scenariosOn(LOCAL)
+const scenario = scenariosOn(LOCAL_KINDS)
 overlappingChanges(scenario)
 refusedChanges(scenario)
 

@@ -1,5 +1,5 @@
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_KINDS } from '../storage/set-ups.ts'
 import { keyChanges } from './keys.ts'
 import { scenariosOn } from './support.ts'
 
-keyChanges(scenariosOn(LOCAL))
+keyChanges(scenariosOn(LOCAL_KINDS))

@@ -1,5 +1,5 @@
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_KINDS } from '../storage/set-ups.ts'
 import { endings } from './endings.ts'
 import { scenariosOn } from './support.ts'
 
-endings(scenariosOn(LOCAL))
+endings(scenariosOn(LOCAL_KINDS))

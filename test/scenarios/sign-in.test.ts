@@ -1,5 +1,5 @@
 import type { ExecutionContext } from 'ava'
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_KINDS } from '../storage/set-ups.ts'
 import type { TestBrowser } from '../support/app.ts'
 import { clearNotes, isSignedIn, note, notesOf, signIn, signOut } from '../support/notes-steps.ts'
 import { useClock } from './clock.ts'
@@ -7,7 +7,7 @@ import type { Deployment } from './deployment.ts'
 import { arrive, scenariosOn } from './support.ts'
 
 // Notes are small: where a session of this size is in a record, see the scenarios of keys.
-const scenario = scenariosOn(LOCAL.filter(({ large }) => large !== true))
+const scenario = scenariosOn(LOCAL_KINDS.filter(({ large }) => large !== true))
 
 /** A visitor with a note that counts two, and an account to sign in to. */
 async function visitor(t: ExecutionContext, deployment: Deployment) {

@@ -1,11 +1,11 @@
 import { z } from 'zod'
 import { defineSlice, type Slice, signIn, signOut } from '../../src/session/index.ts'
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_KINDS } from '../storage/set-ups.ts'
 import type { Pages } from './deployment.ts'
 import { droppedSlices } from './dropped.ts'
 import { scenariosOn } from './support.ts'
 
-const scenario = scenariosOn(LOCAL)
+const scenario = scenariosOn(LOCAL_KINDS)
 droppedSlices(scenario)
 
 interface Note {

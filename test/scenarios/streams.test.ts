@@ -10,11 +10,11 @@ import {
   signIn,
   signOut,
 } from '../../src/session/index.ts'
-import { LOCAL } from '../storage/set-ups.ts'
+import { LOCAL_KINDS } from '../storage/set-ups.ts'
 import type { Deployment, Pages, Site } from './deployment.ts'
 import { gate, scenariosOn } from './support.ts'
 
-const scenario = scenariosOn(LOCAL)
+const scenario = scenariosOn(LOCAL_KINDS)
 
 const kept = defineSlice({ name: 'kept', schema: z.string(), default: () => '', logout: 'keep' })
 

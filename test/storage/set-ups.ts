@@ -63,6 +63,15 @@ export const LOCAL_ENGINES: readonly TestedEngine[] = storm
   ? LOCAL
   : [...new Map(LOCAL.toReversed().map((one) => [one.env['SESSION_ENGINE'], one])).values()]
 
+/** One of each engine, and one of each other format; all of them in a storm. */
+export const LOCAL_KINDS: readonly TestedEngine[] = storm
+  ? LOCAL
+  : [
+      ...new Map(
+        LOCAL.toReversed().map((one) => [one.env['SESSION_FORMAT'] ?? one.env['SESSION_ENGINE'], one]),
+      ).values(),
+    ]
+
 /** Those on a cache server, where the run has it; each run under a prefix that no other suite uses. */
 export function onCache({ name: service }: CachePart): readonly TestedEngine[] {
   const url = service === 'redis' || service === 'memcached' ? serviceUrl(service) : undefined

@@ -24,8 +24,8 @@ export interface Chart {
   readonly alert: number
   /** The value of the upper edge; the lower one is 0. */
   readonly top: number
-  readonly lowest: number
-  readonly highest: number
+  /** The lowest and the highest value; undefined without any. */
+  readonly range: readonly [number, number] | undefined
 }
 
 /** Options for {@link drawChart}. Times are milliseconds since 1970. */
@@ -43,13 +43,12 @@ export interface ChartFrame {
 // More than this between two points is a gap.
 const MAX_GAP = 1.5
 
-/** Lays out a line chart; undefined without any value. */
-export function drawChart(points: readonly Point[], frame: ChartFrame): Chart | undefined {
+/** Lays out a line chart; without any value only its axes. */
+export function drawChart(points: readonly Point[], frame: ChartFrame): Chart {
   const { from, to, every } = frame
   const measured = points.flatMap(({ at, value }) => (value === undefined ? [] : [{ at, value }]))
-  if (measured.length === 0) return undefined
   const values = measured.map(({ value }) => value)
-  const [lowest, highest] = [Math.min(...values), Math.max(...values)]
+  const [lowest, highest] = [Math.min(...values), Math.max(0, ...values)]
   const top = highest > frame.top ? roundUp(highest) : frame.top
   const y = (value: number) => round(100 - (value / top) * 100)
   const marks = measured.map(({ at, value }) => ({
@@ -67,7 +66,8 @@ export function drawChart(points: readonly Point[], frame: ChartFrame): Chart | 
     last = mark.at
   }
   const step = round((every / (to - from)) * 100)
-  return { paths, marks, step, target: y(frame.target), alert: y(frame.alert), top, lowest, highest }
+  const range = values.length === 0 ? undefined : ([lowest, highest] as const)
+  return { paths, marks, step, target: y(frame.target), alert: y(frame.alert), top, range }
 }
 
 /** The next number with one digit, so that an axis has a short label. */

@@ -6,7 +6,7 @@ import type { Counts } from './metrics.ts'
 import type { Samples } from './samples.ts'
 
 /** A chart with its labels. */
-export type CardChart = NonNullable<ReturnType<typeof chartOf>>
+export type CardChart = ReturnType<typeof chartOf>
 
 /** A figure with its target and alert level, in the visitor's language. */
 export interface Card {
@@ -20,7 +20,7 @@ export interface Card {
   readonly levels: string
   readonly description: string
   readonly remedy: string
-  readonly chart?: CardChart | undefined
+  readonly chart: CardChart
 }
 
 const STATE_LABELS: Readonly<Record<State, string>> = {
@@ -70,15 +70,14 @@ export function valueIn(figure: Figure, counts: Counts): number | undefined {
 function chartOf(figure: Figure, samples: Samples, format: Format, t: Translate) {
   const { every, keep } = samples
   const intervals = samples.intervals()
-  const to = intervals.at(-1)?.at ?? 0
+  const to = intervals.at(-1)?.at ?? samples.now()
   const from = to - every * (keep - 1)
   const points = intervals.map(({ at, counts }) => ({ at, value: counts && valueIn(figure, counts) }))
   const { target, alert, unit } = figure
   const top = unit === 'share' && figure.bad === 'below' ? 1 : alert * 1.5
   const chart = drawChart(points, { from, to, every, target, alert, top })
-  if (chart === undefined) return undefined
   const show = format[unit]
-  const range = { lowest: show(chart.lowest), highest: show(chart.highest) }
+  const [lowest, highest] = (chart.range ?? []).map(show)
   return {
     ...chart,
     marks: chart.marks.map(({ x, y, at, value }) => ({ x, y, text: `${format.clock(at)}: ${show(value)}` })),
@@ -86,6 +85,9 @@ function chartOf(figure: Figure, samples: Samples, format: Format, t: Translate)
     bottom: show(0),
     from: format.minute(from),
     to: format.minute(to),
-    label: t('The last ten minutes: between {lowest} and {highest}.', range),
+    label:
+      lowest === undefined || highest === undefined
+        ? t(STATE_LABELS.none)
+        : t('The last ten minutes: between {lowest} and {highest}.', { lowest, highest }),
   }
 }

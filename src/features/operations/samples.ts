@@ -22,15 +22,16 @@ export interface Interval {
 export class Samples {
   readonly every: number
   readonly keep: number
+  /** Milliseconds since 1970. */
+  readonly now: () => number
   readonly #counts: () => Promise<Counts>
-  readonly #now: () => number
   readonly #samples: { at: number; counts: Counts }[] = []
 
   constructor({ counts, every = 10_000, keep = 60, now = Date.now }: SamplesOptions) {
     this.#counts = counts
     this.every = every
     this.keep = keep
-    this.#now = now
+    this.now = now
   }
 
   /** Takes a sample now and regularly; does not keep the process running. */
@@ -40,15 +41,15 @@ export class Samples {
   }
 
   async take(): Promise<void> {
-    this.#samples.push({ at: this.#now(), counts: await this.#counts() })
+    this.#samples.push({ at: this.now(), counts: await this.#counts() })
     if (this.#samples.length > this.keep + 1) this.#samples.shift()
   }
 
   /** The counts since the oldest sample that is kept. */
   async recent(): Promise<{ since: number; counts: Counts }> {
     const newest = await this.#counts()
-    const first = this.#samples.find(({ at }) => at >= this.#now() - this.every * (this.keep + 0.5))
-    if (first === undefined) return { since: this.#now(), counts: difference(newest, newest) }
+    const first = this.#samples.find(({ at }) => at >= this.now() - this.every * (this.keep + 0.5))
+    if (first === undefined) return { since: this.now(), counts: difference(newest, newest) }
     return { since: first.at, counts: difference(first.counts, newest) }
   }
 

@@ -30,5 +30,7 @@ export function checkoutsOn(name: 'PostgreSQL' | 'MariaDB'): void {
     const orders = await app.services.knex('orders').pluck('id')
     const ordered = await app.services.knex('order_lines').distinct('order_id').pluck('order_id')
     t.is(orders.length, ordered.length)
+    const listed = (await devices[0].json('GET', '/orders')).json<{ orders: { items: number }[] }>()
+    t.is(listed.orders.reduce((sum, { items }) => sum + items, 0) + left, 12, 'the list counts them, too')
   })
 }

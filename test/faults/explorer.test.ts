@@ -1,0 +1,1 @@
+import '../maintainer/explorer/explorer.test.ts'

@@ -1,0 +1,1 @@
+import '../maintainer/fuzz/fuzz.test.ts'

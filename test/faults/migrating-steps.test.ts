@@ -1,0 +1,1 @@
+import '../session/engines/migrating-steps.test.ts'
