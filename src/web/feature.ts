@@ -44,18 +44,18 @@ export interface Attraction {
 /** A feature that has been opened. */
 export interface OpenFeature {
   readonly routes: ReturnType<Router['routes']>
+  /** For the home page; the first one to see, in the order of the registry, gets the button. */
+  readonly attractions?: readonly Attraction[]
   /** Middleware outside the session and the error pages: to measure every request, or to respond without a session. */
   readonly outermost?: Middleware
   /** Called once per rendered page; should do as little I/O as possible. */
   readonly page?: (ctx: Context, session: Session) => PagePart | Promise<PagePart>
   /** Called last before a page is rendered, error pages too; must not touch the session. */
+  readonly footer?: (display: Display, t: Translate) => ViewPart | undefined
   /** Called for the account page of this user. */
   readonly accountPage?: (ctx: Context, user: User) => Promise<ViewPart | undefined>
   /** Receives what is logged about the security of accounts. */
   readonly security?: (event: LoggedSecurity) => void
-  readonly footer?: (display: Display, t: Translate) => ViewPart | undefined
-  /** In the order of the registry; the first one to see is the first on the home page. */
-  readonly attractions?: readonly Attraction[]
   /** Receives what happens to the session in every request; see {@link SessionsOptions}. */
   readonly explain?: SessionsOptions['explain']
 }

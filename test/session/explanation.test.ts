@@ -73,13 +73,14 @@ test('before the response it shows what will be done, afterwards what was done',
   t.deepEqual([between?.settled, between?.changedKeys, between?.decision?.write], [false, ['cart'], 'save'])
   t.is(between?.writing, undefined)
   t.deepEqual(between?.content, [
-    { key: 'n', value: 1, bytes: 1 },
-    { key: 'cart', value: [1, 2], bytes: 5 },
+    { key: 'n', bytes: 1 },
+    { key: 'cart', bytes: 5 },
   ])
+  t.deepEqual({ ...between?.data }, { n: 1, cart: [1, 2] })
   t.deepEqual(between?.changes, [{ key: 'cart', before: undefined, after: [1, 2] }])
   const after = now()
   t.deepEqual([after.settled, after.changedKeys, after.decision?.write], [true, ['cart', 'n'], 'save'])
-  t.deepEqual([after.content, after.bytes], [[{ key: 'cart', value: [1, 2], bytes: 5 }], '{"cart":[1,2]}'.length])
+  t.deepEqual([after.content, after.bytes], [[{ key: 'cart', bytes: 5 }], '{"cart":[1,2]}'.length])
   t.deepEqual(after.changes, [
     { key: 'n', before: 1, after: undefined },
     { key: 'cart', before: undefined, after: [1, 2] },

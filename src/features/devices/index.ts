@@ -11,7 +11,7 @@ import {
   requireUser,
   signOutUser,
 } from '../../web/current-user.ts'
-import { defineFeature, type OpenFeature } from '../../web/feature.ts'
+import { type Attraction, defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { queryParam, readInput, refuseInput, wantsJson } from '../../web/input.ts'
 import { typedPassword } from '../../web/password-field.ts'
 import { seeOther } from '../../web/redirect.ts'
@@ -124,16 +124,15 @@ function devices(services: Services): OpenFeature {
     return false
   }
 
+  const demonstration: Attraction = {
+    href: PAGE,
+    title: 'Your devices',
+    text: 'Sign in with two browsers, and sign one of them out in the other: its next click ends on the sign-in page.',
+    kind: 'see',
+  }
   return {
     routes: router.routes(),
-    attractions: [
-      {
-        href: PAGE,
-        title: 'Your devices',
-        text: 'Sign in with two browsers, and sign one of them out in the other: its next click ends on the sign-in page.',
-        kind: 'see',
-      },
-    ],
+    attractions: config.mode === 'development' ? [demonstration] : [],
     page: (_ctx, session) =>
       session.account === undefined ? {} : { nav: [{ href: PAGE, label: 'Devices', place: 'account-page' }] },
   }

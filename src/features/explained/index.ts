@@ -35,7 +35,7 @@ function explained(services: Services): OpenFeature {
     const isDownload = queryParam(ctx, 'format') === 'json'
     if (isDownload || wantsJson(ctx)) {
       if (isDownload) ctx.attachment('session.json')
-      const data = entriesOf(record().explanation.content)
+      const data = entriesOf(record().explanation)
       const earlier = all.map((one) => ({ ...described(one), changes: one.changes }))
       ctx.body = { data, changes: record().changes, session: explainer.long(record()), earlier }
     } else {

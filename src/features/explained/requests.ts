@@ -117,6 +117,5 @@ export class History {
 
 /** Of earlier requests only the changes are shown, and the data of many would take much memory. */
 function withoutData(record: RequestRecord): RequestRecord {
-  const content = record.explanation.content.map((one) => ({ ...one, value: null }))
-  return { ...record, explanation: { ...record.explanation, content, changes: [] } }
+  return { ...record, explanation: { ...record.explanation, data: {}, changes: [] } }
 }

@@ -73,7 +73,7 @@ export class Explainer {
 
   /** The data of the session. */
   tree({ explanation }: RequestRecord): TreeNode[] {
-    return treeOf(entriesOf(explanation.content), this.#t, this.#format)
+    return treeOf(entriesOf(explanation), this.#t, this.#format)
   }
 
   /** What the request changed, value by value. */

@@ -42,8 +42,9 @@ const SECRET_NAME = /pass|secret|token|hash|key|cookie/i
 const SECRET_TEXT = /^[\w+/=.,$-]{20,}$/
 
 /** The keys of a session with their values. */
-export function entriesOf(content: Explanation['content']): Entry[] {
-  return content.map(({ key, value, bytes }) => {
+export function entriesOf({ content, data }: Pick<Explanation, 'content' | 'data'>): Entry[] {
+  return content.map(({ key, bytes }) => {
+    const value = data[key] ?? null
     const stored = sliceForm(value)
     if (stored === undefined) return { key, value: hideBelow([key], value), bytes }
     const found = [...declaredSlices()].find(({ name }) => name === key)

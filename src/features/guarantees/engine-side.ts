@@ -77,6 +77,7 @@ export function engineSide(services: Services): Side {
     state: (ctx) =>
       withSession(ctx, async (session) => {
         const { user, items, signedIn } = stateOf(session)
+        if (user === '') return { items, signedIn, sessions: 0 }
         const { listed, complete } = await engine.listUser(user)
         return { items, signedIn, sessions: complete ? listed.length : null }
       }),

@@ -30,7 +30,7 @@ async function run(section, button) {
     }
   } catch (error) {
     for (const side of sides) say(section, side, '')
-    say(section, sides[0], error.shown ?? texts.failed, 'bad')
+    say(section, sides[0], error.tooMany ? texts.toomany : texts.failed, 'bad')
   }
   for (const one of buttons) one.removeAttribute('aria-disabled')
   running = false
@@ -132,12 +132,11 @@ async function send(side, action, body = {}) {
 async function must(side, action, body = {}) {
   const response = await request(side, action, body)
   if (response.ok) return
-  const { error } = await response.json().catch(() => ({}))
-  throw Object.assign(new Error(action), { shown: error })
+  throw Object.assign(new Error(action), { tooMany: response.status === 429 })
 }
 
 async function stateOf(side) {
-  const response = await fetch(`/guarantees/${side}/state`, { headers: { Accept: 'application/json' } })
+  const response = await request(side, 'state', {})
   if (!response.ok) throw new Error('state')
   return await response.json()
 }

@@ -47,7 +47,8 @@ function guarantees(services: Services): OpenFeature {
       ctx.set('Cache-Control', 'private, no-store')
       ctx.body = body
     }
-    router.get(at('state'), async (ctx) => respond(ctx, await (await load()).state(ctx)))
+    // Not a GET, which would be taken for a page of the visitor's own session.
+    router.post(at('state'), async (ctx) => respond(ctx, await (await load()).state(ctx)))
     router.post(at('begin'), async (ctx) => {
       requireInput(ctx, beginning)
       await throttle.attempt(ctx, 'guarantees', RUNS)

@@ -52,7 +52,7 @@ function operations(services: Services, { METRICS_TOKEN: token }: ValuesOf<typeo
   const demonstration: Attraction = {
     href: '/operations',
     title: 'Operations',
-    text: 'Sign in as ada, who is staff: how fast sessions are loaded and saved, which conflicts there were, and alerts.',
+    text: 'The figures of all sessions: how fast they are saved, conflicts, alerts. Sign in as ada, who is staff.',
     kind: 'see',
   }
   return {

@@ -19,12 +19,15 @@ export interface Explanation {
   readonly opening: Opening | undefined
   /** The session as it was loaded or last saved; undefined while there is none. */
   readonly live: Clocks | undefined
-  /** Its keys, with those of the account, their values as stored, and the bytes of these as JSON. */
-  readonly content: readonly { readonly key: string; readonly value: Json; readonly bytes: number }[]
+  /** Its keys, with those of the account, and the bytes of their values as JSON. */
+  readonly content: readonly { readonly key: string; readonly bytes: number }[]
   readonly bytes: number
   /** Whether the request changed it, and under which keys: `*` when all of them were cleared. */
   readonly changed: boolean
   readonly changedKeys: readonly string[]
+  readonly flushed: boolean
+  /** A copy of the values under its keys, as stored. */
+  readonly data: SessionData
   /**
    * The values that are not as the request found them, as stored; undefined where there is none. After a replay these
    * include changes of other requests.
@@ -34,7 +37,6 @@ export interface Explanation {
     readonly before: Json | undefined
     readonly after: Json | undefined
   }[]
-  readonly flushed: boolean
   /** Undefined if the storage did not answer. */
   readonly decision: Decision | undefined
   /** The result of the write; undefined before. */
@@ -133,8 +135,7 @@ export class Trace {
     const opening = this.#opening
     const state = this.#state
     const summary = state?.summary()
-    const now = copyOf(state?.content ?? {})
-    const content = Object.entries(now).map(([key, value]) => ({ key, value, bytes: bytesOf(value) }))
+    const content = Object.entries(state?.content ?? {}).map(([key, value]) => ({ key, bytes: bytesOf(value) }))
     const unasked = opening === undefined ? NOT_ASKED : undefined
     return {
       engine,
@@ -142,13 +143,18 @@ export class Trace {
       opening,
       live: summary?.loaded && clocks(expiry, summary.loaded),
       content,
-      bytes: bytesOf(now),
+      bytes: bytesOf(state?.content ?? {}),
       ...(this.#changes ?? (state && changesOf(state)) ?? { changed: false, changedKeys: [] }),
-      changes: changesBetween(this.#found, now),
       flushed: summary?.flushed ?? false,
+      ...this.#values(),
       decision: this.#decision ?? this.#decide?.() ?? unasked,
       writing: this.#writing,
     }
+  }
+
+  #values(): Pick<Explanation, 'data' | 'changes'> {
+    const data = copyOf(this.#state?.content ?? {})
+    return { data, changes: changesBetween(this.#found, data) }
   }
 }
 

@@ -21,8 +21,10 @@ defineSlice({
   budget: 500,
 })
 
-const content = (data: Record<string, Json>) =>
-  Object.entries(data).map(([key, value]) => ({ key, value, bytes: JSON.stringify(value).length }))
+const holding = (data: Record<string, Json>) => ({
+  content: Object.entries(data).map(([key, value]) => ({ key, bytes: JSON.stringify(value).length })),
+  data,
+})
 
 test('what could be a secret is hidden, wherever it is', (t) => {
   const token = 'Zx81-kP3v9QzX7mW2sL5tR8y'
@@ -35,7 +37,7 @@ test('what could be a secret is hidden, wherever it is', (t) => {
     basket: { v: 1, t: 10, d: { token: null, secret: ['a', 'b'] } },
   }
   t.deepEqual(
-    entriesOf(content(data)).map(({ key, value }) => [key, value]),
+    entriesOf(holding(data)).map(({ key, value }) => [key, value]),
     [
       ['fruit', 'a red apple'],
       ['_auth_user_id', '7'],
@@ -49,7 +51,7 @@ test('what could be a secret is hidden, wherever it is', (t) => {
 
 test('the tree names slices with their versions, ages and sizes', (t) => {
   const data = { n: 1, basket: { v: 1, t: Math.trunc(Date.now() / 1000), d: { tea: 2 } }, gone: { v: 3, t: 0, d: [] } }
-  const [plain, basket, gone] = treeOf(entriesOf(content(data)), translations('en'), formats(DEFAULT_DISPLAY))
+  const [plain, basket, gone] = treeOf(entriesOf(holding(data)), translations('en'), formats(DEFAULT_DISPLAY))
   t.deepEqual([plain?.name, plain?.text, plain?.notes], ['n', '1', ['1\u00a0B']])
   t.regex(basket?.notes.join('; ') ?? '', /^\d\d\u00a0B; slice, version 1, read as 2; changed .*; at most 500\u00a0B$/)
   t.deepEqual(basket?.children, [{ name: 'tea', notes: [], text: '2' }])

@@ -2,7 +2,7 @@ import type { Access } from '../../support/routes.ts'
 
 export const access: Access = {
   'GET /guarantees': 'everyone',
-  'GET /guarantees/engine/state': 'everyone',
+  'POST /guarantees/engine/state': 'everyone',
   'POST /guarantees/engine/begin': 'everyone',
   'POST /guarantees/engine/add': 'everyone',
   'POST /guarantees/engine/sign-in': 'everyone',

@@ -17,7 +17,7 @@ export function demonstration(browser: TestBrowser, side = 'engine') {
     add: (item: number, slowly = false) => post('add', { item, slowly }),
     signIn: () => post('sign-in'),
     signOut: () => post('sign-out'),
-    state: async () => (await browser.json('GET', `/guarantees/${side}/state`)).json<State>(),
+    state: async () => (await post('state')).json<State>(),
   }
 }
 
