@@ -7,6 +7,7 @@ import { CachedStore, type CachedStoreOptions } from '../../../src/session/store
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import type { SaveOutcome, StoredRecord, Version } from '../../../src/session/stores/store.ts'
 import { steer } from '../../support/caches.ts'
+import { redisCommand } from '../../support/redis-command.ts'
 import { serviceUrl } from '../../support/services.ts'
 import { HOUR, record, START } from './bench.ts'
 
@@ -15,11 +16,11 @@ const NEVER = 60_000
 const LONG_TIMEOUTS = { connectTimeout: 10_000, commandTimeout: 10_000 }
 
 /** Two processes with one Redis and one database; the test steers what the first one reaches. */
-async function bench(t: ExecutionContext, options: Partial<CachedStoreOptions> = {}) {
+async function bench(t: ExecutionContext, options: Partial<CachedStoreOptions> = {}, address = url ?? '') {
   const clock = { now: START }
   const now = () => clock.now
   const prefix = `behind-${randomBytes(6).toString('hex')}`
-  const redis = new RedisCache({ url: url ?? '', now, ...LONG_TIMEOUTS })
+  const redis = new RedisCache({ url: address, now, ...LONG_TIMEOUTS })
   await redis.connect()
   const records = new MemoryStore({ now })
   const [cache, database] = [steer(redis), steer(records)]
@@ -35,6 +36,19 @@ async function bench(t: ExecutionContext, options: Partial<CachedStoreOptions> =
     await records.epochs.changeEpoch(epoch, { epoch: randomBytes(6).toString('hex'), server: '' })
   }
   return { clock, records, redis, cache, database, store, other: open(), open, events, name, suspend }
+}
+
+/** A Redis user, whom the test can forbid all changes: as for a full disk, or a server that became a replica. */
+async function redisUser(t: ExecutionContext, address: string) {
+  const { port, host } = new URL(address)
+  const name = `behind-${randomBytes(6).toString('hex')}`
+  const command = (...args: string[]) => redisCommand(Number(port), undefined, ['ACL', ...args])
+  await command('SETUSER', name, 'on', '>secret', '~*', '&*', '+@all')
+  t.teardown(() => command('DELUSER', name))
+  return {
+    address: `redis://${name}:secret@${host}`,
+    forbidChanges: async () => void (await command('SETUSER', name, '-@write')),
+  }
 }
 
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
@@ -183,6 +197,52 @@ if (url !== undefined) {
     // Before a cache comes into force, which would write it as well.
     void cache.stopAt('add')
     const isBack = async (): Promise<StoredRecord | undefined> => await store.load('a').catch(isBack)
+    t.is((await isBack())?.data, 'second')
+  })
+
+  test('a cache that takes no more changes: what it has is written once, and the database serves', async (t) => {
+    const { address, forbidChanges } = await redisUser(t, url)
+    const { store, other, redis, database, name, suspend } = await bench(t, {}, address)
+    const keys = Array.from({ length: 150 }, (_, n) => `k${n}`)
+    for (const key of keys) {
+      const version = await store.create(key, record({ data: 'first' }))
+      await other.save(key, version, record({ data: 'second' }))
+    }
+    // It stays on the index, from which it cannot be taken either.
+    await redis.delete(await name('k0'))
+    await forbidChanges()
+    await suspend()
+    const isOut = async (): Promise<unknown> => await store.load('k1').then(isOut, () => {})
+    await isOut()
+    database.calls.length = 0
+    const isBack = async (): Promise<StoredRecord | undefined> => await store.load('k0').catch(isBack)
+    t.is((await isBack())?.data, 'first')
+    for (const key of keys.slice(1)) t.is((await store.load(key))?.data, 'second')
+    t.is(database.calls.filter((call) => call === 'saveOver').length, 149)
+  })
+
+  test('while no cache is in force, a change that the database refuses does not hold up other sessions', async (t) => {
+    const { store, other, records, suspend } = await bench(t)
+    const saveOver = records.saveOver.bind(records)
+    records.saveOver = async (key, to, epoch, options) => {
+      if (to.record.data === 'refused') throw new RangeError('value too long')
+      return await saveOver(key, to, epoch, options)
+    }
+    for (const [key, data] of [
+      ['a', 'refused'],
+      ['b', 'second'],
+    ] as const) {
+      const version = await store.create(key, record({ data: 'first' }))
+      await other.save(key, version, record({ data }))
+    }
+    await suspend()
+    const isOut = async (): Promise<unknown> => await store.load('b').then(isOut, () => {})
+    await isOut()
+    const isBack = async (): Promise<StoredRecord | undefined> =>
+      await store.load('b').catch((error: unknown) => {
+        if (!(error instanceof StoreUnavailableError)) throw error
+        return isBack()
+      })
     t.is((await isBack())?.data, 'second')
   })
 

@@ -49,7 +49,7 @@ export class WritesDown {
     this.#now = now
     this.#delay = delay
     this.#maxWaiting = maxWaiting
-    const finish = () => void this.#writeListed(() => ahead.list(ABANDONED_MS + delay, MAX_LISTED)).catch(() => {})
+    const finish = () => void this.#writeListed((limit) => ahead.list(ABANDONED_MS + delay, limit)).catch(() => {})
     this.#finishing = setInterval(finish, ABANDONED_MS).unref()
   }
 
@@ -94,7 +94,7 @@ export class WritesDown {
   /** Writes the changes that any process has accepted before the call. @throws StoreUnavailableError if some could not be */
   async writeAll(): Promise<void> {
     if ((await this.flush()) > 0) throw new StoreUnavailableError(new Error('The database does not take all changes'))
-    await this.#writeListed(() => this.#ahead.list(0, MAX_LISTED))
+    await this.#writeListed((limit) => this.#ahead.list(0, limit))
   }
 
   /**
@@ -106,7 +106,7 @@ export class WritesDown {
   async writeLate(epoch: string): Promise<void> {
     if (this.#late?.epoch !== epoch) {
       // A cache that does not answer does not show them to anybody either.
-      const done = this.#writeListed(() => this.#ahead.list(0, MAX_LISTED).catch(ignoreOutage))
+      const done = this.#writeListed((limit) => this.#ahead.list(0, limit).catch(ignoreOutage))
       this.#late = { epoch, done }
       done.catch(() => {
         this.#late = undefined
@@ -122,7 +122,9 @@ export class WritesDown {
    * @throws StoreUnavailableError
    */
   async writeDown(change: Ahead): Promise<void> {
-    if (change.record === undefined || change.record.expires <= this.#now()) return await this.#ahead.drop(change)
+    if (change.record === undefined || change.record.expires <= this.#now()) {
+      return await this.#ahead.drop(change).catch(ignoreOutage)
+    }
     const { version, ...record } = change.record
     const to = { from: change.from, version: change.version, record }
     for (;;) {
@@ -160,11 +162,23 @@ export class WritesDown {
     await this.#ahead.drop(change).catch(ignoreOutage)
   }
 
-  async #writeListed(list: () => Promise<Ahead[] | undefined>): Promise<void> {
+  /**
+   * Writes what is listed, each session once: a cache that takes no changes any more lists the same again. A change that
+   * the database refuses for itself stays on the list, so that it does not hold up all other sessions.
+   */
+  async #writeListed(list: (limit: number) => Promise<Ahead[] | undefined>): Promise<void> {
+    const written = new Set<string>()
+    let again = 0
     for (;;) {
-      const listed = (await list()) ?? []
-      await Promise.all(listed.map((change) => this.writeDown(change)))
-      if (listed.length < MAX_LISTED) return
+      const limit = again + MAX_LISTED
+      const listed = (await list(limit)) ?? []
+      const changes = listed.filter(({ name }) => !written.has(name))
+      again = listed.length - changes.length
+      for (const { name } of changes) written.add(name)
+      for (const result of await Promise.allSettled(changes.map((change) => this.writeDown(change)))) {
+        if (result.status === 'rejected' && result.reason instanceof StoreUnavailableError) throw result.reason
+      }
+      if (listed.length < limit) return
     }
   }
 
