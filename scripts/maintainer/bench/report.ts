@@ -14,6 +14,9 @@ export interface Result {
   readonly cpu: number
   readonly ratio: number | null
   readonly cpuRatio: number | null
+  /** Microseconds of CPU time per request without HTTP. */
+  readonly inProcess: number
+  readonly floorRatio: number | null
   readonly besideRatio: number | null
   /** How many answers were wrong in all rounds, by what was wrong with them. */
   readonly wrong: Readonly<Record<string, number>>
@@ -49,6 +52,8 @@ export function summarize(measurements: readonly Measurement[]): Result[] {
       cpu: median(group.map(({ cpu }) => cpu)) ?? 0,
       ratio: median(group.map(({ ratio }) => ratio)),
       cpuRatio: median(group.map(({ cpuRatio }) => cpuRatio)),
+      inProcess: median(group.map(({ inProcess }) => inProcess)) ?? 0,
+      floorRatio: median(group.map(({ floorRatio }) => floorRatio)),
       besideRatio: median(group.map(({ besideRatio }) => besideRatio)),
       wrong: added(group.map(({ wrong }) => wrong)),
     }
@@ -57,7 +62,7 @@ export function summarize(measurements: readonly Measurement[]): Result[] {
 
 /** A table for each page. */
 export function tables(results: readonly Result[]): string {
-  const header = ['', 'req/s', 'p50 ms', 'p99 ms', 'of Koa', 'CPU µs', 'by CPU', '']
+  const header = ['', 'req/s', 'p50 ms', 'p99 ms', 'of Koa', 'CPU µs', 'by CPU', 'in process µs', 'of floor', '']
   return KINDS.map((kind) => {
     const rows = results.filter((result) => result.kind === kind).map(row)
     return `${TITLES[kind]}\n${aligned([header, ...rows])}`
@@ -83,10 +88,10 @@ export function isWrong({ wrong }: Result): boolean {
 }
 
 function row(result: Result): string[] {
-  const { candidate, requestsPerSecond, p50, p99, cpu, ratio, cpuRatio, besideRatio } = result
+  const { candidate, requestsPerSecond, p50, p99, cpu, ratio, cpuRatio, inProcess, floorRatio, besideRatio } = result
   if (isWrong(result)) {
     const wrong = Object.entries(result.wrong).map(([what, count]) => `${count} × ${what}`)
-    return [candidate, '', '', '', '', '', '', `wrong: ${wrong.join(', ')}`]
+    return [candidate, '', '', '', '', '', '', '', '', `wrong: ${wrong.join(', ')}`]
   }
   const beside = besideRatio === null ? '' : `${besideRatio.toFixed(2)} of ${CANDIDATES[candidate]?.beside}`
   const [share, cpuShare] = [ratio, cpuRatio].map((value) => value?.toFixed(2) ?? '')
@@ -98,6 +103,8 @@ function row(result: Result): string[] {
     share ?? '',
     cpu.toFixed(0),
     cpuShare ?? '',
+    inProcess.toFixed(1),
+    floorRatio?.toFixed(2) ?? '',
     beside,
   ]
 }

@@ -22,6 +22,10 @@ export interface Measurement extends LoadAnswer {
   readonly ratio: number | null
   /** The same ratio of CPU time, which does not depend on the speed of the load or the backend. */
   readonly cpuRatio: number | null
+  /** Microseconds of CPU time per request without HTTP, in the same process. */
+  readonly inProcess: number
+  /** The same as a multiple of that of the hand-written middleware which {@link Candidate.floor} names. */
+  readonly floorRatio: number | null
   /** {@link ratio} as a share of another candidate's, where {@link Candidate.beside} names one. */
   readonly besideRatio: number | null
 }
@@ -44,7 +48,7 @@ export async function runRounds(
     for (const kind of KINDS) {
       // Rotated, so that no candidate is always first or last.
       const order = rotated(benchmark.candidates, round)
-      const answers = new Map<string, LoadAnswer>()
+      const answers = new Map<string, Measured>()
       for (const running of order) answers.set(running.name, await measure(benchmark, running, kind, options, seconds))
       if (round === 0) continue
       for (const { name, candidate } of benchmark.candidates) {
@@ -54,7 +58,9 @@ export async function runRounds(
         const ratio = share(rate(answer), rate(koa))
         const cpuRatio = share(koa?.cpu ?? 0, answer.cpu)
         const besideRatio = share(rate(answer), rate(answers.get(candidate.beside ?? '')))
-        const measurement = { candidate: name, kind, round, ...answer, ratio, cpuRatio, besideRatio }
+        const floorRatio = share(answer.inProcess, answers.get(candidate.floor ?? '')?.inProcess ?? 0)
+        const ratios = { ratio, cpuRatio, floorRatio, besideRatio }
+        const measurement = { candidate: name, kind, round, ...answer, ...ratios }
         kept.push(measurement)
         onMeasurement(measurement)
       }
@@ -63,20 +69,27 @@ export async function runRounds(
   return kept
 }
 
+type Measured = LoadAnswer & Pick<Measurement, 'inProcess'>
+
+// Without a load generator a fraction of the time gives as many requests.
+const IN_PROCESS_SHARE = 0.2
+
 async function measure(
   { load }: Benchmark,
-  { origin, candidate }: RunningCandidate,
+  { origin, candidate, server }: RunningCandidate,
   kind: Kind,
   { sessions, connections }: LoadOptions,
   seconds: number,
-): Promise<LoadAnswer> {
+): Promise<Measured> {
   const { revokes, application } = candidate
   const hasSessions = application !== 'koa'
   try {
-    return await load.ask({ origin, kind, sessions, connections, seconds, revokes, hasSessions })
+    const answer = await load.ask({ origin, kind, sessions, connections, seconds, revokes, hasSessions })
+    const alone = await server.ask({ kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE })
+    return { ...answer, inProcess: alone.cpu ?? 0 }
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { requests: 0, seconds, p50: 0, p99: 0, cpu: 0, wrong: { [reason]: 1 } }
+    return { requests: 0, seconds, p50: 0, p99: 0, cpu: 0, inProcess: 0, wrong: { [reason]: 1 } }
   }
 }
 

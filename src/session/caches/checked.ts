@@ -98,20 +98,20 @@ export class CheckedCache implements Cache {
     return await (this.#cache.servers === undefined ? this.#tracked(this.#server(''), ask) : ask())
   }
 
-  async get(key: string): Promise<CacheEntry | undefined> {
-    return await this.#unlessDown(key, () => this.#cache.get(key))
+  get(key: string): Promise<CacheEntry | undefined> {
+    return this.#unlessDown(key, () => this.#cache.get(key))
   }
 
-  async add(key: string, entry: CacheEntry): Promise<boolean> {
-    return await this.#unlessDown(key, () => this.#cache.add(key, entry))
+  add(key: string, entry: CacheEntry): Promise<boolean> {
+    return this.#unlessDown(key, () => this.#cache.add(key, entry))
   }
 
-  async swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
-    return await this.#unlessDown(key, () => this.#cache.swap(key, version, entry))
+  swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
+    return this.#unlessDown(key, () => this.#cache.swap(key, version, entry))
   }
 
-  async delete(key: string, version?: string): Promise<Outcome> {
-    return await this.#unlessDown(key, () => this.#cache.delete(key, version))
+  delete(key: string, version?: string): Promise<Outcome> {
+    return this.#unlessDown(key, () => this.#cache.delete(key, version))
   }
 
   async ping(): Promise<void> {
@@ -139,8 +139,8 @@ export class CheckedCache implements Cache {
     return server
   }
 
-  async #unlessDown<T>(key: string, work: () => Promise<T>): Promise<T> {
-    return await this.#tracked(this.#server(this.#cache.servers?.of(key) ?? ''), work)
+  #unlessDown<T>(key: string, work: () => Promise<T>): Promise<T> {
+    return this.#tracked(this.#server(this.#cache.servers?.of(key) ?? ''), work)
   }
 
   /** Only a cache on a single server has one. */
@@ -160,9 +160,9 @@ export class CheckedCache implements Cache {
     return await (this.#cache.servers === undefined ? this.#tracked(this.#server(''), work) : work())
   }
 
-  async #tracked<T>(server: Server, work: () => Promise<T>): Promise<T> {
-    if (server.isDown) throw this.#unavailable()
-    return await this.#counted(server, work)
+  #tracked<T>(server: Server, work: () => Promise<T>): Promise<T> {
+    if (server.isDown) return Promise.reject(this.#unavailable())
+    return this.#counted(server, work)
   }
 
   async #ping(server: Server): Promise<void> {

@@ -8,24 +8,38 @@ interface Difference {
 }
 
 /** The changes between two JSON values: properties path by path, lists as appended or replaced. */
-export function differences(before: Json, after: Json, path: readonly string[] = []): Difference[] {
+export function differences(before: Json, after: Json): Difference[] {
+  const found: Difference[] = []
+  compare(before, after, [], found)
+  return found
+}
+
+function compare(before: Json, after: Json, path: readonly string[], found: Difference[]): void {
+  if (before === after) return
   if (isJsonObject(before) && isJsonObject(after)) {
-    const names = new Set([...Object.keys(before), ...Object.keys(after)])
-    return [...names].flatMap((name) => {
+    for (const name of Object.keys(before)) {
       const [old, now] = [before[name], after[name]]
-      const at = [...path, name]
-      if (old === undefined) return now === undefined ? [] : [{ path: at, before: undefined, change: set(now) }]
-      if (now === undefined) return [{ path: at, before: JSON.stringify(old), change: { kind: 'remove' } }]
-      return differences(old, now, at)
-    })
+      if (old === undefined) continue
+      if (now !== undefined) compare(old, now, [...path, name], found)
+      else found.push({ path: [...path, name], before: JSON.stringify(old), change: { kind: 'remove' } })
+    }
+    for (const name of Object.keys(after)) {
+      const now = after[name]
+      if (now !== undefined && before[name] === undefined)
+        found.push({ path: [...path, name], before: undefined, change: set(now) })
+    }
+    return
   }
   const [old, now] = [JSON.stringify(before), JSON.stringify(after)]
-  if (old === now) return []
+  if (old === now) return
   if (Array.isArray(before) && Array.isArray(after) && after.length > before.length) {
     const kept = JSON.stringify(after.slice(0, before.length)) === old
-    if (kept) return [{ path, before: old, change: { kind: 'append', items: after.slice(before.length) } }]
+    if (kept) {
+      found.push({ path, before: old, change: { kind: 'append', items: after.slice(before.length) } })
+      return
+    }
   }
-  return [{ path, before: old, change: set(after) }]
+  found.push({ path, before: old, change: set(after) })
 }
 
 /**

@@ -8,6 +8,8 @@ interface TrackedObject {
   readonly value: object
   /** Its JSON when it was returned, or when its changes were last recorded. */
   text: string
+  /** The value of that JSON, if it was changed; nobody has it. */
+  json?: Json
   /** Records its changes; by default as differences. */
   readonly record: ((before: Json) => void) | undefined
 }
@@ -158,18 +160,18 @@ export class Document {
       if (only !== undefined && view.key !== only) continue
       const text = JSON.stringify(view.value)
       if (text === view.text) continue
-      const before = bareJson(JSON.parse(view.text) as Json)
+      const former = view.text
       view.text = text
-      if (view.record !== undefined) view.record(before)
-      else this.#recordDifferences(view, before)
+      if (view.record === undefined) this.#recordDifferences(view, former)
+      else view.record(bareJson(JSON.parse(former) as Json))
     }
   }
 
   /** The data after {@link Document.take}: later changes, also in place, do not reach it. */
   snapshot(): SessionData {
     const data = Object.assign(emptyData(), this.#data)
-    for (const { key, value, text } of this.#tracked.values()) {
-      if (data[key] === value) data[key] = bareJson(JSON.parse(text) as Json)
+    for (const { key, value, text, json } of this.#tracked.values()) {
+      if (data[key] === value) data[key] = json ?? bareJson(JSON.parse(text) as Json)
     }
     // Nobody has the other values.
     this.#shared = true
@@ -204,8 +206,17 @@ export class Document {
     if (isNewer) this.#tracked.clear()
   }
 
-  #recordDifferences({ key, value }: TrackedObject, before: Json): void {
-    const changes = differences(before, plainJson(value, key))
+  #recordDifferences(view: TrackedObject, former: string): void {
+    const { key, value } = view
+    const before = bareJson(JSON.parse(former) as Json)
+    try {
+      view.json = plainJson(value, key)
+    } catch (error) {
+      // It stays a change, so that nothing is saved until it is JSON.
+      view.text = former
+      throw error
+    }
+    const changes = differences(before, view.json)
     // If another request removed the value, its changes are dropped.
     const apply: ApplyChange = (current, overwrote) =>
       current === undefined ? current : applyDifferences(current, changes, overwrote)

@@ -34,12 +34,13 @@ export class KeyedQueue<T> {
     this.#queues.set(key, queue)
     queue.waiting++
     let begun = false
-    const turn = queue.tail.then(() => {
+    const begin = async () => {
       if (queue.outage !== undefined) throw queue.outage
       if (performance.now() > until) throw new SessionContendedError()
       begun = true
-      return work(queue.latest)
-    })
+      return await work(queue.latest)
+    }
+    const turn = queue.waiting === 1 ? begin() : queue.tail.then(begin)
     // After a failure the stored state is unknown, so the next starts from its own copy.
     queue.tail = turn.then(
       (result) => {

@@ -1,5 +1,5 @@
 import { StoreUnavailableError } from './errors.ts'
-import { TimeoutError, withTimeout } from './timeout.ts'
+import { TimeoutError, type Waiter, withTimeout } from './timeout.ts'
 
 /** How many milliseconds a request waits for its storage by default. */
 export const DEFAULT_STORE_TIMEOUT_MS = 1000
@@ -10,7 +10,7 @@ export const DEFAULT_STORE_TIMEOUT_MS = 1000
  *
  * Passed explicitly: an AsyncLocalStorage would cost a tenth of the CPU of a request on Node 20.
  */
-export class StorageTime {
+export class StorageTime implements Waiter {
   readonly #total: number
   #left: number
   #waiting = 0
@@ -36,17 +36,23 @@ export class StorageTime {
    *
    * @throws StoreUnavailableError when the time is over; any error of the work
    */
-  async wait<T>(work: () => Promise<T>): Promise<T> {
+  wait<T>(work: () => Promise<T>): Promise<T> {
     const { left } = this
     // Timers may fire a little early.
-    if (left < 1) throw new StoreUnavailableError(new TimeoutError(this.#total))
+    if (left < 1) return Promise.reject(this.timeoutError())
+    if (left === Number.POSITIVE_INFINITY) return work()
+    // First, because it may throw.
+    const working = work()
     if (this.#waiting++ === 0) this.#since = performance.now()
-    try {
-      return await withTimeout(work(), Math.ceil(left))
-    } catch (error) {
-      throw error instanceof TimeoutError ? new StoreUnavailableError(error) : error
-    } finally {
-      if (--this.#waiting === 0) this.#left -= performance.now() - this.#since
-    }
+    return withTimeout(working, Math.ceil(left), this)
+  }
+
+  /** Called at the end of each wait. */
+  waited(): void {
+    if (--this.#waiting === 0) this.#left -= performance.now() - this.#since
+  }
+
+  timeoutError(): StoreUnavailableError {
+    return new StoreUnavailableError(new TimeoutError(this.#total))
   }
 }

@@ -61,26 +61,41 @@ class Waits {
 
 const waits = new Waits()
 
+/** Somebody who waits. */
+export interface Waiter {
+  /** Called when the wait is over, in one way or the other. */
+  waited(): void
+  /** The error after so many milliseconds. */
+  timeoutError(milliseconds: number): Error
+}
+
+const ANYBODY: Waiter = { waited() {}, timeoutError: (milliseconds) => new TimeoutError(milliseconds) }
+
 /**
  * Waits for a promise for at most so many milliseconds; its work is not cancelled.
  *
- * @param milliseconds Infinity for no limit
- * @throws TimeoutError; any error of the work
+ * @param milliseconds Infinity for no limit: then the waiter is not told
+ * @throws TimeoutError, or the waiter's error; any error of the work
  */
-export function withTimeout<T>(work: PromiseLike<T>, milliseconds: number): Promise<T> {
+export function withTimeout<T>(work: PromiseLike<T>, milliseconds: number, waiter = ANYBODY): Promise<T> {
   if (milliseconds === Number.POSITIVE_INFINITY) return Promise.resolve(work)
+  // With callbacks, because every request waits, and async functions would cost twice as much.
   return new Promise((resolve, reject) => {
-    const wait = { until: performance.now() + milliseconds, expire: () => reject(new TimeoutError(milliseconds)) }
+    const expire = () => {
+      waiter.waited()
+      reject(waiter.timeoutError(milliseconds))
+    }
+    const wait = { until: performance.now() + milliseconds, expire }
     waits.add(wait)
+    // After the timeout nobody waits any more.
+    const settled = () => {
+      const isFirst = waits.remove(wait)
+      if (isFirst) waiter.waited()
+      return isFirst
+    }
     work.then(
-      (result) => {
-        waits.remove(wait)
-        resolve(result)
-      },
-      (error: unknown) => {
-        waits.remove(wait)
-        reject(error)
-      },
+      (result) => settled() && resolve(result),
+      (error: unknown) => settled() && reject(error),
     )
   })
 }

@@ -69,8 +69,8 @@ export class Records {
   }
 
   /** The stored record, not decoded. */
-  async read(storeKey: string): Promise<StoredRecord | undefined> {
-    return await this.#timed('load', () => this.#options.store.load(storeKey))
+  read(storeKey: string): Promise<StoredRecord | undefined> {
+    return this.#timed('load', () => this.#options.store.load(storeKey))
   }
 
   async load(key: string): Promise<Found> {

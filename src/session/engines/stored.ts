@@ -161,9 +161,9 @@ export class StoredEngine implements Engine {
     return { committed: fresh, newest: 'gone' }
   }
 
-  async #save(commit: Commit, newest: LiveRecord): Promise<CommitResult> {
+  #save(commit: Commit, newest: LiveRecord): Promise<CommitResult> {
     const limits = { until: commit.until }
-    return await retry(async (attempt) => {
+    return retry(async (attempt) => {
       let current = newest
       if (attempt > 1) {
         const found = await this.records.load(current.key)

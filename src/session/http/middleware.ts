@@ -201,11 +201,11 @@ class RequestSession implements SessionTransport {
     return opened.session
   }
 
-  async #apply(decision: Decision, opened: OpenedSession): Promise<void> {
+  #apply(decision: Decision, opened: OpenedSession): Promise<void> {
     const done = opened.apply(decision)
     // Work that the handler left running may still read; later changes would not be saved.
     opened.state.close()
-    await done
+    return done
   }
 
   #values(): string[] {

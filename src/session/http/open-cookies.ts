@@ -66,8 +66,8 @@ export async function openCookies(settings: Cookies, values: readonly string[]):
 async function openLive(engine: Engine, values: readonly string[], time: StorageTime): Promise<Found> {
   const [value] = values
   if (value === undefined) return { live: false, time }
-  const open = async (one: string) => ({ ...(await time.wait(() => engine.open(one))), value: one, time })
-  if (values.length === 1) return await open(value)
+  const open = (one: string) => time.wait(() => engine.open(one)).then((found) => ({ ...found, value: one, time }))
+  if (values.length === 1) return open(value)
   if (values.length > MAX_COOKIES) return { live: false, suspicion: 'duplicate-cookie', time }
   const [first, second] = (await Promise.all(values.map(open))).filter(({ live }) => live)
   return first !== undefined && second === undefined ? first : { live: false, suspicion: 'duplicate-cookie', time }

@@ -53,8 +53,8 @@ export class CacheStore implements SessionStore, UserSessionStore {
   async create(key: string, record: SessionRecord): Promise<Version> {
     if (!isValidKey(key)) throw new RangeError('This is not a key of a codec')
     const entry = this.#entry(key, record)
-    const [added] = await Promise.all([this.#cache.add(this.#prefix + key, entry), this.#index(key, record)])
-    if (!added) throw new KeyTakenError()
+    const adding = this.#cache.add(this.#prefix + key, entry)
+    if (!(await this.#indexed(key, record, adding))) throw new KeyTakenError()
     return entry.version
   }
 
@@ -62,7 +62,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
     if (!isValidKey(key)) return { outcome: 'missing' }
     const entry = this.#entry(key, record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
-    const [outcome] = await Promise.all([swap, this.#index(key, record)])
+    const outcome = await this.#indexed(key, record, swap)
     return outcome === 'done' ? { outcome: 'saved', version: entry.version } : { outcome }
   }
 
@@ -74,8 +74,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
     const record = { ...stored, expires, lastActivity }
     const entry = this.#entryAs(key, String(version), record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
-    const [outcome] = await Promise.all([swap, this.#index(key, record)])
-    return outcome
+    return await this.#indexed(key, record, swap)
   }
 
   async delete(key: string, version?: Version): Promise<Outcome> {
@@ -131,9 +130,11 @@ export class CacheStore implements SessionStore, UserSessionStore {
     return isWhole ? { ...decoded.record, version, expires } : { ...UNREADABLE, version, expires }
   }
 
-  // Before or while the entry is written: a session that is not in the index could not be ended by its user.
-  async #index(key: string, { userId, expires }: SessionRecord): Promise<void> {
-    if (userId !== null) await this.#cache.users?.add(userId, key, expires)
+  // While the entry is written: a session that is not in the index could not be ended by its user.
+  async #indexed<T>(key: string, { userId, expires }: SessionRecord, writing: Promise<T>): Promise<T> {
+    if (userId === null || this.#cache.users === undefined) return await writing
+    const [written] = await Promise.all([writing, this.#cache.users.add(userId, key, expires)])
+    return written
   }
 
   #userIndex() {

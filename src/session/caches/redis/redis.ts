@@ -206,10 +206,11 @@ export class RedisCache implements Cache {
 
   // Redis also reports our own writes, but only after the answer; and a conflict shows that the copy is stale.
   async #invalidating<T>(key: string, write: () => Promise<T>): Promise<T> {
+    if (this.#local === undefined) return await write()
     try {
       return await write()
     } finally {
-      this.#local?.invalidate(key)
+      this.#local.invalidate(key)
     }
   }
 
