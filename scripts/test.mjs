@@ -53,11 +53,11 @@ const faults = 'test/faults/**/*.test.ts'
 const storms = [
   faults,
   'test/contract/*.test.ts',
-  'test/scenarios/{clocks,kept*,outages}.test.ts',
+  'test/scenarios/{changes,clocks,kept*,keys,logout,outages,sign-in,slices,streams}.test.ts',
   'test/browser/accessibility.test.ts',
-  'test/maintainer/bench.test.ts',
+  'test/maintainer/{bench,explorer/explorer,fuzz/fuzz}.test.ts',
   'test/security/{flooding,cross-talk*}.test.ts',
-  'test/session/engines/migrating-logout.test.ts',
+  'test/session/engines/migrating-{logout,steps}.test.ts',
   'test/start/stop-under-load-redis.test.ts',
 ]
 const all = faultsOnly ? storms : unitOnly ? unit : ['test/**/*.test.ts', `!${faults}`]

@@ -3,8 +3,9 @@ import { LOCAL_ENGINES } from '../storage/set-ups.ts'
 import type { Page, Pages, Site } from './deployment.ts'
 import { gate, scenariosOn, unique } from './support.ts'
 
+// Long enough for what is not locked to be answered by a busy machine.
 const scenario = scenariosOn(
-  LOCAL_ENGINES.map((tested) => ({ ...tested, env: { ...tested.env, SESSION_STORE_TIMEOUT: '500' } })),
+  LOCAL_ENGINES.map((tested) => ({ ...tested, env: { ...tested.env, SESSION_STORE_TIMEOUT: '1500' } })),
 )
 
 /** Holds the database's lock for writing, as a long transaction does, while `work` runs. */

@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import { readConfig } from '../../src/config.ts'
 import { startApp, TEST_SECRET, type TestApp } from '../support/app.ts'
 import { migratedSqlite } from '../support/databases.ts'
-import { startProcess } from '../support/processes.ts'
+import { startProcess, TYPESCRIPT } from '../support/processes.ts'
 import { postPaths } from '../support/routes.ts'
 
 const FORM = 'application/x-www-form-urlencoded'
@@ -197,7 +197,7 @@ for (const [what, text] of [
     t.timeout(60_000)
     t.is(readConfig({ NODE_ENV: 'test', SECRET_KEY: TEST_SECRET }).requestTimeout, 30)
     const env = { SECRET_KEY: TEST_SECRET, HOST: '127.0.0.1', PORT: '0', NODE_ENV: 'test', REQUEST_TIMEOUT: '2' }
-    const server = startProcess(['--import=tsx', 'src/server.ts'], {
+    const server = startProcess([TYPESCRIPT, 'src/server.ts'], {
       env: { ...env, DATABASE_URL: await migratedSqlite(t) },
     })
     t.teardown(() => server.stop('SIGKILL'))

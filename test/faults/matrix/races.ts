@@ -25,7 +25,9 @@ export const raceFaults: readonly Fault[] = [
             await pause(Math.random() * 4)
             if (visitor.session !== null) await cell.load.add(visitor, at(cell, change), `${visitor.user}/${change}`)
           })
-          const ending = pause(Math.random() * 4).then(() => cell.load.logout(visitor, at(cell, round)))
+          const ending = pause(Math.random() * 4).then(async () => {
+            if (visitor.session !== null) await cell.load.logout(visitor, at(cell, round))
+          })
           await Promise.all([...changes, ending])
         }
       })

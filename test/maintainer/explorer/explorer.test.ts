@@ -5,7 +5,7 @@ import { loadEngine } from './implementation.ts'
 import { type Program, pairs, randomProgram, triples } from './programs.ts'
 
 /** Seconds for what is sampled; with EXPLORER_SECONDS=3600 nothing is, and every pair is tried with one fault. */
-const SECONDS = Number(process.env['EXPLORER_SECONDS'] ?? (storm ? 120 : 6))
+const SECONDS = Number(process.env['EXPLORER_SECONDS'] ?? (storm ? 30 : 6))
 const SHARE = (SECONDS * 1000) / 3
 // Always the same in a run of all tests, so that it fails for what was changed and not by chance.
 const SEED = Number(process.env['EXPLORER_SEED'] ?? 1)

@@ -11,7 +11,7 @@ import { storm } from '../../support/storm.ts'
 import { seeded } from '../explorer/explore.ts'
 import { type Call, type Event, isLinearizable, printed } from './history.ts'
 
-const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? (storm ? 20 : 1))
+const SECONDS = Number(process.env['FUZZ_SECONDS'] ?? (storm ? 5 : 1))
 const SEED = Number(process.env['FUZZ_SEED'] ?? 1)
 const NOW = Date.parse('2026-03-01T12:00:00Z')
 const HOUR = 3_600_000

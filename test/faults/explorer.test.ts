@@ -1,1 +1,0 @@
-import '../maintainer/explorer/explorer.test.ts'

@@ -1,1 +1,0 @@
-import '../maintainer/fuzz/fuzz.test.ts'

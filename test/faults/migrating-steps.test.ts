@@ -1,1 +1,0 @@
-import '../session/engines/migrating-steps.test.ts'

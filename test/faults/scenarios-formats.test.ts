@@ -1,6 +1,0 @@
-import '../scenarios/changes.test.ts'
-import '../scenarios/keys.test.ts'
-import '../scenarios/logout.test.ts'
-import '../scenarios/sign-in.test.ts'
-import '../scenarios/slices.test.ts'
-import '../scenarios/streams.test.ts'
