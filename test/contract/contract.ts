@@ -14,7 +14,7 @@ export type Application = Awaited<ReturnType<typeof applicationOn>>
 const HOUR = 3_600_000
 // The contract of stores has as many as the README says; here they take the way of a browser.
 const CHANGES = storm ? 50 : 10
-const RACES = storm ? 200 : 20
+const RACES = storm ? 200 : 10
 /** What a visitor without a session reads. */
 export const ANONYMOUS = '{"n":null,"user":null}'
 

@@ -76,7 +76,7 @@ function mutations(whole: Buffer): Buffer[] {
   return Array.from({ length: MUTATIONS }, (_, n) => {
     if (n % 4 === 0) return whole.subarray(0, Math.floor((whole.length * (n / 4)) / (MUTATIONS / 4)))
     if (n % 4 === 1) return Buffer.concat([whole, Buffer.alloc(1 + (n % 50), 65 + (n % 26))])
-    if (n % 20 === 2) return Buffer.from(FOREIGN[Math.floor(n / 20) % FOREIGN.length] ?? '')
+    if (n % 4 === 2 && n < 4 * FOREIGN.length) return Buffer.from(FOREIGN[Math.floor(n / 4)] ?? '')
     const damaged = Buffer.from(whole)
     const at = Math.floor((n * 7919) % whole.length)
     damaged[at] = (damaged[at] ?? 0) ^ (1 << (n % 7))

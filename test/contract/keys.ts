@@ -1,6 +1,8 @@
+import { storm } from '../support/storm.ts'
 import type { Exceptions } from './bench.ts'
 import { ANONYMOUS, type RegisterGuarantee } from './contract.ts'
 
+const RACES = storm ? 50 : 5
 const SIGNED_IN = '{"n":0,"user":"7"}'
 
 /** What holds while and after the key of a session changes, by sign-in or otherwise. */
@@ -91,12 +93,12 @@ export function keyGuarantees(guarantee: RegisterGuarantee, begin: string, excep
       const elsewhere = await another()
       if ((await get('/end-user', (await get('/sign-in')).cookie)).status === 501)
         return void t.pass('whose sessions is unknown')
-      for (let race = 0; race < 20; race++) {
+      for (let race = 0; race < RACES; race++) {
         const { cookie } = await get('/sign-in', (await get(begin)).cookie)
         const [rotated] = await Promise.all([get('/rotate', cookie), elsewhere('/end-user', cookie)])
         for (const each of [cookie, rotated.cookie]) t.is((await get('/read', each)).text, ANONYMOUS)
       }
-      for (let race = 0; race < 20; race++) {
+      for (let race = 0; race < RACES; race++) {
         const { cookie } = await get('/sign-in', (await get(begin)).cookie)
         const other = await get('/sign-in')
         const [rotated] = await Promise.all([get('/rotate', cookie), elsewhere('/end-others', cookie)])
