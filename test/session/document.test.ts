@@ -13,6 +13,16 @@ const TABLE: Row[] = [
   ['an append', { l: [1] }, (d) => at<number[]>(d, 'l').push(2), { l: [1, 9] }, { l: [1, 9, 2] }],
   ['an append to a list that was emptied', { l: [1] }, (d) => at<number[]>(d, 'l').push(2), { l: [] }, { l: [2] }],
   ['an append to a list that is gone', { l: [1] }, (d) => at<number[]>(d, 'l').push(2), {}, {}],
+  [
+    'an append to a value that was set and is not given as JSON',
+    {},
+    (d) => {
+      d.set('o', { at: new Date(0), l: [1] })
+      at<{ l: number[] }>(d, 'o').l.push(2)
+    },
+    { x: 9 },
+    { x: 9, o: { at: '1970-01-01T00:00:00.000Z', l: [1, 2] } },
+  ],
   ['a replaced list', { l: [1, 2] }, (d) => at<number[]>(d, 'l').reverse(), { l: [1, 2, 3] }, { l: [2, 1] }, ['l']],
   [
     'properties side by side',

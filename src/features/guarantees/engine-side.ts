@@ -68,7 +68,14 @@ export function engineSide(services: Services): Side {
         await pause(work)
         session.update(demonstration, ({ user, items }) => ({ user, items: [...items, item] }))
       }),
-    signIn: (ctx) => withSession(ctx, (session) => signIn(session, requireBegun(ctx, session).user)),
+    signIn: (ctx, attempt) =>
+      withSession(ctx, async (session) => {
+        const { user } = requireBegun(ctx, session)
+        await attempt()
+        await signIn(session, user)
+        // Again, because the second of two sign-ins may start a session without these data.
+        session.setExpiry(SESSION_SECONDS)
+      }),
     signOut: (ctx) =>
       withSession(ctx, async (session) => {
         requireBegun(ctx, session)
@@ -77,6 +84,7 @@ export function engineSide(services: Services): Side {
     state: (ctx) =>
       withSession(ctx, async (session) => {
         const { user, items, signedIn } = stateOf(session)
+        // Listing may write all waiting changes to the database, so not for everybody who asks.
         if (user === '') return { items, signedIn, sessions: 0 }
         const { listed, complete } = await engine.listUser(user)
         return { items, signedIn, sessions: complete ? listed.length : null }

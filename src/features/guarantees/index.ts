@@ -19,6 +19,8 @@ const SLOW_WORK_MS = 500
 const MAX_AT_WORK = 1000
 // Every run begins one demonstration for each side.
 const RUNS = { max: 120, seconds: 300 }
+// At most two a run. Each leaves a record, or its sign-out an entry among the revocations.
+const SIGN_INS = { max: 240, seconds: 300 }
 
 export default defineFeature({ name: 'guarantees', open: guarantees })
 
@@ -67,7 +69,7 @@ function guarantees(services: Services): OpenFeature {
       respond(ctx)
     })
     router.post(at('sign-in'), async (ctx) => {
-      await (await load()).signIn(ctx)
+      await (await load()).signIn(ctx, () => throttle.attempt(ctx, 'guarantees-sign-in', SIGN_INS))
       respond(ctx)
     })
     router.post(at('sign-out'), async (ctx) => {

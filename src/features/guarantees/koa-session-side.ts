@@ -69,8 +69,9 @@ export function koaSessionSide(): Side {
         await pause(work)
         Object.assign(begun, { items: [...(begun.items ?? []), item] })
       }),
-    signIn: (ctx) =>
+    signIn: (ctx, attempt) =>
       withSession(ctx, async ({ session }) => {
+        await attempt()
         // The second of two clicks may find its session destroyed. It signs in all the same, as with a password.
         Object.assign(session ?? {}, { user: session?.user ?? randomUUID(), signedIn: true })
         await session?.regenerate()

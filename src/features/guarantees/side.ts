@@ -26,8 +26,11 @@ export interface Side {
   begin(ctx: Context): Promise<void>
   /** @throws HttpError 409 if no session has begun or if it has ended */
   add(ctx: Context, addition: Addition): Promise<void>
-  /** @throws HttpError 409 if no session has begun or if it has ended */
-  signIn(ctx: Context): Promise<void>
+  /**
+   * @param attempt counts it, or throws; called when the session has been read, so that overlapping ones stay so
+   * @throws HttpError 409 if no session has begun or if it has ended
+   */
+  signIn(ctx: Context, attempt: () => Promise<void>): Promise<void>
   signOut(ctx: Context): Promise<void>
   state(ctx: Context): Promise<State>
 }

@@ -100,13 +100,14 @@ export class Document {
     const copy = plainJson(value, key)
     const before = JSON.stringify(this.original(key))
     this.#beforeChange(key)
-    this.#data[key] = copy
     this.#operations.add(key, { kind: 'set', value: copy, before })
     // As in a plain object: the given object is the value and may still be changed.
     if (typeof value === 'object' && value !== null && sameAsJson(value, copy)) {
       this.#data[key] = value as Json
       this.track(key, value)
     }
+    // Not the operation's: a change in place must not be in it and be recorded as well.
+    else this.#data[key] = copyJson(copy)
   }
 
   setDefault(key: string, value: unknown): void {

@@ -121,6 +121,39 @@ test.serial('what a visitor may do is bounded: additions, their numbers, and run
   for (let run = 0; run < 200 && last.status === 200; run++) last = await demo.begin()
   t.is(last.status, 429)
   t.regex(last.headers.get('retry-after') ?? '', /^\d+$/)
+  let signIn = await demo.signIn()
+  for (let run = 0; run < 300 && signIn.status === 200; run++) signIn = await demo.signIn()
+  t.is(signIn.status, 429)
+})
+
+test.serial('no demonstration outlives its five minutes, and none is listed before one has begun', async (t) => {
+  const formats = LOCAL.filter(({ env }) => env['SESSION_ENGINE'] === 'db')
+  for (const { name, env } of formats) {
+    const app = await site(t, env)
+    const { engine } = app.services
+    const listed: string[] = []
+    const [commit, listUser] = [engine.commit.bind(engine), engine.listUser.bind(engine)]
+    const expiries: number[] = []
+    engine.commit = async (one) => {
+      const committed = await commit(one)
+      if (committed.outcome === 'saved') expiries.push(committed.loaded.expires)
+      return committed
+    }
+    engine.listUser = async (userId, currentId) => {
+      listed.push(userId)
+      return await listUser(userId, currentId)
+    }
+    const demo = demonstration(app.browser())
+    await demo.state()
+    t.deepEqual(listed, [])
+    await demo.begin()
+    await Promise.all([demo.signIn(), demo.signIn()])
+    t.true(expiries.length > 1)
+    t.true(
+      expiries.every((at) => at <= Date.now() + 300_000),
+      name,
+    )
+  }
 })
 
 test.serial(
