@@ -141,3 +141,27 @@ test('a change in place to what JSON cannot hold is refused with its path', (t) 
   at<{ list: unknown[] }>(document, 'o').list.push({ when: new Map([[1, 2]]) })
   t.throws(() => document.take(), { instanceOf: TypeError, message: /a Map \(at "o\.list\[1\]\.when"\)/ })
 })
+
+test('a snapshot does not change with what a handler changes later, got before or after it', (t) => {
+  const document = new Document(data({ before: { n: 1 }, after: { n: 1 }, list: [{ n: 1 }] }))
+  const before = at<{ n: number }>(document, 'before')
+  before.n = 2
+  document.take()
+  const snapshot = document.snapshot()
+  before.n = 3
+  at<{ n: number }>(document, 'after').n = 3
+  at<{ n: number }[]>(document, 'list').push({ n: 3 })
+  t.deepEqual(plainJson(snapshot), data({ before: { n: 2 }, after: { n: 1 }, list: [{ n: 1 }] }))
+  t.deepEqual(document.take().keys.sort(), ['after', 'before', 'list'])
+  t.deepEqual(plainJson(document.snapshot()), data({ before: { n: 3 }, after: { n: 3 }, list: [{ n: 1 }, { n: 3 }] }))
+})
+
+test('a change in place that is not JSON is refused again and again, and never saved', (t) => {
+  const document = new Document(data({ o: { n: 1 } }))
+  const value = at<{ n: unknown }>(document, 'o')
+  value.n = Number.NaN
+  for (let n = 0; n < 2; n++) t.throws(() => document.take(), { instanceOf: TypeError, message: /NaN \(at "o.n"\)/ })
+  value.n = 2
+  document.take()
+  t.deepEqual(plainJson(document.snapshot()), data({ o: { n: 2 } }))
+})

@@ -12,25 +12,38 @@ export class TimeoutError extends Error {
 interface Wait {
   readonly until: number
   readonly expire: () => void
+  /** Its place in the list; -1 when the wait is over. */
+  at: number
 }
 
-/** All that is waited for, with one timer for the earliest: nearly every wait ends long before its deadline. */
+/**
+ * All that is waited for, with one timer for the earliest: nearly every wait ends long before its deadline.
+ *
+ * In an array, not a Set: where entries come and go, V8 replaces the table of a Set again and again, and each one refers
+ * to the next. Once one of them is old, garbage collection keeps all later ones with what they held, until the next full one.
+ */
 class Waits {
-  readonly #waits = new Set<Wait>()
+  readonly #waits: Wait[] = []
   #timer: NodeJS.Timeout | undefined
   #firesAt = Number.POSITIVE_INFINITY
 
   add(wait: Wait): void {
-    if (this.#waits.size === 0) this.#timer?.ref()
-    this.#waits.add(wait)
+    if (this.#waits.length === 0) this.#timer?.ref()
+    wait.at = this.#waits.push(wait) - 1
     if (wait.until < this.#firesAt) this.#arm(wait.until)
   }
 
   remove(wait: Wait): boolean {
-    const found = this.#waits.delete(wait)
+    if (wait.at < 0) return false
+    const last = this.#waits.pop()
+    if (last !== undefined && last !== wait) {
+      last.at = wait.at
+      this.#waits[last.at] = last
+    }
+    wait.at = -1
     // What nobody waits for must not keep the process alive.
-    if (this.#waits.size === 0) this.#timer?.unref()
-    return found
+    if (this.#waits.length === 0) this.#timer?.unref()
+    return true
   }
 
   #arm(at: number): void {
@@ -54,7 +67,7 @@ class Waits {
     if (due.length === 0) return
     // If this process was busy, answers may have arrived but not been read, so they are read first.
     setImmediate(() => {
-      for (const wait of due) if (this.remove(wait)) wait.expire()
+      for (const wait of due.sort((one, other) => one.until - other.until)) if (this.remove(wait)) wait.expire()
     })
   }
 }
@@ -85,7 +98,7 @@ export function withTimeout<T>(work: PromiseLike<T>, milliseconds: number, waite
       waiter.waited()
       reject(waiter.timeoutError(milliseconds))
     }
-    const wait = { until: performance.now() + milliseconds, expire }
+    const wait = { until: performance.now() + milliseconds, expire, at: -1 }
     waits.add(wait)
     // After the timeout nobody waits any more.
     const settled = () => {
