@@ -42,6 +42,12 @@ export const LIMITS: readonly Limit[] = [
     says: 'A session that expired only because a clock ran ahead is valid again once the clock is right, unless it was cleared.',
   },
   {
+    setUps: ['cached_db, write_behind'],
+    faults: ['F10'],
+    kinds: ['lost'],
+    says: 'A change reaches the database after about 100 milliseconds, later if the database is down, and is lost if Redis loses it before',
+  },
+  {
     setUps: ['signed_cookies', 'hybrid'],
     faults: ['F20'],
     kinds: ['lost'],

@@ -30,7 +30,7 @@ testOn({ SESSION_ENGINE: 'db', SESSION_FORMAT: 'sealed' })(
       if (event === 'sessions ended') endings.push([userId, by])
     }) as typeof log.info
     const staff = await signedIn(app, 'ada')
-    t.regex((await staff.get('/')).text, /href="\/staff\/sessions"/)
+    t.regex((await staff.get('/account')).text, /href="\/staff\/sessions"/)
     const [one, two] = [await signedIn(app, 'grace'), await signedIn(app, 'grace')]
     const list = async () => (await staff.json('GET', `${PAGE}?user=GRACE`)).json<Listed>()
     const { user, sessions } = await list()

@@ -221,6 +221,20 @@ if (url !== undefined) {
     t.is(database.calls.filter((call) => call === 'saveOver').length, 149)
   })
 
+  test('a cache that takes no more changes, and has no copies either: the database takes them', async (t) => {
+    const { address, forbidChanges } = await redisUser(t, url)
+    const { store, redis, records, name } = await bench(t, {}, address)
+    const version = await store.create('a', record({ data: 'first' }))
+    await redis.delete(await name('a'))
+    await forbidChanges()
+    const isSaved = async (): Promise<unknown> => {
+      await store.load('a').catch(() => {})
+      return await store.save('a', version, record({ data: 'second' })).then(({ outcome }) => outcome, isSaved)
+    }
+    t.is(await isSaved(), 'saved')
+    t.is((await records.load('a'))?.data, 'second')
+  })
+
   test('while no cache is in force, a change that the database refuses does not hold up other sessions', async (t) => {
     const { store, other, records, suspend } = await bench(t)
     const saveOver = records.saveOver.bind(records)

@@ -171,19 +171,22 @@ export class WriteBehind implements SaveStrategy {
     return new StoreUnavailableError(new Error('The cache does not answer, and may have changes that nothing else has'))
   }
 
+  /** A full cache, for example, can be read, but takes neither changes nor copies: the database has to take them. */
+  async #refused(epoch: string): Promise<void> {
+    if (this.#refusals.lasts()) await this.#epoch.suspend(epoch)
+  }
+
   /** @returns a promise that is rejected with StoreUnavailableError if it is unknown whether the change was accepted */
   async #accept(view: ValidEpoch, key: string, version: Version, record: SessionRecord, next: number) {
     const ahead = { ...record, version: next }
     const result = await this.#answered(view, () => this.#ahead.swap(view, key, version, ahead)).catch(
       async (error: unknown) => {
-        // As a full cache does: it can be read, but the database has to take the changes.
-        const isRefused = error instanceof StoreUnavailableError && error.answered
-        if (isRefused && this.#refusals.lasts()) await this.#epoch.suspend(view.epoch)
+        if (error instanceof StoreUnavailableError && error.answered) await this.#refused(view.epoch)
         throw error
       },
     )
-    this.#refusals.end()
     if (result.outcome !== 'done') return result.outcome
+    this.#refusals.end()
     this.#writes.wait(result.ahead)
     // Otherwise the others may already be writing to the database directly.
     const after = await this.#epoch.view()
@@ -222,7 +225,10 @@ export class WriteBehind implements SaveStrategy {
       await this.#writes.write(key)
       const stored = await this.#copies.refill(key, () => this.#database.load(key))
       if (stored === undefined) return 'missing'
-      if (stored === 'unsure') throw await this.#silent(epoch)
+      if (stored === 'unsure') {
+        await this.#refused(epoch)
+        throw await this.#silent(epoch)
+      }
       if (stored === 'taken' || stored.version !== version) return 'conflict'
     }
     return 'conflict'
