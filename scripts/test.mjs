@@ -8,7 +8,8 @@ checkNode()
 checkSqlite()
 const unitOnly = process.argv.includes('--unit')
 const faultsOnly = process.argv.includes('--faults')
-const chosen = process.argv.slice(2).filter((argument) => !['--unit', '--faults'].includes(argument))
+const stormsOnly = process.argv.includes('--storms')
+const chosen = process.argv.slice(2).filter((argument) => !['--unit', '--faults', '--storms'].includes(argument))
 const mode = unitOnly ? 'none' : (process.env.TEST_SERVICES ?? 'auto')
 if (!['auto', 'found', 'require', 'none'].includes(mode)) {
   console.error('TEST_SERVICES must be found, require, none or not set.')
@@ -48,10 +49,10 @@ const unit = [
   '!test/session/engines/{cookie-mutations,hybrid-crash,hybrid-logout,migrating-logout,migrating-pairs}.test.ts',
   '!test/session/stores/{django-file,file,file-processes,file-safety,file-sweep}.test.ts',
 ]
-const faults = 'test/faults/**/*.test.ts'
+const faults = ['test/faults/*.test.ts', '!test/faults/{rolling-*,typescript}.test.ts']
 // Those that are short in npm test, in full.
 const storms = [
-  faults,
+  'test/faults/{rolling-*,typescript}.test.ts',
   'test/contract/*.test.ts',
   'test/scenarios/{changes,clocks,kept*,keys,logout,outages,sign-in,slices,streams}.test.ts',
   'test/browser/accessibility.test.ts',
@@ -60,10 +61,11 @@ const storms = [
   'test/session/engines/migrating-{logout,steps}.test.ts',
   'test/start/stop-under-load-redis.test.ts',
 ]
-const all = faultsOnly ? storms : unitOnly ? unit : ['test/**/*.test.ts', `!${faults}`]
+const short = ['test/**/*.test.ts', '!test/faults/**']
+const all = faultsOnly ? faults : stormsOnly ? storms : unitOnly ? unit : short
 const files = chosen.length > 0 ? chosen : all
 const without = services.leftOut.map(({ suites }) => suites)
-const env = { ...services.env, ...(faultsOnly ? { TEST_STORMS: 'full' } : {}) }
+const env = { ...services.env, ...(stormsOnly ? { TEST_STORMS: 'full' } : {}) }
 const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], env)
 for (const kind of Object.keys(counts)) counts[kind] += results[kind]
 await services.stop()

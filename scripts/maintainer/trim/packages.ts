@@ -57,7 +57,7 @@ export function rewriteManifest(root: string, deleted: ReadonlySet<string>, name
   const left = Object.entries(scripts).filter(
     ([, command]) =>
       !command.split(' ').some((word) => deleted.has(word)) &&
-      (!command.endsWith(' --faults') || existsSync(join(root, 'test', 'faults'))),
+      (!/ --(faults|storms)$/.test(command) || existsSync(join(root, 'test', 'faults'))),
   )
   rewriteJson(join(root, 'package.json'), (read) => {
     const { description, ...rest } = read
