@@ -53,6 +53,22 @@ async function redisUser(t: ExecutionContext, address: string) {
 
 const versionOf = (saved: SaveOutcome): Version => (saved.outcome === 'saved' ? saved.version : '')
 
+/** What the store answers as soon as it does not refuse. */
+async function whenServed(store: CachedStore, key: string): Promise<StoredRecord | undefined> {
+  return await store.load(key).catch((error: unknown) => {
+    if (!(error instanceof StoreUnavailableError)) throw error
+    return whenServed(store, key)
+  })
+}
+
+/** Waits until the store has seen that no cache is in force. */
+async function untilRefused(store: CachedStore, key: string): Promise<void> {
+  await store.load(key).then(
+    () => untilRefused(store, key),
+    () => {},
+  )
+}
+
 if (url !== undefined) {
   test('a save goes to the cache only, and to the database after the delay', async (t) => {
     const { store, database, records, events } = await bench(t)
@@ -161,8 +177,7 @@ if (url !== undefined) {
     await t.throwsAsync(other.save('a', versionOf(saved), record({})), { instanceOf: StoreUnavailableError })
     t.is(await store.flush(), 0)
     t.is((await records.load('a'))?.data, '1')
-    const isBack = async (): Promise<StoredRecord | undefined> => await other.load('a').catch(isBack)
-    t.is((await isBack())?.data, '1')
+    t.is((await whenServed(other, 'a'))?.data, '1')
   })
 
   test('a process that has not yet seen that a cache is in force again shows no older state', async (t) => {
@@ -172,8 +187,7 @@ if (url !== undefined) {
     // It cannot put the cache in force itself.
     cache.out = true
     await suspend()
-    const isBack = async (): Promise<StoredRecord | undefined> => await store.load('a').catch(isBack)
-    t.is((await isBack())?.data, 'first')
+    t.is((await whenServed(store, 'a'))?.data, 'first')
     // Reads that no cache is in force, which it knows for 250 ms.
     await store.delete('b')
     await records.epochs.changeEpoch((await records.epochs.readEpoch()).epoch, { epoch: 'later', server })
@@ -192,12 +206,10 @@ if (url !== undefined) {
     cache.deaf = false
     t.is((await other.load('a'))?.data, 'second')
     await suspend()
-    const isOut = async (): Promise<unknown> => await store.load('a').then(isOut, () => {})
-    await isOut()
+    await untilRefused(store, 'a')
     // Before a cache comes into force, which would write it as well.
     void cache.stopAt('add')
-    const isBack = async (): Promise<StoredRecord | undefined> => await store.load('a').catch(isBack)
-    t.is((await isBack())?.data, 'second')
+    t.is((await whenServed(store, 'a'))?.data, 'second')
   })
 
   test('a cache that takes no more changes: what it has is written once, and the database serves', async (t) => {
@@ -212,11 +224,9 @@ if (url !== undefined) {
     await redis.delete(await name('k0'))
     await forbidChanges()
     await suspend()
-    const isOut = async (): Promise<unknown> => await store.load('k1').then(isOut, () => {})
-    await isOut()
+    await untilRefused(store, 'k1')
     database.calls.length = 0
-    const isBack = async (): Promise<StoredRecord | undefined> => await store.load('k0').catch(isBack)
-    t.is((await isBack())?.data, 'first')
+    t.is((await whenServed(store, 'k0'))?.data, 'first')
     for (const key of keys.slice(1)) t.is((await store.load(key))?.data, 'second')
     t.is(database.calls.filter((call) => call === 'saveOver').length, 149)
   })
@@ -250,14 +260,8 @@ if (url !== undefined) {
       await other.save(key, version, record({ data }))
     }
     await suspend()
-    const isOut = async (): Promise<unknown> => await store.load('b').then(isOut, () => {})
-    await isOut()
-    const isBack = async (): Promise<StoredRecord | undefined> =>
-      await store.load('b').catch((error: unknown) => {
-        if (!(error instanceof StoreUnavailableError)) throw error
-        return isBack()
-      })
-    t.is((await isBack())?.data, 'second')
+    await untilRefused(store, 'b')
+    t.is((await whenServed(store, 'b'))?.data, 'second')
   })
 
   test('a direct save is refused as soon as a cache is in force again', async (t) => {

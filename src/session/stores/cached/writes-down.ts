@@ -109,7 +109,7 @@ export class WritesDown {
       const done = this.#writeListed((limit) => this.#ahead.list(0, limit).catch(ignoreOutage))
       this.#late = { epoch, done }
       done.catch(() => {
-        this.#late = undefined
+        if (this.#late?.done === done) this.#late = undefined
       })
     }
     await this.#late.done
