@@ -4,7 +4,7 @@ import { CODE } from './changes.ts'
 import { reachable, readGraph } from './graph.ts'
 import type { Part } from './parts.ts'
 
-const NEEDS_SERVICE = /^test\/browser\/|-(redis|redis-servers|memcached|mariadb|postgresql)\.test\.ts$/
+const NEEDS_SERVICE = /\/browser\/|-(redis|redis-servers|memcached|mariadb|postgresql)\.test\.ts$/
 const OF_MAINTAINERS = /^test\/(maintainer|faults)\//
 // They repeat one promise on every set-up, at every step or under load, or start programs.
 const SLOW_FOLDERS = /^test\/(contract|scenarios|security|start)\//

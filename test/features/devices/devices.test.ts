@@ -76,7 +76,7 @@ onTable('an id is not the key or derived from it, and does not work for other us
   t.is(await idOf(here, /iPhone/), id, 'and stays the same')
 })
 
-test.serial('whoever has to wait to confirm gets the form again, with a message', async (t) => {
+onTable('whoever has to wait to confirm gets the form again, with a message', async (t) => {
   const own = await startApp({ PASSWORD_QUEUE: '1' })
   t.teardown(async () => {
     await own.close()

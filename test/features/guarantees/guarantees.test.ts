@@ -126,35 +126,34 @@ test.serial('what a visitor may do is bounded: additions, their numbers, and run
   t.is(signIn.status, 429)
 })
 
-test.serial('no demonstration outlives its five minutes, and none is listed before one has begun', async (t) => {
-  const formats = LOCAL.filter(({ env }) => env['SESSION_ENGINE'] === 'db')
-  for (const { name, env } of formats) {
-    const app = await site(t, env)
-    const { engine } = app.services
-    const listed: string[] = []
-    const [commit, listUser] = [engine.commit.bind(engine), engine.listUser.bind(engine)]
-    const expiries: number[] = []
-    engine.commit = async (one) => {
-      const committed = await commit(one)
-      if (committed.outcome === 'saved') expiries.push(committed.loaded.expires)
-      return committed
-    }
-    engine.listUser = async (userId, currentId) => {
-      listed.push(userId)
-      return await listUser(userId, currentId)
-    }
-    const demo = demonstration(app.browser())
-    await demo.state()
-    t.deepEqual(listed, [])
-    await demo.begin()
-    await Promise.all([demo.signIn(), demo.signIn()])
-    t.true(expiries.length > 1)
-    t.true(
-      expiries.every((at) => at <= Date.now() + 300_000),
-      name,
-    )
-  }
-})
+for (const { name, env } of LOCAL.filter(({ env }) => env['SESSION_ENGINE'] === 'db')) {
+  test.serial(
+    `${name}: no demonstration outlives its five minutes, and none is listed before one has begun`,
+    async (t) => {
+      const app = await site(t, env)
+      const { engine } = app.services
+      const listed: string[] = []
+      const [commit, listUser] = [engine.commit.bind(engine), engine.listUser.bind(engine)]
+      const expiries: number[] = []
+      engine.commit = async (one) => {
+        const committed = await commit(one)
+        if (committed.outcome === 'saved') expiries.push(committed.loaded.expires)
+        return committed
+      }
+      engine.listUser = async (userId, currentId) => {
+        listed.push(userId)
+        return await listUser(userId, currentId)
+      }
+      const demo = demonstration(app.browser())
+      await demo.state()
+      t.deepEqual(listed, [])
+      await demo.begin()
+      await Promise.all([demo.signIn(), demo.signIn()])
+      t.true(expiries.length > 1)
+      t.true(expiries.every((at) => at <= Date.now() + 300_000))
+    },
+  )
+}
 
 test.serial(
   'koa-session is there in development only; it loses additions, and brings an ended session back',
