@@ -117,17 +117,16 @@ export class CacheStore implements SessionStore, UserSessionStore {
 
   #entryAs(key: string, version: string, record: SessionRecord): CacheEntry {
     const { expires, userId } = record
-    const body = encodeBody({ record, version, expires }, this.#compression)
+    const body = encodeBody(record, version, this.#compression)
     if (userId !== null) return { version, expires, body, member: { userId, key } }
     return { version, expires, body, anonymous: !isForward(record) }
   }
 
   #read({ version, expires, body }: CacheEntry): StoredRecord {
-    const decoded = decodeBody(body, this.#compression)
-    // Written by an older version, it has no version in the body.
-    const isWhole = decoded?.expires === expires && (decoded.version ?? version) === version
+    const record = decodeBody(body, this.#compression, version)
+    if (record?.expires === expires && record.version === version) return record
     // The codec refuses empty data.
-    return isWhole ? { ...decoded.record, version, expires } : { ...UNREADABLE, version, expires }
+    return { ...UNREADABLE, version, expires }
   }
 
   // While the entry is written: a session that is not in the index could not be ended by its user.

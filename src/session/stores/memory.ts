@@ -18,6 +18,7 @@ import {
   type UserSession,
   type UserSessionStore,
   type Version,
+  withVersion,
 } from './store.ts'
 
 const DAY_MS = 86_400_000
@@ -57,7 +58,7 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
   async create(key: string, record: SessionRecord): Promise<Version> {
     this.#requireOpen()
     if (this.#records.has(key)) throw new KeyTakenError()
-    this.#put(key, { ...record, version: 1 })
+    this.#put(key, withVersion(record, 1))
     return 1
   }
 
@@ -65,7 +66,7 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
     const current = this.#live(key)
     if (current === undefined) return { outcome: 'missing' }
     if (current.version !== version) return { outcome: 'conflict' }
-    const next = { ...record, createdAt: current.createdAt, version: current.version + 1 }
+    const next = { ...withVersion(record, current.version + 1), createdAt: current.createdAt }
     this.#put(key, next)
     return { outcome: 'saved', version: next.version }
   }
@@ -77,7 +78,7 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
     if (current === undefined) return 'missing'
     if (current.version === to.version) return 'done'
     if (!to.from.includes(current.version) || named !== epoch) return 'conflict'
-    this.#put(key, { ...to.record, createdAt: current.createdAt, version: to.version })
+    this.#put(key, { ...withVersion(to.record, to.version), createdAt: current.createdAt })
     return 'done'
   }
 

@@ -1,14 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { Compression } from '../caches/compression.ts'
-import type { SessionRecord, Version } from './store.ts'
-
-/** A record in a cache or file, with its version, if it has one, and its expiry, which may be later than the entry's. */
-export interface RecordBody {
-  readonly record: Omit<SessionRecord, 'expires'>
-  readonly version: Version | null
-  /** Milliseconds since 1970. */
-  readonly expires: number
-}
+import { type SessionRecord, type StoredRecord, type Version, withVersion } from './store.ts'
 
 const PLAIN = 'p'
 const COMPRESS_ABOVE_BYTES = 1024
@@ -18,8 +10,8 @@ const HEADER_BYTES = 5
  * Encodes a record: a mark, a checksum of the rest (4 bytes), one line of JSON metadata, then the data. The checksum
  * detects damage by hardware; the codec detects manipulation.
  */
-export function encodeBody({ record, version, expires }: RecordBody, compression?: Compression): Buffer {
-  const { data, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, extra } = record
+export function encodeBody(record: SessionRecord, version: Version, compression?: Compression): Buffer {
+  const { data, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, extra } = record
   // Where the text is the version it is not stored twice.
   const ownVersion = version === data ? true : version
   const metadata = JSON.stringify([
@@ -41,14 +33,18 @@ export function encodeBody({ record, version, expires }: RecordBody, compression
   return checked(PLAIN, Buffer.from(`${metadata}\n${data}`))
 }
 
-/** Decodes a record; undefined for invalid bytes. Never throws. */
-export function decodeBody(bytes: Buffer, compression?: Compression): RecordBody | undefined {
+/**
+ * Decodes a record; undefined for invalid bytes. Never throws.
+ *
+ * @param version of a record in which an older version of this program wrote none; undefined if there is no such record
+ */
+export function decodeBody(bytes: Buffer, compression?: Compression, version?: Version): StoredRecord | undefined {
   if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(1) !== crc32(bytes.subarray(HEADER_BYTES))) return undefined
   const mark = bytes.toString('latin1', 0, 1)
   try {
-    if (mark === PLAIN) return parse(bytes.toString('utf8', HEADER_BYTES))
+    if (mark === PLAIN) return parse(bytes.toString('utf8', HEADER_BYTES), version)
     return mark === compression?.mark
-      ? parse(compression.decompress(bytes.subarray(HEADER_BYTES)).toString('utf8'))
+      ? parse(compression.decompress(bytes.subarray(HEADER_BYTES)).toString('utf8'), version)
       : undefined
   } catch {
     return undefined
@@ -63,7 +59,7 @@ function checked(mark: string, rest: Buffer): Buffer {
   return bytes
 }
 
-function parse(text: string): RecordBody | undefined {
+function parse(text: string, given: Version | undefined): StoredRecord | undefined {
   const end = text.indexOf('\n')
   const metadata: unknown = JSON.parse(text.slice(0, end))
   if (!Array.isArray(metadata)) return undefined
@@ -79,14 +75,14 @@ function parse(text: string): RecordBody | undefined {
     sessionId = null,
   ]: unknown[] = metadata
   const data = text.slice(end + 1)
-  const version = ownVersion === true ? data : ownVersion
+  const version = ownVersion === true ? data : (ownVersion ?? given)
   if (typeof expires !== 'number' || typeof createdAt !== 'number' || typeof lastActivity !== 'number') return undefined
   if (!isTextOrNull(userId) || !isTextOrNull(ipAddress) || !isTextOrNull(userAgent)) return undefined
   if (!isTextOrNull(sessionId)) return undefined
-  if (!(isTextOrNull(version) || typeof version === 'number')) return undefined
-  const columns = isColumns(extra) ? { extra } : {}
-  const record = { data, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent, ...columns }
-  return { record, version, expires }
+  if (typeof version !== 'string' && typeof version !== 'number') return undefined
+  const record: SessionRecord = { data, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent }
+  if (isColumns(extra)) record.extra = extra
+  return withVersion(record, version)
 }
 
 function isTextOrNull(value: unknown): value is string | null {

@@ -86,16 +86,15 @@ export class CopyEntries {
   /** The record; undefined if the copy is damaged or has expired. */
   read({ version, expires, body }: CacheEntry): StoredRecord | undefined {
     const decoded = decodeBody(body, this.#compression)
-    if (decoded === undefined || decoded.version === null || decoded.expires <= this.#now()) return undefined
+    if (decoded === undefined || decoded.expires <= this.#now()) return undefined
     // Damaged outside the checksum of the body.
     if (cacheVersion(decoded.version) !== version || expires > decoded.expires) return undefined
-    return { ...decoded.record, version: decoded.version, expires: decoded.expires }
+    return decoded
   }
 
   #entry(stored: StoredRecord, until: number): CacheEntry {
-    const { version, expires, ...record } = stored
-    const body = encodeBody({ record: { ...record }, version, expires }, this.#compression)
-    return { version: cacheVersion(version), expires: until, body }
+    const body = encodeBody(stored, stored.version, this.#compression)
+    return { version: cacheVersion(stored.version), expires: until, body }
   }
 
   #reserved(kind: string): CacheEntry {

@@ -9,6 +9,7 @@ import {
   type SessionRecord,
   type StoredRecord,
   type Version,
+  withVersion,
 } from '../store.ts'
 import type { AheadCopies } from './ahead-copies.ts'
 import type { CachedCopies } from './cached-copies.ts'
@@ -90,7 +91,7 @@ export class WriteBehind implements SaveStrategy {
     let version: Version = ''
     await this.#copies.fill(key, async () => {
       version = await this.#database.create(key, record)
-      return { ...record, version }
+      return withVersion(record, version)
     })
     return version
   }
@@ -100,13 +101,13 @@ export class WriteBehind implements SaveStrategy {
     const view = await this.#view()
     const next = newVersion()
     if (isForward(record)) {
-      const end = (epoch: string) => this.#saveOver(key, version, { ...record, version: next }, epoch)
+      const end = (epoch: string) => this.#saveOver(key, version, record, next, epoch)
       const outcome = await this.#endVersion(view, key, version, () => end(view.epoch))
       return outcome === 'done' ? { outcome: 'saved', version: next } : { outcome }
     }
     if (view.state === 'suspended') {
       await this.#writes.write(key)
-      const outcome = await this.#saveOver(key, version, { ...record, version: next }, view.epoch)
+      const outcome = await this.#saveOver(key, version, record, next, view.epoch)
       return outcome === 'done' ? { outcome: 'saved', version: next } : { outcome }
     }
     await this.#writes.waitForRoom()
@@ -178,7 +179,7 @@ export class WriteBehind implements SaveStrategy {
 
   /** @returns a promise that is rejected with StoreUnavailableError if it is unknown whether the change was accepted */
   async #accept(view: ValidEpoch, key: string, version: Version, record: SessionRecord, next: number) {
-    const ahead = { ...record, version: next }
+    const ahead = withVersion(record, next)
     const result = await this.#answered(view, () => this.#ahead.swap(view, key, version, ahead)).catch(
       async (error: unknown) => {
         if (error instanceof StoreUnavailableError && error.answered) await this.#refused(view.epoch)
@@ -234,10 +235,9 @@ export class WriteBehind implements SaveStrategy {
     return 'conflict'
   }
 
-  async #saveOver(key: string, before: Version, record: SessionRecord & { readonly version: number }, epoch: string) {
+  async #saveOver(key: string, before: Version, record: SessionRecord, version: number, epoch: string) {
     if (typeof before !== 'number') return 'conflict'
-    const { version, ...saved } = record
-    return await this.#database.saveOver(key, { from: [before], version, record: saved }, epoch, { live: true })
+    return await this.#database.saveOver(key, { from: [before], version, record }, epoch, { live: true })
   }
 
   /** Writes the newest state of the session to the database. */

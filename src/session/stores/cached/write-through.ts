@@ -7,6 +7,7 @@ import {
   type SessionRecord,
   type StoredRecord,
   type Version,
+  withVersion,
 } from '../store.ts'
 import type { CachedCopies } from './cached-copies.ts'
 import type { SaveStrategy } from './cached-database.ts'
@@ -47,7 +48,7 @@ export class WriteThrough implements SaveStrategy {
     let version: Version = ''
     await this.#copies.fill(key, async () => {
       version = await this.#database.create(key, record)
-      return { ...record, version }
+      return withVersion(record, version)
     })
     return version
   }
@@ -60,7 +61,7 @@ export class WriteThrough implements SaveStrategy {
     // A conflict may be caused by a stale copy.
     if (result.outcome === 'conflict') await this.#copies.remove(key, version)
     else if (result.outcome === 'missing' || this.#removeOnSave) await this.#copies.remove(key)
-    else await this.#copies.replace(key, version, { ...record, version: result.version })
+    else await this.#copies.replace(key, version, withVersion(record, result.version))
     return result
   }
 

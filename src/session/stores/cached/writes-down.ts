@@ -125,8 +125,7 @@ export class WritesDown {
     if (change.record === undefined || change.record.expires <= this.#now()) {
       return await this.#ahead.drop(change).catch(ignoreOutage)
     }
-    const { version, ...record } = change.record
-    const to = { from: change.from, version: change.version, record }
+    const to = { from: change.from, version: change.version, record: change.record }
     for (;;) {
       const view = await this.#epoch.view()
       // Sessions have been read from the database since.

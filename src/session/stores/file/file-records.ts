@@ -14,6 +14,7 @@ import {
   type StoredRecord,
   type StoreStatistics,
   type Version,
+  withVersion,
 } from '../store.ts'
 import { type FileLayout, type Found, walk } from './file-layouts.ts'
 import { withFileLock } from './file-lock.ts'
@@ -104,7 +105,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     return await this.#locked(key, undefined, async (name, confirm) => {
       if ((await this.#read(name)) !== undefined) throw new KeyTakenError()
       const path = this.#layout.place(name, record.createdAt)
-      await replaceFile(this.#folder, path, this.#format.write(key, { ...record, version }), confirm)
+      await replaceFile(this.#folder, path, this.#format.write(key, withVersion(record, version)), confirm)
       await this.#layout.link?.(name, record.createdAt)
       return version
     })
@@ -117,7 +118,8 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
       if (current === undefined) return missing
       if (current.version !== version) return { outcome: 'conflict' }
       const next = this.#format.nextVersion(record)
-      await this.#replace(key, name, { ...record, createdAt: current.createdAt, version: next }, confirm)
+      const saved = { ...withVersion(record, next), createdAt: current.createdAt }
+      await this.#replace(key, name, saved, confirm)
       return { outcome: 'saved', version: next }
     })
   }

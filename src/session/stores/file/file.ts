@@ -33,20 +33,14 @@ const FORMAT: FileFormat = {
   // Random, because a counter would start again if a record is deleted and created again.
   nextVersion: () => smallRandom(12).toString('base64url'),
   write: (key, record) => ({
-    bytes: Buffer.concat([
-      Buffer.from(`${JSON.stringify(key)}\n`),
-      encodeBody({ record, version: record.version, expires: record.expires }),
-    ]),
+    bytes: Buffer.concat([Buffer.from(`${JSON.stringify(key)}\n`), encodeBody(record, record.version)]),
   }),
   async read(name, bytes, modified) {
     const end = bytes.indexOf('\n')
-    const body = decodeBody(bytes.subarray(end + 1))
+    const record = decodeBody(bytes.subarray(end + 1))
     const key = keyIn(bytes.toString('utf8', 0, Math.max(end, 0)))
     // A file with another session's key counts as damaged.
-    if (body?.version != null && key !== undefined && nameOf(key) === name) {
-      const { record, version, expires } = body
-      return { key, record: { ...record, version, expires } }
-    }
+    if (record !== undefined && key !== undefined && nameOf(key) === name) return { key, record }
     const time = await modified()
     return {
       key: '',
