@@ -1,22 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { constants } from 'node:fs'
-import {
-  chmod,
-  type FileHandle,
-  lstat,
-  mkdir,
-  open,
-  opendir,
-  rename,
-  rmdir,
-  stat,
-  symlink,
-  unlink,
-} from 'node:fs/promises'
+import { chmod, lstat, mkdir, opendir, rename, rmdir, stat, symlink, unlink } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { retryOnError } from '../../core/retry.ts'
+import { chmodOpen, close, open, read, statOpen, sync, utimesOpen, write } from './file-descriptors.ts'
 import { ageOf, removeIfThere, removeStaleLock } from './file-lock.ts'
 
 /**
@@ -31,7 +20,8 @@ const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const PRIVATE_FILE = 0o600
 const PRIVATE_FOLDER = 0o700
 const WRITABLE_BY_ALL = 0o002
-const INITIAL_BUFFER_BYTES = 8192
+// Below 4096, a piece of a larger buffer, which takes less time than a buffer of its own.
+const INITIAL_BUFFER_BYTES = 4000
 const MAX_FILE_BYTES = 16 * 1024 * 1024
 const LEFTOVER_AFTER_MS = 60_000
 const MAX_ATTEMPTS = 5
@@ -58,15 +48,15 @@ export async function replaceFile(
   confirm: () => Promise<void>,
 ): Promise<void> {
   const temporary = temporaryIn(folder)
-  const handle = await open(temporary, CREATE, PRIVATE_FILE)
+  const file = await open(temporary, CREATE, PRIVATE_FILE)
   try {
     try {
-      await handle.chmod(PRIVATE_FILE)
-      await handle.writeFile(content.bytes)
-      if (content.modified !== undefined) await handle.utimes(content.modified / 1000, content.modified / 1000)
-      await handle.sync()
+      await chmodOpen(file, PRIVATE_FILE)
+      await write(file, content.bytes)
+      if (content.modified !== undefined) await utimesOpen(file, content.modified / 1000, content.modified / 1000)
+      await sync(file)
     } finally {
-      await handle.close()
+      await close(file)
     }
     await confirm()
     await moveInto(folder, temporary, target)
@@ -98,12 +88,12 @@ export async function readPlainFile<T>(
   parse: (bytes: Buffer, modified: () => Promise<number>) => Promise<T>,
 ): Promise<T | undefined> {
   try {
-    const handle = await open(path, READ)
+    const file = await open(path, READ)
     try {
-      const bytes = await readAll(handle)
-      return await parse(bytes, async () => Math.round((await handle.stat()).mtimeMs))
+      const bytes = await readAll(file)
+      return await parse(bytes, async () => Math.round((await statOpen(file)).mtimeMs))
     } finally {
-      await handle.close()
+      await close(file)
     }
   } catch (error) {
     if (NO_FILE.has(codeOf(error) ?? '')) return undefined
@@ -159,7 +149,7 @@ export async function prepareFolder(folder: string): Promise<void> {
       throw new Error(`"${join(folder, WORK_FOLDER)}" is not a folder: remove it, and find out where it came from.`)
     }
     const probe = temporaryIn(folder)
-    await (await open(probe, CREATE, PRIVATE_FILE)).close()
+    await close(await open(probe, CREATE, PRIVATE_FILE))
     await unlink(probe)
   } catch (error) {
     const code = codeOf(error)
@@ -198,11 +188,11 @@ function withoutFileName(error: Error): Error {
   return Object.assign(new Error(`${what}, ${syscall}${where}`), { code, syscall })
 }
 
-async function readAll(handle: FileHandle): Promise<Buffer> {
+async function readAll(file: number): Promise<Buffer> {
   let buffer = Buffer.allocUnsafe(INITIAL_BUFFER_BYTES)
   let filled = 0
   for (;;) {
-    const { bytesRead } = await handle.read(buffer, filled, buffer.length - filled, null)
+    const { bytesRead } = await read(file, buffer, filled, buffer.length - filled, null)
     filled += bytesRead
     // A short read of a plain file has reached its end.
     if (filled < buffer.length) return buffer.subarray(0, filled)
@@ -242,10 +232,10 @@ async function makeFolders(folder: string, target: string): Promise<void> {
 }
 
 async function syncFolder(path: string): Promise<void> {
-  const handle = await open(path, constants.O_RDONLY)
+  const folder = await open(path, constants.O_RDONLY)
   try {
-    await handle.sync()
+    await sync(folder)
   } finally {
-    await handle.close()
+    await close(folder)
   }
 }
