@@ -16,7 +16,7 @@ export interface LayoutSql {
 export interface LayoutManySql {
   /** The keys are one binding, a JSON list. */
   readonly load: string
-  /** With the bindings of that many saves; the keys must differ. */
+  /** The time, then the bindings of at most that many saves; the keys must differ. */
   save(rows: number): string
   touch(rows: number): string
 }
@@ -136,8 +136,9 @@ export function ownLayout(table: string, extraColumns: readonly string[] = []): 
 export const KEY_IN_LIST = 'session_key IN (SELECT value FROM json_each(?))'
 
 /**
- * Updates rows that still have the version that was read. The bindings of each row are the columns to set, key and
- * version. Not as JSON, which would lose a NUL and invalid surrogates.
+ * Updates rows that still have the version that was read. The first binding is that of `live`; then, for each row, the
+ * columns to set, key and version. Rows without bindings are NULL and match nothing. Not as JSON, which would lose a NUL
+ * and invalid surrogates.
  */
 export function changeMany(
   table: string,
@@ -150,12 +151,13 @@ export function changeMany(
   const given = `${table}_given`
   const columns = [...set, 'key', 'version'].map((_name, index) => `c${index}`)
   const row = `(${columns.map(() => '?').join(', ')})`
-  const values = Array(rows).fill(row).join(', ')
+  // A plain "?" has the number after the highest before it.
+  const values = Array(rows).fill(row).join(', ').replace('?', '?2')
   const assigned = set.map((name, index) => `${name} = ${given}.c${index}`).join(', ')
   const asRead = `session_key = ${given}.c${set.length} AND ${version} = ${given}.c${set.length + 1}`
   return (
     `WITH ${given} (${columns.join(', ')}) AS (VALUES ${values}) ` +
-    `UPDATE ${table} SET ${assigned}${andSet} FROM ${given} WHERE ${asRead} AND ${live} RETURNING session_key`
+    `UPDATE ${table} SET ${assigned}${andSet} FROM ${given} WHERE ${asRead} AND ${live.replace('?', '?1')} RETURNING session_key`
   )
 }
 

@@ -44,10 +44,10 @@ export class SqliteBatches {
             const taken = take()
             const bindings = taken.flatMap((change) => change.bindings)
             if (taken.length === 1) return { sql: single, bindings: [...bindings, time()] }
-            // Powers of two, so that few different statements are prepared; rows of NULL match nothing.
+            // Powers of two, so that few different statements are prepared. Without bindings for the rows that are left
+            // over: each would take the driver as long as a value.
             const room = 2 ** Math.ceil(Math.log2(taken.length))
-            const empty = Array<null>((bindings.length / taken.length) * (room - taken.length)).fill(null)
-            return { sql: several(room), bindings: [...bindings, ...empty, time()] }
+            return { sql: several(room), bindings: [time(), ...bindings] }
           })
           const changed = new Set(rows.map((row) => row['session_key']))
           return ({ key }) => changes > 0 || changed.has(key)
