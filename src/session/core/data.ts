@@ -41,8 +41,15 @@ export function bareJson(value: Json): Json {
     return value
   }
   Object.setPrototypeOf(value, null)
-  for (const key of Object.keys(value)) bareJson(value[key] ?? null)
+  // In the usual case faster than Object.keys, and of an object without a prototype the same.
+  for (const key in value) bareJson(value[key] ?? null)
   return value
+}
+
+/** A copy of the data without one key. After a `delete` V8 would keep the object as a hash table. */
+export function withoutKey(data: SessionData, key: string): SessionData {
+  const { [key]: _removed, ...rest } = data
+  return Object.setPrototypeOf(rest, null) as SessionData
 }
 
 /** Copies a value that is known to be JSON; see {@link plainJson} for any other. */

@@ -1,6 +1,6 @@
 import { createSecretKey, hash, type KeyObject } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
-import type { SessionData } from '../../core/data.ts'
+import { type SessionData, withoutKey } from '../../core/data.ts'
 import { smallRandom } from '../../core/random.ts'
 import { fromBase64url } from '../base64url.ts'
 import type { Codec, Decoded, SealedMetadata } from '../codec.ts'
@@ -127,12 +127,13 @@ function withMetadata(data: SessionData, name: string, { id, createdAt }: Sealed
 
 function takeMetadata(decoded: Decoded & { ok: true }, name: string): Decoded & { ok: true } {
   const metadata = decoded.data[METADATA_KEY]
-  delete decoded.data[METADATA_KEY]
-  if (!Array.isArray(metadata)) return decoded
+  if (metadata === undefined) return decoded
+  const data = withoutKey(decoded.data, METADATA_KEY)
+  if (!Array.isArray(metadata)) return { ok: true, data }
   const [sealedName, id, createdAt] = metadata
   if (sealedName !== name.slice(0, NAME_LENGTH) || typeof id !== 'string' || typeof createdAt !== 'number')
-    return decoded
-  return { ...decoded, metadata: { id, createdAt } }
+    return { ok: true, data }
+  return { ok: true, data, metadata: { id, createdAt } }
 }
 
 /**

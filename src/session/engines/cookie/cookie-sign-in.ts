@@ -33,11 +33,12 @@ export function sessionIdOfSignIn(id: string): string {
 const ID_KEY = '_session_id'
 const EPOCH_KEY = '_session_epoch'
 const CREATED_KEY = '_session_created'
-const RESERVED = [ID_KEY, EPOCH_KEY, CREATED_KEY]
 
-/** Adds the engine's values to the data, replacing any that a handler stored under these keys. */
+/** The data with the engine's values, which replace any that a handler stored under these keys; the same data without any. */
 export function withReserved(data: SessionData, { signIn, createdAt }: ReservedValues): SessionData {
-  const whole = withoutReserved(data)
+  const rest = withoutReserved(data)
+  if (signIn === undefined && createdAt === undefined) return rest
+  const whole = Object.assign(emptyData(), rest)
   if (signIn !== undefined) {
     whole[ID_KEY] = signIn.id
     whole[EPOCH_KEY] = signIn.epoch
@@ -69,7 +70,7 @@ export function takeReserved(
 }
 
 function withoutReserved(data: SessionData): SessionData {
-  const rest = Object.assign(emptyData(), data)
-  for (const key of RESERVED) delete rest[key]
-  return rest
+  const { [ID_KEY]: id, [EPOCH_KEY]: epoch, [CREATED_KEY]: created, ...rest } = data
+  if (id === undefined && epoch === undefined && created === undefined) return data
+  return Object.setPrototypeOf(rest, null) as SessionData
 }

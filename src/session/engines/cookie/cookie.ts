@@ -35,6 +35,14 @@ export interface CookieEngineOptions {
 type CookieSession = Loaded & { readonly signIn?: SignIn | undefined }
 type Saved = Committed & { outcome: 'saved'; cookie: string }
 
+interface CookieMetadata {
+  readonly signIn: SignIn | undefined
+  /** Milliseconds since 1970. */
+  readonly createdAt: number
+  readonly issuedAt: number
+  readonly json: string | undefined
+}
+
 // Entries are kept a day longer than the cookies they refuse, because clocks of servers differ.
 const CLOCK_MARGIN_MS = 86_400_000
 const DEFAULT_FORWARD_SECONDS = 60
@@ -90,7 +98,7 @@ export class CookieEngine implements Engine {
     const decoded = this.#codec.decode(cookie, Number.POSITIVE_INFINITY)
     if (!decoded.ok) return { live: false, suspicion: 'undecodable', detail: decoded.reason }
     const { data, signIn, createdAt = decoded.issuedAt } = takeReserved(cookie, decoded)
-    const loaded = { ...this.#loaded(data, signIn, createdAt, decoded.issuedAt), json: decoded.json }
+    const loaded = this.#loaded(data, { signIn, createdAt, issuedAt: decoded.issuedAt, json: decoded.json })
     if (this.#isOver(loaded)) return { live: false }
     const state = signIn === undefined ? 'live' : await this.#signInState(signIn)
     if (state === 'ended') return { live: false, suspicion: 'revoked' }
@@ -233,16 +241,16 @@ export class CookieEngine implements Engine {
     }
     const encode = (some: SessionData) => this.#codec.encode(withReserved(some, reserved), former)
     const { cookie, data: kept, dropped, bytes } = fitCookie(data, encode, this.#policy)
-    const loaded = { ...this.#loaded(kept, signIn, createdAt, this.#now()), json: former }
+    const loaded = this.#loaded(kept, { signIn, createdAt, issuedAt: this.#now(), json: former })
     if (dropped.length === 0) return { outcome: 'saved', loaded, cookie, replayed: false }
     this.#observe({ type: 'overflow', dropped, bytes, limit: this.#policy.maxSize })
     return { outcome: 'saved', loaded, cookie, replayed: false, dropped }
   }
 
-  #loaded(data: SessionData, signIn: SignIn | undefined, createdAt: number, issuedAt: number): CookieSession {
+  #loaded(data: SessionData, { signIn, createdAt, issuedAt, json }: CookieMetadata): CookieSession {
     const expires = deadline(this.expiry, data, createdAt, issuedAt)
     const id = signIn === undefined ? null : sessionIdOfSignIn(signIn.id)
-    return { id, key: null, data, version: 0, createdAt, lastActivity: issuedAt, expires, signIn }
+    return { id, key: null, data, version: 0, createdAt, lastActivity: issuedAt, expires, json, signIn }
   }
 
   /** At exactly its age a cookie is still valid, as in Django; a date has expired when it is reached. */
