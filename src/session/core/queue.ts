@@ -3,6 +3,8 @@ import { SessionContendedError, StoreUnavailableError } from './errors.ts'
 /** More work of one key than this at once is refused: memory and time stay bounded while a store is slow. */
 export const MAX_QUEUED = 1000
 
+const IDLE: Promise<unknown> = Promise.resolve()
+
 interface KeyQueue<T> {
   tail: Promise<unknown>
   latest: T | undefined
@@ -29,37 +31,42 @@ export class KeyedQueue<T> {
     work: (latest: T | undefined) => Promise<R>,
     until = Number.POSITIVE_INFINITY,
   ): Promise<R> {
-    const queue = this.#queues.get(key) ?? { tail: Promise.resolve(), latest: undefined, waiting: 0, outage: undefined }
+    const queue = this.#queues.get(key) ?? { tail: IDLE, latest: undefined, waiting: 0, outage: undefined }
     if (queue.waiting > MAX_QUEUED) throw new SessionContendedError()
     this.#queues.set(key, queue)
     queue.waiting++
-    let begun = false
     const begin = async () => {
       if (queue.outage !== undefined) throw queue.outage
       if (performance.now() > until) throw new SessionContendedError()
-      begun = true
-      return await work(queue.latest)
-    }
-    const turn = queue.waiting === 1 ? begin() : queue.tail.then(begin)
-    // After a failure the stored state is unknown, so the next starts from its own copy.
-    queue.tail = turn.then(
-      (result) => {
+      try {
+        const result = await work(queue.latest)
         queue.latest = result
-      },
-      (error: unknown) => {
-        if (!begun) return
+        return result
+      } catch (error) {
+        // The stored state is unknown, so the next starts from its own copy.
         queue.latest = undefined
-        if (!(error instanceof StoreUnavailableError)) return
-        queue.outage = error
-        // Later work tries again.
-        if (this.#queues.get(key) === queue) this.#queues.delete(key)
-      },
-    )
+        if (error instanceof StoreUnavailableError) this.#fail(key, queue, error)
+        throw error
+      }
+    }
+    const turn = queue.waiting === 1 ? begin() : queue.tail.then(begin, begin)
+    queue.tail = turn
     try {
       return await turn
     } finally {
       queue.waiting--
-      if (queue.waiting === 0 && this.#queues.get(key) === queue) this.#queues.delete(key)
+      if (queue.waiting === 0) {
+        if (this.#queues.get(key) === queue) this.#queues.delete(key)
+        // Old tables of the map refer to the next ones and still have this entry: it must not keep a session in memory.
+        queue.tail = IDLE
+        queue.latest = undefined
+      }
     }
+  }
+
+  /** Those who wait fail with it; later work tries again. */
+  #fail(key: string, queue: KeyQueue<T>, error: StoreUnavailableError): void {
+    queue.outage = error
+    if (this.#queues.get(key) === queue) this.#queues.delete(key)
   }
 }

@@ -7,7 +7,14 @@ import { derivedSessionId, newSessionKey } from '../core/key.ts'
 import type { Outcome } from '../core/outcome.ts'
 import { retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
-import { isForward, type SessionRecord, type SessionStore, type StoredRecord, sessionIdOf } from '../stores/store.ts'
+import {
+  isForward,
+  type SessionRecord,
+  type SessionStore,
+  type StoredRecord,
+  sessionIdOf,
+  type Version,
+} from '../stores/store.ts'
 import type { Client, Loaded, Opened } from './engine.ts'
 
 /** A session that has a record. */
@@ -92,7 +99,7 @@ export class Records {
     if (deadline(this.#options.expiry, data, createdAt, now()) <= now()) return { live: false }
     const reseal = decoded.olderSecret && { ipAddress: stored.ipAddress, userAgent: stored.userAgent }
     const loaded = { id, key, data, version, expires, lastActivity, createdAt, json, reseal }
-    return { live: true, loaded, ...(successor === undefined ? {} : { successor }) }
+    return successor === undefined ? { live: true, loaded } : { live: true, loaded, successor }
   }
 
   /**
@@ -164,18 +171,17 @@ export class Records {
     // Wrapped, because a version may be text, which would be counted as an outcome.
     const create = async () => ({ version: await store.create(name, record) })
     const { version } = await this.#timed('create', create)
-    return this.#live(key, data, { ...record, version }, about.json)
+    return this.#live(key, data, record, version, about.json)
   }
 
   /** Saves if the record still has the version that was read. */
   async save(current: LiveRecord, data: SessionData, client: Client): Promise<LiveRecord | 'conflict' | 'missing'> {
     const { store, codec } = this.#options
-    const name = codec.storeKey(current.key)
-    const record = this.#record(current.key, name, data, { ...current, client })
+    const { key, id, createdAt, json } = current
+    const name = codec.storeKey(key)
+    const record = this.#record(key, name, data, { id, createdAt, client, json })
     const result = await this.#timed('save', () => store.save(name, current.version, record))
-    return result.outcome === 'saved'
-      ? this.#live(current.key, data, { ...record, ...result }, current.json)
-      : result.outcome
+    return result.outcome === 'saved' ? this.#live(key, data, record, result.version, json) : result.outcome
   }
 
   /** Replaces the record of an old key by a forward, or deletes it if the format has no forwards. */
@@ -227,13 +233,8 @@ export class Records {
   }
 
   /** @param json what was read first: a value that is changed and changed back has its text again */
-  #live(
-    key: string,
-    data: SessionData,
-    record: SessionRecord & Pick<Loaded, 'version'>,
-    json: string | undefined,
-  ): LiveRecord {
-    const { version, createdAt, lastActivity, expires } = record
+  #live(key: string, data: SessionData, record: SessionRecord, version: Version, json: string | undefined): LiveRecord {
+    const { createdAt, lastActivity, expires } = record
     const id = record.sessionId ?? derivedSessionId(this.#options.codec.storeKey(key))
     return { id, key, data, version, createdAt, lastActivity, expires, json }
   }
