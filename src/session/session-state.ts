@@ -62,12 +62,12 @@ export const HEADERS_SENT =
 export class SessionState {
   readonly context: SessionContext
   readonly document: Document
-  readonly slices: SliceValues
   readonly account: SessionAccount
   /** Whether data were read. */
   accessed = false
   /** Whether to save even if nothing was changed. */
   forced = false
+  #slices: SliceValues | undefined
   #loaded: Loaded | undefined
   /** `failed`: it is unknown whether the last changes were stored, so nothing more is stored. */
   #state: 'open' | 'failed' | 'closed' = 'open'
@@ -95,9 +95,13 @@ export class SessionState {
     this.#loaded = unproven ? undefined : loaded
     this.context = context
     this.document = new Document(this.#loaded?.data)
-    this.slices = new SliceValues(this.document, context.now, context.observe)
     this.account = new SessionAccount(this, context)
     if (account !== undefined && typeof account !== 'string') this.account.attach(account)
+  }
+
+  get slices(): SliceValues {
+    this.#slices ??= new SliceValues(this.document, this.context.now, this.context.observe)
+    return this.#slices
   }
 
   /** The session as last read or stored; undefined if it is not stored. */
@@ -135,18 +139,48 @@ export class SessionState {
   /** What was last stored or read, and what happened since. */
   summary() {
     this.detectChanges()
-    const mayStore = this.#state !== 'failed'
     return {
-      changed: mayStore && (this.forced || !this.document.operations.empty),
-      accountChanged: mayStore && this.account.changed,
+      changed: this.changed,
+      accountChanged: this.accountChanged,
       loaded: this.#loaded,
       data: this.document.data,
       operations: this.document.operations,
-      empty: isEmpty(this.document.data),
+      empty: this.empty,
       flushed: this.#flushed,
-      cycled: mayStore && this.#cycled,
+      cycled: this.cycled,
       restartClock: this.#restartClock,
     }
+  }
+
+  /** Whether there are recorded changes to be stored; see {@link SessionState.detectChanges}. */
+  get changed(): boolean {
+    return !this.hasFailed && (this.forced || !this.document.operations.empty)
+  }
+
+  /** The same for the account. */
+  get accountChanged(): boolean {
+    return !this.hasFailed && this.account.changed
+  }
+
+  /** Whether the session has no data. */
+  get empty(): boolean {
+    for (const _key in this.document.data) return false
+    return true
+  }
+
+  /** Whether the session was ended by this request. */
+  get flushed(): boolean {
+    return this.#flushed
+  }
+
+  /** Whether a new key was requested. */
+  get cycled(): boolean {
+    return !this.hasFailed && this.#cycled
+  }
+
+  /** Whether the absolute age restarts with the next save. */
+  get restartClock(): boolean {
+    return this.#restartClock
   }
 
   /** The changed keys of the session and its account; `*` for all of the session's. */
@@ -332,11 +366,6 @@ export class SessionState {
       throw new Error('The session was saved with the response; a change after that would be lost')
     if (needsCookie && !this.context.canSendCookie()) throw new Error(HEADERS_SENT)
   }
-}
-
-function isEmpty(data: SessionData): boolean {
-  for (const _key in data) return false
-  return true
 }
 
 /** A missing account must not prevent a logout. */

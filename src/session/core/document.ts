@@ -3,15 +3,23 @@ import { applyDifferences, differences } from './differences.ts'
 import { type ApplyChange, Operations, put } from './operations.ts'
 
 /** An object that was returned to a handler, which may change it in place. */
-interface TrackedObject {
+class TrackedObject {
   readonly key: string
   readonly value: object
   /** Its JSON when it was returned, or when its changes were last recorded. */
   text: string
   /** The value of that JSON, if it was changed; nobody has it. */
-  json?: Json
+  json: Json | undefined
   /** Records its changes; by default as differences. */
   readonly record: ((before: Json) => void) | undefined
+
+  constructor(key: string, value: object, record?: (before: Json) => void) {
+    this.key = key
+    this.value = value
+    this.text = JSON.stringify(value)
+    this.json = undefined
+    this.record = record
+  }
 }
 
 /** How a change of a key is recorded. */
@@ -32,11 +40,12 @@ export interface ChangeOptions {
 export class Document {
   #data: SessionData
   #operations = new Operations()
-  /** Values before this batch of operations, for keys that it changed. */
-  readonly #originals = new Map<string, Json | undefined>()
+  /** Values before this batch of operations, for keys that it changed; made with the first change. */
+  #originals: Map<string, () => Json | undefined> | undefined
   /** The same, not reset by changes of all data. */
-  readonly #initials = new Map<string, Json | undefined>()
-  readonly #tracked = new Map<string, TrackedObject>()
+  #initials: Map<string, () => Json | undefined> | undefined
+  /** Made with the first object that is returned. */
+  #tracked: Map<string, TrackedObject> | undefined
   /** Returned before newer data were loaded: `get` returns new objects, but changes of these are still recorded. */
   #superseded: TrackedObject[] = []
   /** Whether a {@link Document.snapshot} has the same values, so that those that a handler gets must be copied first. */
@@ -64,7 +73,7 @@ export class Document {
   /** The value itself, which may be changed in place. */
   get(key: string): Json | undefined {
     const value = this.#data[key]
-    if (typeof value !== 'object' || value === null || this.#tracked.get(key)?.value === value) return value
+    if (typeof value !== 'object' || value === null || this.#tracked?.get(key)?.value === value) return value
     const own = this.#shared ? copyJson(value) : value
     this.#data[key] = own
     this.track(key, own as object)
@@ -73,23 +82,26 @@ export class Document {
 
   /** The value before this request's changes, or before those after its last change of all data. */
   original(key: string): Json | undefined {
-    return this.#originals.has(key) ? this.#originals.get(key) : this.#data[key]
+    const original = this.#originals?.get(key)
+    return original === undefined ? this.#data[key] : original()
   }
 
   /** The value before all of this request's changes. */
   initial(key: string): Json | undefined {
-    return this.#initials.has(key) ? this.#initials.get(key) : this.#data[key]
+    const initial = this.#initials?.get(key)
+    return initial === undefined ? this.#data[key] : initial()
   }
 
   /** The object last returned for this key. */
   trackedObject(key: string): object | undefined {
-    return this.#tracked.get(key)?.value
+    return this.#tracked?.get(key)?.value
   }
 
   /** Detects changes of this object in place from now on. */
   track(key: string, value: object, record?: (before: Json) => void): void {
-    if (this.#tracked.get(key)?.value === value) return
-    this.#tracked.set(key, { key, value, text: JSON.stringify(value), record })
+    if (this.#tracked?.get(key)?.value === value) return
+    this.#tracked ??= new Map()
+    this.#tracked.set(key, new TrackedObject(key, value, record))
   }
 
   /** @throws TypeError for what JSON cannot hold */
@@ -143,7 +155,7 @@ export class Document {
     this.detectChanges()
     const next = plainJson(this.#data) as SessionData
     apply(next)
-    const views = [...this.#superseded, ...this.#tracked.values()]
+    const views = this.#views()
     this.#replaceData(next)
     this.#superseded = views
     this.#operations.all(apply)
@@ -156,8 +168,8 @@ export class Document {
 
   /** Records changes in place, of one key or of all. */
   detectChanges(only?: string): void {
-    if (this.#tracked.size === 0 && this.#superseded.length === 0) return
-    for (const view of [...this.#superseded, ...this.#tracked.values()]) {
+    if (this.#tracked === undefined && this.#superseded.length === 0) return
+    for (const view of this.#views()) {
       if (only !== undefined && view.key !== only) continue
       const text = JSON.stringify(view.value)
       if (text === view.text) continue
@@ -171,7 +183,7 @@ export class Document {
   /** The data after {@link Document.take}: later changes, also in place, do not reach it. */
   snapshot(): SessionData {
     const data = Object.assign(emptyData(), this.#data)
-    for (const { key, value, text, json } of this.#tracked.values()) {
+    for (const { key, value, text, json } of this.#tracked?.values() ?? []) {
       if (data[key] === value) data[key] = json ?? bareJson(JSON.parse(text) as Json)
     }
     // Nobody has the other values.
@@ -184,8 +196,8 @@ export class Document {
     this.detectChanges()
     const taken = this.#operations
     this.#operations = new Operations()
-    this.#originals.clear()
-    this.#initials.clear()
+    this.#originals = undefined
+    this.#initials = undefined
     return taken
   }
 
@@ -199,39 +211,41 @@ export class Document {
     this.detectChanges()
     this.#data = this.#operations.replayOn(stored)
     this.#shared = false
-    for (const view of this.#tracked.values()) {
+    for (const view of this.#tracked?.values() ?? []) {
       if (isNewer) this.#superseded.push(view)
       // The object that a handler has stays the value.
       else if (view.record === undefined) put(this.#data, view.key, view.value as Json)
     }
-    if (isNewer) this.#tracked.clear()
+    if (isNewer) this.#tracked = undefined
   }
 
   #recordDifferences(view: TrackedObject, former: string): void {
     const { key, value } = view
-    const before = bareJson(JSON.parse(former) as Json)
+    let json: Json
     try {
-      view.json = plainJson(value, key)
+      json = plainJson(value, key)
     } catch (error) {
       // It stays a change, so that nothing is saved until it is JSON.
       view.text = former
       throw error
     }
-    const changes = differences(before, view.json)
+    view.json = json
+    // Most changes are saved as they are: only a replay needs the differences.
+    const before = once(() => bareJson(JSON.parse(former) as Json))
+    const changes = once(() => differences(before(), json))
     // If another request removed the value, its changes are dropped.
     const apply: ApplyChange = (current, overwrote) =>
-      current === undefined ? current : applyDifferences(current, changes, overwrote)
-    if (!this.#originals.has(key)) this.#originals.set(key, before)
-    if (!this.#initials.has(key)) this.#initials.set(key, before)
+      current === undefined ? current : applyDifferences(current, changes(), overwrote)
+    this.#remember(key, before)
     if (this.#data[key] !== value) this.#applyToNewer(key, apply)
     this.#operations.add(key, { kind: 'apply', apply })
   }
 
   /** For an object that is no longer the value, because newer data were loaded. */
   #applyToNewer(key: string, apply: ApplyChange): void {
-    const view = this.#tracked.get(key)
+    const view = this.#tracked?.get(key)
     if (view !== undefined) this.#superseded.push(view)
-    this.#tracked.delete(key)
+    this.#tracked?.delete(key)
     const current = this.#data[key]
     put(
       this.#data,
@@ -241,19 +255,42 @@ export class Document {
   }
 
   #replaceData(data: SessionData): void {
-    for (const [key, value] of Object.entries(this.#data)) if (!this.#initials.has(key)) this.#initials.set(key, value)
-    this.#tracked.clear()
-    this.#originals.clear()
+    this.#initials ??= new Map()
+    for (const [key, value] of Object.entries(this.#data)) {
+      if (!this.#initials.has(key)) this.#initials.set(key, () => value)
+    }
+    this.#tracked = undefined
+    this.#originals = undefined
     this.#superseded = []
     this.#data = data
   }
 
   /** Before a key gets another value: objects returned for it are no longer part of the data. */
   #beforeChange(key: string): void {
-    if (!this.#originals.has(key)) this.#originals.set(key, this.#data[key])
-    if (!this.#initials.has(key)) this.#initials.set(key, this.#data[key])
-    this.#tracked.delete(key)
-    this.#superseded = this.#superseded.filter((view) => view.key !== key)
+    const before = this.#data[key]
+    this.#remember(key, () => before)
+    this.#tracked?.delete(key)
+    if (this.#superseded.length > 0) this.#superseded = this.#superseded.filter((view) => view.key !== key)
+  }
+
+  #remember(key: string, before: () => Json | undefined): void {
+    this.#originals ??= new Map()
+    this.#initials ??= new Map()
+    if (!this.#originals.has(key)) this.#originals.set(key, before)
+    if (!this.#initials.has(key)) this.#initials.set(key, before)
+  }
+
+  #views(): TrackedObject[] {
+    return [...this.#superseded, ...(this.#tracked?.values() ?? [])]
+  }
+}
+
+/** Calls a function when its result is first needed. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
   }
 }
 

@@ -54,7 +54,11 @@ export function expiryAge(policy: ExpiryPolicy, stored: Json | undefined, now: n
 
 /** The date at which that age ends. */
 export function expiryDate(policy: ExpiryPolicy, stored: Json | undefined, now: number): Date {
-  return new Date(Math.min(fixedDate(stored) ?? now + expiryAge(policy, stored, now) * 1000, MAX_DATE_MS))
+  return new Date(expiryTime(policy, stored, now))
+}
+
+function expiryTime(policy: ExpiryPolicy, stored: Json | undefined, now: number): number {
+  return Math.min(fixedDate(stored) ?? now + expiryAge(policy, stored, now) * 1000, MAX_DATE_MS)
 }
 
 /** Whether the cookie lives only as long as the browser. */
@@ -66,7 +70,7 @@ export function closesWithBrowser(policy: ExpiryPolicy, stored: Json | undefined
 export function deadline(policy: ExpiryPolicy, data: SessionData, createdAt: number, now: number): number {
   return Math.floor(
     Math.min(
-      expiryDate(policy, data[EXPIRY_KEY], now).getTime(),
+      expiryTime(policy, data[EXPIRY_KEY], now),
       now + (policy.idleAge ?? Number.POSITIVE_INFINITY) * 1000,
       createdAt + (absoluteAge(policy, data) ?? Number.POSITIVE_INFINITY) * 1000,
     ),

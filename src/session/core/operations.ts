@@ -132,7 +132,8 @@ export class Operations {
   }
 
   add(key: string, action: Action, fate: Partial<SliceRules> = {}): void {
-    const operation: Operation = { key, ...action, ...PLAIN_KEY, ...fate, bySignIn: this.#bySignIn }
+    const { survivesSignIn = false, account = false } = fate
+    const operation: Operation = { key, ...action, survivesSignIn, account, bySignIn: this.#bySignIn }
     if (action.kind === 'set' || action.kind === 'delete' || (action.kind === 'apply' && action.replaces))
       this.#removeEarlier(key)
     this.#list.push(operation)

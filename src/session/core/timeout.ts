@@ -8,12 +8,34 @@ export class TimeoutError extends Error {
   }
 }
 
-/** Something that is waited for; `until` by `performance.now()`. */
-interface Wait {
+/** Something that is waited for. */
+class Wait {
+  /** By `performance.now()`. */
   readonly until: number
-  readonly expire: () => void
   /** Its place in the list; -1 when the wait is over. */
-  at: number
+  at = -1
+  readonly #milliseconds: number
+  readonly #waiter: Waiter
+  readonly #reject: (error: Error) => void
+
+  constructor(milliseconds: number, waiter: Waiter, reject: (error: Error) => void) {
+    this.until = performance.now() + milliseconds
+    this.#milliseconds = milliseconds
+    this.#waiter = waiter
+    this.#reject = reject
+    waits.add(this)
+  }
+
+  /** Ends the wait; returns false after the timeout, when nobody waits any more. */
+  end(): boolean {
+    const isFirst = waits.remove(this)
+    if (isFirst) this.#waiter.waited()
+    return isFirst
+  }
+
+  expire(): void {
+    if (this.end()) this.#reject(this.#waiter.timeoutError(this.#milliseconds))
+  }
 }
 
 /**
@@ -67,7 +89,7 @@ class Waits {
     if (due.length === 0) return
     // If this process was busy, answers may have arrived but not been read, so they are read first.
     setImmediate(() => {
-      for (const wait of due.sort((one, other) => one.until - other.until)) if (this.remove(wait)) wait.expire()
+      for (const wait of due.sort((one, other) => one.until - other.until)) wait.expire()
     })
   }
 }
@@ -94,21 +116,10 @@ export function withTimeout<T>(work: PromiseLike<T>, milliseconds: number, waite
   if (milliseconds === Number.POSITIVE_INFINITY) return Promise.resolve(work)
   // With callbacks, because every request waits, and async functions would cost twice as much.
   return new Promise((resolve, reject) => {
-    const expire = () => {
-      waiter.waited()
-      reject(waiter.timeoutError(milliseconds))
-    }
-    const wait = { until: performance.now() + milliseconds, expire, at: -1 }
-    waits.add(wait)
-    // After the timeout nobody waits any more.
-    const settled = () => {
-      const isFirst = waits.remove(wait)
-      if (isFirst) waiter.waited()
-      return isFirst
-    }
+    const wait = new Wait(milliseconds, waiter, reject)
     work.then(
-      (result) => settled() && resolve(result),
-      (error: unknown) => settled() && reject(error),
+      (result) => wait.end() && resolve(result),
+      (error: unknown) => wait.end() && reject(error),
     )
   })
 }

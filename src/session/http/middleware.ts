@@ -159,10 +159,9 @@ class RequestSession implements SessionTransport {
     this.#closed = true
     if (this.#opening === undefined) return
     this.#ctx.vary('Cookie')
-    this.#opening.then(
-      () => this.#opened?.state.close(),
-      () => {},
-    )
+    // One that is still being opened is closed then; nobody may wait for it any more.
+    if (this.#opened === undefined) this.#opening.catch(() => {})
+    else this.#opened.state.close()
   }
 
   /** Whether a request that did not use the session counts as activity. */
@@ -188,17 +187,23 @@ class RequestSession implements SessionTransport {
   async #open(): Promise<Session> {
     const ctx = this.#ctx
     const values = this.#values()
-    const { cookie } = this.#options
-    const work = (): Promise<Found> => openCookies(this.#options, values)
-    const found = await (this.#trace === undefined ? work() : this.#trace.open(values.length, work))
-    if (values.length > 1) for (const header of leftoverCookies(cookie, ctx.path, ctx.hostname)) this.sendCookie(header)
+    const options = this.#options
+    const found: Found = await (this.#trace === undefined
+      ? openCookies(options, values)
+      : this.#trace.open(values.length, () => openCookies(options, values)))
     this.cookies = values.length
+    if (values.length > 1) this.#clearLeftovers()
     this.#ip = ctx.ip
-    const opened = new OpenedSession(found, this.#options, this)
+    const opened = new OpenedSession(found, options, this)
     this.#trace?.hold(opened.state, () => opened.decide(ctx.status, this.#active))
     if (this.#closed) opened.state.close()
     this.#opened = opened
     return opened.session
+  }
+
+  #clearLeftovers(): void {
+    const { path, hostname } = this.#ctx
+    for (const header of leftoverCookies(this.#options.cookie, path, hostname)) this.sendCookie(header)
   }
 
   #apply(decision: Decision, opened: OpenedSession): Promise<void> {

@@ -52,7 +52,11 @@ export async function openCookies(settings: Cookies, values: readonly string[]):
   // Before anything is decrypted or read: see endOfTurn.
   if (values.length > 0) await endOfTurn()
   const time = new StorageTime(settings.storeTimeout)
-  const found = await openLive(engine, values, time)
+  const [value] = values
+  const found =
+    value !== undefined && values.length === 1
+      ? foundUnder(await time.wait(() => engine.open(value)), value, time)
+      : await openOnly(engine, values, time)
   const userId = found.live ? userIdOf(found.loaded.data) : null
   if (!found.live || userId === null || accounts === undefined) return found
   const account = await time.wait(() => accounts.load(userId, found.loaded.data))
@@ -62,13 +66,15 @@ export async function openCookies(settings: Cookies, values: readonly string[]):
   return { live: false, account, time }
 }
 
+function foundUnder(opened: Opened, value: string, time: StorageTime): Found {
+  return opened.live ? { live: true, loaded: opened.loaded, value, time } : { ...opened, value, time }
+}
+
 /** Of several cookies only one may be live, because an attacker can choose their order. */
-async function openLive(engine: Engine, values: readonly string[], time: StorageTime): Promise<Found> {
-  const [value] = values
-  if (value === undefined) return { live: false, time }
-  const open = (one: string) => time.wait(() => engine.open(one)).then((found) => ({ ...found, value: one, time }))
-  if (values.length === 1) return open(value)
+async function openOnly(engine: Engine, values: readonly string[], time: StorageTime): Promise<Found> {
+  if (values.length === 0) return { live: false, time }
   if (values.length > MAX_COOKIES) return { live: false, suspicion: 'duplicate-cookie', time }
+  const open = async (value: string) => foundUnder(await time.wait(() => engine.open(value)), value, time)
   const [first, second] = (await Promise.all(values.map(open))).filter(({ live }) => live)
   return first !== undefined && second === undefined ? first : { live: false, suspicion: 'duplicate-cookie', time }
 }

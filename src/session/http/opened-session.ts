@@ -17,7 +17,7 @@ import { StorageTime } from '../core/storage-time.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Client, Commit, Committed, Ended, Engine, Loaded } from '../engines/engine.ts'
 import { Session } from '../session.ts'
-import { type Batch, HEADERS_SENT, SessionState } from '../session-state.ts'
+import { type Batch, HEADERS_SENT, type LostSession, type SessionContext, SessionState } from '../session-state.ts'
 import { type CookieSettings, clearCookie, setCookie } from './cookie.ts'
 import { type Found, lostSession } from './open-cookies.ts'
 import { type Decision, settle } from './settle.ts'
@@ -93,6 +93,7 @@ export interface SessionTransport {
 }
 
 const MAX_ACCOUNT_MERGES = 20
+const IGNORE: Observer = () => {}
 
 /**
  * An open session with its state in the storage and in the browser. `sessions` and `openSession` use it; other frameworks
@@ -106,18 +107,19 @@ const MAX_ACCOUNT_MERGES = 20
  * opened.session.set('theme', 'dark')
  * await opened.apply(opened.decide(200, true))
  */
-export class OpenedSession {
+export class OpenedSession implements SessionContext {
   /** For handlers. */
   readonly session: Session
   /** The state behind the session, for the engine. */
   readonly state: SessionState
+  readonly now: () => number
+  readonly observe: Observer
+  readonly lost: LostSession | undefined
+  readonly unread: Loaded | undefined
   readonly #settings: SessionSettings
   readonly #transport: SessionTransport
-  readonly #expiry: ExpiryPolicy
-  readonly #now: () => number
-  readonly #observe: Observer
   readonly #time: StorageTime
-  readonly #accounts: AccountStore | undefined
+  #accounts: AccountStore | undefined
   /** Whether the browser has or is being sent a cookie that must be removed when the session ends. */
   #hadCookie: boolean
   #cleared = false
@@ -131,14 +133,12 @@ export class OpenedSession {
   constructor(opened: Found, settings: SessionSettings, transport: SessionTransport) {
     this.#settings = settings
     this.#transport = transport
-    this.#expiry = settings.engine.expiry ?? settings.expiry
-    this.#now = settings.now ?? Date.now
-    this.#observe = settings.observe ?? (() => {})
+    this.now = settings.now ?? Date.now
+    this.observe = settings.observe ?? IGNORE
     this.#time = opened.time ?? new StorageTime(settings.storeTimeout)
-    this.#accounts = settings.accounts && this.#inTime(settings.accounts)
     if (!opened.live && opened.suspicion !== undefined) {
       const { suspicion: kind, detail } = opened
-      this.#observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
+      this.observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
     }
     // With an old key the browser has or is being sent a newer cookie.
     const late = opened.live && opened.loaded.forwarded === true
@@ -146,24 +146,46 @@ export class OpenedSession {
     if (opened.live && opened.value !== undefined) {
       this.#sent = { value: opened.value, withBrowser: this.#withBrowser(opened.loaded) }
     }
-    const context = {
-      expiry: settings.expiry,
-      now: this.#now,
-      observe: this.#observe,
-      cookieHoldsData: settings.engine.cookieHoldsData === true,
-      canSendCookie: () => transport.canSendCookie(),
-      save: async () => void (await this.apply(this.decide(200, false))),
-      end: (loaded: Loaded) => this.#end(loaded),
-      accounts: this.#accounts,
-      lost: lostSession(opened, transport.cookies),
-      unread: opened.live ? undefined : opened.unread,
-    }
+    this.lost = lostSession(opened, transport.cookies)
+    this.unread = opened.live ? undefined : opened.unread
     this.state = new SessionState(
       opened.live ? opened.loaded : undefined,
-      context,
+      this,
       opened.live ? opened.account : undefined,
     )
     this.session = new Session(this.state)
+  }
+
+  get expiry(): ExpiryPolicy {
+    return this.#settings.expiry
+  }
+
+  get cookieHoldsData(): boolean {
+    return this.#settings.engine.cookieHoldsData === true
+  }
+
+  /** The account store, within the time of the request. */
+  get accounts(): AccountStore | undefined {
+    const { accounts } = this.#settings
+    this.#accounts ??= accounts && this.#inTime(accounts)
+    return this.#accounts
+  }
+
+  canSendCookie(): boolean {
+    return this.#transport.canSendCookie()
+  }
+
+  /** Saves the changes so far, before the response; see {@link OpenedSession.apply}. */
+  save(): Promise<void> {
+    return this.apply(this.decide(200, false))
+  }
+
+  /** Ends the stored session; throws as {@link Engine.end}. */
+  async end(loaded: Loaded): Promise<Ended> {
+    const ended = await this.#wait(() => this.#settings.engine.end(loaded))
+    // The browser has or is being sent the cookie of the session that was not ended.
+    if (ended.outcome === 'user-changed') this.#hadCookie = false
+    return ended
   }
 
   /**
@@ -173,20 +195,21 @@ export class OpenedSession {
    * @param active whether reading it counts as activity
    */
   decide(status: number, active: boolean): Decision {
-    const { loaded, changed, accountChanged, empty, flushed, cycled } = this.state.summary()
+    const { state } = this
+    state.detectChanges()
+    const { loaded } = state
     return settle({
       status,
       asked: true,
       hadCookie: this.#hadCookie,
       live: loaded !== undefined,
-      flushed,
-      changed,
-      accountChanged,
-      empty,
-      cycled,
+      flushed: state.flushed,
+      changed: state.changed,
+      accountChanged: state.accountChanged,
+      empty: state.empty,
+      cycled: state.cycled,
       // A touch stores or sends the data as they are, if they are in the cookie or under an older secret.
-      touchDue:
-        active && loaded !== undefined && loaded.forwarded !== true && !this.state.hasFailed && this.#touchDue(loaded),
+      touchDue: active && loaded !== undefined && !loaded.forwarded && !state.hasFailed && this.#touchDue(loaded),
     })
   }
 
@@ -224,7 +247,7 @@ export class OpenedSession {
   /** Saves the account, unless the session has ended meanwhile; a sign-in is independent of that. */
   async #commitAccount(write: Decision['write']): Promise<void> {
     const { account } = this.state
-    const endsWithSession = write === 'save' || (write === 'cycle' && !this.state.summary().restartClock)
+    const endsWithSession = write === 'save' || (write === 'cycle' && !this.state.restartClock)
     if (endsWithSession && !account.isMerging && this.#sent !== undefined) {
       const { value } = this.#sent
       const { live } = await this.#wait(() => this.#settings.engine.open(value))
@@ -234,15 +257,8 @@ export class OpenedSession {
   }
 
   #refuse(): never {
-    this.#observe({ type: 'ended' })
+    this.observe({ type: 'ended' })
     throw new SessionEndedError()
-  }
-
-  async #end(loaded: Loaded): Promise<Ended> {
-    const ended = await this.#wait(() => this.#settings.engine.end(loaded))
-    // The browser has or is being sent the cookie of the session that was not ended.
-    if (ended.outcome === 'user-changed') this.#hadCookie = false
-    return ended
   }
 
   /** A cookie without a record may stay; one that holds the session would still be valid. */
@@ -277,23 +293,24 @@ export class OpenedSession {
       // Replaying on newer data can fail, and the browser needs the new key even then.
       if (header !== undefined) this.#transport.sendCookie(header)
     }
-    if (replayed) this.#observe({ type: 'replayed' })
-    if (replayed && changes.overwritten.length > 0) this.#observe({ type: 'overwritten', keys: changes.overwritten })
+    if (replayed) this.observe({ type: 'replayed' })
+    if (replayed && changes.overwritten.length > 0) this.observe({ type: 'overwritten', keys: changes.overwritten })
     // Stores report the size themselves.
-    if (loaded.key === null && cookie !== undefined) this.#observe({ type: 'size', bytes: cookie.length })
+    if (loaded.key === null && cookie !== undefined) this.observe({ type: 'size', bytes: cookie.length })
     if (dropped !== undefined) this.#transport.dropped?.(dropped)
   }
 
   /** Saves a batch. After a refusal the changes are put back; after an outage they may be stored, so nothing is retried. */
   async #commit(write: 'create' | 'save' | 'cycle', batch: Batch) {
-    const { operations: changes, ...rest } = batch
+    const { operations: changes, loaded, data, restartClock } = batch
     const { client } = this.#transport
-    if (this.#accounts !== undefined && userIdOf(batch.loaded?.data ?? {}) === null) changes.startedAnonymous()
+    if (this.#settings.accounts !== undefined && (loaded === undefined || userIdOf(loaded.data) === null))
+      changes.startedAnonymous()
     try {
-      if (write === 'create') await this.#settings.beforeCreate?.({ client, userId: userIdOf(batch.data) })
+      if (write === 'create') await this.#settings.beforeCreate?.({ client, userId: userIdOf(data) })
       this.#renewTime()
       const until = performance.now() + this.#time.left
-      const committed = await this.#commitOrAdopt({ write, changes, client, until, ...rest })
+      const committed = await this.#commitOrAdopt({ write, loaded, data, changes, client, restartClock, until })
       if (committed.outcome === 'ended') return this.#refuse()
       return { ...committed, header: this.#header(committed.cookie, committed.loaded) }
     } catch (error) {
@@ -318,7 +335,7 @@ export class OpenedSession {
 
   async #adopt(changes: Operations, theirs: SessionData): Promise<void> {
     const userId = userIdOf(theirs)
-    const account = userId === null ? undefined : await this.#accounts?.load(userId, theirs)
+    const account = userId === null ? undefined : await this.accounts?.load(userId, theirs)
     if (userId === null || account === undefined || typeof account === 'string') return this.#refuse()
     await this.state.account.adoptInto(account, theirs, changes)
     changes.markAdopted()
@@ -349,7 +366,7 @@ export class OpenedSession {
     const same = value === this.#sent?.value && withBrowser === this.#sent.withBrowser
     if (same && engine.refreshesCookie !== true) return undefined
     const maxAge = withBrowser ? undefined : this.#maxAge(loaded)
-    const header = setCookie(cookie, value, maxAge, this.#now())
+    const header = setCookie(cookie, value, maxAge, this.now())
     this.#sent = { value, withBrowser }
     this.#hadCookie = true
     this.#cleared = false
@@ -358,18 +375,23 @@ export class OpenedSession {
 
   /** The server decides when a session expires; the browser keeps the cookie for the maximum time. */
   #maxAge(loaded: Loaded): number {
-    if (this.#settings.engine.refreshesCookie !== true) return absoluteAge(this.#expiry, loaded.data) ?? MAX_COOKIE_AGE
+    if (this.#settings.engine.refreshesCookie !== true)
+      return absoluteAge(this.#engineExpiry, loaded.data) ?? MAX_COOKIE_AGE
     // One reading of the clock: a millisecond between two would cost a second of the age.
-    const now = this.#now()
-    return Math.trunc((deadline(this.#expiry, loaded.data, loaded.createdAt, now) - now) / 1000)
+    const now = this.now()
+    return Math.trunc((deadline(this.#engineExpiry, loaded.data, loaded.createdAt, now) - now) / 1000)
   }
 
   #withBrowser(loaded: Loaded): boolean {
-    return closesWithBrowser(this.#expiry, loaded.data[EXPIRY_KEY])
+    return closesWithBrowser(this.#engineExpiry, loaded.data[EXPIRY_KEY])
+  }
+
+  get #engineExpiry(): ExpiryPolicy {
+    return this.#settings.engine.expiry ?? this.#settings.expiry
   }
 
   #touchDue(loaded: Loaded): boolean {
     if (this.#settings.saveEveryRequest === true) return true
-    return touchDue(this.#expiry, loaded.data, loaded, this.#now())
+    return touchDue(this.#engineExpiry, loaded.data, loaded, this.now())
   }
 }

@@ -42,31 +42,45 @@ export interface Decision {
 
 const NOTHING = { write: 'none', account: false, cookie: 'none', vary: true, personal: false } as const
 
+// One object for each decision, because every request makes one.
+const UNASKED: Decision = { ...NOTHING, vary: false, why: 'the handler never asked for the session' }
+const ENDED_FAILED = clear('the session was ended, although the request failed')
+const FAILED: Decision = { ...NOTHING, why: 'nothing is saved when a request fails' }
+const FAILED_LIVE: Decision = { ...FAILED, personal: true }
+const CREATE = write('create', 'something was stored for the first time')
+const ENDED = clear('the session was ended')
+const EMPTY: Decision = { ...NOTHING, why: 'there is nothing to keep' }
+const CYCLE = write('cycle', 'the session gets a new key')
+const SAVE = write('save', 'the session was changed')
+const TOUCH = write('touch', 'the activity is due to be written')
+const ACCOUNT: Decision = { ...NOTHING, personal: true, why: 'what the account keeps was changed' }
+const READ: Decision = { ...NOTHING, personal: true, why: 'the session was only read' }
+
 /** Decides, as a pure function, what is saved and which cookie is sent. */
 export function settle(facts: Facts): Decision {
-  if (!facts.asked) return { ...NOTHING, vary: false, why: 'the handler never asked for the session' }
+  if (!facts.asked) return UNASKED
   if (facts.status >= 500) {
-    return facts.flushed && facts.hadCookie && !facts.live
-      ? { ...NOTHING, cookie: 'clear', personal: true, why: 'the session was ended, although the request failed' }
-      : { ...NOTHING, personal: facts.live, why: 'nothing is saved when a request fails' }
+    if (facts.flushed && facts.hadCookie && !facts.live) return ENDED_FAILED
+    return facts.live ? FAILED_LIVE : FAILED
   }
-  return { ...decideForSession(facts), account: facts.accountChanged }
+  const decision = decideForSession(facts)
+  return facts.accountChanged ? { ...decision, account: true } : decision
 }
 
 function decideForSession(facts: Facts): Decision {
   const changed = facts.changed && !(facts.empty && !facts.live)
-  if (!facts.live && (changed || facts.cycled)) return write('create', 'something was stored for the first time')
-  if (!facts.live && facts.flushed && facts.hadCookie) {
-    return { ...NOTHING, cookie: 'clear', personal: true, why: 'the session was ended' }
-  }
-  if (!facts.live) return { ...NOTHING, why: 'there is nothing to keep' }
-  if (facts.cycled) return write('cycle', 'the session gets a new key')
-  if (facts.changed) return write('save', 'the session was changed')
-  if (facts.touchDue) return write('touch', 'the activity is due to be written')
-  if (facts.accountChanged) return { ...NOTHING, personal: true, why: 'what the account keeps was changed' }
-  return { ...NOTHING, personal: true, why: 'the session was only read' }
+  if (!facts.live && (changed || facts.cycled)) return CREATE
+  if (!facts.live) return facts.flushed && facts.hadCookie ? ENDED : EMPTY
+  if (facts.cycled) return CYCLE
+  if (facts.changed) return SAVE
+  if (facts.touchDue) return TOUCH
+  return facts.accountChanged ? ACCOUNT : READ
 }
 
 function write(write: 'create' | 'save' | 'cycle' | 'touch', why: string): Decision {
   return { ...NOTHING, write, cookie: 'set', personal: true, why }
+}
+
+function clear(why: string): Decision {
+  return { ...NOTHING, cookie: 'clear', personal: true, why }
 }

@@ -271,8 +271,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'changes during a save are the next batch',
     patch: {
       file: 'core/document.ts',
-      from: 'this.#operations = new Operations()\n    this.#originals.clear()',
-      to: 'this.#originals.clear()',
+      from: 'this.#operations = new Operations()\n    this.#originals = undefined',
+      to: 'this.#originals = undefined',
     },
     ops: ['save', 'update'],
     breaks: SERIAL,
