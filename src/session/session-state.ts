@@ -99,6 +99,7 @@ export class SessionState {
     if (account !== undefined && typeof account !== 'string') this.account.attach(account)
   }
 
+  /** The slices of the data. */
   get slices(): SliceValues {
     this.#slices ??= new SliceValues(this.document, this.context.now, this.context.observe)
     return this.#slices

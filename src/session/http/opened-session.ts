@@ -112,9 +112,13 @@ export class OpenedSession implements SessionContext {
   readonly session: Session
   /** The state behind the session, for the engine. */
   readonly state: SessionState
+  /** Returns milliseconds since 1970. */
   readonly now: () => number
+  /** Receives the events of this session. */
   readonly observe: Observer
+  /** Why the cookie of the request led to no session. */
   readonly lost: LostSession | undefined
+  /** The session of the cookie, if it cannot be decoded. */
   readonly unread: Loaded | undefined
   readonly #settings: SessionSettings
   readonly #transport: SessionTransport
@@ -148,6 +152,8 @@ export class OpenedSession implements SessionContext {
     }
     this.lost = lostSession(opened, transport.cookies)
     this.unread = opened.live ? undefined : opened.unread
+    // Itself as the context: V8 may make an object literal in the old generation, where it would keep the whole request until
+    // the next full collection.
     this.state = new SessionState(
       opened.live ? opened.loaded : undefined,
       this,
@@ -156,10 +162,12 @@ export class OpenedSession implements SessionContext {
     this.session = new Session(this.state)
   }
 
+  /** The application's expiry; the engine's own may be stricter. */
   get expiry(): ExpiryPolicy {
     return this.#settings.expiry
   }
 
+  /** Whether every change needs a new cookie, because the cookie holds the data. */
   get cookieHoldsData(): boolean {
     return this.#settings.engine.cookieHoldsData === true
   }
@@ -171,16 +179,17 @@ export class OpenedSession implements SessionContext {
     return this.#accounts
   }
 
+  /** Whether the response has not started. */
   canSendCookie(): boolean {
     return this.#transport.canSendCookie()
   }
 
-  /** Saves the changes so far, before the response; see {@link OpenedSession.apply}. */
+  /** For the state, which saves one batch after the other: handlers call `session.save()`. Throws as {@link OpenedSession.apply}. */
   save(): Promise<void> {
     return this.apply(this.decide(200, false))
   }
 
-  /** Ends the stored session; throws as {@link Engine.end}. */
+  /** For the state: handlers call `session.flush()`. Throws as {@link Engine.end}. */
   async end(loaded: Loaded): Promise<Ended> {
     const ended = await this.#wait(() => this.#settings.engine.end(loaded))
     // The browser has or is being sent the cookie of the session that was not ended.
