@@ -6,8 +6,10 @@ import { projectRoot } from '../../src/paths.ts'
 const result = z.object({
   candidate: z.string(),
   kind: z.string(),
-  p99: z.number(),
+  p99: z.number().nullable(),
   ratio: z.number().nullable(),
+  // Of reports from before it was measured.
+  clean: z.boolean().default(true),
   wrong: z.record(z.string(), z.number()),
 })
 
@@ -42,12 +44,12 @@ export function readMeasured(file = join(projectRoot, 'docs', 'measured.json')):
   }
 }
 
-/** The figures of a candidate; undefined if it was left out, or gave wrong answers. */
+/** The figures of a candidate; undefined if it was left out, gave wrong answers, or the machine had other work. */
 export function figuresOf(measured: Measured | undefined, candidate: string | undefined): Figures | undefined {
   const find = (kind: string) => {
     const found = measured?.results.find((one) => one.candidate === candidate && one.kind === kind)
-    if (found === undefined || found.ratio === null || Object.keys(found.wrong).length > 0) return undefined
-    return { share: found.ratio, p99: found.p99 }
+    if (found === undefined || found.clean === false || Object.keys(found.wrong).length > 0) return undefined
+    return found.ratio === null || found.p99 === null ? undefined : { share: found.ratio, p99: found.p99 }
   }
   const [none, read, change] = [find('none'), find('read'), find('change')]
   if (none === undefined || read === undefined || change === undefined) return undefined

@@ -11,8 +11,8 @@ import { type LoadOptions, runRounds } from './bench/rounds.ts'
 
 const program = new Command('bench')
   .description('Compare every session engine with bare Koa, which serves the same pages without sessions.')
-  .option('--rounds <number>', 'number of rounds; figures are medians', whole, 3)
-  .option('--seconds <number>', 'duration of each measurement', positive, 3)
+  .option('--rounds <number>', 'number of rounds; figures are medians, with the least and the greatest', whole, 3)
+  .option('--seconds <number>', 'duration of each measurement', positive, 1)
   .option('--sessions <number>', 'number of sessions', whole, 200)
   .option('--connections <number>', 'number of concurrent requests', whole, 32)
   .option('--only <names>', `some of ${Object.keys(CANDIDATES).join(', ')}`, names, Object.keys(CANDIDATES))
@@ -40,8 +40,10 @@ console.log(`${cores.description}; ${options.connections} connections, ${options
 for (const { name, candidate } of benchmark.candidates) console.log(`  ${name}: ${candidate.about}`)
 for (const [name, reason] of Object.entries(benchmark.leftOut)) console.log(`  left out: ${name}: ${reason}`)
 
-const measurements = await runRounds(benchmark, options, ({ round, kind, candidate, requests, seconds }) =>
-  console.error(`round ${round} of ${options.rounds}, ${kind}: ${candidate} ${Math.round(requests / seconds)} req/s`),
+const measurements = await runRounds(benchmark, options, ({ round, kind, candidate, requestsPerSecond, clean }) =>
+  console.error(
+    `round ${round} of ${options.rounds}, ${kind}: ${candidate} ${Math.round(requestsPerSecond)} req/s${clean ? '' : ', not clean'}`,
+  ),
 )
 await benchmark.stop()
 

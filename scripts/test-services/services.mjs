@@ -17,9 +17,9 @@ export const SERVICES = [
     suites: 'test/**/*-postgresql.test.ts',
     packageName: 'postgresql',
     find: findPostgres,
-    async start(program, folder) {
+    async start(program, folder, durable = false) {
       const start = preparePostgres(program, join(folder, 'postgres'))
-      return await start(await freePort(), ['synchronous_commit=off'])
+      return await start(await freePort(), durable ? ['fsync=on'] : ['synchronous_commit=off'])
     },
   },
   {
@@ -28,7 +28,7 @@ export const SERVICES = [
     suites: 'test/**/*-mariadb.test.ts',
     packageName: 'mariadb-server',
     find: () => findProgram(['mariadbd', 'mysqld'], ['/usr/sbin', '/usr/libexec']),
-    async start(program, folder) {
+    async start(program, folder, durable = false) {
       const port = await freePort()
       const data = join(folder, 'mariadb')
       const install = findProgram(['mariadb-install-db', 'mysql_install_db'])
@@ -36,7 +36,7 @@ export const SERVICES = [
       const login = ['--auth-root-authentication-method=normal', '--skip-test-db']
       execFileSync(install, ['--no-defaults', `--datadir=${data}`, ...login, ...user], { stdio: 'ignore' })
       const quick = [
-        '--innodb-flush-log-at-trx-commit=0',
+        `--innodb-flush-log-at-trx-commit=${durable ? 1 : 0}`,
         '--skip-log-bin',
         '--max-connections=200',
         '--skip-name-resolve',

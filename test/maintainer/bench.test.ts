@@ -1,15 +1,18 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
 import { CANDIDATES } from '../../scripts/maintainer/bench/candidates.ts'
+import { busyOf, fromPs, otherWork, parseProcStat, timeOfTree, watch } from '../../scripts/maintainer/bench/noise.ts'
 import { KINDS } from '../../scripts/maintainer/bench/pages.ts'
-import type { Result } from '../../scripts/maintainer/bench/report.ts'
-import type { Measurement } from '../../scripts/maintainer/bench/rounds.ts'
+import { type Result, remarks, summarize, tables } from '../../scripts/maintainer/bench/report.ts'
+import { compare, hasPage, type Measurement, type Sample } from '../../scripts/maintainer/bench/rounds.ts'
 import { checkChanges, checkLogin } from '../../scripts/maintainer/bench/saved.ts'
 import { beginSessions } from '../../scripts/maintainer/bench/visitors.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
@@ -34,9 +37,18 @@ async function bench(t: ExecutionContext, ...args: string[]) {
   return { code, output: program.output(), report: async () => JSON.parse(await readFile(file, 'utf8')) as Report }
 }
 
-// The others differ in their storage alone; bare Koa is always measured.
+// Others differ in their storage alone; bare Koa is always measured.
 const CHOSEN = ['koa', 'koa-session', 'db']
 const MEASURED = storm ? Object.keys(CANDIDATES) : CHOSEN
+
+function pagesOf(names: readonly string[]): string[] {
+  return names
+    .flatMap((name) => {
+      const application = CANDIDATES[name]?.application ?? 'engine'
+      return KINDS.filter((kind) => hasPage({ application }, kind)).map((kind) => `${kind} ${name}`)
+    })
+    .sort()
+}
 
 test('every page of every chosen candidate is measured, without wrong answers', async (t) => {
   t.timeout(600_000)
@@ -48,26 +60,127 @@ test('every page of every chosen candidate is measured, without wrong answers', 
   const measured = MEASURED.filter((name) => !(name in leftOut))
   for (const list of [results, measurements]) {
     const pages = list.map(({ kind, candidate }) => `${kind} ${candidate}`)
-    t.deepEqual(pages.sort(), KINDS.flatMap((kind) => measured.map((name) => `${kind} ${name}`)).sort())
+    t.deepEqual([...new Set(pages)].sort(), pagesOf(measured))
   }
   // On a busy machine one page may get no answer in such a short measurement, but not every page.
   for (const name of measured) {
-    const answered = results.filter(({ candidate, requestsPerSecond }) => candidate === name && requestsPerSecond > 0)
+    const answered = results.filter((one) => one.candidate === name && (one.requestsPerSecond ?? 0) > 0)
     t.true(answered.length > 0, name)
-    for (const { kind, p50, p99 } of answered) t.true(p50 > 0 && p99 >= p50, `${name}, ${kind}`)
+    for (const { kind, p50, p99 } of answered) t.true((p50 ?? 0) > 0 && (p99 ?? 0) >= (p50 ?? 0), `${name}, ${kind}`)
   }
-  for (const { candidate, kind, wrong, ratio, cpu, cpuRatio } of results) {
+  for (const { candidate, kind, wrong, clean, other, spread } of results) {
     t.deepEqual(wrong, {}, `${candidate}, ${kind}`)
-    // The system counts CPU time in steps that may be longer than such a short measurement: then there is no ratio.
-    for (const figure of [cpu, ratio ?? 0, cpuRatio ?? 0]) t.true(figure >= 0, `${candidate}, ${kind}`)
-    if (candidate === 'koa') t.is(ratio ?? 1, 1)
+    t.is(typeof clean, 'boolean')
+    t.true(other >= 0)
+    for (const [least, greatest] of Object.values(spread).filter((range) => range !== null)) {
+      t.true(least >= 0 && least <= greatest, `${candidate}, ${kind}`)
+    }
   }
   for (const [name, reason] of Object.entries(leftOut)) {
     t.not(CANDIDATES[name]?.needs, undefined, `${name}: ${reason}`)
-    t.regex(reason, /^There is no (redis-server|memcached) /)
+    t.regex(reason, /^There is no (redis-server|memcached|postgresql|mariadb-server) /)
     t.true(output.includes(`left out: ${name}: ${reason}`))
   }
-  for (const name of measured) t.regex(output, new RegExp(`^${name} +\\d+`, 'm'))
+  for (const name of measured) t.regex(output, new RegExp(`^${name} +(\\d+|not clean)`, 'm'))
+})
+
+const sample = (requests: number, more: Partial<Sample> = {}): Sample => ({
+  ...{ requests, seconds: 1, p50: 1, p99: 2, cpu: 1_000_000 / requests, wrong: {} },
+  ...{ inProcess: 5, other: 0, clean: true, ...more },
+})
+
+test('a machine that becomes slower does not make a candidate look slower', (t) => {
+  const [first, second, third] = [sample(1000), sample(500), sample(250)]
+  const [, , one, other] = compare('read', 1, [
+    { name: 'db', candidate: { floor: 'floor' }, sample: sample(375), before: first, after: second },
+    { name: 'floor', candidate: {}, sample: sample(187.5, { inProcess: 2.5 }), before: second, after: third },
+  ])
+  t.is(one?.ratio, 0.5)
+  t.is(other?.ratio, 0.5)
+  t.is(one?.floorRatio, 2)
+  t.is(other?.floorRatio, null)
+})
+
+test('bare Koa is compared with itself, a page without a session with bare Koa, a change with that of another', (t) => {
+  const around = { before: sample(1000), after: sample(900) }
+  const list = [
+    { name: 'db', candidate: { floor: 'floor' }, sample: sample(190, { inProcess: 10 }), ...around },
+    { name: 'cached_db', candidate: { beside: 'db' }, sample: sample(95), ...around },
+  ]
+  const [koa, , db, cached] = compare('none', 1, list)
+  t.like(koa, { candidate: 'koa', ratio: 0.9, requestsPerSecond: 900 })
+  t.like(db, { floorRatio: 2, besideRatio: null })
+  t.is(cached?.besideRatio, 0.5)
+})
+
+test('a measurement beside other work is not clean, and neither is its neighbour', (t) => {
+  const busy = sample(1000, { other: 0.2, clean: false })
+  const [, , , spoilt, near, far] = compare('read', 1, [
+    { name: 'a', candidate: {}, sample: busy, before: sample(1000), after: sample(1000) },
+    { name: 'b', candidate: {}, sample: sample(900), before: sample(1000), after: busy },
+    { name: 'c', candidate: {}, sample: sample(900), before: sample(1000), after: sample(1000) },
+  ])
+  t.like(spoilt, { clean: false, other: 0.2 })
+  t.like(near, { clean: false, other: 0.2 })
+  t.like(far, { clean: true, other: 0 })
+})
+
+test('a figure is the median of the clean rounds with its spread; without enough of them there is none', (t) => {
+  const rounds = (clean: readonly boolean[]) =>
+    clean.flatMap((isClean, index) =>
+      compare('read', index + 1, [
+        {
+          name: 'db',
+          candidate: {},
+          sample: sample([400, 500, 900][index] ?? 0, { clean: isClean, other: isClean ? 0 : 0.5 }),
+          before: sample(1000),
+          after: sample(1000),
+        },
+      ]),
+    )
+  const [koa, db] = summarize(rounds([true, true, false]))
+  t.like(db, { candidate: 'db', ratio: 0.45, clean: true, other: 0.5 })
+  t.deepEqual(db?.spread.ratio, [0.4, 0.5])
+  t.regex(tables(db === undefined ? [] : [db]), /^db .* 0\.45 \(0\.40–0\.50\) +0\.45 met /m)
+  const spoilt = summarize(rounds([true, false, false]))
+  t.false(spoilt[1]?.clean)
+  t.regex(tables(spoilt), /^db +not clean: other work took up to 50 % of a core$/m)
+  t.regex(remarks(spoilt).join(), /^1 of 2 figures are not clean/)
+  t.true(koa?.clean)
+})
+
+test('the load of other processes is what was busy without ours and the threads of the kernel', (t) => {
+  t.is(busyOf('cpu  100 20 30 999 5 6 7 8 0 0\ncpu0 1 1 1'), 1580)
+  const processes = [
+    parseProcStat('10 (a program) name) R 1 10 10 0 -1 0 0 0 0 0 3 2 4 1 20 0 1 0 5'),
+    { pid: 11, parent: 10, milliseconds: 20 },
+    { pid: 12, parent: 11, milliseconds: 3 },
+    { pid: 2, parent: 0, milliseconds: 1000 },
+    { pid: 20, parent: 2, milliseconds: 2000 },
+    { pid: 30, parent: 1, milliseconds: 40_000 },
+  ]
+  t.deepEqual(processes[0], { pid: 10, parent: 1, milliseconds: 100 })
+  t.is(timeOfTree(processes, 10), 3123)
+  t.deepEqual(fromPs('    1     0   0:03.50\n  77     1 1-02:00:01\nnonsense'), [
+    { pid: 1, parent: 0, milliseconds: 3500 },
+    { pid: 77, parent: 1, milliseconds: 93_601_000 },
+  ])
+  const before = { at: 0, busy: 0, ours: 0 }
+  t.deepEqual(otherWork(before, { at: 2000, busy: 2090, ours: 2000 }), { other: 0.045, clean: true })
+  t.deepEqual(otherWork(before, { at: 2000, busy: 2110, ours: 2000 }), { other: 0.055, clean: false })
+})
+
+test('a foreign process spoils a measurement, and one of ours does not', async (t) => {
+  const burn = (milliseconds: number) => `const end = Date.now() + ${milliseconds}; while (Date.now() < end);`
+  const ours = await watch(() => promisify(execFile)(process.execPath, ['-e', burn(300)]))
+  // Its parent ends at once, so that it is nobody's child.
+  const { other, clean } = await watch(async () => {
+    const script = `require('child_process').spawn(process.execPath, ['-e', ${JSON.stringify(burn(900))}], { detached: true, stdio: 'ignore' }).unref()`
+    await promisify(execFile)(process.execPath, ['-e', script])
+    await promisify(execFile)(process.execPath, ['-e', burn(700)])
+  })
+  t.false(clean)
+  t.true(other > 0.1, `${other}, and ${ours.other} for ours`)
 })
 
 test('a usage error is one sentence and exit 2', async (t) => {

@@ -1,53 +1,57 @@
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
-import { findProgram, freePort, startServer, whenListening } from '../../test-services/processes.mjs'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { stopServer } from '../../test-services/processes.mjs'
+import { SERVICES } from '../../test-services/services.mjs'
 import type { BackendName } from './candidates.ts'
 
-/** A cache server of the benchmark. */
-export interface Backend {
-  /** The value of CACHE_URL. */
-  readonly url: string
-  stop(): Promise<void>
-}
+/** The cache and database servers of a benchmark: each is started when it is first needed. */
+export class Backends {
+  readonly #folder: string
+  readonly #started = new Map<BackendName, Promise<Backend>>()
 
-const HOST = '127.0.0.1'
+  /** @param folder where servers may keep data; others must be able to reach it, as PostgreSQL does not run as root */
+  constructor(folder: string) {
+    this.#folder = join(folder, 'servers')
+    mkdirSync(this.#folder)
+  }
 
-const PROGRAMS: Readonly<Record<BackendName, { program: string; args: (port: string) => string[] }>> = {
-  redis: {
-    program: 'redis-server',
-    args: (port) => ['--port', port, '--bind', HOST, '--save', '', '--appendonly', 'no'],
-  },
-  memcached: {
-    program: 'memcached',
-    // It refuses to run as root.
-    args: (port) => ['-l', HOST, '-p', port, '-U', '0', ...(process.getuid?.() === 0 ? ['-u', 'nobody'] : [])],
-  },
-}
+  /** @throws Error if the program is missing, or does not start */
+  async urlOf(name: BackendName): Promise<string> {
+    return (await this.#of(name)).url
+  }
 
-/** @throws Error if the program is missing, or does not start */
-export async function startBackend(name: BackendName): Promise<Backend> {
-  const { program, args } = PROGRAMS[name]
-  const file = findProgram([program])
-  if (file === undefined) throw new Error(`There is no ${program} on this machine.`)
-  const port = await freePort()
-  const child = startServer(file, args(String(port)))
-  const kill = () => void child.kill()
-  process.once('exit', kill)
-  await whenListening(port, child).catch((error: unknown) => {
-    throw new Error(`${program} did not start: ${error instanceof Error ? error.message : String(error)}.`)
-  })
-  return {
-    url: `${name}://${HOST}:${port}`,
-    async stop() {
-      process.off('exit', kill)
-      await end(child)
-    },
+  /** The process id of the server. */
+  async pidOf(name: BackendName): Promise<number | undefined> {
+    return (await this.#of(name)).children[0]?.pid
+  }
+
+  async stop(): Promise<void> {
+    const started = await Promise.allSettled(this.#started.values())
+    const children = started.flatMap((result) => (result.status === 'fulfilled' ? result.value.children : []))
+    await Promise.all(children.map(stopServer))
+  }
+
+  #of(name: BackendName): Promise<Backend> {
+    const backend = this.#started.get(name) ?? start(name, this.#folder)
+    this.#started.set(name, backend)
+    return backend
   }
 }
 
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exit = once(child, 'exit')
-  child.kill()
-  await exit
+type Backend = Awaited<ReturnType<typeof start>>
+
+async function start(name: BackendName, folder: string) {
+  const service = SERVICES.find((one) => one.name === name)
+  const program = service?.find()
+  if (service === undefined || program === undefined) {
+    throw new Error(`There is no ${service?.packageName ?? name} on this machine.`)
+  }
+  const place = join(folder, name)
+  mkdirSync(place)
+  const { url, child, children = child === undefined ? [] : [child] } = await service.start(program, place, true)
+  process.once('exit', () => {
+    for (const one of children) one.kill()
+  })
+  // The tests' Memcached is two servers.
+  return { url: name === 'memcached' ? (url.split(',', 1)[0] ?? url) : url, children }
 }

@@ -4,8 +4,8 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { migrate, openDatabase } from '../../../src/database.ts'
 import { projectRoot } from '../../../src/paths.ts'
-import { type Backend, startBackend } from './backends.ts'
-import { type BackendName, CANDIDATES, type Candidate } from './candidates.ts'
+import { Backends } from './backends.ts'
+import { CANDIDATES, type Candidate, isDatabase } from './candidates.ts'
 import { type Child, startChild } from './child.ts'
 import type { InProcessRequest } from './in-process.ts'
 import type { LoadAnswer, LoadRequest } from './load.ts'
@@ -39,7 +39,7 @@ export async function openBenchmark(
   serverPrefix: readonly string[],
 ): Promise<Benchmark> {
   const programs = compile(join(folder, 'programs'))
-  const backends = new Backends()
+  const backends = new Backends(folder)
   const candidates: RunningCandidate[] = []
   const leftOut: Record<string, string> = {}
   const children: { stop(): Promise<void> }[] = []
@@ -79,39 +79,20 @@ function compile(outDir: string): string {
 }
 
 async function settingsOf(name: string, folder: string, backends: Backends): Promise<Record<string, string>> {
-  const { settings = {}, needs } = CANDIDATES[name] ?? {}
+  const { settings = {}, needs = [] } = CANDIDATES[name] ?? {}
   const place = join(folder, name)
   mkdirSync(place)
-  const databaseUrl = `sqlite:${join(place, 'app.sqlite3')}`
-  const knex = openDatabase(databaseUrl)
+  const urls = new Map<'CACHE_URL' | 'DATABASE_URL', string>([['DATABASE_URL', `sqlite:${join(place, 'app.sqlite3')}`]])
+  for (const need of needs) urls.set(isDatabase(need) ? 'DATABASE_URL' : 'CACHE_URL', await backends.urlOf(need))
+  const knex = openDatabase(urls.get('DATABASE_URL') ?? '')
   await migrate(knex).finally(() => knex.destroy())
   return {
     NODE_ENV: 'production',
     SECRET_KEY: randomBytes(36).toString('base64'),
-    DATABASE_URL: databaseUrl,
     SESSION_FILE_PATH: join(place, 'sessions'),
     // Candidates share one server.
     CACHE_KEY_PREFIX: name,
-    // A busy machine must not look like an outage.
-    CACHE_CONNECT_TIMEOUT: '10000',
-    CACHE_COMMAND_TIMEOUT: '10000',
-    SESSION_STORE_TIMEOUT: '10000',
-    ...(needs === undefined ? {} : { CACHE_URL: await backends.urlOf(needs) }),
+    ...Object.fromEntries(urls),
     ...settings,
-  }
-}
-
-class Backends {
-  readonly #started = new Map<BackendName, Promise<Backend>>()
-
-  async urlOf(name: BackendName): Promise<string> {
-    const backend = this.#started.get(name) ?? startBackend(name)
-    this.#started.set(name, backend)
-    return (await backend).url
-  }
-
-  async stop(): Promise<void> {
-    const started = await Promise.allSettled(this.#started.values())
-    await Promise.all(started.map((result) => (result.status === 'fulfilled' ? result.value.stop() : undefined)))
   }
 }

@@ -39,8 +39,8 @@ answerParent<LoadRequest, LoadAnswer>(async (request) => {
   const visitors = await beginSessions(request.origin, request.sessions)
   const before = await usageOf(request.origin)
   const measured = await measure(request, visitors)
-  // Only then may the next server be measured, which is on the same core.
-  const after = await usageAtRest(request.origin)
+  // Only then may the next server be measured, which is on the same core. Without sessions nothing is left to do.
+  const after = await (request.hasSessions ? usageAtRest : usageOf)(request.origin)
   const notSaved = request.hasSessions ? await findUnsaved(request, visitors, measured.requests) : {}
   return {
     ...measured,

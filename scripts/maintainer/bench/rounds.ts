@@ -1,7 +1,9 @@
 import type { Benchmark, RunningCandidate } from './benchmark.ts'
-import { REFERENCE } from './candidates.ts'
+import { type Candidate, REFERENCE } from './candidates.ts'
 import type { LoadAnswer } from './load.ts'
+import { watch } from './noise.ts'
 import { KINDS, type Kind } from './pages.ts'
+import { share } from './statistics.ts'
 
 /** Options for the measurements. */
 export interface LoadOptions {
@@ -12,28 +14,53 @@ export interface LoadOptions {
   readonly connections: number
 }
 
-/** One page of one candidate in one round. */
-export interface Measurement extends LoadAnswer {
+/** What was seen of one page of one candidate. */
+export interface Sample extends LoadAnswer {
+  /** Microseconds of CPU time per request without HTTP, in the same process; null where that cannot be asked. */
+  readonly inProcess: number | null
+  /** The share of one core that other work on the machine took meanwhile. */
+  readonly other: number
+  readonly clean: boolean
+}
+
+/** A candidate's sample between two of bare Koa. */
+export interface Bracketed {
+  readonly name: string
+  readonly candidate: Pick<Candidate, 'beside' | 'floor'>
+  readonly sample: Sample
+  readonly before: Sample
+  readonly after: Sample
+}
+
+/** One page of one candidate in one round. It is clean only if the two samples of bare Koa are, too. */
+export interface Measurement extends Sample {
   readonly candidate: string
   readonly kind: Kind
   /** From 1; the warm-up round is not included. */
   readonly round: number
-  /** Answers in a second, as a share of bare Koa's in the same round. */
+  readonly requestsPerSecond: number
+  /** Answers in a second, as a share of the mean of bare Koa's right before and right after. */
   readonly ratio: number | null
   /** The same ratio of CPU time, which does not depend on the speed of the load or the backend. */
   readonly cpuRatio: number | null
-  /** Microseconds of CPU time per request without HTTP, in the same process. */
-  readonly inProcess: number
-  /** The same as a multiple of that of the hand-written middleware which {@link Candidate.floor} names. */
+  /**
+   * {@link inProcess} as a multiple of that of the hand-written middleware which {@link Candidate.floor} names, or of
+   * bare Koa's for a page without a session; both beside the bare Koa around them.
+   */
   readonly floorRatio: number | null
   /** {@link ratio} as a share of another candidate's, where {@link Candidate.beside} names one. */
   readonly besideRatio: number | null
 }
 
-const WARM_UP_SECONDS = 1
+const WARM_UP_SECONDS = 0.5
+// Bare Koa is measured twice as often as all others, and varies less.
+const REFERENCE_SHARE = 0.5
+// Without a load generator a fraction of the time gives as many requests.
+const IN_PROCESS_SHARE = 0.2
 
 /**
- * Measures every page of every candidate once in each round, one after the other, after a short round for warming up.
+ * Measures every page of every candidate once in each round, between two measurements of bare Koa, after a short round for
+ * warming up.
  *
  * @param onMeasurement receives each measurement as it is made
  */
@@ -42,25 +69,28 @@ export async function runRounds(
   options: LoadOptions,
   onMeasurement: (measurement: Measurement) => void,
 ): Promise<Measurement[]> {
+  const reference = benchmark.candidates.find(({ name }) => name === REFERENCE)
+  if (reference === undefined) throw new Error('Bare Koa did not start, which everything is compared with.')
+  const others = benchmark.candidates.filter((running) => running !== reference)
   const kept: Measurement[] = []
   for (let round = 0; round <= options.rounds; round++) {
-    const seconds = round === 0 ? Math.min(WARM_UP_SECONDS, options.seconds) : options.seconds
+    const isWarmUp = round === 0
+    const seconds = isWarmUp ? Math.min(WARM_UP_SECONDS, options.seconds) : options.seconds
+    const atReference = { ...options, sessions: options.connections, seconds: seconds * REFERENCE_SHARE }
     for (const kind of KINDS) {
+      const measured: Bracketed[] = []
+      let before = await sampleOf(benchmark, reference, kind, atReference)
       // Rotated, so that no candidate is always first or last.
-      const order = rotated(benchmark.candidates, round)
-      const answers = new Map<string, Measured>()
-      for (const running of order) answers.set(running.name, await measure(benchmark, running, kind, options, seconds))
-      if (round === 0) continue
-      for (const { name, candidate } of benchmark.candidates) {
-        const answer = answers.get(name)
-        if (answer === undefined) continue
-        const koa = answers.get(REFERENCE)
-        const ratio = share(rate(answer), rate(koa))
-        const cpuRatio = share(koa?.cpu ?? 0, answer.cpu)
-        const besideRatio = share(rate(answer), rate(answers.get(candidate.beside ?? '')))
-        const floorRatio = share(answer.inProcess, answers.get(candidate.floor ?? '')?.inProcess ?? 0)
-        const ratios = { ratio, cpuRatio, floorRatio, besideRatio }
-        const measurement = { candidate: name, kind, round, ...answer, ...ratios }
+      for (const running of rotated(others, round)) {
+        const { name, candidate } = running
+        if (!hasPage(candidate, kind)) continue
+        const sample = await sampleOf(benchmark, running, kind, { ...options, seconds })
+        const after = isWarmUp ? before : await sampleOf(benchmark, reference, kind, atReference)
+        measured.push({ name, candidate, sample, before, after })
+        before = after
+      }
+      if (isWarmUp) continue
+      for (const measurement of compare(kind, round, measured)) {
         kept.push(measurement)
         onMeasurement(measurement)
       }
@@ -69,36 +99,84 @@ export async function runRounds(
   return kept
 }
 
-type Measured = LoadAnswer & Pick<Measurement, 'inProcess'>
+/**
+ * Corrects for the drift of the machine: each candidate is compared with the mean of bare Koa around it. Bare Koa itself
+ * is compared with its own last sample, which shows how far samples of the same work differ.
+ */
+export function compare(kind: Kind, round: number, list: readonly Bracketed[]): Measurement[] {
+  const ratioOf = ({ sample, before, after }: Bracketed) => share(rate(sample), mean(rate(before), rate(after)))
+  const inProcessOf = ({ sample, before, after }: Bracketed) =>
+    quotient(sample.inProcess, mean(before.inProcess ?? 0, after.inProcess ?? 0))
+  const byName = new Map(list.map((one) => [one.name, one]))
+  const candidates = list.map((one) => {
+    const { name, candidate, sample, before, after } = one
+    const beside = byName.get(candidate.beside ?? '')
+    const floor = byName.get(candidate.floor ?? '')
+    const [ratio, ofKoa] = [ratioOf(one), inProcessOf(one)]
+    return {
+      ...sample,
+      candidate: name,
+      kind,
+      round,
+      requestsPerSecond: rate(sample),
+      other: Math.max(sample.other, before.other, after.other),
+      clean: sample.clean && before.clean && after.clean,
+      ratio,
+      cpuRatio: share(mean(before.cpu, after.cpu), sample.cpu),
+      floorRatio: kind === 'none' ? ofKoa : quotient(ofKoa, floor && inProcessOf(floor)),
+      besideRatio: quotient(ratio, beside && ratioOf(beside)),
+    }
+  })
+  const references = list.map(({ before, after }) => ({
+    ...after,
+    candidate: REFERENCE,
+    kind,
+    round,
+    requestsPerSecond: rate(after),
+    ratio: share(rate(after), rate(before)),
+    cpuRatio: share(before.cpu, after.cpu),
+    floorRatio: null,
+    besideRatio: null,
+  }))
+  return [...references, ...candidates]
+}
 
-// Without a load generator a fraction of the time gives as many requests.
-const IN_PROCESS_SHARE = 0.2
+/** Returns whether a candidate has such a page: what is written by hand does not change keys. */
+export function hasPage({ application }: Pick<Candidate, 'application'>, kind: Kind): boolean {
+  return kind !== 'login' || application !== 'floor'
+}
 
-async function measure(
+async function sampleOf(
   { load }: Benchmark,
   { origin, candidate, server }: RunningCandidate,
   kind: Kind,
-  { sessions, connections }: LoadOptions,
-  seconds: number,
-): Promise<Measured> {
+  { sessions, connections, seconds }: Omit<LoadOptions, 'rounds'>,
+): Promise<Sample> {
   const { revokes, application } = candidate
   const hasSessions = application !== 'koa'
-  try {
-    const answer = await load.ask({ origin, kind, sessions, connections, seconds, revokes, hasSessions })
-    const alone = await server.ask({ kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE })
-    return { ...answer, inProcess: alone.cpu ?? 0 }
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return { requests: 0, seconds, p50: 0, p99: 0, cpu: 0, inProcess: 0, wrong: { [reason]: 1 } }
-  }
+  const { result, other, clean } = await watch(async () => {
+    try {
+      const answer = await load.ask({ origin, kind, sessions, connections, seconds, revokes, hasSessions })
+      const alone = await server.ask({ kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE })
+      return { ...answer, inProcess: alone.cpu ?? null }
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error)
+      return { requests: 0, seconds, p50: 0, p99: 0, cpu: 0, inProcess: null, wrong: { [reason]: 1 } }
+    }
+  })
+  return { ...result, other, clean }
 }
 
-function rate(answer: LoadAnswer | undefined): number {
-  return answer === undefined ? 0 : answer.requests / answer.seconds
+function rate({ requests, seconds }: Sample): number {
+  return requests / seconds
 }
 
-function share(part: number, whole: number): number | null {
-  return whole === 0 ? null : part / whole
+function mean(one: number, other: number): number {
+  return (one + other) / 2
+}
+
+function quotient(part: number | null, whole: number | null | undefined): number | null {
+  return part === null || !whole ? null : part / whole
 }
 
 function rotated<T>(items: readonly T[], by: number): T[] {
