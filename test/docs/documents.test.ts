@@ -3,6 +3,7 @@ import test from 'ava'
 import { choosingAnEngine } from '../../scripts/documents/choosing.ts'
 import { envExample } from '../../scripts/documents/env-example.ts'
 import { figuresOf, type Measured, readMeasured } from '../../scripts/documents/measured.ts'
+import { speedPlot } from '../../scripts/documents/plot.ts'
 import { readConfig } from '../../src/config.ts'
 import { readChoices } from '../../src/storage/choices.ts'
 import { engines } from '../../src/storage/index.ts'
@@ -18,6 +19,10 @@ test('.env.example is up to date', async (t) => {
 
 test('docs/choosing-an-engine.md is up to date', async (t) => {
   t.is(readFileSync('docs/choosing-an-engine.md', 'utf8'), await choosingAnEngine(readMeasured()), RUN)
+})
+
+test('docs/speed.svg is up to date', async (t) => {
+  t.is(readFileSync('docs/speed.svg', 'utf8'), speedPlot(readMeasured(), await readChoices()), RUN)
 })
 
 test('the settings of each choice are valid and select it, and every engine has a choice', async (t) => {
@@ -57,6 +62,9 @@ test('candidates with wrong answers or without a measurement have no figures, no
   t.like(figuresOf(measured, 'right'), { read: 0.5, p99Change: 1 })
   t.is(figuresOf(measured, 'wrong'), undefined)
   t.is(figuresOf(measured, 'left out'), undefined)
+  const unclean = measured.results.map((one) => ({ ...one, clean: false }))
+  t.is(figuresOf({ ...measured, results: unclean }, 'right'), undefined)
+  t.regex(speedPlot({ ...measured, results: unclean }, await readChoices()), /Nothing has been measured yet/)
   t.is(readMeasured('docs/no-such-file.json'), undefined)
   t.is(readMeasured('README.md'), undefined)
   t.regex(await choosingAnEngine(undefined), /There are no figures yet/)
