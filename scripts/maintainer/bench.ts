@@ -6,6 +6,8 @@ import { projectRoot } from '../../src/paths.ts'
 import { openBenchmark } from './bench/benchmark.ts'
 import { CANDIDATES, REFERENCE } from './bench/candidates.ts'
 import { separateCores } from './bench/cores.ts'
+import { guaranteesOf, guaranteesTable } from './bench/guarantees.ts'
+import { missingPeers, PEERS } from './bench/peers.ts'
 import { isWrong, remarks, summarize, tables } from './bench/report.ts'
 import { type LoadOptions, runRounds } from './bench/rounds.ts'
 
@@ -15,13 +17,19 @@ const program = new Command('bench')
   .option('--seconds <number>', 'duration of each measurement', positive, 1)
   .option('--sessions <number>', 'number of sessions', whole, 200)
   .option('--connections <number>', 'number of concurrent requests', whole, 32)
-  .option('--only <names>', `some of ${Object.keys(CANDIDATES).join(', ')}`, names, Object.keys(CANDIDATES))
+  .option('--only <names>', `some of ${Object.keys({ ...CANDIDATES, ...PEERS }).join(', ')}`, names)
+  .option('--peers', 'also measure other session middleware', false)
   .option('--json <file>', 'where to write all figures', join('data', 'bench.json'))
   .addHelpText('after', '\nExit codes: 0 done, 1 failed or an engine gave wrong answers, 2 usage error.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
-const { only, json, ...options } = program.opts<LoadOptions & { only: string[]; json: string }>()
+const { only, peers, json, ...options } = program.opts<
+  LoadOptions & { only?: string[]; peers: boolean; json: string }
+>()
+const chosen = only ?? Object.keys({ ...CANDIDATES, ...(peers ? PEERS : {}) })
+const missing = chosen.some((name) => name in PEERS) ? missingPeers() : undefined
+if (missing !== undefined) program.error(`error: ${missing}`)
 if (options.sessions < options.connections) {
   program.error('error: --sessions must be at least --connections, as connections do not share sessions')
 }
@@ -35,7 +43,7 @@ const folder = mkdtempSync(join(data, 'bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
 
-const benchmark = await openBenchmark(only, folder, cores.serverPrefix)
+const benchmark = await openBenchmark(chosen, folder, cores.serverPrefix)
 console.log(`${cores.description}; ${options.connections} connections, ${options.sessions} sessions`)
 for (const { name, candidate } of benchmark.candidates) console.log(`  ${name}: ${candidate.about}`)
 for (const [name, reason] of Object.entries(benchmark.leftOut)) console.log(`  left out: ${name}: ${reason}`)
@@ -45,20 +53,24 @@ const measurements = await runRounds(benchmark, options, ({ round, kind, candida
     `round ${round} of ${options.rounds}, ${kind}: ${candidate} ${Math.round(requestsPerSecond)} req/s${clean ? '' : ', not clean'}`,
   ),
 )
+const guarantees = await guaranteesOf(benchmark.candidates)
 await benchmark.stop()
 
 const results = summarize(measurements)
-console.log(`\n${[tables(results), ...remarks(results)].join('\n\n')}`)
+console.log(`\n${[tables(results), guaranteesTable(guarantees), ...remarks(results)].join('\n\n')}`)
 const machine = { node: process.version, processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length }
 const report = { date: new Date().toISOString(), machine, pinning: cores.description, ...options }
 mkdirSync(dirname(file), { recursive: true })
-writeFileSync(file, `${JSON.stringify({ ...report, results, leftOut: benchmark.leftOut, measurements }, null, 2)}\n`)
+writeFileSync(
+  file,
+  `${JSON.stringify({ ...report, results, guarantees, leftOut: benchmark.leftOut, measurements }, null, 2)}\n`,
+)
 console.log(`\nAll figures are in ${json}.`)
 process.exitCode = results.some(isWrong) ? 1 : 0
 
 function names(text: string): string[] {
   const chosen = text.split(',').filter((name) => name !== '')
-  const unknown = chosen.find((name) => !(name in CANDIDATES))
+  const unknown = chosen.find((name) => !(name in CANDIDATES) && !(name in PEERS))
   if (unknown !== undefined) throw new InvalidArgumentError(`There is no "${unknown}".`)
   // The reference is always measured.
   return [REFERENCE, ...chosen.filter((name) => name !== REFERENCE)]

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { stopServer } from '../../test-services/processes.mjs'
 import { SERVICES } from '../../test-services/services.mjs'
@@ -9,10 +9,12 @@ export class Backends {
   readonly #folder: string
   readonly #started = new Map<BackendName, Promise<Backend>>()
 
-  /** @param folder where servers may keep data; others must be able to reach it, as PostgreSQL does not run as root */
+  /** @param folder where servers may keep data; made readable for others */
   constructor(folder: string) {
     this.#folder = join(folder, 'servers')
     mkdirSync(this.#folder)
+    // PostgreSQL does not run as root.
+    chmodSync(folder, 0o755)
   }
 
   /** @throws Error if the program is missing, or does not start */

@@ -9,6 +9,7 @@ import { CANDIDATES, type Candidate, isDatabase } from './candidates.ts'
 import { type Child, startChild } from './child.ts'
 import type { InProcessRequest } from './in-process.ts'
 import type { LoadAnswer, LoadRequest } from './load.ts'
+import { PEER_SERVER, PEERS } from './peers.ts'
 import type { ServerAnswer, ServerOptions } from './server.ts'
 
 /** A candidate whose server is up. */
@@ -44,11 +45,13 @@ export async function openBenchmark(
   const leftOut: Record<string, string> = {}
   const children: { stop(): Promise<void> }[] = []
   for (const name of names) {
-    const candidate = CANDIDATES[name]
+    const candidate = CANDIDATES[name] ?? PEERS[name]
     if (candidate === undefined) continue
     try {
-      const argument = { application: candidate.application, settings: await settingsOf(name, folder, backends) }
-      const server = startCandidate(join(programs, 'server.js'), argument, serverPrefix)
+      const { application } = candidate
+      const argument = { application, programs, settings: await settingsOf(name, candidate, folder, backends) }
+      const file = application === 'peer' || application === 'bare-peer' ? PEER_SERVER : join(programs, 'server.js')
+      const server = startCandidate(file, argument, serverPrefix)
       children.push(server)
       candidates.push({ name, candidate, server, origin: (await server.ask({})).origin })
     } catch (error) {
@@ -78,8 +81,12 @@ function compile(outDir: string): string {
   return join(outDir, 'scripts', 'maintainer', 'bench')
 }
 
-async function settingsOf(name: string, folder: string, backends: Backends): Promise<Record<string, string>> {
-  const { settings = {}, needs = [] } = CANDIDATES[name] ?? {}
+async function settingsOf(
+  name: string,
+  { settings = {}, needs = [] }: Candidate,
+  folder: string,
+  backends: Backends,
+): Promise<Record<string, string>> {
   const place = join(folder, name)
   mkdirSync(place)
   const urls = new Map<'CACHE_URL' | 'DATABASE_URL', string>([['DATABASE_URL', `sqlite:${join(place, 'app.sqlite3')}`]])

@@ -22,9 +22,9 @@ export interface Candidate {
   /**
    * `koa` has no sessions, `koa-session` is the peer, `engine` is this project's middleware with the engine that the
    * settings name, `memory` the same on the store that no setting names, `floor` a hand-written middleware on the medium
-   * that FLOOR names.
+   * that FLOOR names, `peer` other middleware in its own folder, `bare-peer` its framework without sessions.
    */
-  readonly application: 'koa' | 'koa-session' | 'memory' | 'engine' | 'floor'
+  readonly application: 'koa' | 'koa-session' | 'memory' | 'engine' | 'floor' | 'peer' | 'bare-peer'
   /** Variables as in `.env`; what is not named here has its default. */
   readonly settings?: Readonly<Record<string, string>>
   /** Their addresses become CACHE_URL or DATABASE_URL. */
@@ -147,6 +147,11 @@ export const CANDIDATES: Readonly<Record<string, Candidate>> = Object.fromEntrie
     )
   }),
 )
+
+/** Returns whether it has sessions at all. */
+export function hasSessions({ application }: Pick<Candidate, 'application'>): boolean {
+  return application !== 'koa' && application !== 'bare-peer'
+}
 
 /** Returns whether its address is a DATABASE_URL, not a CACHE_URL. */
 export function isDatabase(name: BackendName): name is 'postgres' | 'mariadb' {

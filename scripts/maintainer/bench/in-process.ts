@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type Koa from 'koa'
-import { BODY, type Kind } from './pages.ts'
+import { BODY, type Kind } from './session-pages.ts'
 import { cookieHeader } from './visitors.ts'
 
 /** Requests one page without HTTP: the CPU time of the application and its storage alone. */

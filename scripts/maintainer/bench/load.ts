@@ -1,8 +1,8 @@
 import { createHistogram } from 'node:perf_hooks'
 import autocannon from 'autocannon'
 import { answerParent } from './child.ts'
-import { BODY, type Kind } from './pages.ts'
 import { checkChanges, checkLogin } from './saved.ts'
+import { BODY, type Kind } from './session-pages.ts'
 import { usageAtRest, usageOf } from './usage.ts'
 import { beginSessions, cookieHeader, type Visitor } from './visitors.ts'
 

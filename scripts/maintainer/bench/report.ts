@@ -1,6 +1,6 @@
 import { CANDIDATES, MAX_FLOOR_RATIO, REFERENCE } from './candidates.ts'
-import { KINDS, type Kind } from './pages.ts'
 import type { Measurement } from './rounds.ts'
+import { KINDS, type Kind } from './session-pages.ts'
 import { aligned, median, rangeOf } from './statistics.ts'
 
 const FIGURES = [

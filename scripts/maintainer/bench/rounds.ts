@@ -1,8 +1,8 @@
 import type { Benchmark, RunningCandidate } from './benchmark.ts'
-import { type Candidate, REFERENCE } from './candidates.ts'
+import { type Candidate, hasSessions, REFERENCE } from './candidates.ts'
 import type { LoadAnswer } from './load.ts'
 import { watch } from './noise.ts'
-import { KINDS, type Kind } from './pages.ts'
+import { KINDS, type Kind } from './session-pages.ts'
 import { share } from './statistics.ts'
 
 /** Options for the measurements. */
@@ -141,9 +141,9 @@ export function compare(kind: Kind, round: number, list: readonly Bracketed[]): 
   return [...references, ...candidates]
 }
 
-/** Returns whether a candidate has such a page: what is written by hand does not change keys. */
+/** Returns whether a candidate has such a page: floors and peers do not change keys. */
 export function hasPage({ application }: Pick<Candidate, 'application'>, kind: Kind): boolean {
-  return kind !== 'login' || application !== 'floor'
+  return kind !== 'login' || !['floor', 'peer', 'bare-peer'].includes(application)
 }
 
 async function sampleOf(
@@ -152,11 +152,11 @@ async function sampleOf(
   kind: Kind,
   { sessions, connections, seconds }: Omit<LoadOptions, 'rounds'>,
 ): Promise<Sample> {
-  const { revokes, application } = candidate
-  const hasSessions = application !== 'koa'
   const { result, other, clean } = await watch(async () => {
     try {
-      const answer = await load.ask({ origin, kind, sessions, connections, seconds, revokes, hasSessions })
+      const { revokes } = candidate
+      const request = { origin, kind, sessions, connections, seconds, revokes, hasSessions: hasSessions(candidate) }
+      const answer = await load.ask(request)
       const alone = await server.ask({ kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE })
       return { ...answer, inProcess: alone.cpu ?? null }
     } catch (error) {

@@ -1,4 +1,4 @@
-import { BODY, type State } from './pages.ts'
+import { BODY, type State } from './session-pages.ts'
 
 /** A visitor with a session: the Cookie header. */
 export interface Visitor {

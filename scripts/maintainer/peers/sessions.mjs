@@ -1,0 +1,50 @@
+import { Redis } from 'ioredis'
+import { createClient } from 'redis'
+
+// What a server without sessions answers.
+export const BARE_BODY = 'dark'
+export const BARE_COOKIE = `sessionid=${'x'.repeat(32)}; path=/; httponly`
+
+/** A plain object in which the pages' session is kept. */
+export function ofObject(data, end, changed) {
+  return {
+    get: (name) => data[name],
+    set(name, value) {
+      data[name] = value
+      changed?.()
+    },
+    changed,
+    get user() {
+      return data.user
+    },
+    signIn() {
+      data.user = '1'
+      changed?.()
+    },
+    end,
+  }
+}
+
+export async function nodeRedis(url) {
+  const client = createClient({ url })
+  client.on('error', () => {})
+  return await client.connect()
+}
+
+export function ioRedis(url) {
+  const client = new Redis(url)
+  client.on('error', () => {})
+  return client
+}
+
+/** A store of three methods, as koa-session and koa-generic-session have them in their documentation. */
+export function threeMethods(client, prefix, setFor) {
+  return {
+    async get(key) {
+      const text = await client.get(prefix + key)
+      return text === null ? undefined : JSON.parse(text)
+    },
+    set: (key, session, milliseconds) => setFor(prefix + key, JSON.stringify(session), milliseconds),
+    destroy: (key) => client.del(prefix + key),
+  }
+}
