@@ -1,4 +1,6 @@
-import { chmodSync, mkdirSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { stopServer } from '../../test-services/processes.mjs'
 import { SERVICES } from '../../test-services/services.mjs'
@@ -6,15 +8,19 @@ import type { BackendName } from './candidates.ts'
 
 /** The cache and database servers of a benchmark: each is started when it is first needed. */
 export class Backends {
-  readonly #folder: string
+  // Not in the project: PostgreSQL does not run as root, and may not be able to reach that.
+  readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'))
   readonly #started = new Map<BackendName, Promise<Backend>>()
 
-  /** @param folder where servers may keep data; made readable for others */
-  constructor(folder: string) {
-    this.#folder = join(folder, 'servers')
-    mkdirSync(this.#folder)
-    // PostgreSQL does not run as root.
-    chmodSync(folder, 0o755)
+  readonly #children: ChildProcess[] = []
+  readonly #kill = () => {
+    for (const child of this.#children) child.kill()
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+
+  constructor() {
+    chmodSync(this.#folder, 0o755)
+    process.once('exit', this.#kill)
   }
 
   /** @throws Error if the program is missing, or does not start */
@@ -24,36 +30,39 @@ export class Backends {
 
   /** The process id of the server. */
   async pidOf(name: BackendName): Promise<number | undefined> {
-    return (await this.#of(name)).children[0]?.pid
+    return (await this.#of(name)).pid
   }
 
   async stop(): Promise<void> {
-    const started = await Promise.allSettled(this.#started.values())
-    const children = started.flatMap((result) => (result.status === 'fulfilled' ? result.value.children : []))
-    await Promise.all(children.map(stopServer))
+    await Promise.allSettled(this.#started.values())
+    await Promise.all(this.#children.map(stopServer))
+    process.off('exit', this.#kill)
+    this.#kill()
   }
 
   #of(name: BackendName): Promise<Backend> {
-    const backend = this.#started.get(name) ?? start(name, this.#folder)
+    const backend = this.#started.get(name) ?? this.#start(name)
     this.#started.set(name, backend)
     return backend
   }
+
+  async #start(name: BackendName): Promise<Backend> {
+    const service = SERVICES.find((one) => one.name === name)
+    const program = service?.find()
+    if (service === undefined || program === undefined) {
+      throw new Error(`There is no ${service?.packageName ?? name} on this machine.`)
+    }
+    const place = join(this.#folder, name)
+    mkdirSync(place)
+    const started = await service.start(program, place, true)
+    const { url, child, children = child === undefined ? [] : [child] } = started
+    this.#children.push(...children)
+    // The tests' Memcached is two servers.
+    return { url: name === 'memcached' ? (url.split(',', 1)[0] ?? url) : url, pid: children[0]?.pid }
+  }
 }
 
-type Backend = Awaited<ReturnType<typeof start>>
-
-async function start(name: BackendName, folder: string) {
-  const service = SERVICES.find((one) => one.name === name)
-  const program = service?.find()
-  if (service === undefined || program === undefined) {
-    throw new Error(`There is no ${service?.packageName ?? name} on this machine.`)
-  }
-  const place = join(folder, name)
-  mkdirSync(place)
-  const { url, child, children = child === undefined ? [] : [child] } = await service.start(program, place, true)
-  process.once('exit', () => {
-    for (const one of children) one.kill()
-  })
-  // The tests' Memcached is two servers.
-  return { url: name === 'memcached' ? (url.split(',', 1)[0] ?? url) : url, children }
+interface Backend {
+  readonly url: string
+  readonly pid: number | undefined
 }

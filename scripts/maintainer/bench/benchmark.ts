@@ -7,17 +7,18 @@ import { projectRoot } from '../../../src/paths.ts'
 import { Backends } from './backends.ts'
 import { CANDIDATES, type Candidate, isDatabase } from './candidates.ts'
 import { type Child, startChild } from './child.ts'
-import type { InProcessRequest } from './in-process.ts'
 import type { LoadAnswer, LoadRequest } from './load.ts'
 import { PEER_SERVER, PEERS } from './peers.ts'
-import type { ServerAnswer, ServerOptions } from './server.ts'
+import type { ServerAnswer, ServerOptions, ServerRequest } from './server.ts'
 
 /** A candidate whose server is up. */
 export interface RunningCandidate {
   readonly name: string
   readonly candidate: Candidate
   readonly origin: string
-  readonly server: Child<Partial<InProcessRequest>, ServerAnswer>
+  readonly server: Child<ServerRequest, ServerAnswer>
+  /** The folder of its database and files. */
+  readonly place: string
 }
 
 /** The processes of a benchmark. */
@@ -26,21 +27,23 @@ export interface Benchmark {
   /** Why a candidate was left out, by its name. */
   readonly leftOut: Readonly<Record<string, string>>
   readonly load: Child<LoadRequest, LoadAnswer>
+  readonly backends: Backends
   stop(): Promise<void>
 }
 
 /**
  * Starts the servers of the candidates, and the load.
  *
- * @param folder an empty one, for compiled programs, databases and session files
+ * @param folder an empty one, for databases and session files
+ * @param programs from {@link compile}
  */
 export async function openBenchmark(
   names: readonly string[],
   folder: string,
   serverPrefix: readonly string[],
+  programs: string,
 ): Promise<Benchmark> {
-  const programs = compile(join(folder, 'programs'))
-  const backends = new Backends(folder)
+  const backends = new Backends()
   const candidates: RunningCandidate[] = []
   const leftOut: Record<string, string> = {}
   const children: { stop(): Promise<void> }[] = []
@@ -53,7 +56,8 @@ export async function openBenchmark(
       const file = application === 'peer' || application === 'bare-peer' ? PEER_SERVER : join(programs, 'server.js')
       const server = startCandidate(file, argument, serverPrefix)
       children.push(server)
-      candidates.push({ name, candidate, server, origin: (await server.ask({})).origin })
+      const { origin } = await server.ask({})
+      candidates.push({ name, candidate, server, origin, place: join(folder, name) })
     } catch (error) {
       leftOut[name] = error instanceof Error ? error.message : String(error)
     }
@@ -63,6 +67,7 @@ export async function openBenchmark(
     candidates,
     leftOut,
     load,
+    backends,
     async stop() {
       await Promise.all([load, ...children].map((child) => child.stop()))
       await backends.stop()
@@ -71,11 +76,12 @@ export async function openBenchmark(
 }
 
 function startCandidate(file: string, argument: ServerOptions, prefix: readonly string[]): RunningCandidate['server'] {
-  return startChild<Partial<InProcessRequest>, ServerAnswer>(file, { prefix, argument })
+  return startChild<ServerRequest, ServerAnswer>(file, { prefix, argument })
 }
 
-/** Compiles the programs, as in a deployment; from the sources they would be slower. */
-function compile(outDir: string): string {
+/** Compiles the programs into a folder, as in a deployment; from the sources they would be slower. */
+export function compile(folder: string): string {
+  const outDir = join(folder, 'programs')
   const tsc = join(projectRoot, 'node_modules/typescript/bin/tsc')
   execFileSync(process.execPath, [tsc, '-p', import.meta.dirname, '--outDir', outDir], { stdio: 'inherit' })
   return join(outDir, 'scripts', 'maintainer', 'bench')

@@ -13,6 +13,8 @@ export interface LoadRequest {
   readonly sessions: number
   readonly connections: number
   readonly seconds: number
+  /** The page that begins a session; `begin` by default. */
+  readonly begin?: string
   /** Whether the candidate has sessions, so that saves can be checked. */
   readonly hasSessions: boolean
   /** Whether the key before a login must be worth nothing after it. */
@@ -36,7 +38,7 @@ export interface LoadAnswer {
 const SAMPLE_INTERVAL_MS = 100
 
 answerParent<LoadRequest, LoadAnswer>(async (request) => {
-  const visitors = await beginSessions(request.origin, request.sessions)
+  const visitors = await beginSessions(request.origin, request.sessions, request.begin)
   const before = await usageOf(request.origin)
   const measured = await measure(request, visitors)
   // Only then may the next server be measured, which is on the same core. Without sessions nothing is left to do.

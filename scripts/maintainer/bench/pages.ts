@@ -1,7 +1,15 @@
 import type { Context, Middleware } from 'koa'
 import Koa from 'koa'
 import peerSessions from 'koa-session'
-import { type SessionsOptions, sessions, signIn, signOut } from '../../../src/session/index.ts'
+import {
+  defineSlice,
+  type Session,
+  type SessionsOptions,
+  type Slice,
+  sessions,
+  signIn,
+  signOut,
+} from '../../../src/session/index.ts'
 import { type Floor, type FloorOptions, floorSession, floorSessions } from './floors.ts'
 import { BODY, PAGES, type Page, type PageSession } from './session-pages.ts'
 
@@ -23,7 +31,8 @@ export function ownSessions(options: SessionsOptions): Koa {
     const session = await ctx.session()
     return {
       get: (name) => session.get(name),
-      set: (name, value) => session.set(name, value as never),
+      set: (name, value) => (name.startsWith('slice-') ? setSlice(session, name) : session.set(name, value as never)),
+      increment: (name) => session.update(name, (value) => Number(value ?? 0) + 1),
       get user() {
         return session.userId
       },
@@ -31,6 +40,18 @@ export function ownSessions(options: SessionsOptions): Koa {
       end: () => signOut(session),
     }
   })
+}
+
+const SLICES = new Map<string, Slice<{ text: string }>>()
+
+/** Defined when they are first needed: candidates without slices must not have to look for any. */
+function setSlice(session: Session, name: string): void {
+  const schema = {
+    '~standard': { version: 1, vendor: 'bench', validate: (value: unknown) => ({ value: value as { text: string } }) },
+  } as const
+  const slice = SLICES.get(name) ?? defineSlice({ name, schema, default: () => ({ text: '' }) })
+  SLICES.set(name, slice)
+  session.set(slice, { text: name })
 }
 
 /** The middleware most Koa applications use, with its session in the cookie, as it is by default. */

@@ -6,13 +6,14 @@ import type Koa from 'koa'
 import { type Config, readConfig } from '../../../src/config.ts'
 import { openServices } from '../../../src/services.ts'
 import { sealedCodec } from '../../../src/session/codec/sealed/sealed.ts'
-import { StoredEngine } from '../../../src/session/index.ts'
+import { type SessionStore, StoredEngine } from '../../../src/session/index.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import type { Candidate } from './candidates.ts'
 import { answerParent } from './child.ts'
 import { FLOORS } from './floors.ts'
 import { type InProcessAnswer, type InProcessRequest, type InProcessVisitor, measureInProcess } from './in-process.ts'
 import { bareKoa, floor, koaSession, ownSessions } from './pages.ts'
+import { type StoreAnswer, type StoreWork, workOn } from './store-work.ts'
 
 /** Options for the server process of a candidate. */
 export interface ServerOptions {
@@ -37,17 +38,20 @@ listening.catch(() => {})
 
 const visitors: InProcessVisitor[] = []
 
-/** Where it listens, or the CPU time of requests without HTTP. */
-export type ServerAnswer = { readonly origin: string } & Partial<InProcessAnswer>
+/** Asks for a measurement without HTTP, for work on the store, or only for the address. */
+export type ServerRequest = Partial<InProcessRequest> & { readonly work?: StoreWork }
 
-answerParent<Partial<InProcessRequest>, ServerAnswer>(async ({ kind, sessions = 0, connections = 0, seconds = 0 }) => {
-  const { origin, app } = await listening
+export type ServerAnswer = { readonly origin: string } & Partial<InProcessAnswer> & StoreAnswer
+
+answerParent<ServerRequest, ServerAnswer>(async ({ work, kind, sessions = 0, connections = 0, seconds = 0 }) => {
+  const { origin, app, store } = await listening
+  if (work !== undefined) return { origin, ...(await workOn(store, work)) }
   if (kind === undefined) return { origin }
   return { origin, ...(await measureInProcess(app, { kind, sessions, connections, seconds }, visitors)) }
 })
 
-async function listen(): Promise<{ origin: string; app: Koa }> {
-  const app = await openApplication()
+async function listen(): Promise<{ origin: string } & Application> {
+  const { app, store } = await openApplication()
   app.on('error', (error: NodeJS.ErrnoException) => {
     // The load disconnects in the middle of a response when its time is over.
     if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return
@@ -61,7 +65,7 @@ async function listen(): Promise<{ origin: string; app: Koa }> {
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
-  return { app, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
+  return { app, store, origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
 function usage(): Usage {
@@ -69,20 +73,26 @@ function usage(): Usage {
   return { cpu: user + system, errors, lastError }
 }
 
-async function openApplication(): Promise<Koa> {
-  if (application === 'koa') return bareKoa()
+interface Application {
+  readonly app: Koa
+  readonly store: SessionStore | undefined
+}
+
+async function openApplication(): Promise<Application> {
+  const alone = (app: Koa) => ({ app, store: undefined })
+  if (application === 'koa') return alone(bareKoa())
   const config = readConfig(settings)
   if (application === 'floor') {
     const folder = dirname(settings['SESSION_FILE_PATH'] ?? '')
     const medium = FLOORS.find((name) => name === settings['FLOOR']) ?? 'memory'
-    return floor(medium, { secret: config.secrets[0], url: settings['CACHE_URL'], folder })
+    return alone(floor(medium, { secret: config.secrets[0], url: settings['CACHE_URL'], folder }))
   }
-  if (application === 'koa-session') return koaSession(config.secrets)
-  if (application === 'memory') return ownSessions({ ...config.session, engine: memoryEngine(config) })
+  if (application === 'koa-session') return alone(koaSession(config.secrets))
+  if (application === 'memory') return alone(ownSessions({ ...config.session, engine: memoryEngine(config) }))
   const services = await openServices(config)
   await services.ready()
-  const { engine, observe } = services
-  return ownSessions({ ...config.session, engine, observe })
+  const { engine, observe, store } = services
+  return { app: ownSessions({ ...config.session, engine, observe }), store }
 }
 
 function memoryEngine({ secrets, session: { cookie, expiry } }: Config): StoredEngine {

@@ -12,6 +12,7 @@ export interface State {
   readonly user: string | null
   /** How many different items were added. */
   readonly items: number
+  readonly hits: number
 }
 
 /** The body of every other page. */
@@ -23,6 +24,8 @@ export interface PageSession {
   set(name: string, value: unknown): void
   /** Called after a change in place, for middleware that does not notice one. */
   changed?(name: string, value: unknown): void
+  /** Adds one, and one for each concurrent request. */
+  increment?(name: string): void
   readonly user: unknown
   signIn(): Promise<void> | void
   end(): Promise<void> | void
@@ -64,13 +67,12 @@ const ANSWER: Reply = { status: 200, body: BODY }
 // A missing session would be fast to read, so it counts as a wrong answer.
 const MISSING: Reply = { status: 410, body: BODY }
 
-export const PAGES: Readonly<Record<Kind | 'begin' | 'state' | 'add' | 'slow' | 'logout', Page>> = {
+export const PAGES: Readonly<Record<Kind | 'begin' | 'state' | 'add' | 'hit' | 'slow' | 'logout', Page>> = {
   none: () => ANSWER,
   async begin(open, query) {
     const session = await open()
     for (const [name, value] of Object.entries(structuredClone(SESSION))) session.set(name, value)
-    const filling = Number(new URLSearchParams(query).get('bytes') ?? 0)
-    if (filling > 0) session.set('filling', 'x'.repeat(filling))
+    if (query !== '') fill(session, new URLSearchParams(query))
     return ANSWER
   },
   async read(open) {
@@ -97,6 +99,7 @@ export const PAGES: Readonly<Record<Kind | 'begin' | 'state' | 'add' | 'slow' | 
       logins: count(session.get('logins')),
       user: typeof user === 'string' ? user : null,
       items: new Set(itemsOf(session)).size,
+      hits: count(session.get('hits')),
     }
     return { ...answerFrom(session), body: state }
   },
@@ -106,6 +109,11 @@ export const PAGES: Readonly<Record<Kind | 'begin' | 'state' | 'add' | 'slow' | 
     await sleep(WORK_MS)
     items?.push(query)
     session.changed?.('items', items)
+    return answerFrom(session)
+  },
+  async hit(open) {
+    const session = await open()
+    session.increment?.('hits')
     return answerFrom(session)
   },
   async slow(open) {
@@ -120,6 +128,14 @@ export const PAGES: Readonly<Record<Kind | 'begin' | 'state' | 'add' | 'slow' | 
     await session.end()
     return ANSWER
   },
+}
+
+/** Makes the session larger by so many bytes, and by so many slices. */
+function fill(session: PageSession, wanted: URLSearchParams): void {
+  const bytes = Number(wanted.get('bytes') ?? 0)
+  const piece = 'x'.repeat(50)
+  if (bytes > 0) session.set('filling', Array(Math.ceil(bytes / (piece.length + 3))).fill(piece))
+  for (let index = 0; index < Number(wanted.get('slices') ?? 0); index++) session.set(`slice-${index}`, {})
 }
 
 interface Cart {

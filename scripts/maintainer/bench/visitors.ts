@@ -5,13 +5,16 @@ export interface Visitor {
   cookie: string
 }
 
-const MAX_CONCURRENT = 10
+const MAX_CONCURRENT = 32
 
-/** @throws Error if the server does not set a cookie for every visitor */
-export async function beginSessions(origin: string, count: number): Promise<Visitor[]> {
+/**
+ * @param page with what the sessions shall have beside the usual, as its query
+ * @throws Error if the server does not set a cookie for every visitor
+ */
+export async function beginSessions(origin: string, count: number, page = 'begin'): Promise<Visitor[]> {
   return await inBatches(Array(count).fill(undefined), async () => {
     const visitor = { cookie: '' }
-    const { status, body } = await post(origin, 'begin', visitor)
+    const { status, body } = await post(origin, page, visitor)
     if (status !== 200 || body !== BODY || visitor.cookie === '') {
       throw new Error(`No session could be begun (status ${status}).`)
     }

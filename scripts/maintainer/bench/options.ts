@@ -1,0 +1,48 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+import { InvalidArgumentError } from 'commander'
+import { projectRoot } from '../../../src/paths.ts'
+
+/** @throws InvalidArgumentError unless the option is a number above 0 */
+export function positive(text: string): number {
+  const value = Number(text)
+  if (!(value > 0)) throw new InvalidArgumentError('It must be a number above 0.')
+  return value
+}
+
+/** @throws InvalidArgumentError unless the option is a whole number above 0 */
+export function whole(text: string): number {
+  const value = positive(text)
+  if (!Number.isInteger(value)) throw new InvalidArgumentError('It must be a whole number.')
+  return value
+}
+
+/**
+ * The names that an option lists, separated by commas.
+ *
+ * @throws InvalidArgumentError for an unknown one
+ */
+export function someOf(known: Readonly<Record<string, unknown>>): (text: string) => string[] {
+  return (text) => {
+    const chosen = text.split(',').filter((name) => name !== '')
+    const unknown = chosen.find((name) => !(name in known))
+    if (unknown !== undefined) throw new InvalidArgumentError(`There is no "${unknown}".`)
+    return chosen
+  }
+}
+
+/** A folder for the time of this program. On disk, as in a deployment: one for temporary files may be in memory. */
+export function workFolder(): string {
+  const data = join(projectRoot, 'data')
+  mkdirSync(data, { recursive: true })
+  const folder = mkdtempSync(join(data, 'bench-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
+  return folder
+}
+
+/** What the figures of a report were measured on. */
+export function machine(): { node: string; processor: string; cores: number } {
+  return { node: process.version, processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length }
+}
