@@ -1,0 +1,122 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { Command } from 'commander'
+import { projectRoot } from '../../../../src/paths.ts'
+import { copyWithoutBatching } from '../batching.ts'
+import { type Benchmark, compile, openBenchmark } from '../benchmark.ts'
+import { CANDIDATES } from '../candidates.ts'
+import { separateCores } from '../cores.ts'
+import { startNginx } from '../nginx.ts'
+import { watch } from '../noise.ts'
+import { machine, positive, someOf, whole, workFolder } from '../options.ts'
+import type { Kind } from '../session-pages.ts'
+import { aligned, median, rangeOf } from '../statistics.ts'
+
+const program = new Command('bench proxy')
+  .description(
+    'What it gives to work on the requests of one turn of the event loop together: requests per second with and without, directly and behind nginx on the same machine.',
+  )
+  .option('--rounds <number>', 'number of rounds; figures are medians', whole, 5)
+  .option('--seconds <number>', 'duration of each measurement', positive, 1)
+  .option('--connections <numbers>', 'concurrent requests', whole, 32)
+  .option('--only <names>', 'candidates of npm run bench', someOf(CANDIDATES), [
+    'signed_cookies-sealed',
+    'memory',
+    'cache-redis',
+    'db',
+  ])
+  .option('--json <file>', 'where to write all figures', join('data', 'proxy.json'))
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
+  .parse(process.argv.slice(3), { from: 'user' })
+
+const { rounds, seconds, connections, only, json } = program.opts<{
+  rounds: number
+  seconds: number
+  connections: number
+  only: string[]
+  json: string
+}>()
+const SESSIONS = Math.max(200, connections)
+const PAGES: readonly Kind[] = ['read', 'change']
+const cores = separateCores()
+const folder = workFolder()
+const batched = compile(folder)
+const unbatched = join(copyWithoutBatching(join(folder, 'programs'), join(folder, 'unbatched')), programsIn(batched))
+
+interface Way {
+  readonly name: string
+  readonly benchmark: Benchmark
+  readonly origin: string
+}
+
+const results: object[] = []
+const lines: string[][] = []
+for (const candidate of only) {
+  const ways = await open(candidate)
+  for (const kind of PAGES) {
+    const samples = ways.map(({ name }) => ({ name, rates: [] as number[], clean: 0 }))
+    for (let round = 0; round <= rounds; round++) {
+      for (const [index, { benchmark, origin }] of ways.entries()) {
+        const { result, clean } = await watch(() => load(benchmark, origin, kind, round === 0 ? seconds / 2 : seconds))
+        const sample = samples[index]
+        if (round === 0 || sample === undefined || !clean) continue
+        sample.rates.push(result.requests / result.seconds)
+        sample.clean++
+      }
+    }
+    for (const { name, rates, clean } of samples) {
+      const isClean = clean * 2 > rounds
+      const range = rangeOf(rates)?.map(Math.round) ?? []
+      results.push({ candidate, kind, way: name, requestsPerSecond: median(rates), range, clean: isClean })
+      const shown = isClean ? `${median(rates)?.toFixed(0)} (${range.join('–')})` : 'not clean'
+      lines.push([candidate, kind, name, shown, ''])
+      console.error(`${candidate}, ${kind}, ${name}: ${shown}`)
+    }
+  }
+  for (const { benchmark } of ways) await benchmark.stop()
+}
+console.log(`\n${aligned([['', 'page', '', 'req/s', ''], ...lines])}`)
+const file = resolve(projectRoot, json)
+mkdirSync(dirname(file), { recursive: true })
+const run = {
+  date: new Date().toISOString(),
+  machine: machine(),
+  pinning: cores.description,
+  rounds,
+  seconds,
+  connections,
+}
+writeFileSync(file, `${JSON.stringify({ ...run, results }, null, 2)}\n`)
+console.log(`\nAll figures are in ${json}.`)
+
+/** Directly and behind nginx, with and without batches: one server each, all of them up. */
+async function open(candidate: string): Promise<Way[]> {
+  const ways: Way[] = []
+  for (const [name, programs] of [
+    ['batched', batched],
+    ['not batched', unbatched],
+  ] as const) {
+    const place = join(folder, `${candidate}-${ways.length}`)
+    mkdirSync(place)
+    const benchmark = await openBenchmark([candidate], place, cores.serverPrefix, programs)
+    const [running] = benchmark.candidates
+    if (running === undefined) throw new Error(`${candidate}: ${benchmark.leftOut[candidate]}`)
+    const { origin, stop } = await startNginx(running.origin, place)
+    const stopAll = async () => {
+      await stop()
+      await benchmark.stop()
+    }
+    ways.push({ name, benchmark, origin: running.origin })
+    ways.push({ name: `${name}, nginx`, benchmark: { ...benchmark, stop: stopAll }, origin })
+  }
+  return ways
+}
+
+function load({ load }: Benchmark, origin: string, kind: Kind, duration: number) {
+  const request = { origin, kind, sessions: SESSIONS, connections, seconds: duration }
+  return load.ask({ ...request, hasSessions: true, revokes: false })
+}
+
+function programsIn(path: string): string {
+  return path.slice(join(folder, 'programs').length + 1)
+}
