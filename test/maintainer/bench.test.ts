@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
+import { sharesOf } from '../../scripts/maintainer/bench/app/profile.ts'
 import { CANDIDATES } from '../../scripts/maintainer/bench/candidates.ts'
 import { busyOf, fromPs, otherWork, parseProcStat, timeOfTree, watch } from '../../scripts/maintainer/bench/noise.ts'
 import { type Result, remarks, summarize, tables } from '../../scripts/maintainer/bench/report.ts'
@@ -181,6 +182,25 @@ test('a foreign process spoils a measurement, and one of ours does not', async (
   })
   t.false(clean)
   t.true(other > 0.1, `${other}, and ${ours.other} for ours`)
+})
+
+test('a profile counts what a package does for whoever calls it, and only the end of it', (t) => {
+  const node = (id: number, url: string, children: number[] = [], functionName = 'f') => ({
+    ...{ id, children, callFrame: { functionName, url } },
+  })
+  const nodes = [
+    node(1, '', [2, 7], '(root)'),
+    node(2, 'node:internal/http', [3]),
+    node(3, 'file:///a/src/web/render.js', [4]),
+    node(4, 'file:///a/node_modules/nunjucks/index.js', [5]),
+    node(5, 'file:///a/src/session/session.js', [6]),
+    node(6, 'node:internal/buffer'),
+    node(7, 'file:///a/src/session/session.js', [8], 'open'),
+    node(8, 'node:internal/crypto'),
+    node(9, '', [], '(idle)'),
+  ]
+  const shares = sharesOf({ nodes, samples: [2, 2, 6, 8, 9], timeDeltas: [9000, 1000, 1000, 2000, 5000] }, 0.0085)
+  t.like(shares, { Node: 0.25, rendering: 0.25, sessions: 0.5, drivers: 0 })
 })
 
 test('a usage error is one sentence and exit 2', async (t) => {

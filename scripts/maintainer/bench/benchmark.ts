@@ -87,7 +87,8 @@ export function compile(folder: string): string {
   return join(outDir, 'scripts', 'maintainer', 'bench')
 }
 
-async function settingsOf(
+/** The settings of a candidate, whose database is ready. */
+export async function settingsOf(
   name: string,
   { settings = {}, needs = [] }: Candidate,
   folder: string,

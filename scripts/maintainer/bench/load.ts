@@ -4,7 +4,7 @@ import { answerParent } from './child.ts'
 import { checkChanges, checkLogin } from './saved.ts'
 import { BODY, type Kind } from './session-pages.ts'
 import { usageAtRest, usageOf } from './usage.ts'
-import { beginSessions, cookieHeader, type Visitor } from './visitors.ts'
+import { beginSessions, newCookie, type Visitor } from './visitors.ts'
 
 /** Requests one page as often as possible. */
 export interface LoadRequest {
@@ -74,7 +74,7 @@ async function measure(request: LoadRequest, visitors: readonly Visitor[]): Prom
     let turn = 0
     client.on('headers', (head) => {
       const visitor = connectionVisitors[turn++ % connectionVisitors.length]
-      const cookie = newCookie(head as unknown as ParsedHead)
+      const cookie = newCookie(head)
       if (visitor === undefined) return
       if (mustRenew && (cookie === undefined || cookie === visitor.cookie)) unrenewed++
       if (cookie === undefined || cookie === visitor.cookie) return
@@ -110,16 +110,6 @@ async function measure(request: LoadRequest, visitors: readonly Visitor[]): Prom
       ...counted('the key from before the login', unrenewed),
     },
   }
-}
-
-/** What autocannon's parser gives, whatever its types say: names and values in turn. */
-interface ParsedHead {
-  readonly headers: readonly string[]
-}
-
-function newCookie({ headers }: ParsedHead): string | undefined {
-  const lines = headers.filter((_, index) => index % 2 === 1 && headers[index - 1]?.toLowerCase() === 'set-cookie')
-  return lines.length === 0 ? undefined : cookieHeader(lines)
 }
 
 function wrongStatuses({ statusCodeStats }: autocannon.Result): Record<string, number> {

@@ -47,6 +47,17 @@ export function cookieHeader(lines: readonly string[]): string {
   return lines.map((line) => line.split(';', 1)[0]).join('; ')
 }
 
+/**
+ * The Cookie header after a response that sets cookies; otherwise undefined.
+ *
+ * @param head what autocannon's parser gives, whatever its types say: names and values in turn
+ */
+export function newCookie(head: unknown): string | undefined {
+  const { headers } = head as { headers: readonly string[] }
+  const lines = headers.filter((_, index) => index % 2 === 1 && headers[index - 1]?.toLowerCase() === 'set-cookie')
+  return lines.length === 0 ? undefined : cookieHeader(lines)
+}
+
 async function inBatches<T, Result>(items: readonly T[], work: (item: T) => Promise<Result>): Promise<Result[]> {
   const left = [...items]
   const results: Result[] = []

@@ -7,10 +7,10 @@ import { type Benchmark, compile, openBenchmark } from '../benchmark.ts'
 import { CANDIDATES } from '../candidates.ts'
 import { separateCores } from '../cores.ts'
 import { startNginx } from '../nginx.ts'
-import { watch } from '../noise.ts'
 import { machine, positive, someOf, whole, workFolder } from '../options.ts'
+import { repeated, shown } from '../repeated.ts'
 import type { Kind } from '../session-pages.ts'
-import { aligned, median, rangeOf } from '../statistics.ts'
+import { aligned } from '../statistics.ts'
 
 const program = new Command('bench proxy')
   .description(
@@ -54,23 +54,16 @@ const lines: string[][] = []
 for (const candidate of only) {
   const ways = await open(candidate)
   for (const kind of PAGES) {
-    const samples = ways.map(({ name }) => ({ name, rates: [] as number[], clean: 0 }))
-    for (let round = 0; round <= rounds; round++) {
-      for (const [index, { benchmark, origin }] of ways.entries()) {
-        const { result, clean } = await watch(() => load(benchmark, origin, kind, round === 0 ? seconds / 2 : seconds))
-        const sample = samples[index]
-        if (round === 0 || sample === undefined || !clean) continue
-        sample.rates.push(result.requests / result.seconds)
-        sample.clean++
-      }
-    }
-    for (const { name, rates, clean } of samples) {
-      const isClean = clean * 2 > rounds
-      const range = rangeOf(rates)?.map(Math.round) ?? []
-      results.push({ candidate, kind, way: name, requestsPerSecond: median(rates), range, clean: isClean })
-      const shown = isClean ? `${median(rates)?.toFixed(0)} (${range.join('–')})` : 'not clean'
-      lines.push([candidate, kind, name, shown, ''])
-      console.error(`${candidate}, ${kind}, ${name}: ${shown}`)
+    const figures = await repeated(ways, rounds, async ({ benchmark, origin }, isWarmUp) => {
+      const answer = await load(benchmark, origin, kind, isWarmUp ? seconds / 2 : seconds)
+      const wrong = Object.values(answer.wrong).reduce((sum, count) => sum + count, 0)
+      return { value: answer.requests / answer.seconds, wrong }
+    })
+    for (const [index, figure] of figures.entries()) {
+      const way = ways[index]?.name ?? ''
+      results.push({ candidate, kind, way, requestsPerSecond: figure })
+      lines.push([candidate, kind, way, shown(figure), ''])
+      console.error(`${candidate}, ${kind}, ${way}: ${shown(figure)}`)
     }
   }
   for (const { benchmark } of ways) await benchmark.stop()
