@@ -1,9 +1,10 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectRoot } from '../src/paths.ts'
 import { readChoices } from '../src/storage/choices.ts'
 import { choosingAnEngine } from './documents/choosing.ts'
 import { envExample } from './documents/env-example.ts'
+import { readGrowth, withFigures } from './documents/growth.ts'
 import { readMeasured } from './documents/measured.ts'
 import { speedPlot } from './documents/plot.ts'
 
@@ -11,6 +12,7 @@ import { speedPlot } from './documents/plot.ts'
 const documents = {
   '.env.example': await envExample(),
   'docs/choosing-an-engine.md': await choosingAnEngine(readMeasured()),
+  'docs/scaling.md': withFigures(readFileSync(join(projectRoot, 'docs', 'scaling.md'), 'utf8'), readGrowth()),
   'docs/speed.svg': speedPlot(readMeasured(), await readChoices()),
 }
 

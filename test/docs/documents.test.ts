@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import test from 'ava'
 import { choosingAnEngine } from '../../scripts/documents/choosing.ts'
 import { envExample } from '../../scripts/documents/env-example.ts'
+import { readGrowth, withFigures } from '../../scripts/documents/growth.ts'
 import { figuresOf, type Measured, readMeasured } from '../../scripts/documents/measured.ts'
 import { speedPlot } from '../../scripts/documents/plot.ts'
 import { readConfig } from '../../src/config.ts'
@@ -19,6 +20,26 @@ test('.env.example is up to date', async (t) => {
 
 test('docs/choosing-an-engine.md is up to date', async (t) => {
   t.is(readFileSync('docs/choosing-an-engine.md', 'utf8'), await choosingAnEngine(readMeasured()), RUN)
+})
+
+test('docs/scaling.md is up to date', async (t) => {
+  const text = readFileSync('docs/scaling.md', 'utf8')
+  t.is(text, withFigures(text, readGrowth()), RUN)
+})
+
+test('capacity is derived from clean figures alone, and says so', (t) => {
+  const run = { about: 'Size', unit: 'bytes', date: new Date(0).toISOString(), seconds: 1 }
+  const machine = { node: 'v20', processor: 'one', cores: 2 }
+  const figures = { 'read CPU µs': 50, 'change CPU µs': 100, 'read, server µs': 10, 'change, server µs': 25 }
+  const line = (candidate: string, clean: boolean) => ({ candidate, at: 300, figures, wrong: 0, clean })
+  const growth = { questions: { size: { ...run, machine, rows: [line('cache-redis', true), line('db', false)] } } }
+  const text = withFigures('before\n<!-- measured -->\nold\n<!-- end of measured -->\nafter', growth)
+  t.regex(text, /^\| cache on Redis \| 20,000 \| 10,000 \| 100,000 \| 40,000 \| 5.0 \| 4.0 \|$/m)
+  t.notRegex(text, /db on SQLite|old/)
+  t.regex(text, /^\| db \| 300 \| – \|/m)
+  t.regex(text, /Derived, not measured/)
+  t.regex(text, /^before\n[\s\S]*\nafter$/)
+  t.throws(() => withFigures('without marks', growth))
 })
 
 test('docs/speed.svg is up to date', async (t) => {

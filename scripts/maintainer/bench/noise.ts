@@ -73,12 +73,20 @@ export function busyOf(stat: string): number {
 
 /** The time of a process, its descendants and the kernel's threads, which write to disk for others. */
 export function timeOfTree(processes: readonly ProcessTime[], root: number): number {
+  return timeBelow(processes, [root, KERNEL_THREADS])
+}
+
+function timeBelow(processes: readonly ProcessTime[], roots: readonly number[]): number {
   const children = new Map<number, ProcessTime[]>()
   for (const one of processes) children.set(one.parent, [...(children.get(one.parent) ?? []), one])
-  const timeBelow = (pid: number): number =>
-    (children.get(pid) ?? []).reduce((sum, child) => sum + child.milliseconds + timeBelow(child.pid), 0)
-  const own = processes.filter(({ pid }) => pid === root || pid === KERNEL_THREADS)
-  return own.reduce((sum, { pid, milliseconds }) => sum + milliseconds + timeBelow(pid), 0)
+  const timeOf = ({ pid, milliseconds }: ProcessTime): number =>
+    (children.get(pid) ?? []).reduce((sum, child) => sum + timeOf(child), milliseconds)
+  return processes.filter(({ pid }) => roots.includes(pid)).reduce((sum, one) => sum + timeOf(one), 0)
+}
+
+/** The time of a process and its descendants so far; 0 where there is no `/proc`. */
+export function cpuOfProcess(pid: number): number {
+  return existsSync('/proc/stat') ? timeBelow(fromProc(), [pid]) : 0
 }
 
 function fromProc(): ProcessTime[] {

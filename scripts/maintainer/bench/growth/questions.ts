@@ -1,8 +1,8 @@
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Benchmark, RunningCandidate } from '../benchmark.ts'
-import type { BackendName } from '../candidates.ts'
-import { watch } from '../noise.ts'
+import { type BackendName, hasSessions } from '../candidates.ts'
+import { cpuOfProcess, watch } from '../noise.ts'
 import type { Kind } from '../session-pages.ts'
 import { beginSessions, post, stateOf } from '../visitors.ts'
 import { residentOfTree } from './resident.ts'
@@ -138,15 +138,28 @@ interface Load {
   readonly sessions?: number
 }
 
+/** Milliseconds of CPU time of the servers that a candidate needs. */
+async function backendTime({ backends }: Benchmark, { candidate }: RunningCandidate): Promise<number> {
+  const pids = await Promise.all((candidate.needs ?? []).map((need) => backends.pidOf(need)))
+  return pids.filter((pid) => pid !== undefined).reduce((sum, pid) => sum + cpuOfProcess(pid), 0)
+}
+
 async function readAndChange(
-  { load }: Benchmark,
-  { name, origin, candidate }: RunningCandidate,
+  benchmark: Benchmark,
+  running: RunningCandidate,
   at: number,
   { seconds, begin = 'begin', connections = CONNECTIONS, sessions = SESSIONS }: Load,
 ): Promise<Row> {
-  const hasSessions = candidate.application !== 'koa'
-  const measure = (kind: Kind) =>
-    load.ask({ origin, kind, sessions, connections, seconds, begin, revokes: false, hasSessions })
+  const { name, origin, candidate } = running
+  const common = { origin, sessions, connections, seconds, begin, revokes: false, hasSessions: hasSessions(candidate) }
+  const measure = async (kind: Kind) => {
+    const before = await backendTime(benchmark, running)
+    const answer = await benchmark.load.ask({ ...common, kind })
+    const milliseconds = (await backendTime(benchmark, running)) - before
+    // Beginning the sessions and checking them are requests, too.
+    const requests = answer.requests + sessions * (kind === 'change' ? 2 : 1)
+    return { ...answer, backend: candidate.needs === undefined ? null : (milliseconds * 1000) / requests }
+  }
   const { result, clean, other } = await watch(async () => [await measure('read'), await measure('change')] as const)
   const [read, change] = result
   return {
@@ -156,9 +169,11 @@ async function readAndChange(
       'read/s': read.requests / read.seconds,
       'read p99 ms': read.p99,
       'read CPU µs': read.cpu,
+      'read, server µs': read.backend,
       'change/s': change.requests / change.seconds,
       'change p99 ms': change.p99,
       'change CPU µs': change.cpu,
+      'change, server µs': change.backend,
     },
     wrong: [read, change].flatMap(({ wrong }) => Object.values(wrong)).reduce((sum, count) => sum + count, 0),
     clean,
@@ -206,7 +221,7 @@ async function memoryOf({ load, backends }: Benchmark, running: RunningCandidate
   const inUse = async () => (await work(running, { type: 'memory' })).memory ?? { resident: 0, heap: 0, external: 0 }
   await load.ask({ ...quickly(origin), sessions: CONNECTIONS })
   const [before, beforeBackend, beforeDisk] = [await inUse(), await backend(), bytesUnder(place)]
-  const { clean, other } = await watch(() => load.ask({ ...quickly(origin), sessions: MEMORY_SESSIONS }))
+  await load.ask({ ...quickly(origin), sessions: MEMORY_SESSIONS })
   const after = await inUse()
   const mebibytes = (bytes: number) => bytes / 2 ** 20
   return {
@@ -221,8 +236,9 @@ async function memoryOf({ load, backends }: Benchmark, running: RunningCandidate
       'disk MiB': mebibytes(bytesUnder(place) - beforeDisk),
     },
     wrong: 0,
-    clean,
-    other,
+    // Other work takes time, not this memory.
+    clean: true,
+    other: 0,
   }
 }
 
