@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectRoot } from '../src/paths.ts'
 import { readChoices } from '../src/storage/choices.ts'
+import { engines } from '../src/storage/index.ts'
 import { choosingAnEngine } from './documents/choosing.ts'
 import { envExample } from './documents/env-example.ts'
 import { readGrowth, withFigures } from './documents/growth.ts'
@@ -12,7 +13,11 @@ import { speedPlot } from './documents/plot.ts'
 const documents = {
   '.env.example': await envExample(),
   'docs/choosing-an-engine.md': await choosingAnEngine(readMeasured()),
-  'docs/scaling.md': withFigures(readFileSync(join(projectRoot, 'docs', 'scaling.md'), 'utf8'), readGrowth()),
+  'docs/scaling.md': withFigures(
+    readFileSync(join(projectRoot, 'docs', 'scaling.md'), 'utf8'),
+    readGrowth(),
+    engines.map(({ name }) => name),
+  ),
   'docs/speed.svg': speedPlot(readMeasured(), await readChoices()),
 }
 

@@ -40,16 +40,29 @@ export function readGrowth(file = join(projectRoot, 'docs', 'growth.json')): Gro
 const BEGIN = '<!-- measured -->'
 const END = '<!-- end of measured -->'
 
-/** `docs/scaling.md` with the figures between its two marks. @throws Error if the marks are missing */
-export function withFigures(text: string, growth: Growth | undefined): string {
+/**
+ * `docs/scaling.md` with the figures of these engines between its two marks.
+ *
+ * @throws Error if the marks are missing
+ */
+export function withFigures(text: string, growth: Growth | undefined, engines: readonly string[]): string {
   const [from, to] = [text.indexOf(BEGIN), text.indexOf(END)]
   if (from < 0 || to < from) throw new Error(`docs/scaling.md needs the marks ${BEGIN} and ${END}.`)
-  return `${text.slice(0, from + BEGIN.length)}\n\n${figures(growth)}\n\n${text.slice(to)}`
+  return `${text.slice(0, from + BEGIN.length)}\n\n${figures(growth, [...engines, ...WITHOUT_ENGINE])}\n\n${text.slice(to)}`
 }
 
-function figures(growth: Growth | undefined): string {
-  if (growth === undefined) return 'Nothing has been measured yet.'
-  return [...capacity(growth), ...Object.values(growth.questions).flatMap(measured)].join('\n\n')
+// Bare Koa, and the store that no setting names.
+const WITHOUT_ENGINE = ['koa', 'memory']
+
+function figures(growth: Growth | undefined, engines: readonly string[]): string {
+  const questions = Object.entries(growth?.questions ?? {}).flatMap(([name, asked]) => {
+    // A candidate's name begins with that of its engine.
+    const rows = asked.rows.filter(({ candidate }) => engines.includes(candidate.split('-', 1)[0] ?? ''))
+    return rows.length === 0 ? [] : [[name, { ...asked, rows }] as const]
+  })
+  if (questions.length === 0) return 'Nothing has been measured yet.'
+  const ofEngines = { questions: Object.fromEntries(questions) }
+  return [...capacity(ofEngines), ...questions.flatMap(([, asked]) => measured(asked))].join('\n\n')
 }
 
 // A small session; without a server the disk or the process itself is the limit.
@@ -89,7 +102,7 @@ function capacity({ questions }: Growth): string[] {
       '---:',
     ),
     wrapped(
-      '**Derived:** on PostgreSQL, machines are added until the cores of its server are in use, so its line is the limit of the whole site: put a cache in front (`cached_db`), give sessions a separate server (SESSION_DATABASE_URL), or move them to Redis. A Redis server uses one core for commands, so its line is the limit of one server; a Redis Cluster has that many times the number of its masters, as each script uses a single key and keys are spread evenly. One session is always on one master: the hot session below does not become faster.',
+      '**Derived:** on PostgreSQL, machines are added until the cores of its server are in use, so its line is the limit of the whole site: put a cache in front, give sessions a separate server, or move them to Redis. A Redis server uses one core for commands, so its line is the limit of one server; a Redis Cluster has that many times the number of its masters, as each script uses a single key and keys are spread evenly. One session is always on one master: the hot session below does not become faster.',
     ),
   ]
 }
