@@ -1,9 +1,11 @@
-import { existsSync } from 'node:fs'
+import { cpSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { projectRoot } from '../../../src/paths.ts'
 import type { Candidate } from './candidates.ts'
 
-const FOLDER = join(projectRoot, 'scripts', 'maintainer', 'peers')
+const SOURCES = join(projectRoot, 'scripts', 'maintainer', 'peers')
+// Tests read and copy every file under scripts/, so packages are not installed there.
+const FOLDER = join(projectRoot, 'data', 'peers')
 
 /** The program that serves a peer. */
 export const PEER_SERVER = join(FOLDER, 'serve.mjs')
@@ -22,10 +24,11 @@ export const PEERS: Readonly<Record<string, Candidate>> = {
   'fastify-secure-session': peer('@fastify/secure-session, in its cookie', 'fastify/secure-session'),
 }
 
-/** What to do before peers can be measured; undefined if nothing. */
-export function missingPeers(): string | undefined {
+/** Copies the programs to where their packages are. Returns what to do first, if these are missing. */
+export function preparePeers(): string | undefined {
+  cpSync(SOURCES, FOLDER, { recursive: true })
   if (existsSync(join(FOLDER, 'node_modules'))) return undefined
-  return 'The peers are not installed: run "npm ci --prefix scripts/maintainer/peers" first.'
+  return 'The peers are not installed: run "npm ci --prefix data/peers" first.'
 }
 
 function peer(about: string, name: string, ...needs: 'redis'[]): Candidate {

@@ -7,7 +7,7 @@ import { CANDIDATES, REFERENCE } from './candidates.ts'
 import { separateCores } from './cores.ts'
 import { guaranteesOf, guaranteesTable } from './guarantees.ts'
 import { machine, positive, someOf, whole, workFolder } from './options.ts'
-import { missingPeers, PEERS } from './peers.ts'
+import { PEERS, preparePeers } from './peers.ts'
 import { isWrong, remarks, summarize, tables } from './report.ts'
 import { type LoadOptions, runRounds } from './rounds.ts'
 
@@ -32,7 +32,7 @@ const { only, peers, json, ...options } = program.opts<
   LoadOptions & { only?: string[]; peers: boolean; json: string }
 >()
 const chosen = only ?? Object.keys({ ...CANDIDATES, ...(peers ? PEERS : {}) })
-const missing = chosen.some((name) => name in PEERS) ? missingPeers() : undefined
+const missing = chosen.some((name) => name in PEERS) ? preparePeers() : undefined
 if (missing !== undefined) program.error(`error: ${missing}`)
 if (options.sessions < options.connections) {
   program.error('error: --sessions must be at least --connections, as connections do not share sessions')
