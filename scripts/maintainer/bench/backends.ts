@@ -57,8 +57,8 @@ export class Backends {
     const started = await service.start(program, place, true)
     const { url, child, children = child === undefined ? [] : [child] } = started
     this.#children.push(...children)
-    // The tests' Memcached is two servers.
-    return { url: name === 'memcached' ? (url.split(',', 1)[0] ?? url) : url, pid: children[0]?.pid }
+    // The first of several: Memcached of the tests is two servers.
+    return { url: url.split(',', 1)[0] ?? url, pid: children[0]?.pid }
   }
 }
 
