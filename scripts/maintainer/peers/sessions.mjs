@@ -1,5 +1,6 @@
+// node-redis without its modules for search and the like.
+import { createClient } from '@redis/client'
 import { Redis } from 'ioredis'
-import { createClient } from 'redis'
 
 // What a server without sessions answers.
 export const BARE_BODY = 'dark'
