@@ -30,10 +30,14 @@ export async function flash(
   session.update(flashSlice, (messages) => [...messages, { kind, text }].slice(-MAX_MESSAGES))
 }
 
-/** Removes the messages from the session and returns them; a session without any is not changed. */
-export function takeFlashes(session: Session): FlashMessage[] {
+/**
+ * Returns the messages for this page, and removes them from the session. After HEAD they stay, because nobody has seen
+ * them. A session without any is not changed.
+ */
+export function takeFlashes({ method }: Context, session: Session): FlashMessage[] {
   if (!session.has(flashSlice)) return []
   const taken = [...session.get(flashSlice)]
+  if (method === 'HEAD') return taken
   const shown = taken.map((message) => JSON.stringify(message))
   // Only what this page shows is removed: another request may have added a message meanwhile.
   session.update(flashSlice, (messages) => messages.filter((message) => !shown.includes(JSON.stringify(message))))

@@ -84,7 +84,7 @@ export function rendering(config: Config, { translations, features, userOf }: Re
         t,
         nav,
         user: user === null ? null : { name: user.username, isStaff: user.isStaff },
-        flashes: session === undefined ? [] : takeFlashes(session),
+        flashes: session === undefined ? [] : takeFlashes(ctx, session),
         path: ctx.path,
         footerParts: features.flatMap((feature) => feature.footer?.(display, t) ?? []),
         ...locals,

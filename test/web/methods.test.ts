@@ -4,6 +4,7 @@ import Koa, { type Context } from 'koa'
 import { allowedMethods } from '../../src/web/methods.ts'
 import { startApp, type TestApp } from '../support/app.ts'
 import { listen } from '../support/koa.ts'
+import notes from '../support/notes.ts'
 import { examplePath } from '../support/routes.ts'
 
 let app: TestApp
@@ -128,4 +129,15 @@ test('no redirect leads to another host', async (t) => {
   }
   const inside = await fetch(`${origin}/any//evil.example/`, { redirect: 'manual' })
   t.is(inside.headers.get('location'), '/any//evil.example')
+})
+
+test('HEAD leaves the messages of a page to the GET that shows them', async (t) => {
+  const own = await startApp({}, undefined, [notes])
+  t.teardown(() => own.close())
+  const browser = own.browser()
+  await browser.post('/notes', { name: 'milk' })
+  const head = await fetch(own.origin, { method: 'HEAD', headers: { cookie: await browser.cookie() } })
+  t.is(head.status, 200)
+  t.regex((await browser.get('/')).text, /Noted\./)
+  t.notRegex((await browser.get('/')).text, /Noted\./)
 })

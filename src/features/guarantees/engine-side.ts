@@ -89,6 +89,10 @@ export function engineSide(services: Services): Side {
         const { listed, complete } = await engine.listUser(user)
         return { items, signedIn, sessions: complete ? listed.length : null }
       }),
+    end: (ctx) =>
+      withSession(ctx, async (session) => {
+        if (stateOf(session).user !== '') await session.flush()
+      }),
   }
 }
 

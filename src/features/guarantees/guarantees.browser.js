@@ -32,8 +32,16 @@ async function run(section, button) {
     for (const side of sides) say(section, side, '')
     say(section, sides[0], error.tooMany ? texts.toomany : texts.failed, 'bad')
   }
+  await end()
   for (const one of buttons) one.removeAttribute('aria-disabled')
   running = false
+}
+
+// Until then the site counts their sessions among its own.
+addEventListener('pagehide', () => running && end())
+
+async function end() {
+  await Promise.all(sides.map((side) => send(side, 'end')))
 }
 
 /** Each returns what happened on one side. */
@@ -119,7 +127,8 @@ function say(section, side, text, kind = '') {
 
 function request(side, action, body) {
   const headers = { Accept: 'application/json', 'Content-Type': 'application/json' }
-  return fetch(`/guarantees/${side}/${action}`, { method: 'POST', headers, body: JSON.stringify(body) })
+  const options = { method: 'POST', headers, body: JSON.stringify(body), keepalive: action === 'end' }
+  return fetch(`/guarantees/${side}/${action}`, options)
 }
 
 /** Whether it was acknowledged. */

@@ -76,6 +76,10 @@ function guarantees(services: Services): OpenFeature {
       await (await load()).signOut(ctx)
       respond(ctx)
     })
+    router.post(at('end'), async (ctx) => {
+      await (await load()).end(ctx)
+      respond(ctx)
+    })
   }
 
   return {

@@ -90,5 +90,9 @@ export function koaSessionSide(): Side {
       const own = [...stored.values()].filter((one) => user !== undefined && one.user === user && one.signedIn)
       return { items, signedIn, sessions: own.length }
     },
+    end: (ctx) =>
+      withSession(ctx, (inner) => {
+        inner.session = null
+      }),
   }
 }

@@ -33,6 +33,8 @@ export interface Side {
   signIn(ctx: Context, attempt: () => Promise<void>): Promise<void>
   signOut(ctx: Context): Promise<void>
   state(ctx: Context): Promise<State>
+  /** Ends the demonstration, if one is left: until it ends or expires, it counts among the sessions of the site. */
+  end(ctx: Context): Promise<void>
 }
 
 /** The message of the 409. */

@@ -96,8 +96,9 @@ function measured(metrics: Metrics, token: string | undefined): Middleware {
 async function respondWithMetrics(ctx: Context, metrics: Metrics, token: string | undefined): Promise<void> {
   ctx.set('Cache-Control', 'no-store')
   if (ctx.method !== 'GET' && ctx.method !== 'HEAD') {
-    ctx.set('Allow', 'GET, HEAD')
-    ctx.status = 405
+    ctx.set('Allow', 'GET, HEAD, OPTIONS')
+    // Not thrown: an error page would need what comes after this middleware.
+    ctx.status = ctx.method === 'OPTIONS' ? 204 : 405
     return
   }
   if (!canReadMetrics(ctx, token)) {

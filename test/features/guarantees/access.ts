@@ -7,4 +7,5 @@ export const access: Access = {
   'POST /guarantees/engine/add': 'everyone',
   'POST /guarantees/engine/sign-in': 'everyone',
   'POST /guarantees/engine/sign-out': 'everyone',
+  'POST /guarantees/engine/end': 'everyone',
 }

@@ -17,6 +17,7 @@ export function demonstration(browser: TestBrowser, side = 'engine') {
     add: (item: number, slowly = false) => post('add', { item, slowly }),
     signIn: () => post('sign-in'),
     signOut: () => post('sign-out'),
+    end: () => post('end'),
     state: async () => (await post('state')).json<State>(),
   }
 }

@@ -28,8 +28,10 @@ test('this machine reads the metrics without a token, in the text format, with n
   t.is(await status(app, {}, 'HEAD'), 200)
   for (const method of ['POST', 'PUT', 'DELETE']) {
     const refused = await fetch(`${app.origin}/metrics`, { method })
-    t.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, HEAD'])
+    t.deepEqual([refused.status, refused.headers.get('allow')], [405, 'GET, HEAD, OPTIONS'])
   }
+  const options = await fetch(`${app.origin}/metrics`, { method: 'OPTIONS' })
+  t.deepEqual([options.status, options.headers.get('allow'), await options.text()], [204, 'GET, HEAD, OPTIONS', ''])
 })
 
 for (const hops of ['0', '1', '2']) {

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { hasStatistics } from '../../../../src/session/stores/store.ts'
 import { startApp } from '../../../support/app.ts'
 import { launchBrowser } from '../../../support/browser.ts'
 
@@ -38,4 +39,8 @@ test('the buttons count what is left: all of it here, less through koa-session',
   t.regex(signOut['said'] ?? '', /^Holdfast: All that was acknowledged is still there\./)
   const signIn = await press('Sign in twice')
   t.like(signIn, { 'engine sent': '6', 'engine acknowledged': '6', 'engine kept': '6', 'engine sessions': '1' })
+  const { store } = app.services
+  if (store !== undefined && hasStatistics(store)) {
+    t.is((await store.statistics()).live, 0, "the demonstration's sessions do not stay among those of the site")
+  }
 })
