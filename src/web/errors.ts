@@ -4,7 +4,7 @@ import type { Logger } from 'pino'
 import { z } from 'zod'
 import { PasswordQueueFullError } from '../passwords.ts'
 import { isOutage } from '../session/core/error-codes.ts'
-import { browserDisplay, type Display } from './display.ts'
+import type { Display } from './display.ts'
 import { wantsJson } from './input.ts'
 
 const httpError = z.object({
@@ -97,7 +97,7 @@ async function respond(
 /** The visitor's preferences if they are loaded: an error page must not ask a store that may be down. */
 async function displayOf(ctx: Context, sessionLoaded: boolean): Promise<Display> {
   if (ctx.lastDisplay !== undefined) return ctx.lastDisplay
-  return sessionLoaded ? await ctx.display().catch(() => browserDisplay(ctx)) : browserDisplay(ctx)
+  return sessionLoaded ? await ctx.display().catch(() => ctx.browserDisplay()) : ctx.browserDisplay()
 }
 
 function describe(error: unknown): unknown {

@@ -50,6 +50,8 @@ export interface OpenFeature {
   readonly outermost?: Middleware
   /** Called once per rendered page; should do as little I/O as possible. */
   readonly page?: (ctx: Context, session: Session) => PagePart | Promise<PagePart>
+  /** How pages look that know nothing of their visitor, such as most error pages. */
+  readonly defaultDisplay?: Partial<Display>
   /** Called last before a page is rendered, error pages too; must not touch the session. */
   readonly footer?: (display: Display, t: Translate) => ViewPart | undefined
   /** Called for the account page of this user. */

@@ -21,6 +21,8 @@ declare module 'koa' {
     render: (view: string, locals?: Locals, options?: { sessionless?: Display }) => Promise<void>
     /** What features add to the account page of this user. */
     accountParts: (user: User) => Promise<readonly ViewPart[]>
+    /** How this browser gets pages that never touch the session. */
+    browserDisplay: () => Display
     /** The visitor's preferences. */
     display: () => Promise<Display>
     /** The last result of `display` in this request. */
@@ -57,10 +59,12 @@ export function rendering(config: Config, { translations, features, userOf }: Re
   environment.addGlobal('siteName', SITE_NAME)
   environment.addGlobal('passwordMinLength', config.passwordMinLength)
 
+  const defaults: Partial<Display> = Object.assign({}, ...features.map(({ defaultDisplay }) => defaultDisplay))
+
   const pageOf = async (ctx: Context): Promise<Page> => {
     const session = await ctx.session()
     const user = await userOf(ctx)
-    const requested = browserDisplay(ctx)
+    const requested = ctx.browserDisplay()
     const language = knownLanguage(user?.language) ?? requested.language
     const parts = await Promise.all(features.map((feature) => feature.page?.(ctx, session) ?? {}))
     const display: Display = Object.assign({ ...requested, language }, ...parts.map((part) => part.display ?? {}))
@@ -69,6 +73,7 @@ export function rendering(config: Config, { translations, features, userOf }: Re
   }
 
   return async (ctx, next) => {
+    ctx.browserDisplay = () => ({ ...browserDisplay(ctx), ...defaults })
     ctx.display = async () => (await pageOf(ctx)).display
     ctx.accountParts = async (user) => {
       const parts = await Promise.all(features.map((feature) => feature.accountPage?.(ctx, user)))

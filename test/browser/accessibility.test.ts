@@ -69,6 +69,7 @@ const LOOKS = storm
     ] as const)
   : ([['dark', 'light', PHONE, COLOUR_RULES]] as const)
 const SIDEWAYS = 'document.documentElement.scrollWidth > document.documentElement.clientWidth'
+const MENU_SIDEWAYS = `[...document.querySelectorAll('header nav')].some((nav) => nav.scrollWidth > nav.clientWidth)`
 const HEADER_HEIGHT = `document.querySelector('header').offsetHeight`
 const DEAD_ENDS = `[...document.querySelectorAll('a[href^="#"]')]
   .filter((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))) === null)
@@ -109,11 +110,12 @@ async function visitAll(t: ExecutionContext, { look, options, begin, check }: Vi
   }
 }
 
-/** The page scrolls in one direction only, on a phone and on a desktop; and its header takes at most two rows. */
+/** The page scrolls in one direction only, on a phone and on a desktop; and its header takes at most two rows without being scrolled. */
 async function fits(t: ExecutionContext, page: Page, name: string): Promise<void> {
   for (const size of [DESKTOP, PHONE]) {
     await page.setViewportSize(size)
     t.false(await page.evaluate(SIDEWAYS), `${name} scrolls sideways, ${size.width} px wide`)
+    t.false(await page.evaluate(MENU_SIDEWAYS), `the menu of ${name} scrolls sideways, ${size.width} px wide`)
     t.true((await page.evaluate<number>(HEADER_HEIGHT)) < 110, `the header of ${name}, ${size.width} px wide`)
   }
 }

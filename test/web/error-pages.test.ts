@@ -27,7 +27,7 @@ const MISSING = '/nothing-here'
 
 const REFUSED = '/refused'
 
-/** Every visitor wants dark pages in this language, which only the session could tell; and one page is refused. */
+/** Visitors want dark pages in this language, which only the session tells: others are light. One page is refused. */
 const looks = defineFeature({
   name: 'looks',
   open() {
@@ -36,7 +36,11 @@ const looks = defineFeature({
       await ctx.session()
       ctx.throw(403)
     })
-    return { routes: router.routes(), page: () => ({ display: { theme: 'dark', language: LANGUAGE } }) }
+    return {
+      routes: router.routes(),
+      page: () => ({ display: { theme: 'dark', language: LANGUAGE } }),
+      defaultDisplay: { theme: 'light' },
+    }
   },
 })
 
@@ -60,7 +64,7 @@ test('an error page has the visitor’s theme and language if the session was lo
   t.deepEqual([refused.status, ...look(refused)], [403, LANGUAGE, 'dark', said('Not allowed')])
   t.deepEqual(
     look(await browser.get(MISSING, ITS_LANGUAGE)),
-    [LANGUAGE, 'system', said('Page not found')],
+    [LANGUAGE, 'light', said('Page not found')],
     'this one does not',
   )
 })
@@ -78,9 +82,9 @@ test('the error page of an outage does not use the session store, and is in the 
   }
   t.teardown(() => void Object.assign(engine, { open }))
   const out = await browser.get('/', ITS_LANGUAGE)
-  t.deepEqual([out.status, ...look(out)], [503, LANGUAGE, 'system', said('Temporarily unavailable')])
+  t.deepEqual([out.status, ...look(out)], [503, LANGUAGE, 'light', said('Temporarily unavailable')])
   t.is(opened, 1, 'by the page itself')
   t.is(out.headers.get('retry-after'), '5')
   const missing = await browser.get(MISSING, ITS_LANGUAGE)
-  t.deepEqual([missing.status, ...look(missing)], [404, LANGUAGE, 'system', said('Page not found')])
+  t.deepEqual([missing.status, ...look(missing)], [404, LANGUAGE, 'light', said('Page not found')])
 })

@@ -49,6 +49,7 @@ const confirmation = z.object({ total: whole('Please check your cart.').optional
 
 // On the account page.
 const LATEST_ORDERS = 3
+const PLACED_WITH_MAIL = 'Thank you! Your order is placed. A confirmation is on its way to your e-mail address.'
 const ADDED = '{name} is in your cart.'
 
 type Errors = Readonly<Record<string, string>>
@@ -182,7 +183,10 @@ function cart(services: Services): OpenFeature {
     const { order, first } = await session.saveAccount((change) => orders.place(change, token, lines))
     if (first) await notify(ctx, order.id)
     if (wantsJson(ctx)) ctx.body = { id: order.id, total: order.total, lines: order.lines }
-    else await seeOther(ctx, `/orders/${order.id}`, 'Thank you! Your order is placed.')
+    else {
+      const { email } = (await ctx.display()).notifications
+      await seeOther(ctx, `/orders/${order.id}`, email ? PLACED_WITH_MAIL : 'Thank you! Your order is placed.')
+    }
   })
 
   router.get('/orders', async (ctx) => {

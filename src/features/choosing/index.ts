@@ -4,7 +4,6 @@ import Router from '@koa/router'
 import { projectRoot } from '../../paths.ts'
 import type { Services } from '../../services.ts'
 import { choiceOf } from '../../storage/open.ts'
-import { browserDisplay } from '../../web/display.ts'
 import { defineFeature, type OpenFeature } from '../../web/feature.ts'
 import { wantsJson } from '../../web/input.ts'
 import { documentAddress } from '../documents/index.ts'
@@ -30,7 +29,7 @@ function engines({ config }: Services): OpenFeature {
     ctx.set('Cache-Control', 'public, max-age=60')
     if (wantsJson(ctx)) ctx.body = { running, document: text }
     else
-      await ctx.render('choosing/choosing.njk', { nav: NAV, running, rendered }, { sessionless: browserDisplay(ctx) })
+      await ctx.render('choosing/choosing.njk', { nav: NAV, running, rendered }, { sessionless: ctx.browserDisplay() })
   })
 
   return {

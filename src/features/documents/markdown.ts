@@ -6,6 +6,13 @@ export interface Rendered {
   readonly html: string
   /** The id of the marked heading; undefined if there is no such heading. */
   readonly markedId: string | undefined
+  /** Its headings of the second level. */
+  readonly sections: readonly Section[]
+}
+
+interface Section {
+  readonly id: string
+  readonly title: string
 }
 
 /** Options for {@link renderMarkdown}. */
@@ -23,11 +30,13 @@ export function renderMarkdown(text: string, { marked, addressOf }: RenderOption
   const { rules } = markdown.renderer
   const environment = { heading: '', markedId: undefined as string | undefined, isLink: true }
   const ids = new Map<string, number>()
+  const sections: Section[] = []
 
   rules.heading_open = (tokens, index) => {
     const title = tokens[index + 1]?.content ?? ''
     environment.heading = uniqueId(title, ids)
     if (title === marked?.heading) environment.markedId = environment.heading
+    if (tokens[index]?.tag === 'h2') sections.push({ id: environment.heading, title: plain(title) })
     return `<${tokens[index]?.tag} id="${environment.heading}">`
   }
   rules.heading_close = (tokens, index) => {
@@ -46,8 +55,15 @@ export function renderMarkdown(text: string, { marked, addressOf }: RenderOption
   }
   rules.link_close = () => (environment.isLink ? '</a>' : '')
   // Focusable, so that wide tables can be scrolled with the keyboard.
-  rules.table_open = () =>
-    `<div class="table-wrap" role="group" tabindex="0" aria-labelledby="${environment.heading}">\n<table>\n`
+  rules.table_open = (tokens, index) => {
+    const head = tokens.slice(
+      index,
+      tokens.findIndex(({ type }, at) => at > index && type === 'thead_close'),
+    )
+    // On a phone there is room for the second column below the first, but for no more.
+    const pairs = head.filter(({ type }) => type === 'th_open').length === 2 ? ' class="pairs"' : ''
+    return `<div class="table-wrap" role="group" tabindex="0" aria-labelledby="${environment.heading}">\n<table${pairs}>\n`
+  }
   rules.table_close = () => '</table>\n</div>\n'
   const cell = (name: 'th' | 'td') => {
     // A header cell without text heads nothing.
@@ -65,7 +81,7 @@ export function renderMarkdown(text: string, { marked, addressOf }: RenderOption
   rules.fence = (tokens, index) => `<pre tabindex="0"><code>${escapeHtml(tokens[index]?.content ?? '')}</code></pre>\n`
 
   const html = markdown.render(withoutComments(text).replace(/^# .*\n/, ''))
-  return { html, markedId: environment.markedId }
+  return { html, markedId: environment.markedId, sections }
 }
 
 const MAX_SECTIONS = 5

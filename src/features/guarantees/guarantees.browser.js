@@ -22,6 +22,7 @@ async function run(section, button) {
   const buttons = board.querySelectorAll('button')
   // Not the attribute "disabled", which would take the focus away.
   for (const one of buttons) one.setAttribute('aria-disabled', 'true')
+  section.dataset.run = ''
   for (const side of sides) show(section, side, undefined)
   try {
     for (const side of sides) {

@@ -81,6 +81,7 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
   const mailed = new FailedAttempts(services.knex)
   const inBackground = backgroundWork(services, logUnsent)
   const router = new Router()
+  const shownHere = config.mode === 'development' && values.SMTP_URL === undefined
 
   router.get(PAGE, async (ctx) => {
     await showRequest(ctx, mailer === undefined ? { status: 503, message: UNAVAILABLE } : {})
@@ -104,7 +105,7 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
     // After the response, so that it says nothing of the account, nor does the time that it takes.
     ctx.res.once('finish', () => inBackground(sendLinks(account, base, t)))
     if (wantsJson(ctx)) ctx.body = { ok: true }
-    else await showRequest(ctx, { message: SENT })
+    else await showRequest(ctx, { message: SENT, shownHere })
   })
 
   async function sendLinks(account: string, base: string, t: Translate): Promise<void> {
@@ -190,14 +191,24 @@ function passwordReset(services: Services, values: ValuesOf<typeof settings>): O
 interface RequestPage {
   readonly status?: number
   readonly message?: string
+  /** Whether the mail is on a page of development instead. */
+  readonly shownHere?: boolean
   readonly account?: string
   readonly errors?: Readonly<Record<string, string>>
 }
 
-async function showRequest(ctx: Context, { status, message = '', account = '', errors = {} }: RequestPage) {
+async function showRequest(ctx: Context, page: RequestPage) {
+  const { status, message = '', shownHere = false, account = '', errors = {} } = page
   if (status !== undefined) ctx.status = status
   const done = message === SENT
-  await ctx.render('password-reset/request.njk', { message, done, account, errors, available: message !== UNAVAILABLE })
+  await ctx.render('password-reset/request.njk', {
+    message,
+    done,
+    shownHere,
+    account,
+    errors,
+    available: message !== UNAVAILABLE,
+  })
 }
 
 async function refuse(ctx: Context, page: { status: number; message: string }): Promise<void> {

@@ -7,6 +7,7 @@ import { LANGUAGE_OPTIONS } from '../../web/languages.ts'
 import { seeOther } from '../../web/redirect.ts'
 import {
   chosenLanguage,
+  DEFAULTS,
   INVALID_PAGE_LENGTH,
   type Preferences,
   preferencesSchema,
@@ -84,6 +85,8 @@ function preferences(): OpenFeature {
 
   return {
     routes: router.routes(),
+    // Most visitors have chosen no theme: pages without a session look the same to them.
+    defaultDisplay: { theme: DEFAULTS.theme },
     page: (_ctx, session) => {
       const { theme, timezone, items_per_page, notifications } = readPreferences(session)
       const language = chosenLanguage(session)
