@@ -32,7 +32,11 @@ const views = join(projectRoot, 'views')
 const shared: Owner = {
   name: 'web',
   folder: join(projectRoot, 'src/web'),
-  code: text(filesIn(join(projectRoot, 'src/web'), '.ts').filter((file) => !file.endsWith('languages.ts'))),
+  // The messages of the engine's errors are on error pages.
+  code: text([
+    ...filesIn(join(projectRoot, 'src/web'), '.ts').filter((file) => !file.endsWith('languages.ts')),
+    join(projectRoot, 'src/session/core/errors.ts'),
+  ]),
   views: text(filesIn(views, '.njk', false)),
 }
 const features = (await loadFeatures()).map(({ name }): Owner => {
