@@ -174,7 +174,7 @@ if (german !== undefined) {
     const { dashboard, tick } = await watched(t)
     await tick(601, 399)
     const { cards, overall } = await dashboard.view({ ...DEFAULT_DISPLAY, language: german }, translations(german))
-    t.is(overall.text, 'Jetzt handeln: Trefferquote des Caches.')
+    t.is(overall.text, 'Jetzt handeln: Cache-Treffer.')
     t.like(
       cards.find(({ id }) => id === 'hits'),
       {
