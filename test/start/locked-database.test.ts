@@ -16,7 +16,8 @@ const LOCKER = `
 import sqlite3 from 'sqlite3'
 const database = new sqlite3.Database(process.argv[1])
 database.exec('PRAGMA busy_timeout = 60000; BEGIN EXCLUSIVE', (error) => console.log(error?.message ?? 'locked'))
-setInterval(() => {}, 60000)
+// Garbage collection of the database would release the lock.
+setInterval(() => database, 60000)
 `
 
 async function start(t: ExecutionContext, cwd: string, DATABASE_URL: string) {
