@@ -19,7 +19,11 @@ if (!existsSync(file)) {
       : `There is no program ${program}.`,
   )
 }
-if (!built) await import('tsx')
+if (!built) {
+  // A command starts in half the time that tsx takes, but Knex wants a loader that it knows.
+  await import(program === 'knex' ? 'tsx' : './lib/typescript.mjs')
+  process.setSourceMapsEnabled(true)
+}
 
 const main = program === 'knex' ? resolve('node_modules/knex/bin/cli.js') : resolve(file)
 // In this process, so that signals reach the program.

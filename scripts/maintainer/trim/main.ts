@@ -52,7 +52,7 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
     writeReadme(root, name, kept)
   }
   removePackages()
-  run('documents', [process.execPath, '--import=tsx', 'scripts/documents.ts'])
+  run('documents', [process.execPath, '--import=./scripts/lib/typescript.mjs', 'scripts/documents.ts'])
   const scripts = without(before.scripts, scriptNames(root))
   cutDocuments(root, {
     kept,
