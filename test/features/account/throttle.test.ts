@@ -52,9 +52,11 @@ test('of 100 failures one does not learn which names exist; then only a known de
   await signIn(owner, 'ada')
   const answers = async (username: string) => {
     const found: [number, string | null, string][] = []
-    for (let n = 0; n < 102; n++) {
+    for (let n = 0; n < 13; n++) {
       const { status, headers, text } = await guess(app.browser(), username, `192.0.2.${n}`)
       found.push([status, headers.get('retry-after'), text.replaceAll(username, 'NAME')])
+      // As if it had been guessed 90 times.
+      if (n === 0) await attempts(app).where({ failures: 1 }).update({ failures: 90 })
       await afterDelays(app)
     }
     return found
@@ -62,7 +64,7 @@ test('of 100 failures one does not learn which names exist; then only a known de
   const known = await answers('ada')
   t.deepEqual(
     known.map(([status]) => status),
-    [...Array(100).fill(422), 429, 429],
+    [...Array(11).fill(422), 429, 429],
   )
   t.deepEqual(await answers('nobody'), known)
   t.regex(known.at(-1)?.[2] ?? '', /Too many wrong passwords in a row.*Forgot your password/)
