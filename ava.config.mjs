@@ -1,11 +1,20 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { reportRun } from './scripts/lib/report-run.mjs'
+import { BATCHES, longestFirst } from './scripts/lib/test-batches.mjs'
 import { CONCURRENCY } from './scripts/lib/test-concurrency.mjs'
-import { longestFirst } from './scripts/lib/test-durations.mjs'
+
+// For what the first test file makes for the others.
+const templates = mkdtempSync(join(tmpdir(), 'holdfast-templates-'))
+process.on('exit', () => rmSync(templates, { recursive: true, force: true }))
 
 export default {
-  extensions: { ts: 'module' },
+  extensions: { ts: 'module', mjs: true },
   require: ['./scripts/lib/typescript.mjs'],
-  files: ['test/**/*.test.ts'],
+  // A run that has batches names those of its own.
+  files: ['test/**/*.test.ts', ...(process.send === undefined ? [] : [BATCHES])],
+  environmentVariables: { TEST_TEMPLATES: templates },
   workerThreads: false,
   concurrency: CONCURRENCY,
   timeout: '2m',

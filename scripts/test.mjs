@@ -1,7 +1,10 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { runAva } from './lib/ava.mjs'
 import { missingFromLock } from './lib/check-lock.mjs'
 import { checkNode, checkSqlite } from './lib/checks.mjs'
+import { filesIn, globs } from './lib/globs.mjs'
+import { inBatches } from './lib/test-batches.mjs'
 import { announceServices, startServices } from './test-services/index.mjs'
 
 checkNode()
@@ -18,22 +21,17 @@ if (!['auto', 'found', 'require', 'none'].includes(mode)) {
 if (!unitOnly) announceServices(mode)
 
 const counts = { passed: 0, failed: 0, skipped: 0 }
-const tool =
-  (path, ...args) =>
-  () =>
-    spawnSync(process.execPath, [path, ...args], { stdio: 'inherit' }).status === 0
-
-check('lock file', () => {
-  const missing = missingFromLock()
-  for (const name of missing)
-    console.log(`package-lock.json does not contain the optional package ${name}: "npm ci" will fail.`)
-  return missing.length === 0
-})
-check('lint', tool('node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'))
+const missing = missingFromLock()
+for (const name of missing)
+  console.log(`package-lock.json does not contain the optional package ${name}: "npm ci" will fail.`)
+check('lock file', missing.length === 0)
 const remembered = ['--incremental', '--tsBuildInfoFile', '.cache/types.tsbuildinfo']
-check('types', tool('node_modules/typescript/bin/tsc', '--noEmit', ...remembered))
-
+const tools = [
+  runTool('lint', 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),
+  runTool('types', 'node_modules/typescript/bin/tsc', '--noEmit', ...remembered),
+]
 const services = await startServices(mode)
+await Promise.all(tools)
 // The unit tests need no service.
 for (const { name, reason } of unitOnly ? [] : services.leftOut) {
   console.log(`skipped: the ${name} suites (${reason})`)
@@ -63,18 +61,32 @@ const storms = [
 ]
 const short = ['test/**/*.test.ts', '!test/faults/**']
 const all = faultsOnly ? faults : stormsOnly ? storms : unitOnly ? unit : short
-const files = chosen.length > 0 ? chosen : all
-const without = services.leftOut.map(({ suites }) => suites)
+const without = services.leftOut.map(({ suites }) => `!${suites}`)
 const env = { ...services.env, ...(stormsOnly ? { TEST_STORMS: 'full' } : {}) }
-const results = await runAva([...files, ...without.map((pattern) => `!${pattern}`)], env)
+const batched = chosen.length === 0 && !faultsOnly && !stormsOnly
+const files = batched ? inBatches(filesIn('test', globs([...all, ...without]))) : chosen.length > 0 ? chosen : all
+const results = await runAva(batched ? files : [...files, ...without], env)
 for (const kind of Object.keys(counts)) counts[kind] += results[kind]
 await services.stop()
 
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
 process.exit(counts.failed === 0 ? 0 : 1)
 
-function check(name, passes) {
-  const passed = passes()
+/** Runs while the services start, and prints its output when it has ended. */
+async function runTool(name, path, ...args) {
+  const tool = spawn(process.execPath, [path, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  let output = ''
+  for (const stream of [tool.stdout, tool.stderr]) {
+    stream.setEncoding('utf8').on('data', (text) => {
+      output += text
+    })
+  }
+  const [code] = await once(tool, 'close')
+  process.stdout.write(output)
+  check(name, code === 0)
+}
+
+function check(name, passed) {
   counts[passed ? 'passed' : 'failed']++
   console.log(`${passed ? 'passed' : 'FAILED'}: ${name}`)
 }

@@ -1,51 +1,99 @@
 import { inspect } from 'node:util'
+import { splitTitle } from './test-batches.mjs'
 import { CONCURRENCY } from './test-concurrency.mjs'
 import { nameOf } from './test-durations.mjs'
 
 const FAILURES = ['test-failed', 'hook-failed', 'uncaught-exception', 'unhandled-rejection', 'internal-error']
 
 /**
- * Sends the parent process each failure, and the counts of each test file as it ends, from ava's events. ava's TAP report
- * is no substitute: it ends with the file, and some thrown values crash it.
+ * Sends the parent process each failure, and the counts of each test file as its process ends, from ava's events. ava's
+ * TAP report is no substitute: it ends with the file, and some thrown values crash it.
  */
 export async function reportRun({ events }) {
-  const files = new Map()
-  // ava reports when a file ends, but not when it starts: that is when another one ended.
+  // By what ava has started, which is a test file or a batch of them.
+  const processes = new Map()
+  // ava reports when a process ends, but not when it starts: that is when another one ended.
   const starts = Array(CONCURRENCY).fill(performance.now())
 
   for await (const event of events) {
-    const file = event.testFile === undefined ? undefined : nameOf(event.testFile)
-    if (file !== undefined && !files.has(file)) {
-      files.set(file, { passed: 0, failed: 0, skipped: 0, since: starts.shift() ?? performance.now() })
+    if (event.type === 'timeout') failPending(event)
+    if (event.testFile === undefined) {
+      if (FAILURES.includes(event.type)) fail({}, 'ava', event.type, describeError(event.err))
+      continue
     }
-    const counts = files.get(file)
-    if (event.type === 'test-passed') counts.passed++
-    else if (event.type === 'selected-test' && (event.skip || event.todo)) counts.skipped++
-    else if (event.type === 'timeout') failPending(event)
-    else if (event.type === 'process-exit') fail(file, 'process.exit() was called', event.stack)
-    else if (event.type === 'missing-ava-import') fail(file, 'the file has no tests')
-    else if (FAILURES.includes(event.type)) fail(file, event.title ?? event.type, describeError(event.err))
-    else if (event.type === 'worker-failed' || event.type === 'worker-finished') {
-      if (event.type === 'worker-failed' && counts.failed === 0) fail(file, 'the file crashed', describeEnd(event))
-      const { since, ...ended } = counts
-      const now = performance.now()
-      starts.push(now)
-      process.send({ file, ...ended, seconds: (now - since) / 1000 })
+    const started = nameOf(event.testFile)
+    if (!processes.has(started)) {
+      processes.set(started, { files: new Map(), since: starts.shift() ?? performance.now() })
     }
-  }
-
-  function fail(file, title, text = '') {
-    const counts = files.get(file)
-    if (counts !== undefined) counts.failed++
-    process.send({ failure: { file: file ?? 'ava', title, text } })
+    const { files, since } = processes.get(started)
+    if (event.type === 'worker-failed' || event.type === 'worker-finished') {
+      const failed = [...files.values()].some((counts) => counts.failed > 0)
+      const file = runningOf(files) ?? started
+      if (event.type === 'worker-failed' && !failed)
+        fail(countsOf(files, file), file, 'the file crashed', describeEnd(event))
+      starts.push(performance.now())
+      sendCounts(files, since)
+      continue
+    }
+    const [file, title] = event.title === undefined ? [runningOf(files) ?? started] : splitTitle(started, event.title)
+    if (event.type === 'selected-test') {
+      // The files of a batch have been loaded, which is no part of the first one.
+      if (files.size === 0 && file !== started) processes.get(started).since = performance.now()
+      const skipped = event.skip || event.todo
+      countsOf(files, file)[skipped ? 'skipped' : 'pending']++
+    } else if (event.type === 'test-passed') end(countsOf(files, file)).passed++
+    else if (event.type === 'process-exit') fail(countsOf(files, file), file, 'process.exit() was called', event.stack)
+    else if (event.type === 'missing-ava-import') fail(countsOf(files, file), file, 'the file has no tests')
+    else if (FAILURES.includes(event.type)) {
+      const counts = countsOf(files, file)
+      if (event.type === 'test-failed') end(counts)
+      fail(counts, file, title ?? event.type, describeError(event.err))
+    }
   }
 
   function failPending({ pendingTests, period }) {
     for (const [path, titles] of pendingTests) {
-      for (const title of titles)
-        fail(nameOf(path), title, `It was pending when nothing had happened for ${period} ms.`)
-      if (titles.size === 0) fail(nameOf(path), 'the file does not end')
+      const started = nameOf(path)
+      const files = processes.get(started)?.files ?? new Map()
+      const running = runningOf(files) ?? started
+      if (titles.size === 0) fail(countsOf(files, running), running, 'the file does not end')
+      for (const each of titles) {
+        const [file, title] = splitTitle(started, each)
+        // The other files of a batch wait for this one.
+        if (file !== running) continue
+        fail(countsOf(files, file), file, title, `It was pending when nothing had happened for ${period} ms.`)
+      }
     }
+  }
+}
+
+function countsOf(files, file) {
+  if (!files.has(file)) files.set(file, { passed: 0, failed: 0, skipped: 0, pending: 0 })
+  return files.get(file)
+}
+
+/** The files of a process run one after the other: the first with a test that has not ended. */
+function runningOf(files) {
+  return [...files].find(([, { pending }]) => pending > 0)?.[0]
+}
+
+function end(counts) {
+  counts.pending--
+  counts.last = performance.now()
+  return counts
+}
+
+function fail(counts, file, title, text = '') {
+  counts.failed++
+  process.send({ failure: { file, title, text } })
+}
+
+function sendCounts(files, since) {
+  let begin = since
+  for (const [file, { passed, failed, skipped, last }] of files) {
+    const end = files.size === 1 ? performance.now() : (last ?? begin)
+    process.send({ file, passed, failed, skipped, seconds: (end - begin) / 1000 })
+    begin = end
   }
 }
 

@@ -1,12 +1,13 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { filesIn, globs } from '../lib/globs.mjs'
 import { stopServer } from './processes.mjs'
 import { SERVICES as ALL } from './services.mjs'
 
 // A project that has left something out has no suites that need its service.
-const SERVICES = ALL.filter(({ suites }) => hasFile(suites))
+const SERVICES = ALL.filter(({ suites }) => filesIn('test', globs([suites])).length > 0)
 
 /** Prints which packages will be installed, and how to prevent that. */
 export function announceServices(mode) {
@@ -81,13 +82,4 @@ function install(packages) {
       console.log(`${name} could not be installed.`)
     }
   }
-}
-
-/** Whether a file fits a pattern, in which ** is any folders and * any part of a name. */
-function hasFile(pattern) {
-  const [folder] = pattern.split('/**')
-  if (!existsSync(folder)) return false
-  const source = pattern.replaceAll('.', '\\.').replaceAll('**/', '(?:.+/)?').replaceAll('*', '[^/]*')
-  const files = readdirSync(folder, { recursive: true }).map((file) => `${folder}/${file.replaceAll('\\', '/')}`)
-  return files.some((file) => new RegExp(`^${source}$`).test(file))
 }

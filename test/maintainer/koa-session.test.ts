@@ -13,6 +13,8 @@ import { printedFiles } from '../support/blocks.ts'
 import { deferred } from '../support/handlers.ts'
 import { listen } from '../support/koa.ts'
 
+// In its own process: where the features are loaded, the cart of these sessions is a slice.
+
 const SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
 const KEYS = ['keys of the old application']
 const DAY = 86_400_000

@@ -9,6 +9,8 @@ import { defineSlice } from '../../src/session/slice.ts'
 import { TestAccounts } from '../support/accounts.ts'
 import { application, COOKIE, type Handler } from '../support/handlers.ts'
 
+// In its own process: the names of its slices are taken in the whole process.
+
 // Appends what is new on one side to the other, so that anything that is merged twice is there twice.
 const list = defineSlice({
   name: 'list',

@@ -11,6 +11,8 @@ import { cookieBench } from '../support/cookie-engine.ts'
 import { EXPIRY } from '../support/engine.ts'
 import { application, COOKIE, deferred, type Handler } from '../support/handlers.ts'
 
+// In its own process: the names of its slices are taken in the whole process.
+
 // What one request stores in the session and in the account of its user.
 
 const list = defineSlice({

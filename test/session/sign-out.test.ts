@@ -8,6 +8,8 @@ import { START, testEngine } from '../support/engine.ts'
 import { application, type Handler } from '../support/handlers.ts'
 import { begun, open } from '../support/requests.ts'
 
+// In its own process: the names of its slices are taken in the whole process.
+
 const words = defineSlice({
   name: 'sign-out-words',
   schema: z.array(z.string()),

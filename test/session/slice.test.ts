@@ -9,6 +9,8 @@ import { signIn, signOut } from '../../src/session/sign-in.ts'
 import { defineSlice, type Schema } from '../../src/session/slice.ts'
 import { EXPIRY, START } from '../support/engine.ts'
 
+// In its own process: the names of its slices are taken in the whole process.
+
 const list = z.array(z.number())
 const notes = defineSlice({ name: 'notes', schema: list, default: (): number[] => [], login: 'keep', logout: 'keep' })
 const secret = defineSlice({ name: 'secret', schema: list, default: (): number[] => [], login: 'drop' })

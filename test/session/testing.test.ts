@@ -8,6 +8,8 @@ import { handle } from '../../src/session/testing/handle.ts'
 import { cookieBench } from '../support/cookie-engine.ts'
 import { testEngine } from '../support/engine.ts'
 
+// In its own process: the names of its slices are taken in the whole process.
+
 const list = defineSlice({ name: 'list', schema: z.array(z.string()), default: (): string[] => [] })
 
 const read = async (ctx: Context) => {

@@ -7,7 +7,7 @@ import { cloneWithNotes, isSignedIn, signIn } from '../support/notes-steps.ts'
 import { isPrivate } from '../support/private.ts'
 import { startProcess } from '../support/processes.ts'
 
-// Nothing is left to the umask.
+// In its own process: nothing is left to the umask.
 test.before(() => void process.umask(0))
 
 test('dev on a clean clone: data, secret, migrations, seeds, users, and reload', async (t) => {

@@ -16,7 +16,7 @@ const COMMANDS: Record<string, string[]> = {
 }
 const onPosix = process.platform === 'win32' ? test.skip : test
 
-// Nothing is left to the umask.
+// In its own process: nothing is left to the umask.
 test.before(() => void process.umask(0))
 
 async function widen(folder: string): Promise<void> {

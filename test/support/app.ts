@@ -12,11 +12,11 @@ import { createApp } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
 import { migrate } from '../../src/database.ts'
 import { loadFeatures } from '../../src/features/index.ts'
-import { seed } from '../../src/seed.ts'
 import { openServices, type Services } from '../../src/services.ts'
 import type { Feature } from '../../src/web/feature.ts'
 import { type RequestOptions, send, type TextResponse } from './client.ts'
-import { seeded } from './databases.ts'
+import { seeded, seedForTests } from './databases.ts'
+import { TEST_SECRET } from './secret.ts'
 
 /** The whole application on a separate database, listening on a free port. */
 export interface TestApp {
@@ -35,7 +35,7 @@ export interface Route {
   readonly path: string
 }
 
-export const TEST_SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
+export { TEST_SECRET }
 
 /**
  * Starts the application, migrated and seeded, with the demo users; silent unless a log is given.
@@ -66,7 +66,7 @@ export async function startApp(
   const services = await openServices(config, log)
   if (!own) {
     await migrate(services.knex)
-    await seed(services.knex, { demoUsers: true })
+    await seedForTests(services.knex)
   }
   const open = async () => {
     await services.ready()

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { rmSync } from 'node:fs'
-import { copyFile, mkdtemp, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { copyFile, mkdtemp, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import createKnex from 'knex'
+import { join } from 'node:path'
+import { hash } from '@node-rs/argon2'
+import createKnex, { type Knex } from 'knex'
 import { databaseConfig, migrate, openDatabase } from '../../src/database.ts'
+import { demoUsers } from '../../src/demo-users.ts'
 import { seed } from '../../src/seed.ts'
 import type { Owner } from './project.ts'
 import { serviceUrl } from './services.ts'
@@ -35,37 +37,53 @@ export async function fillMigrated(url: string): Promise<void> {
   await copyFile(await migrated(), pathOf(url))
 }
 
-/** A migrated SQLite file, seeded as well, with the demo users: made once per process. */
-export const seeded = once(async () => {
-  const { url } = await freshTemplate()
-  await copyFile(await migrated(), pathOf(url))
-  const knex = openDatabase(url)
-  await seed(knex, { demoUsers: true })
-  await knex.destroy()
-  return pathOf(url)
-})
+/** A migrated SQLite file, seeded as well, with the demo users. */
+export const seeded = (): Promise<string> =>
+  template('seeded', async (file) => {
+    await copyFile(await migrated(), file)
+    const knex = openDatabase(`sqlite:${file}`)
+    await seedForTests(knex)
+    await knex.destroy()
+  })
 
 /** One without rows. */
-const migrated = once(async () => {
-  const { url } = await freshTemplate()
-  const knex = openDatabase(url)
-  await migrate(knex)
-  await knex.destroy()
-  return pathOf(url)
-})
+const migrated = (): Promise<string> =>
+  template('migrated', async (file) => {
+    const knex = openDatabase(`sqlite:${file}`)
+    await migrate(knex)
+    await knex.destroy()
+  })
 
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined
-  return () => {
-    made ??= make()
-    return made
+const CHEAP = { memoryCost: 8, timeCost: 1, parallelism: 1 }
+
+/** Seeds a migrated database, with demo users whose passwords are verified quickly, as the parameters are in the hash. */
+export async function seedForTests(knex: Knex): Promise<void> {
+  const created = await seed(knex, { demoUsers: true })
+  if (!created.some((what) => what.endsWith(' demo users'))) return
+  for (const { username, password } of demoUsers) {
+    const changed = { password_hash: await hash(password, CHEAP) }
+    await knex('users').where({ username_key: username }).update(changed)
   }
 }
 
-async function freshTemplate() {
-  const template = await freshFile()
-  process.on('exit', () => rmSync(dirname(pathOf(template.url)), { recursive: true, force: true }))
-  return template
+const templates = new Map<string, Promise<string>>()
+
+/** A file that the first process of a run makes for all others; ava.config.mjs makes the folder. */
+async function template(name: string, make: (file: string) => Promise<void>): Promise<string> {
+  const folder = process.env['TEST_TEMPLATES']
+  if (folder === undefined) throw new Error('TEST_TEMPLATES is missing: ava.config.mjs sets it.')
+  const made = templates.get(name) ?? makeOnce(join(folder, `${name}.sqlite3`), make)
+  templates.set(name, made)
+  return await made
+}
+
+async function makeOnce(file: string, make: (file: string) => Promise<void>): Promise<string> {
+  if (existsSync(file)) return file
+  const partial = `${file}.${process.pid}`
+  await make(partial)
+  // Whole at once, for the processes that make it at the same time.
+  await rename(partial, file)
+  return file
 }
 
 const pathOf = (url: string) => url.slice('sqlite:'.length)

@@ -4,11 +4,11 @@ import { migrate, openDatabase } from '../../src/database.ts'
 import { seed } from '../../src/seed.ts'
 import { openServices } from '../../src/services.ts'
 import { testOn } from '../storage/present.ts'
-import { TEST_SECRET } from './app.ts'
 import { testDatabase } from './databases.ts'
 import { cloneWithNotes, note, signIn } from './notes-steps.ts'
 import { startProcess, TYPESCRIPT } from './processes.ts'
 import { featureRefusals, type Refusal, refusing } from './refusals.ts'
+import { TEST_SECRET } from './secret.ts'
 import { Visit } from './stories.ts'
 
 /** What a visitor notes, which no log may have: the text of a session or an account. */

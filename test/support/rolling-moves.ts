@@ -7,9 +7,9 @@ import { migrate, openDatabase } from '../../src/database.ts'
 import { openServices } from '../../src/services.ts'
 import { hasStatistics } from '../../src/session/stores/store.ts'
 import { engines } from '../../src/storage/index.ts'
-import { TEST_SECRET } from './app.ts'
 import { migratedSqlite, testDatabase } from './databases.ts'
 import { Rolling } from './rolling.ts'
+import { TEST_SECRET } from './secret.ts'
 
 type Env = Readonly<Record<string, string>>
 

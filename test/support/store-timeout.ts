@@ -1,10 +1,9 @@
 import Router from '@koa/router'
 import type { ExecutionContext } from 'ava'
 import { migrate, openDatabase } from '../../src/database.ts'
-import { seed } from '../../src/seed.ts'
 import { defineFeature } from '../../src/web/feature.ts'
 import { type Answer, startApp, type TestApp, type TestBrowser } from './app.ts'
-import type { TestDatabase } from './databases.ts'
+import { seedForTests, type TestDatabase } from './databases.ts'
 import notes from './notes.ts'
 import { note, notesOf, signIn } from './notes-steps.ts'
 
@@ -45,7 +44,7 @@ export async function preparedUrl(t: ExecutionContext, { fresh }: TestDatabase):
   t.teardown(drop)
   const knex = openDatabase(url)
   await migrate(knex)
-  await seed(knex, { demoUsers: true })
+  await seedForTests(knex)
   await knex.destroy()
   return url
 }

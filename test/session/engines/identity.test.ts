@@ -12,6 +12,8 @@ import { migratedSqlite } from '../../support/databases.ts'
 import { START, testEngine } from '../../support/engine.ts'
 import { begun, cookieOf, increment, open, read } from '../../support/requests.ts'
 
+// In its own process: the names of its slices are taken in the whole process.
+
 const USER = '_auth_user_id'
 const kept = defineSlice({ name: 'kept', schema: z.number(), default: () => 0 })
 /** What a change of key asks of its store, one after the other; stopped before each, another request runs. */
