@@ -109,3 +109,17 @@ test('the account is saved whatever happens to the session, unless the request f
   t.like(account({ touchDue: true }), { write: 'touch', account: true })
   t.false(account({ status: 500 }).account)
 })
+
+test('who changes the decision of one request does not change that of another', (t) => {
+  const rows = TABLE.flatMap(([, facts]) => [facts, { ...facts, accountChanged: true }])
+  for (const facts of rows) {
+    const decide = () => settle({ ...QUIET, ...facts })
+    const before = { ...decide() }
+    try {
+      Object.assign(decide(), { write: 'none', account: false, cookie: 'clear', why: '' })
+    } catch (error) {
+      t.true(error instanceof TypeError)
+    }
+    t.deepEqual({ ...decide() }, before)
+  }
+})

@@ -42,19 +42,19 @@ export interface Decision {
 
 const NOTHING = { write: 'none', account: false, cookie: 'none', vary: true, personal: false } as const
 
-// One object for each decision, because every request makes one.
-const UNASKED: Decision = { ...NOTHING, vary: false, why: 'the handler never asked for the session' }
+// One object for each decision, because every request makes one. Frozen: handlers get it with the explanation.
+const UNASKED = nothing('the handler never asked for the session', { vary: false })
 const ENDED_FAILED = clear('the session was ended, although the request failed')
-const FAILED: Decision = { ...NOTHING, why: 'nothing is saved when a request fails' }
-const FAILED_LIVE: Decision = { ...FAILED, personal: true }
+const FAILED = nothing('nothing is saved when a request fails')
+const FAILED_LIVE = nothing(FAILED.why, { personal: true })
 const CREATE = write('create', 'something was stored for the first time')
 const ENDED = clear('the session was ended')
-const EMPTY: Decision = { ...NOTHING, why: 'there is nothing to keep' }
+const EMPTY = nothing('there is nothing to keep')
 const CYCLE = write('cycle', 'the session gets a new key')
 const SAVE = write('save', 'the session was changed')
 const TOUCH = write('touch', 'the activity is due to be written')
-const ACCOUNT: Decision = { ...NOTHING, personal: true, why: 'what the account keeps was changed' }
-const READ: Decision = { ...NOTHING, personal: true, why: 'the session was only read' }
+const ACCOUNT = nothing('what the account keeps was changed', { personal: true })
+const READ = nothing('the session was only read', { personal: true })
 
 /** Decides, as a pure function, what is saved and which cookie is sent. */
 export function settle(facts: Facts): Decision {
@@ -78,9 +78,13 @@ function decideForSession(facts: Facts): Decision {
 }
 
 function write(write: 'create' | 'save' | 'cycle' | 'touch', why: string): Decision {
-  return { ...NOTHING, write, cookie: 'set', personal: true, why }
+  return Object.freeze({ ...NOTHING, write, cookie: 'set', personal: true, why })
 }
 
 function clear(why: string): Decision {
-  return { ...NOTHING, cookie: 'clear', personal: true, why }
+  return Object.freeze({ ...NOTHING, cookie: 'clear', personal: true, why })
+}
+
+function nothing(why: string, rest: Partial<Decision> = {}): Decision {
+  return Object.freeze({ ...NOTHING, ...rest, why })
 }
