@@ -83,7 +83,7 @@ test('a half signed-in session has no user, gets a new key, and ends with the si
     ctx.body = { half: half(await ctx.session()) }
   }
 
-  const first = await handle(async (ctx) => (await ctx.session()).set('cart', 1), { settings })
+  const first = await handle(async (ctx) => (await ctx.session()).set('basket', 1), { settings })
   const begun = await first.again(async (ctx) => recipe.beginSecondStep(await ctx.session(), ada))
   t.is(begun.session.userId, null)
   t.deepEqual(half(begun.session), ada)

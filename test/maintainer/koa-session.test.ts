@@ -13,8 +13,6 @@ import { printedFiles } from '../support/blocks.ts'
 import { deferred } from '../support/handlers.ts'
 import { listen } from '../support/koa.ts'
 
-// In its own process: where the features are loaded, the cart of these sessions is a slice.
-
 const SECRET = 'a secret of the tests: 6f1f0c2b9d8e4a7c'
 const KEYS = ['keys of the old application']
 const DAY = 86_400_000
@@ -121,16 +119,16 @@ function cookiesOf(response: Response): string {
 const add: Handler = (_ctx, session) => session.update('n', (n) => Number(n ?? 0) + 1)
 
 test('a session in a cookie goes on, and its cookies are removed', async (t) => {
-  const cookies = await oldCookies(t, { n: 2, cart: { lines: ['tea'] } })
+  const cookies = await oldCookies(t, { n: 2, list: { lines: ['tea'] } })
   const { get } = await newApp(t, { '/add': add })
   const first = await get(cookies, '/add')
-  t.deepEqual(JSON.parse(first.text), { user: null, n: 3, cart: { lines: ['tea'] } })
+  t.deepEqual(JSON.parse(first.text), { user: null, n: 3, list: { lines: ['tea'] } })
   t.deepEqual(
     first.sent.filter((header) => /expires=Thu, 01 Jan 1970/i.test(header)).map((header) => header.split('=')[0]),
     ['koa.sess', 'koa.sess.sig'],
   )
   t.regex(first.sid, /^sid=[a-z0-9]{32}$/)
-  t.deepEqual(JSON.parse((await get(first.sid, '/add')).text), { user: null, n: 4, cart: { lines: ['tea'] } })
+  t.deepEqual(JSON.parse((await get(first.sid, '/add')).text), { user: null, n: 4, list: { lines: ['tea'] } })
   t.is((await get(first.sid)).sent.length, 0)
 })
 

@@ -58,7 +58,7 @@ test('before the response it shows what will be done, afterwards what was done',
     {
       '/change': async (_ctx, session) => {
         asides.push(now())
-        ;(await session()).set('cart', [1, 2])
+        ;(await session()).set('list', [1, 2])
         asides.push(now())
         ;(await session()).delete('n')
       },
@@ -70,20 +70,20 @@ test('before the response it shows what will be done, afterwards what was done',
   await get('/change', cookie)
   const [before, between] = asides
   t.deepEqual([before?.settled, before?.opening, before?.changedKeys], [false, undefined, []])
-  t.deepEqual([between?.settled, between?.changedKeys, between?.decision?.write], [false, ['cart'], 'save'])
+  t.deepEqual([between?.settled, between?.changedKeys, between?.decision?.write], [false, ['list'], 'save'])
   t.is(between?.writing, undefined)
   t.deepEqual(between?.content, [
     { key: 'n', bytes: 1 },
-    { key: 'cart', bytes: 5 },
+    { key: 'list', bytes: 5 },
   ])
-  t.deepEqual({ ...between?.data }, { n: 1, cart: [1, 2] })
-  t.deepEqual(between?.changes, [{ key: 'cart', before: undefined, after: [1, 2] }])
+  t.deepEqual({ ...between?.data }, { n: 1, list: [1, 2] })
+  t.deepEqual(between?.changes, [{ key: 'list', before: undefined, after: [1, 2] }])
   const after = now()
-  t.deepEqual([after.settled, after.changedKeys, after.decision?.write], [true, ['cart', 'n'], 'save'])
-  t.deepEqual([after.content, after.bytes], [[{ key: 'cart', bytes: 5 }], '{"cart":[1,2]}'.length])
+  t.deepEqual([after.settled, after.changedKeys, after.decision?.write], [true, ['list', 'n'], 'save'])
+  t.deepEqual([after.content, after.bytes], [[{ key: 'list', bytes: 5 }], '{"list":[1,2]}'.length])
   t.deepEqual(after.changes, [
     { key: 'n', before: 1, after: undefined },
-    { key: 'cart', before: undefined, after: [1, 2] },
+    { key: 'list', before: undefined, after: [1, 2] },
   ])
   t.deepEqual([after.opening?.live, after.writing?.failed], [true, undefined])
   t.false(JSON.stringify(after).includes(cookie.slice('sid='.length)))

@@ -108,12 +108,12 @@ test('pop, setDefault, assign, keys, values, entries', (t) => {
 })
 
 test('a nested change is detected', (t) => {
-  const s = session({ cart: { lines: [1] }, other: { a: 1 } })
-  const cart = s.get('cart') as { lines: number[] }
+  const s = session({ list: { lines: [1] }, other: { a: 1 } })
+  const cart = s.get('list') as { lines: number[] }
   t.false(s.modified)
   cart.lines.push(2)
   t.true(s.modified)
-  t.deepEqual(s.state.summary().operations.keys, ['cart'])
+  t.deepEqual(s.state.summary().operations.keys, ['list'])
 })
 
 test('a change of an object that was just stored is not lost', (t) => {

@@ -47,12 +47,12 @@ export function sharedSuite(test: TestFn, python: string, backend: Backend): () 
     const ours = await bench().ours(t)
     await bothWays({ ...bench(), ours }, async (writer, changer) => {
       const visitor = new Visitor()
-      await visitor.at(writer, 'write', { values: { cart: { items: ['tea'] }, name: 'Zoë' } })
-      await visitor.at(changer, 'append', { name: 'cart', item: 'кофе' })
+      await visitor.at(writer, 'write', { values: { basket: { items: ['tea'] }, name: 'Zoë' } })
+      await visitor.at(changer, 'append', { name: 'basket', item: 'кофе' })
       await visitor.at(changer, 'increment', { name: 'visits' })
       await visitor.at(writer, 'increment', { name: 'visits' })
-      await visitor.at(writer, 'append', { name: 'cart', item: '茶' })
-      const expected = { cart: { items: ['tea', 'кофе', '茶'] }, name: 'Zoë', visits: 2 }
+      await visitor.at(writer, 'append', { name: 'basket', item: '茶' })
+      const expected = { basket: { items: ['tea', 'кофе', '茶'] }, name: 'Zoë', visits: 2 }
       t.deepEqual(await visitor.read(changer), expected)
       t.deepEqual(await visitor.read(writer), expected)
     })

@@ -10,14 +10,14 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     const user = newUser()
     const visitor = new Visitor()
     await visitor.at(django, 'register', user)
-    await visitor.at(here, 'write', { values: { cart: ['tea'] } })
+    await visitor.at(here, 'write', { values: { basket: ['tea'] } })
     t.is((await visitor.at(here, 'read')).user, null)
     const before = (await visitor.cookie(here))?.value
     await visitor.at(django, 'signIn', user)
     t.not((await visitor.cookie(here))?.value, before)
     const read = await visitor.at(here, 'read')
     t.is(read.user, user.username)
-    t.deepEqual(read.data['cart'], ['tea'])
+    t.deepEqual(read.data['basket'], ['tea'])
     t.is(read.data['_auth_user_backend'], 'django.contrib.auth.backends.ModelBackend')
   })
 
@@ -27,11 +27,11 @@ export function usersSuite(test: TestFn, bench: () => Bench): void {
     const user = newUser()
     const visitor = new Visitor()
     await visitor.at(django, 'register', user)
-    await visitor.at(django, 'write', { values: { cart: ['tea'] } })
+    await visitor.at(django, 'write', { values: { basket: ['tea'] } })
     await visitor.at(here, 'signIn', user)
     const read = await visitor.at(django, 'read')
     t.is(read.user, user.username)
-    t.deepEqual(read.data['cart'], ['tea'])
+    t.deepEqual(read.data['basket'], ['tea'])
   })
 
   test.serial('a sign-out on either side signs out on both', async (t) => {

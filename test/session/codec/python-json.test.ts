@@ -2,7 +2,7 @@ import test from 'ava'
 import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django/django.ts'
 import { dumps, loads } from '../../../src/session/codec/django/signing.ts'
 import { SessionTooLargeError, ValueNotKeptError } from '../../../src/session/core/errors.ts'
-import { TEST_SECRET } from '../../support/app.ts'
+import { TEST_SECRET } from '../../support/secret.ts'
 
 const key = 'k'.repeat(32)
 const codec = djangoCodec({ secrets: [TEST_SECRET] })

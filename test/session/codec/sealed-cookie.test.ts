@@ -12,7 +12,7 @@ import { START } from '../../support/engine.ts'
 
 const NEW = 'the new secret, long enough for anybody'
 const OLD = 'the old secret, long enough for anybody'
-const data = plainJson({ user: 'ada', cart: [1, 2, 3] }) as SessionData
+const data = plainJson({ user: 'ada', list: [1, 2, 3] }) as SessionData
 const FOREVER = Number.POSITIVE_INFINITY
 
 const sealed = (options: Partial<SealedCookieOptions> = {}) =>

@@ -17,7 +17,7 @@ const NEW = 'the new secret, long enough for anybody'
 const OLD = 'the old secret, long enough for anybody'
 const key = 'abcdefghijklmnopqrstuvwxyz012345'
 const other = 'bbcdefghijklmnopqrstuvwxyz012345'
-const data = plainJson({ user: 'ada', cart: [1, 2, 3] }) as SessionData
+const data = plainJson({ user: 'ada', list: [1, 2, 3] }) as SessionData
 
 const sealed = (secrets: readonly [string, ...string[]] = [NEW], namespace = 'sessionid') =>
   sealedCodec({ secrets, namespace })

@@ -13,12 +13,12 @@ test('keys are dropped in their order, the rest is kept, and both are reported',
   const bench = cookieBench({ maxSize: 1000, ...DEGRADING })
   const { session, commit } = await open(bench)
   await signIn(session, '7')
-  session.assign({ hints: 'few', recent: long(1, 400), cart: [1, 2] })
+  session.assign({ hints: 'few', recent: long(1, 400), list: [1, 2] })
   const committed = await commit()
   if (committed.outcome !== 'saved') return t.fail()
   t.deepEqual(committed.dropped, ['recent'])
-  t.deepEqual({ ...committed.loaded.data }, { _auth_user_id: '7', hints: 'few', cart: [1, 2] })
-  t.deepEqual({ ...(await read(bench, committed.cookie ?? '')) }, { _auth_user_id: '7', hints: 'few', cart: [1, 2] })
+  t.deepEqual({ ...committed.loaded.data }, { _auth_user_id: '7', hints: 'few', list: [1, 2] })
+  t.deepEqual({ ...(await read(bench, committed.cookie ?? '')) }, { _auth_user_id: '7', hints: 'few', list: [1, 2] })
   t.like(bench.events, [{ type: 'overflow', dropped: ['recent'], limit: 1000 }])
   t.false('dropped' in (await (await open(bench, committed.cookie)).commit()), 'and nothing more the next time')
 })
@@ -31,7 +31,7 @@ test('still too large, or not allowed to drop: refused, nothing reported as drop
     const bench = cookieBench(options)
     const cookie = await begun(bench, { a: 1 })
     const { session, commit } = await open(bench, cookie)
-    session.assign({ recent: long(1), cart: long(2) })
+    session.assign({ recent: long(1), list: long(2) })
     await t.throwsAsync(commit(), { instanceOf: SessionTooLargeError })
     t.deepEqual(bench.events, [])
     t.deepEqual({ ...(await read(bench, cookie)) }, { a: 1 })
@@ -46,13 +46,13 @@ test('the response is sent, and the application knows what was dropped', async (
   const settings = { ...cookieBench({ maxSize: 1000, ...DEGRADING }), cookie: COOKIE }
   const filled = await handle(
     async (ctx) => {
-      ;(await ctx.session()).assign({ recent: long(1), hints: long(2), cart: [1] })
+      ;(await ctx.session()).assign({ recent: long(1), hints: long(2), list: [1] })
       ctx.body = 'filled'
     },
     { settings },
   )
   t.deepEqual([filled.status, filled.text, filled.ctx.state['sessionDropped']], [200, 'filled', ['recent', 'hints']])
-  t.deepEqual(filled.session.keys(), ['cart'])
+  t.deepEqual(filled.session.keys(), ['list'])
   const next = await filled.again(async (ctx) => void (await ctx.session()))
   t.is(next.ctx.state['sessionDropped'], undefined)
 })

@@ -29,7 +29,7 @@ for (const format of formats) {
     const bench = cookieBench({ format })
     const first = await signedIn(bench)
     const { session, commit } = await open(bench, first)
-    session.set('cart', [1])
+    session.set('list', [1])
     const second = cookieOf(await commit())
     await signOut((await open(bench, second)).session)
     for (const copy of [first, second]) {
@@ -41,9 +41,9 @@ for (const format of formats) {
   // The documented difference between cookies and stores: no server is asked, so none can refuse.
   test(`${format.name}: a copy of an anonymous cookie, or of any without revocations, stays valid after the logout`, async (t) => {
     const anonymous = cookieBench({ format })
-    const cart = await begun(anonymous, { cart: [1] })
+    const cart = await begun(anonymous, { list: [1] })
     await (await open(anonymous, cart)).session.flush()
-    t.deepEqual({ ...(await read(anonymous, cart)) }, { cart: [1] })
+    t.deepEqual({ ...(await read(anonymous, cart)) }, { list: [1] })
 
     const unguarded = cookieBench({ format, guarded: false })
     const cookie = await signedIn(unguarded)
@@ -54,11 +54,11 @@ for (const format of formats) {
 
   test(`${format.name}: an older copy of an anonymous cookie rolls the session back`, async (t) => {
     const bench = cookieBench({ format })
-    const older = await begun(bench, { cart: [1] })
+    const older = await begun(bench, { list: [1] })
     const { session, commit } = await open(bench, older)
-    session.set('cart', [])
-    t.deepEqual({ ...(await read(bench, cookieOf(await commit()))) }, { cart: [] })
-    t.deepEqual({ ...(await read(bench, older)) }, { cart: [1] })
+    session.set('list', [])
+    t.deepEqual({ ...(await read(bench, cookieOf(await commit()))) }, { list: [] })
+    t.deepEqual({ ...(await read(bench, older)) }, { list: [1] })
   })
 
   test(`${format.name}: ending all sessions of a user ends those before, not those after, and no sessions of other users`, async (t) => {
@@ -78,12 +78,12 @@ for (const format of formats) {
 test('the session that ends all others continues with a new sign-in and the same data', async (t) => {
   const bench = cookieBench()
   const other = await signedIn(bench)
-  const { session, commit } = await open(bench, await signedIn(bench, '7', await begun(bench, { cart: [1] })))
+  const { session, commit } = await open(bench, await signedIn(bench, '7', await begun(bench, { list: [1] })))
   await bench.engine.endUser('7')
   session.set('hash', 'of the new password')
   await session.cycleKey({ restartClock: true })
   const next = cookieOf(await commit('cycle'))
-  t.deepEqual({ ...(await read(bench, next)) }, { cart: [1], _auth_user_id: '7', hash: 'of the new password' })
+  t.deepEqual({ ...(await read(bench, next)) }, { list: [1], _auth_user_id: '7', hash: 'of the new password' })
   t.is(await read(bench, other), undefined)
 })
 

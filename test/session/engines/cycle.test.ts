@@ -23,17 +23,17 @@ test('cycleKey includes what another request saved meanwhile', async (t) => {
   const bench = testEngine()
   const cookie = await begun(bench, { n: 1 })
   const [moving, saving] = [await open(bench, cookie), await open(testEngine({ store: bench.store }), cookie)]
-  saving.session.set('cart', [1])
+  saving.session.set('list', [1])
   await saving.commit()
   moving.session.set('user', 'ada')
   const moved = await moving.commit('cycle')
-  t.deepEqual(moved.outcome === 'saved' && { ...moved.loaded.data }, { n: 1, cart: [1], user: 'ada' })
+  t.deepEqual(moved.outcome === 'saved' && { ...moved.loaded.data }, { n: 1, list: [1], user: 'ada' })
 })
 
 test('20 x 20 cycles at once: one new key is sent, and the changes of the others are kept', async (t) => {
   for (let round = 0; round < 20; round++) {
     const bench = testEngine()
-    const cookie = await begun(bench, { cart: [1] })
+    const cookie = await begun(bench, { list: [1] })
     await cycleAtOnce(t, bench, cookie, Array(20).fill(bench))
   }
 })
@@ -41,7 +41,7 @@ test('20 x 20 cycles at once: one new key is sent, and the changes of the others
 test('20 engines over one store cycle one session: one new key is sent, and the changes of the others are kept', async (t) => {
   const store = new MemoryStore({ now: () => START })
   const first = testEngine({ store })
-  const cookie = await begun(first, { cart: [1] })
+  const cookie = await begun(first, { list: [1] })
   const benches = Array.from({ length: 20 }, () => testEngine({ store }))
   await cycleAtOnce(t, first, cookie, benches)
   // One session, no half-made record: the forward counts nowhere.
@@ -66,20 +66,20 @@ async function cycleAtOnce(
   const cookies = outcomes.map(cookieOf).filter((each) => each !== '')
   t.is(cookies.length, 1)
   const data = await read(first, cookies[0] ?? '')
-  t.deepEqual({ ...data }, { cart: [1], ...Object.fromEntries(requests.map((_, index) => [`login${index}`, index])) })
+  t.deepEqual({ ...data }, { list: [1], ...Object.fromEntries(requests.map((_, index) => [`login${index}`, index])) })
 }
 
 test('a sign-in submitted twice: both are in one session, with one cookie and the anonymous data once', async (t) => {
   const bench = testEngine()
-  const cookie = await begun(bench, { cart: [1] })
+  const cookie = await begun(bench, { list: [1] })
   const [one, two] = [await open(bench, cookie), await open(bench, cookie)]
   await signIn(one.session, '7')
   await signIn(two.session, '7')
   const cookies = (await Promise.all([one.commit('cycle'), two.commit('cycle')])).map(cookieOf)
   t.is(cookies[0], cookies[1])
   t.not(cookies[0], cookie)
-  t.deepEqual({ ...(await read(bench, cookies[0] ?? '')) }, { cart: [1], _auth_user_id: '7' })
-  t.deepEqual({ ...(await read(bench, cookie)) }, { cart: [1] }, 'the old key shows nothing of the sign-in')
+  t.deepEqual({ ...(await read(bench, cookies[0] ?? '')) }, { list: [1], _auth_user_id: '7' })
+  t.deepEqual({ ...(await read(bench, cookie)) }, { list: [1] }, 'the old key shows nothing of the sign-in')
 })
 
 test('the absolute age counts from the creation, through changes of key, and restarts at sign-in', async (t) => {

@@ -62,14 +62,14 @@ test('a late sign-in starts a new session without the data of the newer one', as
   const bench = cookieBench()
   const cookie = await signedIn(bench)
   const { session, commit } = await open(bench, cookie)
-  session.set('cart', [1])
+  session.set('list', [1])
   const full = cookieOf(await commit())
   const late = await open(bench, full)
   const next = await rotated(bench, full)
   await signIn(late.session, '7')
   const own = cookieOf(await late.commit('cycle'))
   t.deepEqual({ ...(await read(bench, own)) }, { _auth_user_id: '7' })
-  t.deepEqual({ ...(await read(bench, next)) }, { _auth_user_id: '7', cart: [1] })
+  t.deepEqual({ ...(await read(bench, next)) }, { _auth_user_id: '7', list: [1] })
 })
 
 for (const verb of ['check', 'endSession']) {

@@ -147,22 +147,22 @@ during('a second change of key meanwhile: one new key', MINE, rotate, async ({ t
   t.is(await idOf(other, cookies[0] ?? ''), id)
 })
 
-during('the same sign-in meanwhile joins: one session, one cookie', { cart: [1] }, enter, async (race, goOn) => {
+during('the same sign-in meanwhile joins: one session, one cookie', { list: [1] }, enter, async (race, goOn) => {
   const { t, other, store, cookie, id } = race
   const request = await open(other, cookie)
   await signIn(request.session, '7')
   request.session.update('n', increment)
   const [theirs, mine] = [cookieOf(await request.commit('cycle')), (await goOn()).cookie]
   t.is(theirs, mine)
-  t.deepEqual({ ...(await read(other, mine)) }, { cart: [1], [USER]: '7', n: 1 })
+  t.deepEqual({ ...(await read(other, mine)) }, { list: [1], [USER]: '7', n: 1 })
   t.is(await live(store), 1)
   t.is(await idOf(other, mine), id)
-  t.deepEqual({ ...(await read(other, cookie)) }, { cart: [1] }, 'nothing of it is read with the old key')
+  t.deepEqual({ ...(await read(other, cookie)) }, { list: [1] }, 'nothing of it is read with the old key')
 })
 
 during(
   "another user's sign-in meanwhile: a session without the data that were taken",
-  { cart: [1] },
+  { list: [1] },
   enter,
   async (race, goOn) => {
     const { t, other, cookie } = race
@@ -176,7 +176,7 @@ during(
     t.like(eight, { [USER]: '8', mine: true })
     t.is(seven?.[USER], '7')
     t.is(seven?.['mine'], undefined)
-    t.is([eight, seven].filter((each) => each?.['cart'] !== undefined).length, 1)
+    t.is([eight, seven].filter((each) => each?.['list'] !== undefined).length, 1)
     t.not(await idOf(other, theirs), await idOf(other, mine))
   },
 )
@@ -268,14 +268,14 @@ test('after a sign-in with the old key: changes of slices kept at sign-in are re
 
 test('a late sign-in after a mere change of key signs the session in, with another key', async (t) => {
   const bench = testEngine()
-  const cookie = await begun(bench, { cart: [1] })
+  const cookie = await begun(bench, { list: [1] })
   const signing = await open(bench, cookie)
   const between = cookieOf(await (await open(bench, cookie)).commit('cycle'))
   await signIn(signing.session, '7')
   const next = cookieOf(await signing.commit('cycle'))
   t.is(new Set([cookie, between, next]).size, 3)
-  t.deepEqual({ ...(await read(bench, next)) }, { cart: [1], [USER]: '7' })
-  t.deepEqual({ ...(await read(bench, between)) }, { cart: [1] })
+  t.deepEqual({ ...(await read(bench, next)) }, { list: [1], [USER]: '7' })
+  t.deepEqual({ ...(await read(bench, between)) }, { list: [1] })
   t.is(await idOf(bench, next), await idOf(bench, cookie))
 })
 

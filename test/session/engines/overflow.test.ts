@@ -5,12 +5,12 @@ import { checkDropOrder, fitCookie } from '../../../src/session/engines/cookie/o
 
 const text = (length: number) => 'x'.repeat(length)
 const encode = (data: SessionData) => JSON.stringify(data)
-const DATA = { recent: text(40), hints: text(40), cart: text(40), _auth_user_id: '7' }
+const DATA = { recent: text(40), hints: text(40), list: text(40), _auth_user_id: '7' }
 const tried = (values: object, maxSize: number, dropOrder: string[], overflow: 'error' | 'degrade' = 'degrade') =>
   fitCookie(plainJson(values) as SessionData, encode, { maxSize, overflow, dropOrder })
 
 test('a session that fits is stored as a whole', (t) => {
-  const { data, dropped, cookie } = tried(DATA, 1000, ['recent', 'hints', 'cart'])
+  const { data, dropped, cookie } = tried(DATA, 1000, ['recent', 'hints', 'list'])
   t.deepEqual(dropped, [])
   t.deepEqual({ ...data }, DATA)
   t.is(cookie, JSON.stringify(DATA))
@@ -18,13 +18,13 @@ test('a session that fits is stored as a whole', (t) => {
 
 test('keys go in their declared order, and only until the rest fits', (t) => {
   const all = JSON.stringify(DATA).length
-  const { cart, _auth_user_id } = DATA
-  const one = tried(DATA, all - 1, ['hints', 'absent', 'recent', 'cart'])
+  const { list, _auth_user_id } = DATA
+  const one = tried(DATA, all - 1, ['hints', 'absent', 'recent', 'list'])
   t.deepEqual([one.dropped, one.bytes], [['hints'], all])
-  t.deepEqual({ ...one.data }, { recent: DATA.recent, cart, _auth_user_id })
-  const two = tried(DATA, all - 60, ['hints', 'absent', 'recent', 'cart'])
+  t.deepEqual({ ...one.data }, { recent: DATA.recent, list, _auth_user_id })
+  const two = tried(DATA, all - 60, ['hints', 'absent', 'recent', 'list'])
   t.deepEqual(two.dropped, ['hints', 'recent'])
-  t.deepEqual({ ...two.data }, { cart, _auth_user_id })
+  t.deepEqual({ ...two.data }, { list, _auth_user_id })
 })
 
 test('at exactly the maximum nothing is dropped, with one byte less something is', (t) => {
@@ -39,8 +39,8 @@ test('nothing undeclared is ever dropped: too large is refused with its size', (
   t.is(all, 174)
   t.throws(() => tried(DATA, 60, []), refused)
   t.throws(() => tried(DATA, 60, ['hints', 'recent']), refused)
-  t.throws(() => tried(DATA, 60, ['hints', 'recent', 'cart'], 'error'), refused)
-  t.deepEqual(tried(DATA, 60, ['hints', 'recent', 'cart']).dropped, ['hints', 'recent', 'cart'])
+  t.throws(() => tried(DATA, 60, ['hints', 'recent', 'list'], 'error'), refused)
+  t.deepEqual(tried(DATA, 60, ['hints', 'recent', 'list']).dropped, ['hints', 'recent', 'list'])
 })
 
 test("the codec's own limit counts too, and other errors are no reason to drop anything", (t) => {

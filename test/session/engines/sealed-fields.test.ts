@@ -4,10 +4,10 @@ import { sealedCodec } from '../../../src/session/codec/sealed/sealed.ts'
 import { emptyData } from '../../../src/session/core/data.ts'
 import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { DatabaseStore } from '../../../src/session/stores/database/database.ts'
-import { TEST_SECRET } from '../../support/app.ts'
 import { migratedSqlite } from '../../support/databases.ts'
 import { EXPIRY, START } from '../../support/engine.ts'
 import { begun, open } from '../../support/requests.ts'
+import { TEST_SECRET } from '../../support/secret.ts'
 
 const DAY = 86_400_000
 const codec = sealedCodec({ secrets: [TEST_SECRET], namespace: 'sid' })
