@@ -32,6 +32,11 @@ class Suite {
   #skipped = []
   #hooks = { before: [], beforeEach: [], afterEach: [], after: [] }
   #failure
+  #begin
+  /** The context of a test that ava has started: hooks before all tests assert in it. */
+  #context = new Promise((resolve) => {
+    this.#begin = resolve
+  })
 
   constructor(file) {
     this.#file = file
@@ -62,6 +67,7 @@ class Suite {
     for (const title of this.#skipped) chain.skip(this.#file + SEPARATOR + title, () => {})
     for (const test of this.#tests) {
       chain(this.#file + SEPARATOR + test.title, async (t) => {
+        this.#begin(t)
         await test.turn
         // Teardowns are called in reverse order: these after those of the test.
         t.teardown(test.end)
@@ -74,8 +80,10 @@ class Suite {
   }
 
   async run() {
+    if (this.#tests.length === 0) return
+    const t = await this.#context
     try {
-      for (const hook of this.#hooks.before) await hook()
+      for (const hook of this.#hooks.before) await hook(t)
     } catch (error) {
       this.#failure = error
     }

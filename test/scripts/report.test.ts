@@ -44,7 +44,10 @@ import test from 'ava'
 const { setTimeout: wait } = await import('node:timers/promises')
 const called = (globalThis.called ??= [])
 const order = (text: string) => void called.push('${name} ' + text)
-test.before('with a title', () => order('before'))
+test.before('with a title', (t) => {
+  order('before')
+  t.pass()
+})
 test.beforeEach(() => order('before each'))
 test.afterEach.always(() => order('after each'))
 test.after.always(() => order('after'))
