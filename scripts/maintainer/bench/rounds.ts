@@ -36,7 +36,7 @@ export interface Bracketed {
 export interface Measurement extends Sample {
   readonly candidate: string
   readonly kind: Kind
-  /** From 1; the warm-up round is not included. */
+  /** From 1. */
   readonly round: number
   readonly requestsPerSecond: number
   /** Answers in a second, as a share of the mean of bare Koa's right before and right after. */
@@ -52,15 +52,16 @@ export interface Measurement extends Sample {
   readonly besideRatio: number | null
 }
 
-const WARM_UP_SECONDS = 0.5
+// While others are measured V8 drops compiled code: without a warm-up right before it, a measurement shows an engine at
+// two to four times its cost, and a middleware of thirty lines hardly slower.
+const WARM_UP_SHARE = 1
 // Bare Koa is measured twice as often as all others, and varies less.
 const REFERENCE_SHARE = 0.5
 // Without a load generator a fraction of the time gives as many requests.
-const IN_PROCESS_SHARE = 0.2
+const IN_PROCESS_SHARE = 0.4
 
 /**
- * Measures every page of every candidate once in each round, between two measurements of bare Koa, after a short round for
- * warming up.
+ * Measures every page of every candidate once in each round, between two measurements of bare Koa.
  *
  * @param onMeasurement receives each measurement as it is made
  */
@@ -73,10 +74,8 @@ export async function runRounds(
   if (reference === undefined) throw new Error('Bare Koa did not start, which everything is compared with.')
   const others = benchmark.candidates.filter((running) => running !== reference)
   const kept: Measurement[] = []
-  for (let round = 0; round <= options.rounds; round++) {
-    const isWarmUp = round === 0
-    const seconds = isWarmUp ? Math.min(WARM_UP_SECONDS, options.seconds) : options.seconds
-    const atReference = { ...options, sessions: options.connections, seconds: seconds * REFERENCE_SHARE }
+  const atReference = { ...options, sessions: options.connections, seconds: options.seconds * REFERENCE_SHARE }
+  for (let round = 1; round <= options.rounds; round++) {
     for (const kind of KINDS) {
       const measured: Bracketed[] = []
       let before = await sampleOf(benchmark, reference, kind, atReference)
@@ -84,12 +83,11 @@ export async function runRounds(
       for (const running of rotated(others, round)) {
         const { name, candidate } = running
         if (!hasPage(candidate, kind)) continue
-        const sample = await sampleOf(benchmark, running, kind, { ...options, seconds })
-        const after = isWarmUp ? before : await sampleOf(benchmark, reference, kind, atReference)
+        const sample = await sampleOf(benchmark, running, kind, options)
+        const after = await sampleOf(benchmark, reference, kind, atReference)
         measured.push({ name, candidate, sample, before, after })
         before = after
       }
-      if (isWarmUp) continue
       for (const measurement of compare(kind, round, measured)) {
         kept.push(measurement)
         onMeasurement(measurement)
@@ -152,10 +150,11 @@ async function sampleOf(
   kind: Kind,
   { sessions, connections, seconds }: Omit<LoadOptions, 'rounds'>,
 ): Promise<Sample> {
+  const { revokes } = candidate
+  const request = { origin, kind, sessions, connections, seconds, revokes, hasSessions: hasSessions(candidate) }
   const { result, other, clean } = await watch(async () => {
     try {
-      const { revokes } = candidate
-      const request = { origin, kind, sessions, connections, seconds, revokes, hasSessions: hasSessions(candidate) }
+      await load.ask({ ...request, seconds: seconds * WARM_UP_SHARE })
       const answer = await load.ask(request)
       const alone = await server.ask({ kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE })
       return { ...answer, inProcess: alone.cpu ?? null }
