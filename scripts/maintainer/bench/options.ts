@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { InvalidArgumentError } from 'commander'
 import { projectRoot } from '../../../src/paths.ts'
 
@@ -45,4 +45,13 @@ export function workFolder(): string {
 /** What the figures of a report were measured on. */
 export function machine(): { node: string; processor: string; cores: number } {
   return { node: process.version, processor: cpus()[0]?.model ?? 'unknown', cores: cpus().length }
+}
+
+/** Writes a report, with its date and machine, to a file of the project, and says so. */
+export function writeReport(json: string, report: object): void {
+  const file = resolve(projectRoot, json)
+  mkdirSync(dirname(file), { recursive: true })
+  const dated = { date: new Date().toISOString(), machine: machine(), ...report }
+  writeFileSync(file, `${JSON.stringify(dated, null, 2)}\n`)
+  console.log(`\nAll figures are in ${json}.`)
 }

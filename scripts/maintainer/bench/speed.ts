@@ -1,12 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { Command } from 'commander'
-import { projectRoot } from '../../../src/paths.ts'
 import { compile, openBenchmark } from './benchmark.ts'
 import { CANDIDATES, REFERENCE } from './candidates.ts'
 import { separateCores } from './cores.ts'
 import { guaranteesOf, guaranteesTable } from './guarantees.ts'
-import { machine, positive, someOf, whole, workFolder } from './options.ts'
+import { positive, someOf, whole, workFolder, writeReport } from './options.ts'
 import { PEERS, preparePeers } from './peers.ts'
 import { isWrong, remarks, summarize, tables } from './report.ts'
 import { type LoadOptions, runRounds } from './rounds.ts'
@@ -39,7 +37,6 @@ if (options.sessions < options.connections) {
 }
 
 const cores = separateCores()
-const file = resolve(projectRoot, json)
 
 // The reference is always measured.
 const names = [...new Set([REFERENCE, ...chosen])]
@@ -59,11 +56,6 @@ await benchmark.stop()
 
 const results = summarize(measurements)
 console.log(`\n${[tables(results), guaranteesTable(guarantees), ...remarks(results)].join('\n\n')}`)
-const report = { date: new Date().toISOString(), machine: machine(), pinning: cores.description, ...options }
-mkdirSync(dirname(file), { recursive: true })
-writeFileSync(
-  file,
-  `${JSON.stringify({ ...report, results, guarantees, leftOut: benchmark.leftOut, measurements }, null, 2)}\n`,
-)
-console.log(`\nAll figures are in ${json}.`)
+const { leftOut } = benchmark
+writeReport(json, { pinning: cores.description, ...options, results, guarantees, leftOut, measurements })
 process.exitCode = results.some(isWrong) ? 1 : 0

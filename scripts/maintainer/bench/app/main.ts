@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command } from 'commander'
 import { projectRoot } from '../../../../src/paths.ts'
 import { Backends } from '../backends.ts'
@@ -8,7 +8,7 @@ import { settingsOf } from '../benchmark.ts'
 import { CANDIDATES } from '../candidates.ts'
 import { separateCores } from '../cores.ts'
 import { startNginx } from '../nginx.ts'
-import { machine, positive, someOf, whole, workFolder } from '../options.ts'
+import { positive, someOf, whole, workFolder, writeReport } from '../options.ts'
 import { repeated, shown } from '../repeated.ts'
 import { aligned } from '../statistics.ts'
 import { createUser, signedInVisitors, startApplication } from './application.ts'
@@ -67,18 +67,7 @@ console.log(
   `\nPages per second\n${aligned([['', ...Object.keys(VISITS).flatMap((one) => [one, 'behind nginx']), ''], ...pages])}`,
 )
 console.log(`\nWhat takes the CPU time of "read a page"\n${aligned([['', ...KINDS_OF_WORK, ''], ...work])}`)
-const file = resolve(projectRoot, json)
-mkdirSync(dirname(file), { recursive: true })
-const run = {
-  date: new Date().toISOString(),
-  machine: machine(),
-  pinning: cores.description,
-  rounds,
-  seconds,
-  visitors,
-}
-writeFileSync(file, `${JSON.stringify({ ...run, results }, null, 2)}\n`)
-console.log(`\nAll figures are in ${json}.`)
+writeReport(json, { pinning: cores.description, rounds, seconds, visitors, results })
 
 async function measure(name: string, settings: Readonly<Record<string, string>>): Promise<object[]> {
   const application = await startApplication(built, settings, cores.serverPrefix)

@@ -1,13 +1,12 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command } from 'commander'
-import { projectRoot } from '../../../../src/paths.ts'
 import { copyWithoutBatching } from '../batching.ts'
 import { type Benchmark, compile, openBenchmark } from '../benchmark.ts'
 import { CANDIDATES } from '../candidates.ts'
 import { separateCores } from '../cores.ts'
 import { startNginx } from '../nginx.ts'
-import { machine, positive, someOf, whole, workFolder } from '../options.ts'
+import { positive, someOf, whole, workFolder, writeReport } from '../options.ts'
 import { repeated, shown } from '../repeated.ts'
 import type { Kind } from '../session-pages.ts'
 import { aligned } from '../statistics.ts'
@@ -69,18 +68,7 @@ for (const candidate of only) {
   for (const { benchmark } of ways) await benchmark.stop()
 }
 console.log(`\n${aligned([['', 'page', '', 'req/s', ''], ...lines])}`)
-const file = resolve(projectRoot, json)
-mkdirSync(dirname(file), { recursive: true })
-const run = {
-  date: new Date().toISOString(),
-  machine: machine(),
-  pinning: cores.description,
-  rounds,
-  seconds,
-  connections,
-}
-writeFileSync(file, `${JSON.stringify({ ...run, results }, null, 2)}\n`)
-console.log(`\nAll figures are in ${json}.`)
+writeReport(json, { pinning: cores.description, rounds, seconds, connections, results })
 
 /** Directly and behind nginx, with and without batches: one server each, all of them up. */
 async function open(candidate: string): Promise<Way[]> {
