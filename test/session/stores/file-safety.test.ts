@@ -65,6 +65,31 @@ test("another session's file, an empty one and one far too large are no session"
   t.is((await store.load('hers'))?.data, 'hers')
 })
 
+// Serial, because Linux counts the bytes that the whole process reads.
+const onLinux = process.platform === 'linux' ? test.serial : test.skip
+onLinux('a file far too large is not read before it is refused', async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder, layout: 'flat' })
+  await store.prepare()
+  await writeFile(join(folder, nameOf('large')), '')
+  await truncate(join(folder, nameOf('large')), 60_000_000)
+  const bytesRead = async () => Number(/^rchar: (\d+)$/m.exec(await readFile('/proc/self/io', 'utf8'))?.[1])
+  const before = await bytesRead()
+  t.is((await store.load('large'))?.data, '')
+  const read = (await bytesRead()) - before
+  t.true(read < 20_000_000, `${read} bytes`)
+})
+
+test('a record that needs several reads is whole', async (t) => {
+  const store = new FileStore({ folder: await testFolder(t) })
+  await store.prepare()
+  for (const length of [3900, 4000, 4096, 16_000, 64_000, 1_000_000]) {
+    const data = 'ab€'.repeat(length / 3)
+    await store.create(`key${length}`, content(data))
+    t.is((await store.load(`key${length}`))?.data, data, `${length} characters`)
+  }
+})
+
 test('damaged files are cleared when they are old', async (t) => {
   const folder = await testFolder(t)
   const store = new FileStore({ folder, layout: 'flat' })

@@ -196,8 +196,11 @@ async function readAll(file: number): Promise<Buffer> {
     filled += bytesRead
     // A short read of a plain file has reached its end.
     if (filled < buffer.length) return buffer.subarray(0, filled)
-    if (filled > MAX_FILE_BYTES) return Buffer.alloc(0)
-    buffer = Buffer.concat([buffer], buffer.length * 4)
+    // Asked only here, because nearly all files fit into the first buffer.
+    const { size } = await statOpen(file)
+    if (Math.max(size, filled) > MAX_FILE_BYTES) return Buffer.alloc(0)
+    // One byte more than there is, so that the next read is a short one.
+    buffer = Buffer.concat([buffer], Math.max(size, filled) + 1)
   }
 }
 
