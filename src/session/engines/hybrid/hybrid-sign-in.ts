@@ -19,7 +19,10 @@ const RECORD_KEY = '_session_record'
 export function sessionFromRecord(loaded: Loaded): HybridSession {
   const issuedAt = loaded.createdAt
   const { data, signIn } = takeReserved(loaded.key ?? '', { ok: true, data: loaded.data, issuedAt })
-  return { ...loaded, data, signIn }
+  const { id, key, version, createdAt, lastActivity, expires, json, reseal } = loaded
+  // Written out, because every read of a record makes one: see `withVersion`.
+  const session = { id, key, data, version, createdAt, lastActivity, expires, json, reseal, signIn }
+  return loaded.forwarded ? { ...session, forwarded: true } : session
 }
 
 /** Adds the sign-in to the data of a record. The store keeps the creation time. */
@@ -33,12 +36,18 @@ export function recordKeyOf(data: SessionData): string | undefined {
   return typeof key === 'string' ? key : undefined
 }
 
-/** Sets or removes the record's key in the data, replacing any value that a handler stored there. */
-export function withRecordKey(data: SessionData, key: string | undefined): SessionData {
+/** Sets the record's key in the data, replacing any value that a handler stored there. */
+export function withRecordKey(data: SessionData, key: string): SessionData {
   const copy: SessionData = Object.assign(emptyData(), data)
-  if (key === undefined) delete copy[RECORD_KEY]
-  else copy[RECORD_KEY] = key
+  copy[RECORD_KEY] = key
   return copy
+}
+
+/** The data without a record's key; the same data if there is none. */
+export function withoutRecordKey(data: SessionData): SessionData {
+  if (!(RECORD_KEY in data)) return data
+  const { [RECORD_KEY]: _key, ...rest } = data
+  return Object.setPrototypeOf(rest, null) as SessionData
 }
 
 /** A request's changes for a record; `choose` decides which sign-in is written. */

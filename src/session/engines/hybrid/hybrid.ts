@@ -18,6 +18,7 @@ import {
   RecordOperations,
   recordKeyOf,
   sessionFromRecord,
+  withoutRecordKey,
   withRecordKey,
 } from './hybrid-sign-in.ts'
 
@@ -101,7 +102,7 @@ export class HybridEngine implements Engine {
     if (!opened.live) return opened
     const key = recordKeyOf(opened.loaded.data)
     if (key === undefined) return opened
-    const data = withRecordKey(opened.loaded.data, undefined)
+    const data = withoutRecordKey(opened.loaded.data)
     const recorded = await this.#openRecord(key)
     if (recorded.live) {
       const beside: HybridSession = {
@@ -180,7 +181,8 @@ export class HybridEngine implements Engine {
 
   async #commitCookie(commit: Commit): Promise<Committed> {
     try {
-      return await this.cookie.commit({ ...commit, data: withRecordKey(commit.data, undefined) })
+      const data = withoutRecordKey(commit.data)
+      return await this.cookie.commit(data === commit.data ? commit : { ...commit, data })
     } catch (error) {
       if (!(error instanceof SessionTooLargeError)) throw error
       return await this.#commitRecord(commit)
@@ -191,7 +193,7 @@ export class HybridEngine implements Engine {
   async #dropRecord({ data }: Commit, loaded: HybridSession): Promise<Saved | undefined> {
     if (!loaded.cookieHasData || this.#now() - loaded.lastActivity < this.#quietMs) return undefined
     if (userIdOf(data) !== (loaded.signIn?.userId ?? null)) return undefined
-    const held: HybridSession = { ...loaded, key: null, data: withRecordKey(data, undefined) }
+    const held: HybridSession = { ...loaded, key: null, data: withoutRecordKey(data) }
     const alone = this.cookie.issue(held)
     if (alone === undefined || !hasRecord(loaded)) return undefined
     if ((await this.stored.records.delete(loaded, 'cycle')) !== 'done') return undefined
@@ -205,13 +207,16 @@ export class HybridEngine implements Engine {
     const committed = await this.stored.commit(signed.commit)
     if (committed.outcome === 'ended') return committed
     const recorded = sessionFromRecord(committed.loaded)
-    if (committed.cookie === undefined) return { ...committed, loaded: recorded }
+    if (committed.cookie === undefined) {
+      return { outcome: 'saved', loaded: recorded, cookie: undefined, replayed: committed.replayed }
+    }
     // Last, so that a session that could not be written stays as it was.
     if (!(await this.#followSignIn(commit.loaded, recorded, signed.signIn))) {
       await this.stored.end(recorded)
       return { outcome: 'ended' }
     }
-    return { ...committed, loaded: recorded, cookie: await this.#cookieFor(recorded, committed.cookie) }
+    const cookie = await this.#cookieFor(recorded, committed.cookie)
+    return { outcome: 'saved', loaded: recorded, cookie, replayed: committed.replayed }
   }
 
   /** Records the new sign-in as successor of the old one; false if that was ended meanwhile. */
@@ -267,9 +272,21 @@ export class HybridEngine implements Engine {
 }
 
 function withSignIn(commit: Commit, signIn: SignIn | undefined): Commit {
-  const { write, data, changes } = commit
+  const { write, loaded, data, changes, client, restartClock, until, withoutSession } = commit
   const choose = (theirs: SignIn | undefined, userId: string | null) =>
     write !== 'cycle' && theirs?.userId === userId ? theirs : signIn?.userId === userId ? signIn : undefined
   const id = signIn && sessionIdOfSignIn(signIn.id)
-  return { ...commit, id, data: dataForRecord(data, signIn), changes: new RecordOperations(changes, choose) }
+  const both = new RecordOperations(changes, choose)
+  // Written out, because every change of a record makes one: see `withVersion` of the stores.
+  return {
+    write,
+    loaded,
+    data: dataForRecord(data, signIn),
+    changes: both,
+    client,
+    restartClock,
+    id,
+    until,
+    withoutSession,
+  }
 }

@@ -3,7 +3,7 @@ import { userIdOf } from '../../core/user.ts'
 import { sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
 import type { Commit, Committed } from '../engine.ts'
 import type { HybridEngine } from '../hybrid/hybrid.ts'
-import { dataForRecord, sessionFromRecord, withRecordKey } from '../hybrid/hybrid-sign-in.ts'
+import { dataForRecord, sessionFromRecord, withoutRecordKey } from '../hybrid/hybrid-sign-in.ts'
 import { cookieMigration, withPresentSignIn } from './cookie-migration.ts'
 import type { Migratable, MigratingSession } from './migratable.ts'
 import { storedMigration } from './stored-migration.ts'
@@ -33,7 +33,7 @@ export function hybridMigration(engine: HybridEngine): Migratable {
       if (write === 'cycle' || loaded.key === null) {
         return await engine.commit({ ...adopting, loaded: { ...loaded, key: null } })
       }
-      const data = withRecordKey(adopting.data, undefined)
+      const data = withoutRecordKey(adopting.data)
       try {
         return await engine.cookie.commit({ ...adopting, data })
       } catch (error) {
