@@ -10,7 +10,10 @@ export const HEADER_BYTES = VERSION_BYTES + EXPIRES_BYTES
 export function pack({ version, expires, body }: CacheEntry): Buffer {
   const header =
     version.padEnd(VERSION_BYTES) + String(Math.min(expires, Number.MAX_SAFE_INTEGER)).padStart(EXPIRES_BYTES, '0')
-  return Buffer.concat([Buffer.from(header, 'latin1'), body])
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length)
+  bytes.write(header, 0, 'latin1')
+  bytes.set(body, HEADER_BYTES)
+  return bytes
 }
 
 /** Decodes an entry; {@link DAMAGED} if the bytes are none. */

@@ -66,7 +66,8 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
     const current = this.#live(key)
     if (current === undefined) return { outcome: 'missing' }
     if (current.version !== version) return { outcome: 'conflict' }
-    const next = { ...withVersion(record, current.version + 1), createdAt: current.createdAt }
+    const next = withVersion(record, current.version + 1)
+    next.createdAt = current.createdAt
     this.#put(key, next)
     return { outcome: 'saved', version: next.version }
   }
@@ -78,7 +79,9 @@ export class MemoryStore implements CopiedStore, ClearableStore, UserSessionStor
     if (current === undefined) return 'missing'
     if (current.version === to.version) return 'done'
     if (!to.from.includes(current.version) || named !== epoch) return 'conflict'
-    this.#put(key, { ...withVersion(to.record, to.version), createdAt: current.createdAt })
+    const next = withVersion(to.record, to.version)
+    next.createdAt = current.createdAt
+    this.#put(key, next)
     return 'done'
   }
 

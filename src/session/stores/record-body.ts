@@ -26,11 +26,19 @@ export function encodeBody(record: SessionRecord, version: Version, compression?
     // Last, so that older processes can read the values before it.
     sessionId,
   ])
+  const text = `${metadata}\n${data}`
   if (compression !== undefined && data.length > COMPRESS_ABOVE_BYTES) {
-    const compressed = compression.compress(Buffer.from(`${metadata}\n${data}`))
-    if (compressed.length < data.length) return checked(compression.mark, compressed)
+    const compressed = compression.compress(Buffer.from(text))
+    if (compressed.length < data.length) {
+      const bytes = Buffer.allocUnsafe(HEADER_BYTES + compressed.length)
+      compressed.copy(bytes, HEADER_BYTES)
+      return withHeader(compression.mark, bytes)
+    }
   }
-  return checked(PLAIN, Buffer.from(`${metadata}\n${data}`))
+  // Written in place: every further buffer would cost more than the checksum.
+  const bytes = Buffer.allocUnsafe(HEADER_BYTES + Buffer.byteLength(text))
+  bytes.write(text, HEADER_BYTES)
+  return withHeader(PLAIN, bytes)
 }
 
 /**
@@ -51,11 +59,9 @@ export function decodeBody(bytes: Buffer, compression?: Compression, version?: V
   }
 }
 
-function checked(mark: string, rest: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + rest.length)
+function withHeader(mark: string, bytes: Buffer): Buffer {
   bytes.write(mark, 0, 'latin1')
-  bytes.writeUInt32BE(crc32(rest), 1)
-  rest.copy(bytes, HEADER_BYTES)
+  bytes.writeUInt32BE(crc32(bytes.subarray(HEADER_BYTES)), 1)
   return bytes
 }
 

@@ -46,7 +46,7 @@ export class CachedCopies {
    * @throws StoreUnavailableError if the database does not answer
    */
   async get(key: string): Promise<StoredRecord | 'miss' | 'unsure'> {
-    const current = await this.#epoch.current()
+    const current = this.#epoch.currentIfKnown() ?? (await this.#epoch.current())
     if (current === undefined) return this.#unsure('stale')
     const name = this.#entries.name(current.epoch, key)
     try {

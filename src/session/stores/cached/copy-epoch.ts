@@ -31,6 +31,15 @@ export interface CopyEpochOptions {
   readonly now: () => number
 }
 
+/** What a connection leads to. */
+interface Identity {
+  readonly connection: object
+  readonly id: Promise<string>
+  /** Set when it has been determined. */
+  known?: string
+  retryAt: number
+}
+
 /** Which copies may be used now. */
 export type EpochView = ValidEpoch | SuspendedEpoch | UnreachableEpoch
 
@@ -70,7 +79,8 @@ export class CopyEpoch {
   readonly #options: CopyEpochOptions
   #changing: Promise<void> | undefined
   #claimDelay = MIN_CLAIM_DELAY_MS
-  #identity: { readonly connection: object; readonly id: Promise<string>; retryAt: number } | undefined
+  #identity: Identity | undefined
+  #valid: { readonly row: EpochRow; readonly connection: object; readonly view: ValidEpoch } | undefined
   #isMaintaining = false
 
   constructor(options: CopyEpochOptions) {
@@ -95,17 +105,25 @@ export class CopyEpoch {
 
   /** Returns which copies may be used. @throws StoreUnavailableError if the database does not answer */
   async view(): Promise<EpochView> {
-    const { epoch, server } = await this.#row.read()
+    const row = await this.#row.read()
+    const { epoch, server } = row
     if (server === '') return { state: 'suspended', epoch, since: this.#row.seenAt }
     const connection = await this.#connectionTo(server)
-    if (connection === undefined) return { state: 'unreachable', epoch }
-    return { state: 'valid', epoch, isValid: () => this.#cache.connection === connection }
+    return connection === undefined ? { state: 'unreachable', epoch } : this.#validView(row, connection)
   }
 
   /** The same, or undefined while no copy may be used. @throws StoreUnavailableError if the database does not answer */
   async current(): Promise<ValidEpoch | undefined> {
     const view = await this.view()
     return view.state === 'valid' ? view : undefined
+  }
+
+  /** The same if it is known already, as nearly always; undefined to wait for {@link current}. */
+  currentIfKnown(): ValidEpoch | undefined {
+    const row = this.#row.young()
+    if (row === undefined) return undefined
+    const connection = this.#knownConnectionTo(row.server)
+    return connection && this.#validView(row, connection)
   }
 
   /** Waits for a cache that answers to come into force, which takes seconds after another one. @throws StoreUnavailableError */
@@ -142,7 +160,7 @@ export class CopyEpoch {
    */
   async settle(work: (epoch: string) => Promise<unknown>): Promise<number> {
     for (;;) {
-      let row = await this.#row.read()
+      let row = this.#row.young() ?? (await this.#row.read())
       // A reading from before the change of the record might miss that a cache is in force again.
       if (row.server === '') row = await this.refresh()
       if (row.server === '') {
@@ -169,7 +187,7 @@ export class CopyEpoch {
   }
 
   async #isConfirmed({ epoch, server }: EpochRow, work: (epoch: string) => Promise<unknown>): Promise<boolean> {
-    const connection = await this.#connectionTo(server)
+    const connection = this.#knownConnectionTo(server) ?? (await this.#connectionTo(server))
     if (connection === undefined) return false
     try {
       await work(epoch)
@@ -178,6 +196,23 @@ export class CopyEpoch {
       if (!(error instanceof StoreUnavailableError)) throw error
       return false
     }
+  }
+
+  /** The same object for all calls, because every load needs one. */
+  #validView(row: EpochRow, connection: object): ValidEpoch {
+    const known = this.#valid
+    if (known?.row === row && known.connection === connection) return known.view
+    const isValid = () => this.#cache.connection === connection
+    const view: ValidEpoch = { state: 'valid', epoch: row.epoch, isValid }
+    this.#valid = { row, connection, view }
+    return view
+  }
+
+  /** The connection, if it is known to lead to the cache with this identity. */
+  #knownConnectionTo(server: string): object | undefined {
+    const known = this.#identity
+    const { connection } = this.#cache
+    return server !== '' && known?.known === server && known.connection === connection ? connection : undefined
   }
 
   /** The connection, if it leads to the cache with this identity. */
@@ -253,13 +288,18 @@ export class CopyEpoch {
       .then((identity) =>
         hash('sha256', `${prefix} ${kind} ${this.#cache.staleFor} ${identity}`, 'base64url').slice(0, 22),
       )
-    const identity = { connection, id, retryAt: Number.POSITIVE_INFINITY }
+    const identity: Identity = { connection, id, retryAt: Number.POSITIVE_INFINITY }
     this.#identity = identity
-    id.catch((error: unknown) => {
-      // A user who may not ask is refused every time.
-      const isRefused = error instanceof StoreUnavailableError && error.answered
-      identity.retryAt = isRefused ? performance.now() + IDENTITY_RETRY_MS : 0
-    })
+    id.then(
+      (text) => {
+        identity.known = text
+      },
+      (error: unknown) => {
+        // A user who may not ask is refused every time.
+        const isRefused = error instanceof StoreUnavailableError && error.answered
+        identity.retryAt = isRefused ? performance.now() + IDENTITY_RETRY_MS : 0
+      },
+    )
     return id
   }
 }

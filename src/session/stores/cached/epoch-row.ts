@@ -50,15 +50,20 @@ export class KnownEpochRow {
     return this.#seen.at
   }
 
+  /** Returns a row that is young enough; undefined if {@link read} would wait for one. */
+  young(): EpochRow | undefined {
+    const latest = this.#latest
+    if (latest === undefined || !this.#isYoung(latest)) return undefined
+    if (performance.now() - latest.at > REFRESH_AFTER_MS && !this.#isYoung(this.#reading)) {
+      void this.refresh().catch(() => {})
+    }
+    return latest.row
+  }
+
   /** Returns a row that is young enough. @throws StoreUnavailableError if the database does not answer */
   async read(): Promise<EpochRow> {
-    const latest = this.#latest
     const reading = this.#isYoung(this.#reading) ? this.#reading : undefined
-    if (latest !== undefined && this.#isYoung(latest)) {
-      if (reading === undefined && performance.now() - latest.at > REFRESH_AFTER_MS) void this.refresh().catch(() => {})
-      return latest.row
-    }
-    return await (reading?.row ?? this.refresh())
+    return this.young() ?? (await (reading?.row ?? this.refresh()))
   }
 
   /** Reads the row, from after the call. @throws StoreUnavailableError */

@@ -118,7 +118,8 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
       if (current === undefined) return missing
       if (current.version !== version) return { outcome: 'conflict' }
       const next = this.#format.nextVersion(record)
-      const saved = { ...withVersion(record, next), createdAt: current.createdAt }
+      const saved = withVersion(record, next)
+      saved.createdAt = current.createdAt
       await this.#replace(key, name, saved, confirm)
       return { outcome: 'saved', version: next }
     })
