@@ -355,6 +355,54 @@ test('a copy from another connection is not used', async (t) => {
   t.deepEqual(events, ['stale'])
 })
 
+test('nor one from a new connection before it is known which cache that leads to', async (t) => {
+  const { memory, records, other } = bench()
+  await other.create('a', record({ data: 'first' }))
+  let [connection, identity] = [{}, await memory.identity()]
+  const cache = new Proxy(memory, {
+    get(target, property) {
+      if (property === 'connection') return connection
+      if (property === 'identity') return async () => identity
+      const member: unknown = Reflect.get(target, property)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+  const events: string[] = []
+  const observe = (event: SessionEvent) => void (event.type === 'cache' && events.push(event.outcome))
+  const store = new CachedStore({ database: records, cache, observe, now: () => START })
+  await store.load('a')
+  ;[connection, identity] = [{}, 'another server']
+  t.is((await store.load('a'))?.data, 'first')
+  t.deepEqual(events, ['hit', 'stale'])
+})
+
+for (const to of ['this cache', 'another cache']) {
+  test(`when the next epoch names ${to}, no copy of the last one is used`, async (t) => {
+    const { clock, memory, records, other } = bench()
+    const epochs = steer(records.epochs)
+    const database = new Proxy(records, {
+      get(target, property) {
+        if (property === 'epochs') return epochs.steered
+        const member: unknown = Reflect.get(target, property)
+        return typeof member === 'function' ? member.bind(target) : member
+      },
+    })
+    const events: string[] = []
+    const observe = (event: SessionEvent) => void (event.type === 'cache' && events.push(event.outcome))
+    const store = new CachedStore({ database, cache: memory, observe, now: () => clock.now })
+    await other.create('a', record({ data: 'first' }))
+    for (let n = 0; n < 2; n++) await store.load('a')
+    const { epoch, server } = await records.epochs.readEpoch()
+    await records.epochs.changeEpoch(epoch, { epoch: 'next', server: to === 'this cache' ? server : to })
+    // So that this process does not end that epoch at once.
+    void epochs.stopAt('changeEpoch')
+    clock.now += 751
+    for (let n = 0; n < 2; n++) t.is((await store.load('a'))?.data, 'first')
+    const after = to === 'this cache' ? ['miss', 'filled', 'hit'] : ['stale', 'stale']
+    t.deepEqual(events, ['hit', 'hit', ...after])
+  })
+}
+
 test('after an outage no reader of this process sees a version older than what it wrote', async (t) => {
   const { store, cache } = bench()
   let version = await store.create('a', record({ data: '0' }))
