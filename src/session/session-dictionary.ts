@@ -61,10 +61,12 @@ export class SessionDictionary {
     this.#assertChangeable(key)
     if (typeof key === 'string') {
       const apply = change as (current: Json | undefined) => unknown
-      this.#state.document.apply(plainKey(key), (current) => plainJson(this.#state.call(key, apply, current), key))
+      this.#state.document.apply(plainKey(key), (current) =>
+        plainJson(this.#state.updates.call(key, apply, current), key),
+      )
     } else {
       const apply = change as (current: T) => T
-      this.#targetOf(key).slices.update(key, (current) => this.#state.call(key.name, apply, current))
+      this.#targetOf(key).slices.update(key, (current) => this.#state.updates.call(key.name, apply, current))
     }
   }
 
@@ -77,7 +79,7 @@ export class SessionDictionary {
   updateAll(change: (data: SessionData) => void): void {
     this.#assertChangeable()
     this.#state.document.applyToAll((data) => {
-      this.#state.call('*', change, data)
+      this.#state.updates.call('*', change, data)
       Object.assign(data, plainJson(data))
     })
   }

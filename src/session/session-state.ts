@@ -2,42 +2,13 @@ import type { Account, NoAccount } from './account.ts'
 import type { SessionData } from './core/data.ts'
 import { Document } from './core/document.ts'
 import { SessionEndedError } from './core/errors.ts'
-import type { ExpiryPolicy } from './core/expiry.ts'
 import type { Operations } from './core/operations.ts'
+import { UpdateCalls } from './core/update-calls.ts'
 import { userIdOf } from './core/user.ts'
 import type { Ended, Loaded } from './engines/engine.ts'
-import { SessionAccount, type SessionAccountContext } from './session-account.ts'
+import { SessionAccount } from './session-account.ts'
+import type { SessionContext } from './session-context.ts'
 import { SliceValues } from './slice-values.ts'
-
-/**
- * Why the cookie of a request led to no session. A store forgets sessions that expire or end, so most are `unknown`.
- *
- * - `expired`: too old; only cookies that hold the session itself tell this.
- * - `revoked`: signed out with another copy of the cookie, or on another device.
- * - `unproven`: it does not prove its user any more, for example after a new password.
- * - `gone`: the account was deleted or disabled.
- * - `unknown`: any of these, or a cookie that never led to a session.
- *
- * @example
- * const isOwnDoing = (lost: LostSession) => lost === 'revoked' || lost === 'unproven'
- */
-export type LostSession = 'expired' | 'revoked' | 'unproven' | 'gone' | 'unknown'
-
-/** Context of {@link SessionState}. */
-export interface SessionContext extends SessionAccountContext {
-  readonly expiry: ExpiryPolicy
-  /** Whether every change needs a new cookie, because the cookie holds the data. */
-  readonly cookieHoldsData: boolean
-  /** Whether a cookie can still be sent. */
-  readonly canSendCookie: () => boolean
-  /** Saves the changes. */
-  readonly save: () => Promise<void>
-  readonly end: (loaded: Loaded) => Promise<Ended>
-  /** Why the cookie of the request led to no session. */
-  readonly lost?: LostSession | undefined
-  /** The session of the request's cookie, if it cannot be decoded: it can only be ended. */
-  readonly unread?: Loaded | undefined
-}
 
 /** A batch of changes that is being saved. */
 export interface Batch {
@@ -63,6 +34,8 @@ export class SessionState {
   readonly context: SessionContext
   readonly document: Document
   readonly account: SessionAccount
+  /** Calls the update functions of handlers. */
+  readonly updates = new UpdateCalls()
   /** Whether data were read. */
   accessed = false
   /** Whether to save even if nothing was changed. */
@@ -72,7 +45,6 @@ export class SessionState {
   /** `failed`: it is unknown whether the last changes were stored, so nothing more is stored. */
   #state: 'open' | 'failed' | 'closed' = 'open'
   #saving: Promise<void> | undefined
-  #inFunction = false
   #flushed = false
   #cycled = false
   #restartClock = false
@@ -313,33 +285,12 @@ export class SessionState {
   }
 
   /**
-   * Calls an update function, which must not use the session.
-   *
-   * @param key the key that it changes, for errors
-   * @throws TypeError if it is asynchronous; any error of the function
-   */
-  call<A extends readonly unknown[], R>(key: string, change: (...args: A) => R, ...args: A): R {
-    this.#inFunction = true
-    try {
-      const result = change(...args)
-      if (isThenable(result)) {
-        // This error is the answer: the promise's own would be one that nobody handles, which ends the process.
-        Promise.resolve(result).catch(() => {})
-        throw new TypeError(`The function that updates "${key}" must not be asynchronous`)
-      }
-      return result
-    } finally {
-      this.#inFunction = false
-    }
-  }
-
-  /**
    * Checks that the session can be read now.
    *
    * @throws TypeError inside a function that updates the session
    */
   assertReadable(): void {
-    if (this.#inFunction) throw new TypeError('A function that updates the session must not use the session')
+    this.updates.assertNone()
     this.accessed = true
   }
 
@@ -372,8 +323,4 @@ export class SessionState {
 /** A missing account must not prevent a logout. */
 function ignoreEnded(error: unknown): void {
   if (!(error instanceof SessionEndedError)) throw error
-}
-
-function isThenable(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

@@ -2,8 +2,9 @@ import type { Account } from './account.ts'
 import { closesWithBrowser, EXPIRY_KEY, expiryAge, expiryDate, storedExpiry } from './core/expiry.ts'
 import { userIdOf } from './core/user.ts'
 import type { WriteAccount } from './opened-account.ts'
+import type { LostSession } from './session-context.ts'
 import { SessionDictionary } from './session-dictionary.ts'
-import type { LostSession, SessionState } from './session-state.ts'
+import type { SessionState } from './session-state.ts'
 
 /** Returns the state behind a session, for the engine. */
 export let stateOf: (session: Session) => SessionState

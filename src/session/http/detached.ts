@@ -2,7 +2,8 @@ import { type Client, NO_CLIENT } from '../engines/engine.ts'
 import type { Session } from '../session.ts'
 import { cookieValues } from './cookie.ts'
 import { openCookies } from './open-cookies.ts'
-import { OpenedSession, type SessionSettings } from './opened-session.ts'
+import { OpenedSession } from './opened-session.ts'
+import type { SessionSettings } from './session-settings.ts'
 
 /**
  * A session outside a request.

@@ -12,7 +12,8 @@ import { StorageTime } from '../core/storage-time.ts'
 import type { Session } from '../session.ts'
 import type { SessionStore } from '../stores/store.ts'
 import { cookieValues } from './cookie.ts'
-import { OpenedSession, type SessionSettings } from './opened-session.ts'
+import { OpenedSession } from './opened-session.ts'
+import type { SessionSettings } from './session-settings.ts'
 
 /** The part of koa-session's `store` option that is needed here. */
 export interface KoaSessionStore {

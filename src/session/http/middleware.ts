@@ -5,7 +5,8 @@ import type { Session } from '../session.ts'
 import { checkCookieSettings, cookieValues, leftoverCookies } from './cookie.ts'
 import { type Explanation, Trace } from './explanation.ts'
 import { type Found, openCookies } from './open-cookies.ts'
-import { OpenedSession, type SessionSettings, type SessionTransport } from './opened-session.ts'
+import { OpenedSession } from './opened-session.ts'
+import type { SessionSettings, SessionTransport } from './session-settings.ts'
 import type { Decision } from './settle.ts'
 
 /**

@@ -3,7 +3,7 @@ import { StorageTime } from '../core/storage-time.ts'
 import { endOfTurn } from '../core/turn.ts'
 import { userIdOf } from '../core/user.ts'
 import type { Engine, Opened } from '../engines/engine.ts'
-import type { LostSession } from '../session-state.ts'
+import type { LostSession } from '../session-context.ts'
 
 // A second one is a leftover of another path or an attack; more than this are an attack.
 const MAX_COOKIES = 4

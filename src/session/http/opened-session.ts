@@ -2,95 +2,19 @@ import type { AccountStore } from '../account.ts'
 import type { SessionData } from '../core/data.ts'
 import { noteAccountSaved, SessionEndedError, StoreUnavailableError } from '../core/errors.ts'
 import type { Observer } from '../core/events.ts'
-import {
-  absoluteAge,
-  closesWithBrowser,
-  deadline,
-  EXPIRY_KEY,
-  type ExpiryPolicy,
-  MAX_COOKIE_AGE,
-  touchDue,
-} from '../core/expiry.ts'
+import { type ExpiryPolicy, touchDue } from '../core/expiry.ts'
 import { type Operations, SignedInMeanwhileError } from '../core/operations.ts'
 import { retry } from '../core/retry.ts'
 import { StorageTime } from '../core/storage-time.ts'
 import { userIdOf } from '../core/user.ts'
-import type { Client, Commit, Committed, Ended, Engine, Loaded } from '../engines/engine.ts'
+import type { Commit, Committed, Ended, Loaded } from '../engines/engine.ts'
 import { Session } from '../session.ts'
-import { type Batch, HEADERS_SENT, type LostSession, type SessionContext, SessionState } from '../session-state.ts'
-import { type CookieSettings, clearCookie, setCookie } from './cookie.ts'
+import type { LostSession, SessionContext } from '../session-context.ts'
+import { type Batch, HEADERS_SENT, SessionState } from '../session-state.ts'
+import { BrowserCookie } from './browser-cookie.ts'
 import { type Found, lostSession } from './open-cookies.ts'
+import type { SessionSettings, SessionTransport } from './session-settings.ts'
 import { type Decision, settle } from './settle.ts'
-
-/**
- * Settings of sessions, for requests, sockets, jobs and tests.
- *
- * @example
- * const expiry = { cookieAge: 1_209_600, atBrowserClose: false, touchAfter: 0.1 }
- * const codec = sealedCodec({ secrets: [process.env['SECRET_KEY'] ?? ''], namespace: 'sessionid' })
- * const settings: SessionSettings = {
- *   engine: new StoredEngine({ store: new MemoryStore(), codec, expiry }),
- *   cookie: { name: 'sessionid', path: '/', secure: true, httpOnly: true, sameSite: 'Lax', maxSize: 4096 },
- *   expiry,
- * }
- */
-export interface SessionSettings {
-  readonly engine: Engine
-  readonly cookie: CookieSettings
-  readonly expiry: ExpiryPolicy
-  /** Storage of slices with `account`; without it such slices are kept in the session. */
-  readonly accounts?: AccountStore | undefined
-  /** Whether every save or read extends the session, regardless of `touchAfter`; false by default. */
-  readonly saveEveryRequest?: boolean
-  /**
-   * Milliseconds that a request waits for all its storage together, after which it fails with StoreUnavailableError; 1000 by
-   * default. Once the headers are sent, and outside requests, each operation has as long.
-   */
-  readonly storeTimeout?: number
-  readonly observe?: Observer
-  /**
-   * Called before a session is stored for the first time. An error refuses it: nothing is stored, and the request fails
-   * with it. For budgets.
-   */
-  readonly beforeCreate?: ((session: NewSession) => Promise<void> | void) | undefined
-  /** Returns milliseconds since 1970; Date.now by default. */
-  readonly now?: () => number
-}
-
-/**
- * A session that is about to be stored for the first time.
- *
- * @example
- * const isAnonymous = (session: NewSession) => session.userId === null
- */
-export interface NewSession {
-  readonly client: Client
-  /** The user who is signing in; null for an anonymous visitor. */
-  readonly userId: string | null
-}
-
-/**
- * The request or connection of an {@link OpenedSession}.
- *
- * @example
- * const transport: SessionTransport = {
- *   client: { ipAddress: ctx.ip, userAgent: null },
- *   cookies: 1,
- *   canSendCookie: () => !ctx.headerSent,
- *   sendCookie: (header) => ctx.append('Set-Cookie', header),
- * }
- */
-export interface SessionTransport {
-  /** Read when the session is stored. */
-  readonly client: Client
-  /** Number of values of the session cookie in the Cookie header. */
-  readonly cookies: number
-  readonly canSendCookie: () => boolean
-  /** Sends a Set-Cookie header. */
-  readonly sendCookie: (header: string) => void
-  /** Called with keys that were dropped because the cookie was full. */
-  readonly dropped?: (keys: readonly string[]) => void
-}
 
 const MAX_ACCOUNT_MERGES = 20
 const IGNORE: Observer = () => {}
@@ -123,12 +47,8 @@ export class OpenedSession implements SessionContext {
   readonly #settings: SessionSettings
   readonly #transport: SessionTransport
   readonly #time: StorageTime
+  readonly #cookie: BrowserCookie
   #accounts: AccountStore | undefined
-  /** Whether the browser has or is being sent a cookie that must be removed when the session ends. */
-  #hadCookie: boolean
-  #cleared = false
-  /** The cookie that the browser has or is being sent; `withBrowser`: it ends with the browser. */
-  #sent: { value: string; withBrowser: boolean } | undefined
 
   /**
    * @param opened the result of `openCookies`
@@ -144,12 +64,7 @@ export class OpenedSession implements SessionContext {
       const { suspicion: kind, detail } = opened
       this.observe({ type: 'security', kind, ...(detail === undefined ? {} : { detail }) })
     }
-    // With an old key the browser has or is being sent a newer cookie.
-    const late = opened.live && opened.loaded.forwarded === true
-    this.#hadCookie = transport.cookies > 0 && !late
-    if (opened.live && opened.value !== undefined) {
-      this.#sent = { value: opened.value, withBrowser: this.#withBrowser(opened.loaded) }
-    }
+    this.#cookie = new BrowserCookie(opened, settings, transport)
     this.lost = lostSession(opened, transport.cookies)
     this.unread = opened.live ? undefined : opened.unread
     // Itself as the context: V8 may make an object literal in the old generation, where it would keep the whole request until
@@ -193,7 +108,7 @@ export class OpenedSession implements SessionContext {
   async end(loaded: Loaded): Promise<Ended> {
     const ended = await this.#wait(() => this.#settings.engine.end(loaded))
     // The browser has or is being sent the cookie of the session that was not ended.
-    if (ended.outcome === 'user-changed') this.#hadCookie = false
+    if (ended.outcome === 'user-changed') this.#cookie.keep()
     return ended
   }
 
@@ -210,7 +125,7 @@ export class OpenedSession implements SessionContext {
     return settle({
       status,
       asked: true,
-      hadCookie: this.#hadCookie,
+      hadCookie: this.#cookie.isPresent,
       live: loaded !== undefined,
       flushed: state.flushed,
       changed: state.changed,
@@ -232,7 +147,7 @@ export class OpenedSession implements SessionContext {
   async apply(decision: Decision): Promise<void> {
     const { write, account } = decision
     if (!this.#transport.canSendCookie() && this.#needsCookie(decision)) throw new Error(HEADERS_SENT)
-    if (decision.cookie === 'clear') this.#clearCookie()
+    if (decision.cookie === 'clear') this.#cookie.clear()
     if (account) await this.#commitAccount(write)
     if (write === 'none') return
     try {
@@ -257,8 +172,8 @@ export class OpenedSession implements SessionContext {
   async #commitAccount(write: Decision['write']): Promise<void> {
     const { account } = this.state
     const endsWithSession = write === 'save' || (write === 'cycle' && !this.state.restartClock)
-    if (endsWithSession && !account.isMerging && this.#sent !== undefined) {
-      const { value } = this.#sent
+    if (endsWithSession && !account.isMerging && this.#cookie.value !== undefined) {
+      const { value } = this.#cookie
       const { live } = await this.#wait(() => this.#settings.engine.open(value))
       if (!live) this.#refuse()
     }
@@ -273,15 +188,8 @@ export class OpenedSession implements SessionContext {
   /** A cookie without a record may stay; one that holds the session would still be valid. */
   #needsCookie({ write, cookie }: Decision): boolean {
     const inCookie = this.#settings.engine.cookieHoldsData === true
-    if (cookie === 'clear') return inCookie && !this.#cleared
+    if (cookie === 'clear') return inCookie && !this.#cookie.isCleared
     return write === 'create' || write === 'cycle' || (write === 'save' && inCookie)
-  }
-
-  #clearCookie(): void {
-    if (this.#cleared) return
-    this.#transport.sendCookie(clearCookie(this.#settings.cookie))
-    this.#cleared = true
-    this.#sent = undefined
   }
 
   async #write(write: Decision['write']): Promise<void> {
@@ -289,7 +197,7 @@ export class OpenedSession implements SessionContext {
     if (write === 'touch') {
       const { loaded } = this.state
       const touched = loaded && (await this.#wait(() => this.#settings.engine.touch(loaded)))
-      const header = touched && this.#header(touched.cookie, touched.loaded)
+      const header = touched && this.#cookie.header(touched.cookie, touched.loaded)
       if (header !== undefined) this.#transport.sendCookie(header)
       return
     }
@@ -321,7 +229,7 @@ export class OpenedSession implements SessionContext {
       const until = performance.now() + this.#time.left
       const committed = await this.#commitOrAdopt({ write, loaded, data, changes, client, restartClock, until })
       if (committed.outcome === 'ended') return this.#refuse()
-      return { ...committed, header: this.#header(committed.cookie, committed.loaded) }
+      return { ...committed, header: this.#cookie.header(committed.cookie, committed.loaded) }
     } catch (error) {
       if (error instanceof StoreUnavailableError) this.state.fail()
       else this.state.restore(batch)
@@ -367,40 +275,9 @@ export class OpenedSession implements SessionContext {
     }
   }
 
-  /** Only a new value or a new kind of expiry is sent: a late response must not replace a newer cookie. */
-  #header(value: string | undefined, loaded: Loaded): string | undefined {
-    const { cookie, engine } = this.#settings
-    const withBrowser = this.#withBrowser(loaded)
-    if (value === undefined) return undefined
-    const same = value === this.#sent?.value && withBrowser === this.#sent.withBrowser
-    if (same && engine.refreshesCookie !== true) return undefined
-    const maxAge = withBrowser ? undefined : this.#maxAge(loaded)
-    const header = setCookie(cookie, value, maxAge, this.now())
-    this.#sent = { value, withBrowser }
-    this.#hadCookie = true
-    this.#cleared = false
-    return header
-  }
-
-  /** The server decides when a session expires; the browser keeps the cookie for the maximum time. */
-  #maxAge(loaded: Loaded): number {
-    if (this.#settings.engine.refreshesCookie !== true)
-      return absoluteAge(this.#engineExpiry, loaded.data) ?? MAX_COOKIE_AGE
-    // One reading of the clock: a millisecond between two would cost a second of the age.
-    const now = this.now()
-    return Math.trunc((deadline(this.#engineExpiry, loaded.data, loaded.createdAt, now) - now) / 1000)
-  }
-
-  #withBrowser(loaded: Loaded): boolean {
-    return closesWithBrowser(this.#engineExpiry, loaded.data[EXPIRY_KEY])
-  }
-
-  get #engineExpiry(): ExpiryPolicy {
-    return this.#settings.engine.expiry ?? this.#settings.expiry
-  }
-
   #touchDue(loaded: Loaded): boolean {
     if (this.#settings.saveEveryRequest === true) return true
-    return touchDue(this.#engineExpiry, loaded.data, loaded, this.now())
+    const { engine, expiry } = this.#settings
+    return touchDue(engine.expiry ?? expiry, loaded.data, loaded, this.now())
   }
 }

@@ -15,7 +15,6 @@ export interface Mutant {
 
 const ENGINE = 'engines/stored.ts'
 const RECORDS = 'engines/records.ts'
-const OPENED = 'http/opened-session.ts'
 const SERIAL = '1 or 2'
 
 export const MUTANTS: readonly Mutant[] = [
@@ -246,14 +245,18 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     guard: 'a cookie is sent when it is new',
-    patch: { file: OPENED, from: 'if (same && engine.refreshesCookie !== true) return undefined', to: '' },
+    patch: {
+      file: 'http/browser-cookie.ts',
+      from: 'if (same && engine.refreshesCookie !== true) return undefined',
+      to: '',
+    },
     ops: ['update', 'change key'],
     breaks: '3',
   },
   {
     guard: 'nothing is stored again after a save that may have been stored',
     patch: {
-      file: OPENED,
+      file: 'http/opened-session.ts',
       from: 'if (error instanceof StoreUnavailableError) this.state.fail()',
       to: 'if (false) this.state.fail()',
     },

@@ -1,5 +1,5 @@
 import type { StoredEngine } from '../../../src/session/engines/stored.ts'
-import type { SessionSettings } from '../../../src/session/http/opened-session.ts'
+import type { SessionSettings } from '../../../src/session/http/session-settings.ts'
 import { Handler, readOf } from './handler.ts'
 import type { Exchange } from './history.ts'
 import type { Implementation } from './implementation.ts'
