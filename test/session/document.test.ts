@@ -136,6 +136,24 @@ test('what JSON cannot hold is refused with its path', (t) => {
   t.false(document.changed)
 })
 
+test('a value that contains itself is refused, however far below', (t) => {
+  for (const length of [1, 2, 99, 100, 101, 250]) {
+    const ring: Record<string, unknown> = {}
+    let last = ring
+    for (let at = 1; at < length; at++) {
+      const next: Record<string, unknown> = {}
+      last['next'] = next
+      last = next
+    }
+    last['next'] = ring
+    t.throws(() => new Document().set('k', ring), { instanceOf: TypeError, message: /contains itself/ }, `${length}`)
+  }
+  const shared = { one: 1 }
+  const document = new Document()
+  document.set('k', [shared, { shared }])
+  t.deepEqual(document.get('k'), [{ one: 1 }, { shared: { one: 1 } }] as never)
+})
+
 test('a change in place to what JSON cannot hold is refused with its path', (t) => {
   const document = new Document(data({ o: { list: [1] } }))
   at<{ list: unknown[] }>(document, 'o').list.push({ when: new Map([[1, 2]]) })

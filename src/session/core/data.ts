@@ -69,49 +69,53 @@ export function copyJson(value: Json): Json {
  *   class instances, cycles, NaN
  */
 export function plainJson(value: unknown, name = ''): Json {
-  return copy(value, { name, path: [], ancestors: new Set() })
+  return copy(value, name, undefined)
 }
 
-interface Position {
-  readonly name: string
-  readonly path: (string | number)[]
-  readonly ancestors: Set<object>
+// Of longer cycles only each 100th object is looked for: looking for every one takes quadratic time in deep values.
+const SHORT_CYCLE = 100
+
+/** The way to a value, only read for an error and to find cycles: a set and a list would take as long as the copy. */
+interface Parent {
+  readonly value: object
+  readonly above: Parent | undefined
+  readonly depth: number
+  /** The key or index of the child that is being copied; undefined for the result of `toJSON`. */
+  step: string | number | undefined
 }
 
-function copy(value: unknown, position: Position): Json {
+function copy(value: unknown, name: string, above: Parent | undefined): Json {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return value
-  if (typeof value === 'number') return Number.isFinite(value) ? value : reject(String(value), position)
-  if (typeof value !== 'object') return reject(value === undefined ? 'undefined' : `a ${typeof value}`, position)
-  if (position.ancestors.has(value)) return reject('a value that contains itself', position)
-  position.ancestors.add(value)
-  const copied = copyObject(value, position)
-  position.ancestors.delete(value)
-  return copied
+  if (typeof value === 'number') return Number.isFinite(value) ? value : reject(String(value), name, above)
+  if (typeof value !== 'object') return reject(value === undefined ? 'undefined' : `a ${typeof value}`, name, above)
+  const depth = above === undefined ? 0 : above.depth + 1
+  const last = depth % SHORT_CYCLE === 0 ? 0 : depth - SHORT_CYCLE
+  for (let parent = above; parent !== undefined && parent.depth >= last; parent = parent.above) {
+    if (parent.value === value) return reject('a value that contains itself', name, above)
+  }
+  return copyObject(value, name, { value, above, depth, step: undefined })
 }
 
-function copyObject(value: object, position: Position): Json {
+function copyObject(value: object, name: string, parent: Parent): Json {
   if (Array.isArray(value)) {
     const list: Json[] = []
-    for (const [index, item] of value.entries()) list.push(copyAt(index, item, position))
+    for (let index = 0; index < value.length; index++) {
+      parent.step = index
+      list.push(copy(value[index], name, parent))
+    }
     return list
   }
-  if ('toJSON' in value && typeof value.toJSON === 'function') return copy(value.toJSON(), position)
-  if (!isPlain(value)) return reject(`a ${value.constructor?.name || 'class instance'}`, position)
+  if ('toJSON' in value && typeof value.toJSON === 'function') return copy(value.toJSON(), name, parent)
+  if (!isPlain(value)) return reject(`a ${value.constructor?.name || 'class instance'}`, name, parent.above)
   const result = emptyData()
-  // Twice as fast as Object.entries, and this runs for every session that is read.
+  // Twice as fast as Object.entries.
   for (const key of Object.keys(value)) {
     const item = (value as Record<string, unknown>)[key]
+    parent.step = key
     // Undefined properties are omitted, as by JSON.stringify.
-    if (item !== undefined) result[key] = copyAt(key, item, position)
+    if (item !== undefined) result[key] = copy(item, name, parent)
   }
   return result
-}
-
-function copyAt(step: string | number, item: unknown, position: Position): Json {
-  position.path.push(step)
-  const copied = copy(item, position)
-  position.path.pop()
-  return copied
 }
 
 // By the prototype's prototype, so that plain objects of another realm are accepted.
@@ -120,8 +124,13 @@ function isPlain(value: object): boolean {
   return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
-function reject(what: string, { name, path }: Position): never {
-  const steps = path.map((step) => (typeof step === 'number' ? `[${step}]` : `.${step}`)).join('')
+function reject(what: string, name: string, above: Parent | undefined): never {
+  let steps = ''
+  for (let parent = above; parent !== undefined; parent = parent.above) {
+    // The object of a `toJSON` is no step.
+    if (parent.step !== undefined)
+      steps = (typeof parent.step === 'number' ? `[${parent.step}]` : `.${parent.step}`) + steps
+  }
   const at = `${name}${steps}`.replace(/^\./, '')
   throw new TypeError(`A session cannot hold ${what}${at === '' ? '' : ` (at "${at}")`}`)
 }

@@ -105,13 +105,13 @@ export class StoredEngine implements Engine {
   async commit(commit: Commit): Promise<Committed> {
     const { loaded, write } = commit
     if (write === 'create' || !hasRecord(loaded)) return await this.#create(commit, commit.data)
-    const work = async (before: CommitResult | undefined) => {
+    const work = (before: CommitResult | undefined): Promise<CommitResult> => {
       // An earlier request of this process has ended the session, or knows its newest state.
       const known = before?.newest
-      if (known === 'gone') return write === 'save' ? GONE : await this.#withoutSession(commit)
+      if (known === 'gone') return this.#withoutSession(commit)
       const newest = known ?? loaded
-      if (newest.forwarded) return await this.#commitLate(commit, loaded.key)
-      return write === 'cycle' ? await this.#changeKey(commit, loaded.key) : await this.#save(commit, newest)
+      if (newest.forwarded) return this.#commitLate(commit, loaded.key)
+      return write === 'cycle' ? this.#changeKey(commit, loaded.key) : this.#save(commit, newest)
     }
     return (await this.#queue.run(loaded.key, work, commit.until)).committed
   }

@@ -203,7 +203,8 @@ export class OpenedSession implements SessionContext {
     }
     const batch = this.state.take()
     const changes = batch.operations
-    const { loaded, replayed, cookie, dropped, header } = await this.#commit(write, batch)
+    const { committed, header } = await this.#commit(write, batch)
+    const { loaded, replayed, cookie, dropped } = committed
     try {
       this.state.stored(loaded, replayed, batch)
     } finally {
@@ -229,7 +230,7 @@ export class OpenedSession implements SessionContext {
       const until = performance.now() + this.#time.left
       const committed = await this.#commitOrAdopt({ write, loaded, data, changes, client, restartClock, until })
       if (committed.outcome === 'ended') return this.#refuse()
-      return { ...committed, header: this.#cookie.header(committed.cookie, committed.loaded) }
+      return { committed, header: this.#cookie.header(committed.cookie, committed.loaded) }
     } catch (error) {
       if (error instanceof StoreUnavailableError) this.state.fail()
       else this.state.restore(batch)

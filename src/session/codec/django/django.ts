@@ -63,7 +63,9 @@ export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
     decode(text, maxAge) {
       const decoded = decode(text, maxAge)
       // The signature is valid, so this is the time that was signed.
-      return decoded.ok ? { ...decoded, issuedAt: fromBase62(text.split(':').at(-2) ?? '') * 1000 } : decoded
+      return decoded.ok
+        ? Object.assign(decoded, { issuedAt: fromBase62(text.split(':').at(-2) ?? '') * 1000 })
+        : decoded
     },
   }
 }

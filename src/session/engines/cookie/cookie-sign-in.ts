@@ -70,7 +70,8 @@ export function takeReserved(
 }
 
 function withoutReserved(data: SessionData): SessionData {
-  const { [ID_KEY]: id, [EPOCH_KEY]: epoch, [CREATED_KEY]: created, ...rest } = data
-  if (id === undefined && epoch === undefined && created === undefined) return data
+  // First: the copy below takes as long as parsing, and anonymous sessions have none of these.
+  if (data[ID_KEY] === undefined && data[EPOCH_KEY] === undefined && data[CREATED_KEY] === undefined) return data
+  const { [ID_KEY]: _id, [EPOCH_KEY]: _epoch, [CREATED_KEY]: _created, ...rest } = data
   return Object.setPrototypeOf(rest, null) as SessionData
 }
