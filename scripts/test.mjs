@@ -26,9 +26,10 @@ for (const name of missing)
   console.log(`package-lock.json does not contain the optional package ${name}: "npm ci" will fail.`)
 check('lock file', missing.length === 0)
 const remembered = ['--incremental', '--tsBuildInfoFile', '.cache/types.tsbuildinfo']
+// With threads, types take twice the CPU time, which lint and the services have use for.
 const tools = [
   runTool('lint', 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.'),
-  runTool('types', 'node_modules/typescript/bin/tsc', '--noEmit', ...remembered),
+  runTool('types', 'node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded', ...remembered),
 ]
 const services = await startServices(mode)
 await Promise.all(tools)

@@ -49,6 +49,18 @@ export async function addFeature(folder: string, file: string): Promise<void> {
   await writeFile(registry, text.replace(/^const registry.*\[/m, `$&\n  () => import('../../${file}'),`))
 }
 
+/**
+ * Writes a test file that runs these in one process, as most of them take less time than its start.
+ *
+ * @returns its path in the clone
+ */
+export async function writeBatch(folder: string, files: readonly string[]): Promise<string> {
+  const file = 'test/batch.test.ts'
+  const text = `import { runBatch } from '../scripts/lib/run-batch.mjs'\n\nawait runBatch(${JSON.stringify(files)})\n`
+  await writeFile(join(folder, file), text)
+  return file
+}
+
 /** What src/session and a TypeScript project around it import. */
 export const ENGINE_PACKAGES = ['koa', '@types/koa', '@types/node', 'knex', 'lru-cache', 'msgpackr', 'redis']
 

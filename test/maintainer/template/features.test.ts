@@ -5,7 +5,7 @@ import test from 'ava'
 import { projectRoot } from '../../../src/paths.ts'
 import { blocksOf } from '../../support/blocks.ts'
 import { startProcess } from '../../support/processes.ts'
-import { addFeature, cloneProject } from '../../support/project.ts'
+import { addFeature, cloneProject, writeBatch } from '../../support/project.ts'
 
 const GUIDE = 'docs/adding-a-feature.md'
 const REGISTRY = 'src/features/index.ts'
@@ -56,9 +56,13 @@ test('the feature of the guide, and one with nothing but a route, pass the tests
 
   await run('scripts/run.mjs', 'knex', 'migrate:latest')
   await run('scripts/run.mjs', 'knex', 'migrate:rollback')
-  await run('node_modules/typescript/bin/tsc', '--noEmit')
+  await run('node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded')
   const tests = hasGuide ? ['features/notebook/notebook', ...TESTS] : TESTS
-  await run('node_modules/ava/entrypoints/cli.mjs', ...tests.map((name) => `test/${name}.test.ts`))
+  const batch = await writeBatch(
+    folder,
+    tests.map((name) => `test/${name}.test.ts`),
+  )
+  await run('node_modules/ava/entrypoints/cli.mjs', batch)
 })
 
 /** The registry with the line of the block, whose first line is the file's name. */

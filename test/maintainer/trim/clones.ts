@@ -1,5 +1,5 @@
 import { startProcess, TYPESCRIPT } from '../../support/processes.ts'
-import { cloneProject } from '../../support/project.ts'
+import { cloneProject, writeBatch } from '../../support/project.ts'
 
 /** One step on a clone, and the output of one that failed. */
 export interface Step {
@@ -23,11 +23,15 @@ export async function trimmed(t: Parameters<typeof cloneProject>[0], args: reado
   return {
     folder,
     trim: await run('trim', ...trim),
-    types: () => run('types', 'node_modules/typescript/bin/tsc', '--noEmit'),
+    // With threads it takes twice the CPU time, and the other tests have use for that.
+    types: () => run('types', 'node_modules/typescript/bin/tsc', '--noEmit', '--singleThreaded'),
     lint: (...paths: string[]) =>
       run('lint', 'node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', ...paths),
     tests: (files: readonly string[]) =>
       run(`${files.length} test files`, 'node_modules/ava/entrypoints/cli.mjs', ...files),
+    /** Of files that may share a process. */
+    batch: async (files: readonly string[]) =>
+      run(`${files.length} test files`, 'node_modules/ava/entrypoints/cli.mjs', await writeBatch(folder, files)),
     build: () => run('build', 'scripts/build.mjs'),
     migrate: () => run('migrate', 'scripts/run.mjs', 'knex', 'migrate:latest'),
   }

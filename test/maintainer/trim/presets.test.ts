@@ -38,7 +38,7 @@ for (const preset of Object.keys(PRESETS)) {
       files.filter((file) => !existsSync(join(clone.folder, file))),
       [],
     )
-    const tests = () => clone.tests(files)
+    const tests = () => clone.batch(files)
     const builds = preset === BUILT ? [clone.build] : []
     for (const step of [clone.types, () => clone.lint('.'), tests, ...builds, clone.migrate]) {
       const { name, passed, seconds, output } = await step()
