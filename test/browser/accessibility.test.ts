@@ -62,7 +62,8 @@ const COLOUR_RULES = { type: 'rule', values: ['color-contrast', 'link-in-text-bl
 const SYSTEM = 'light'
 // The longest words on the smallest screen.
 const LONGEST = { theme: 'dark', language: LANGUAGES.at(-1) ?? 'en' } as const
-const CHOSEN: readonly Look[] = storm ? [LONGEST, { theme: 'light', language: 'en' }] : [LONGEST]
+// The defaults first: they would not replace what an account has from the other one.
+const CHOSEN: readonly Look[] = [...(storm ? [{ theme: 'light', language: 'en' } as const] : []), LONGEST]
 // Beside the chosen one. A theme changes only colours, and a wide screen shows more.
 const OTHER_LOOKS = storm
   ? ([
