@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
 import { sharesOf } from '../../scripts/maintainer/bench/app/profile.ts'
 import { CANDIDATES } from '../../scripts/maintainer/bench/candidates.ts'
+import { Gate } from '../../scripts/maintainer/bench/gate.ts'
 import { busyOf, fromPs, otherWork, parseProcStat, timeOfTree, watch } from '../../scripts/maintainer/bench/noise.ts'
 import { type Result, remarks, summarize, tables } from '../../scripts/maintainer/bench/report.ts'
 import { compare, hasPage, type Measurement, type Sample } from '../../scripts/maintainer/bench/rounds.ts'
@@ -27,7 +28,7 @@ interface Report {
   readonly leftOut: Readonly<Record<string, string>>
 }
 
-const QUICK = ['--rounds', '1', '--seconds', '0.1', '--sessions', '6', '--connections', '3']
+const QUICK = ['--rounds', '1', '--seconds', '0.1', '--sessions', '6', '--connections', '3', '--retry-minutes', '0']
 
 async function bench(t: ExecutionContext, ...args: string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
@@ -182,6 +183,27 @@ test('a foreign process spoils a measurement, and one of ours does not', async (
   })
   t.false(clean)
   t.true(other > 0.1, `${other}, and ${ours.other} for ours`)
+})
+
+test('a disturbed measurement is repeated when the machine is quiet, but no wrong answer, and not for ever', async (t) => {
+  // What is seen of each measurement and, between them, of the machine alone.
+  const gateSeeing = (shares: number[], maxSeconds = 60) =>
+    new Gate({
+      maxSeconds,
+      maxRepeats: 2,
+      async watchOnce(work) {
+        const other = shares.shift() ?? 1
+        return { result: await work(), other, clean: other === 0 }
+      },
+    })
+  let runs = 0
+  const measure = async () => ++runs
+  t.like(await gateSeeing([0.4, 0.7, 0, 0]).watch(measure), { result: 2, clean: true })
+  const disturbed = gateSeeing([0.4, 0, 0.3, 0, 0.5])
+  t.like(await disturbed.watch(measure), { result: 4, other: 0.3, clean: false })
+  t.is(disturbed.repeats, 2)
+  t.is((await gateSeeing([0.4, 0, 0]).watch(measure, () => true)).result, 6)
+  t.is((await gateSeeing([0.4, 0, 0], 0).watch(measure)).result, 7)
 })
 
 test('a profile counts what a package does for whoever calls it, and only the end of it', (t) => {

@@ -2,9 +2,11 @@ import type { ChildProcess } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { openDatabase } from '../../../src/database.ts'
 import { stopServer } from '../../test-services/processes.mjs'
 import { SERVICES } from '../../test-services/services.mjs'
-import type { BackendName } from './candidates.ts'
+import { type BackendName, isDatabase } from './candidates.ts'
 
 /** The cache and database servers of a benchmark: each is started when it is first needed. */
 export class Backends {
@@ -57,8 +59,31 @@ export class Backends {
     const started = await service.start(program, place, true)
     const { url, child, children = child === undefined ? [] : [child] } = started
     this.#children.push(...children)
+    if (isDatabase(name)) await whenReady(url)
     // The first of several: Memcached of the tests is two servers.
     return { url: url.split(',', 1)[0] ?? url, pid: children[0]?.pid }
+  }
+}
+
+const READY_TIMEOUT_MS = 60_000
+const READY_INTERVAL_MS = 200
+
+/** A database server accepts connections before it answers queries. */
+async function whenReady(url: string): Promise<void> {
+  const knex = openDatabase(url)
+  const end = Date.now() + READY_TIMEOUT_MS
+  try {
+    for (;;) {
+      try {
+        await knex.raw('SELECT 1')
+        return
+      } catch (error) {
+        if (Date.now() > end) throw error
+        await sleep(READY_INTERVAL_MS)
+      }
+    }
+  } finally {
+    await knex.destroy()
   }
 }
 

@@ -1,13 +1,20 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { InvalidArgumentError } from 'commander'
+import { InvalidArgumentError, Option } from 'commander'
 import { projectRoot } from '../../../src/paths.ts'
 
 /** @throws InvalidArgumentError unless the option is a number above 0 */
 export function positive(text: string): number {
   const value = Number(text)
   if (!(value > 0)) throw new InvalidArgumentError('It must be a number above 0.')
+  return value
+}
+
+/** @throws InvalidArgumentError unless the option is a number, and not below 0 */
+export function notNegative(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !(value >= 0)) throw new InvalidArgumentError('It must be a number, 0 or above.')
   return value
 }
 
@@ -40,6 +47,29 @@ export function workFolder(): string {
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(1))
   return folder
+}
+
+/**
+ * The option of how long disturbed measurements may be repeated.
+ *
+ * @param minutes its default
+ */
+export function retryOption(minutes: number): Option {
+  return new Option(
+    '--retry-minutes <number>',
+    'the longest time, in all, for repeating measurements that other processes disturbed',
+  )
+    .argParser(notNegative)
+    .default(minutes)
+}
+
+/** Says how long a run will take on a quiet machine. */
+export function announce(seconds: number, retryMinutes: number): void {
+  const [minutes, end] = [seconds / 60, new Date(Date.now() + seconds * 1000)]
+  const time = minutes < 1.5 ? `${Math.ceil(seconds)} seconds` : `${Math.round(minutes)} minutes`
+  console.log(
+    `About ${time} on a quiet machine, until ${end.toTimeString().slice(0, 5)}; up to ${retryMinutes} minutes more where other processes disturb.`,
+  )
 }
 
 /** What the figures of a report were measured on. */

@@ -1,4 +1,4 @@
-import { watch } from './noise.ts'
+import type { Gate } from './gate.ts'
 import { median, rangeOf } from './statistics.ts'
 
 /** The median of the clean rounds of one subject. */
@@ -11,24 +11,35 @@ export interface Repeated {
   readonly wrong: number
 }
 
+/** One measurement: a figure, and how many answers were wrong. */
+export interface Measured {
+  readonly value: number
+  readonly wrong: number
+}
+
 /**
- * Measures subjects in turn, in so many rounds after one for warming up, so that drift affects all of them.
- *
- * @param measure returns the figure, and how many answers were wrong
+ * Measures subjects in turn, in so many rounds, so that drift affects all of them; each right after a warm-up of the same
+ * length, as others had their turn since.
  */
 export async function repeated<T>(
   subjects: readonly T[],
   rounds: number,
-  measure: (subject: T, isWarmUp: boolean) => Promise<{ value: number; wrong: number }>,
+  gate: Gate,
+  measure: (subject: T, isWarmUp: boolean) => Promise<Measured>,
 ): Promise<Repeated[]> {
-  const samples = subjects.map(() => ({ values: [] as number[], wrong: 0 }))
-  for (let round = 0; round <= rounds; round++) {
-    for (const [index, subject] of subjects.entries()) {
-      const { result, clean } = await watch(() => measure(subject, round === 0))
-      const sample = samples[index]
-      if (sample === undefined) continue
+  const samples = subjects.map((subject) => ({ subject, values: [] as number[], wrong: 0 }))
+  for (let round = 1; round <= rounds; round++) {
+    for (const sample of samples) {
+      const { result, clean } = await gate.watch(
+        async () => {
+          const warmUp = await measure(sample.subject, true)
+          const { value, wrong } = await measure(sample.subject, false)
+          return { value, wrong: warmUp.wrong + wrong }
+        },
+        ({ wrong }) => wrong > 0,
+      )
       sample.wrong += result.wrong
-      if (round > 0 && clean) sample.values.push(result.value)
+      if (clean) sample.values.push(result.value)
     }
   }
   return samples.map(({ values, wrong }) => ({

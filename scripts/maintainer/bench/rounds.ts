@@ -1,7 +1,8 @@
 import type { Benchmark, RunningCandidate } from './benchmark.ts'
 import { type Candidate, hasSessions, REFERENCE } from './candidates.ts'
+import type { Gate } from './gate.ts'
 import type { LoadAnswer } from './load.ts'
-import { watch } from './noise.ts'
+import { isWrong } from './report.ts'
 import { KINDS, type Kind } from './session-pages.ts'
 import { share } from './statistics.ts'
 
@@ -60,6 +61,27 @@ const REFERENCE_SHARE = 0.5
 // Without a load generator a fraction of the time gives as many requests.
 const IN_PROCESS_SHARE = 0.4
 
+// Measured on a quiet machine of 2 cores: what a load takes beside its duration, and what it takes to begin a session and
+// to check it.
+export const SECONDS_PER_LOAD = 0.15
+export const SECONDS_PER_SESSION = 0.0005
+
+/** How long {@link runRounds} takes on a quiet machine. */
+export function expectedSeconds(
+  candidates: readonly Pick<Candidate, 'application'>[],
+  { rounds, seconds, sessions, connections }: LoadOptions,
+): number {
+  const one = (duration: number, visitors: number) =>
+    duration * (1 + WARM_UP_SHARE + IN_PROCESS_SHARE) + 2 * (SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION)
+  const reference = one(seconds * REFERENCE_SHARE, connections)
+  const others = candidates.filter(({ application }) => application !== REFERENCE)
+  const ofKinds = KINDS.map((kind) => {
+    const count = others.filter((candidate) => hasPage(candidate, kind)).length
+    return count * one(seconds, sessions) + (count + 1) * reference
+  })
+  return rounds * ofKinds.reduce((sum, duration) => sum + duration, 0)
+}
+
 /**
  * Measures every page of every candidate once in each round, between two measurements of bare Koa.
  *
@@ -68,6 +90,7 @@ const IN_PROCESS_SHARE = 0.4
 export async function runRounds(
   benchmark: Benchmark,
   options: LoadOptions,
+  gate: Gate,
   onMeasurement: (measurement: Measurement) => void,
 ): Promise<Measurement[]> {
   const reference = benchmark.candidates.find(({ name }) => name === REFERENCE)
@@ -78,13 +101,13 @@ export async function runRounds(
   for (let round = 1; round <= options.rounds; round++) {
     for (const kind of KINDS) {
       const measured: Bracketed[] = []
-      let before = await sampleOf(benchmark, reference, kind, atReference)
+      let before = await sampleOf(benchmark, gate, reference, kind, atReference)
       // Rotated, so that no candidate is always first or last.
       for (const running of rotated(others, round)) {
         const { name, candidate } = running
         if (!hasPage(candidate, kind)) continue
-        const sample = await sampleOf(benchmark, running, kind, options)
-        const after = await sampleOf(benchmark, reference, kind, atReference)
+        const sample = await sampleOf(benchmark, gate, running, kind, options)
+        const after = await sampleOf(benchmark, gate, reference, kind, atReference)
         measured.push({ name, candidate, sample, before, after })
         before = after
       }
@@ -146,13 +169,14 @@ export function hasPage({ application }: Pick<Candidate, 'application'>, kind: K
 
 async function sampleOf(
   { load }: Benchmark,
+  gate: Gate,
   { origin, candidate, server }: RunningCandidate,
   kind: Kind,
   { sessions, connections, seconds }: Omit<LoadOptions, 'rounds'>,
 ): Promise<Sample> {
   const { revokes } = candidate
   const request = { origin, kind, sessions, connections, seconds, revokes, hasSessions: hasSessions(candidate) }
-  const { result, other, clean } = await watch(async () => {
+  const measure = async () => {
     try {
       await load.ask({ ...request, seconds: seconds * WARM_UP_SHARE })
       const answer = await load.ask(request)
@@ -162,7 +186,8 @@ async function sampleOf(
       const reason = error instanceof Error ? error.message : String(error)
       return { requests: 0, seconds, p50: 0, p99: 0, cpu: 0, inProcess: null, wrong: { [reason]: 1 } }
     }
-  })
+  }
+  const { result, other, clean } = await gate.watch(measure, isWrong)
   return { ...result, other, clean }
 }
 

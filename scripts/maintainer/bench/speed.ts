@@ -3,18 +3,23 @@ import { Command } from 'commander'
 import { compile, openBenchmark } from './benchmark.ts'
 import { CANDIDATES, REFERENCE } from './candidates.ts'
 import { separateCores } from './cores.ts'
+import { Gate } from './gate.ts'
 import { guaranteesOf, guaranteesTable } from './guarantees.ts'
-import { positive, someOf, whole, workFolder, writeReport } from './options.ts'
+import { announce, positive, retryOption, someOf, whole, workFolder, writeReport } from './options.ts'
 import { PEERS, preparePeers } from './peers.ts'
 import { isWrong, remarks, summarize, tables } from './report.ts'
-import { type LoadOptions, runRounds } from './rounds.ts'
+import { expectedSeconds, type LoadOptions, runRounds } from './rounds.ts'
+
+// It is started, its guarantees are tried, and it is stopped.
+const SECONDS_PER_CANDIDATE = 2.5
 
 const program = new Command('bench')
   .description('Compare every session engine with bare Koa, which serves the same pages without sessions.')
   .option('--rounds <number>', 'number of rounds; figures are medians, with the least and the greatest', whole, 3)
-  .option('--seconds <number>', 'duration of each measurement', positive, 1)
+  .option('--seconds <number>', 'duration of each measurement, and of the warm-up before it', positive, 0.8)
   .option('--sessions <number>', 'number of sessions', whole, 200)
   .option('--connections <number>', 'number of concurrent requests', whole, 32)
+  .addOption(retryOption(6))
   .option(
     '--only <names>',
     `some of ${Object.keys({ ...CANDIDATES, ...PEERS }).join(', ')}`,
@@ -26,8 +31,8 @@ const program = new Command('bench')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
-const { only, peers, json, ...options } = program.opts<
-  LoadOptions & { only?: string[]; peers: boolean; json: string }
+const { only, peers, json, retryMinutes, ...options } = program.opts<
+  LoadOptions & { only?: string[]; peers: boolean; json: string; retryMinutes: number }
 >()
 const chosen = only ?? Object.keys({ ...CANDIDATES, ...(peers ? PEERS : {}) })
 const missing = chosen.some((name) => name in PEERS) ? preparePeers() : undefined
@@ -36,21 +41,25 @@ if (options.sessions < options.connections) {
   program.error('error: --sessions must be at least --connections, as connections do not share sessions')
 }
 
-const cores = separateCores()
-
 // The reference is always measured.
 const names = [...new Set([REFERENCE, ...chosen])]
+const all = names.flatMap((name) => CANDIDATES[name] ?? PEERS[name] ?? [])
+announce(expectedSeconds(all, options) + all.length * SECONDS_PER_CANDIDATE, retryMinutes)
+
+const cores = separateCores()
+const gate = new Gate({ maxSeconds: retryMinutes * 60 })
 const folder = workFolder()
 const benchmark = await openBenchmark(names, folder, cores.serverPrefix, compile(folder))
 console.log(`${cores.description}; ${options.connections} connections, ${options.sessions} sessions`)
 for (const { name, candidate } of benchmark.candidates) console.log(`  ${name}: ${candidate.about}`)
 for (const [name, reason] of Object.entries(benchmark.leftOut)) console.log(`  left out: ${name}: ${reason}`)
 
-const measurements = await runRounds(benchmark, options, ({ round, kind, candidate, requestsPerSecond, clean }) =>
+const measurements = await runRounds(benchmark, options, gate, ({ round, kind, candidate, requestsPerSecond, clean }) =>
   console.error(
     `round ${round} of ${options.rounds}, ${kind}: ${candidate} ${Math.round(requestsPerSecond)} req/s${clean ? '' : ', not clean'}`,
   ),
 )
+if (gate.repeats > 0) console.error(`Other processes disturbed: ${gate.repeats} measurements were repeated.`)
 const guarantees = await guaranteesOf(benchmark.candidates)
 await benchmark.stop()
 

@@ -7,10 +7,11 @@ import { Backends } from '../backends.ts'
 import { settingsOf } from '../benchmark.ts'
 import { CANDIDATES } from '../candidates.ts'
 import { separateCores } from '../cores.ts'
+import { Gate } from '../gate.ts'
 import { startNginx } from '../nginx.ts'
-import { positive, someOf, whole, workFolder, writeReport } from '../options.ts'
+import { announce, positive, retryOption, someOf, whole, workFolder, writeReport } from '../options.ts'
 import { repeated, shown } from '../repeated.ts'
-import { aligned } from '../statistics.ts'
+import { aligned, median } from '../statistics.ts'
 import { createUser, signedInVisitors, startApplication } from './application.ts'
 import { KINDS_OF_WORK, readProfile, sharesOf } from './profile.ts'
 import { VISITS, visit } from './visits.ts'
@@ -22,7 +23,8 @@ const program = new Command('bench app')
     'The whole application in production: pages of signed-in visitors per second, directly and behind nginx on the same machine, and what takes the time.',
   )
   .option('--rounds <number>', 'number of rounds; figures are medians', whole, 3)
-  .option('--seconds <number>', 'duration of each measurement', positive, 2)
+  .option('--seconds <number>', 'duration of each measurement, and of the warm-up before it', positive, 1)
+  .addOption(retryOption(1))
   .option('--visitors <number>', 'signed-in visitors, each with one connection', whole, 32)
   .option('--only <names>', 'candidates of npm run bench', someOf(CANDIDATES), ENGINES)
   .option('--json <file>', 'where to write all figures', join('data', 'app.json'))
@@ -30,14 +32,26 @@ const program = new Command('bench app')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse(process.argv.slice(3), { from: 'user' })
 
-const { rounds, seconds, visitors, only, json } = program.opts<{
+const { rounds, seconds, visitors, only, json, retryMinutes } = program.opts<{
   rounds: number
   seconds: number
   visitors: number
   only: string[]
   json: string
+  retryMinutes: number
 }>()
+const WAYS = 2
+// To build; and for a candidate to start twice, to sign visitors in, to profile and to stop.
+const SECONDS_TO_BUILD = 8
+const SECONDS_PER_CANDIDATE = 6
+const measurements = rounds * Object.keys(VISITS).length * WAYS
+announce(
+  SECONDS_TO_BUILD + only.length * (SECONDS_PER_CANDIDATE + seconds + measurements * 2 * (seconds + 0.1)),
+  retryMinutes,
+)
+
 const cores = separateCores()
+const gate = new Gate({ maxSeconds: retryMinutes * 60 })
 const folder = workFolder()
 const built = join(folder, 'dist')
 execFileSync(process.execPath, ['scripts/build.mjs', built], { cwd: projectRoot, stdio: 'inherit' })
@@ -82,9 +96,9 @@ async function measure(name: string, settings: Readonly<Record<string, string>>)
   )
   const p99s = subjects.map(() => [] as number[])
   const cpus = subjects.map(() => [] as number[])
-  const figures = await repeated(subjects, rounds, async (subject, isWarmUp) => {
+  const figures = await repeated(subjects, rounds, gate, async (subject, isWarmUp) => {
     const before = application.cpu()
-    const answer = await visit(subject.origin, subject.kind, people, isWarmUp ? seconds / 2 : seconds)
+    const answer = await visit(subject.origin, subject.kind, people, seconds)
     const index = subjects.indexOf(subject)
     if (!isWarmUp) {
       p99s[index]?.push(answer.p99)
@@ -102,8 +116,8 @@ async function measure(name: string, settings: Readonly<Record<string, string>>)
     visit: kind,
     way,
     pagesPerSecond: figures[index],
-    p99: p99s[index],
-    cpu: cpus[index],
+    p99: median(p99s[index] ?? []),
+    cpu: median(cpus[index] ?? []),
   }))
 }
 

@@ -5,9 +5,11 @@ import { projectRoot } from '../../../../src/paths.ts'
 import { compile, openBenchmark } from '../benchmark.ts'
 import { CANDIDATES } from '../candidates.ts'
 import { separateCores } from '../cores.ts'
-import { machine, positive, someOf, whole, workFolder } from '../options.ts'
+import { Gate } from '../gate.ts'
+import { announce, machine, positive, retryOption, someOf, whole, workFolder } from '../options.ts'
 import { aligned } from '../statistics.ts'
-import { type GrowthOptions, QUESTIONS, type Question, type Row } from './questions.ts'
+import type { Row } from './measurements.ts'
+import { type GrowthOptions, QUESTIONS, type Question } from './questions.ts'
 
 const program = new Command('bench growth')
   .description(
@@ -16,53 +18,75 @@ const program = new Command('bench growth')
       .join('\n')}`,
   )
   .addArgument(new Argument('<question>', 'what grows').choices([...Object.keys(QUESTIONS), 'all']))
-  .option('--seconds <number>', 'duration of each measurement', positive, 2)
+  .option('--seconds <number>', 'duration of each measurement, and of the warm-up before it', positive, 1)
   .option('--max <number>', 'the largest number of stored sessions', whole, 1_000_000)
+  .addOption(retryOption(5))
   .option('--only <names>', 'candidates of npm run bench', someOf(CANDIDATES))
   .option('--json <file>', 'where figures are added, beside those of other questions', join('data', 'growth.json'))
   .addHelpText('after', '\nExit codes: 0 done, 1 failed or an engine gave wrong answers, 2 usage error.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse(process.argv.slice(3), { from: 'user' })
 
-const { only, json, ...options } = program.opts<GrowthOptions & { only?: string[]; json: string }>()
+const { only, json, retryMinutes, ...options } = program.opts<
+  GrowthOptions & { only?: string[]; json: string; retryMinutes: number }
+>()
 const [asked = 'all'] = program.args
+// Of a candidate: its servers are started, its database is migrated, and at the end they are stopped.
+const SECONDS_PER_START = 2.5
+
+const questions = Object.entries(QUESTIONS)
+  .filter(([name]) => asked === 'all' || asked === name)
+  .map(([name, question]) => ({
+    name,
+    question,
+    candidates: (only ?? question.candidates).filter((one) => one in CANDIDATES),
+  }))
+const expected = questions.flatMap(({ question, candidates }) =>
+  candidates.map((one) => SECONDS_PER_START + question.expected(one, options)),
+)
+announce(
+  expected.reduce((sum, seconds) => sum + seconds, 0),
+  retryMinutes,
+)
+
 const cores = separateCores()
+const gate = new Gate({ maxSeconds: retryMinutes * 60 })
 const folder = workFolder()
 const programs = compile(folder)
 const file = resolve(projectRoot, json)
 
-for (const [name, question] of Object.entries(QUESTIONS)) {
-  if (asked !== 'all' && asked !== name) continue
+for (const { name, question, candidates } of questions) {
   const folderOfQuestion = join(folder, name)
   mkdirSync(folderOfQuestion)
-  const rows = await answer(name, question, folderOfQuestion)
+  const rows: Row[] = []
+  // One after the other: idle servers of databases that have grown would still write to the disk.
+  for (const candidate of candidates) {
+    rows.push(...(await answer(name, question, candidate, join(folderOfQuestion, candidate))))
+  }
+  console.log(`\n${question.about}\n${table(question.unit, rows)}`)
   if (rows.some(({ wrong }) => wrong > 0)) process.exitCode = 1
   save(name, rows)
 }
 console.log(`\nAll figures are in ${json}.`)
 
-async function answer(name: string, { about, unit, candidates, ask }: Question, place: string): Promise<Row[]> {
+/** The rows of a candidate that were measured before something failed. */
+async function answer(name: string, { unit, ask }: Question, candidate: string, place: string): Promise<Row[]> {
+  mkdirSync(place)
+  const benchmark = await openBenchmark([candidate], place, cores.serverPrefix, programs)
+  for (const reason of Object.values(benchmark.leftOut)) console.error(`${name}: ${candidate} left out: ${reason}`)
   const rows: Row[] = []
-  // One after the other: idle servers of databases that have grown would still write to the disk.
-  for (const candidate of (only ?? candidates).filter((one) => one in CANDIDATES)) {
-    const folderOfCandidate = join(place, candidate)
-    mkdirSync(folderOfCandidate)
-    const benchmark = await openBenchmark([candidate], folderOfCandidate, cores.serverPrefix, programs)
-    for (const reason of Object.values(benchmark.leftOut)) console.error(`${name}: ${candidate} left out: ${reason}`)
-    try {
-      for (const running of benchmark.candidates) {
-        for await (const row of ask(benchmark, running, options)) {
-          rows.push(row)
-          console.error(`${name}: ${candidate}, ${row.at} ${unit}${row.clean ? '' : ', not clean'}`)
-        }
+  try {
+    for (const running of benchmark.candidates) {
+      for await (const row of ask({ benchmark, running, gate, seconds: options.seconds }, options)) {
+        rows.push(row)
+        console.error(`${name}: ${candidate}, ${row.at} ${unit}${row.clean ? '' : ', not clean'}`)
       }
-    } catch (error) {
-      console.error(`${name}: ${candidate} failed: ${error instanceof Error ? error.message : String(error)}`)
-      process.exitCode = 1
     }
-    await benchmark.stop()
+  } catch (error) {
+    console.error(`${name}: ${candidate} failed: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode = 1
   }
-  console.log(`\n${about}\n${table(unit, rows)}`)
+  await benchmark.stop()
   return rows
 }
 

@@ -5,9 +5,11 @@ import { copyWithoutBatching } from '../batching.ts'
 import { type Benchmark, compile, openBenchmark } from '../benchmark.ts'
 import { CANDIDATES } from '../candidates.ts'
 import { separateCores } from '../cores.ts'
+import { Gate } from '../gate.ts'
 import { startNginx } from '../nginx.ts'
-import { positive, someOf, whole, workFolder, writeReport } from '../options.ts'
+import { announce, positive, retryOption, someOf, whole, workFolder, writeReport } from '../options.ts'
 import { repeated, shown } from '../repeated.ts'
+import { SECONDS_PER_LOAD, SECONDS_PER_SESSION } from '../rounds.ts'
 import type { Kind } from '../session-pages.ts'
 import { aligned } from '../statistics.ts'
 
@@ -15,8 +17,9 @@ const program = new Command('bench proxy')
   .description(
     'What it gives to work on the requests of one turn of the event loop together: requests per second with and without, directly and behind nginx on the same machine.',
   )
-  .option('--rounds <number>', 'number of rounds; figures are medians', whole, 5)
-  .option('--seconds <number>', 'duration of each measurement', positive, 1)
+  .option('--rounds <number>', 'number of rounds; figures are medians', whole, 3)
+  .option('--seconds <number>', 'duration of each measurement, and of the warm-up before it', positive, 1)
+  .addOption(retryOption(2))
   .option('--connections <numbers>', 'concurrent requests', whole, 32)
   .option('--only <names>', 'candidates of npm run bench', someOf(CANDIDATES), [
     'signed_cookies-sealed',
@@ -28,16 +31,23 @@ const program = new Command('bench proxy')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse(process.argv.slice(3), { from: 'user' })
 
-const { rounds, seconds, connections, only, json } = program.opts<{
+const { rounds, seconds, connections, only, json, retryMinutes } = program.opts<{
   rounds: number
   seconds: number
   connections: number
   only: string[]
   json: string
+  retryMinutes: number
 }>()
 const SESSIONS = Math.max(200, connections)
 const PAGES: readonly Kind[] = ['read', 'change']
+const WAYS = 4
+const SECONDS_PER_CANDIDATE = 6
+const twoLoads = 2 * (seconds + SECONDS_PER_LOAD + SESSIONS * SECONDS_PER_SESSION)
+announce(only.length * (SECONDS_PER_CANDIDATE + PAGES.length * WAYS * rounds * twoLoads), retryMinutes)
+
 const cores = separateCores()
+const gate = new Gate({ maxSeconds: retryMinutes * 60 })
 const folder = workFolder()
 const batched = compile(folder)
 const unbatched = join(copyWithoutBatching(join(folder, 'programs'), join(folder, 'unbatched')), programsIn(batched))
@@ -53,8 +63,8 @@ const lines: string[][] = []
 for (const candidate of only) {
   const ways = await open(candidate)
   for (const kind of PAGES) {
-    const figures = await repeated(ways, rounds, async ({ benchmark, origin }, isWarmUp) => {
-      const answer = await load(benchmark, origin, kind, isWarmUp ? seconds / 2 : seconds)
+    const figures = await repeated(ways, rounds, gate, async ({ benchmark, origin }) => {
+      const answer = await load(benchmark, origin, kind)
       const wrong = Object.values(answer.wrong).reduce((sum, count) => sum + count, 0)
       return { value: answer.requests / answer.seconds, wrong }
     })
@@ -93,8 +103,8 @@ async function open(candidate: string): Promise<Way[]> {
   return ways
 }
 
-function load({ load }: Benchmark, origin: string, kind: Kind, duration: number) {
-  const request = { origin, kind, sessions: SESSIONS, connections, seconds: duration }
+function load({ load }: Benchmark, origin: string, kind: Kind) {
+  const request = { origin, kind, sessions: SESSIONS, connections, seconds }
   return load.ask({ ...request, hasSessions: true, revokes: false })
 }
 
