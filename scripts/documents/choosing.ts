@@ -5,7 +5,15 @@ import { table, wrapped } from './text.ts'
 
 const REFERENCES = [
   { candidate: 'koa', name: 'Koa without sessions' },
-  { candidate: 'koa-session', name: 'koa-session, in its cookie' },
+  { candidate: 'koa-session', name: 'koa-session, cookie' },
+  { candidate: 'koa-session-node-redis', name: 'koa-session, Redis by node-redis' },
+  { candidate: 'koa-session-ioredis', name: 'koa-session, Redis by ioredis' },
+  { candidate: 'koa-generic-session', name: 'koa-generic-session, Redis' },
+  { candidate: 'iron-session', name: 'iron-session on Koa, cookie' },
+  { candidate: 'express-session-redis', name: 'express-session, Redis' },
+  { candidate: 'express-session-knex', name: 'express-session, SQLite' },
+  { candidate: 'fastify-session', name: '@fastify/session, Redis' },
+  { candidate: 'fastify-secure-session', name: '@fastify/secure-session, cookie' },
 ]
 const MAX_FASTEST = 3
 
@@ -107,11 +115,12 @@ function speed(choices: readonly Choice[], measured: Measured | undefined): stri
     const found = figuresOf(measured, candidate)
     if (found === undefined) return []
     const times = [found.p99Read, found.p99Change].map((time) => `${time.toFixed(1)} ms`)
-    return [[name, ...[found.none, found.read, found.change].map(percent), ...times]]
+    const { none, read, change, rangeRead, rangeChange } = found
+    return [[name, percent(none), withRange(read, rangeRead), withRange(change, rangeChange), ...times]]
   })
   return [
     wrapped(
-      'Shares are of the requests per second of bare Koa in the same round; p99 is the time within which 99 of 100 requests were answered. Compare them with each other: your machine will differ.',
+      'Shares are of the requests per second of bare Koa right before and after, with the least and the greatest of the rounds; p99 is the time within which 99 of 100 requests were answered. Compare them with each other: your machine will differ.',
     ),
     table(['Engine', 'Page without session', 'Read', 'Change', 'Read, p99', 'Change, p99'], rows, '---:'),
     wrapped(
@@ -132,6 +141,11 @@ function section({ name, bestFor, avoidWhen, limits, settings }: Choice): string
     limits.map((limit) => `- ${wrapped(limit, '  ').trimStart()}`).join('\n'),
     `\`\`\`sh\n${settings}\n\`\`\``,
   ].join('\n\n')
+}
+
+function withRange(share: number, range: readonly [number, number] | null): string {
+  const [least, greatest] = (range ?? [share, share]).map((one) => Math.round(one * 100))
+  return least === greatest ? percent(share) : `${percent(share)} (${least}–${greatest})`
 }
 
 function percent(share: number): string {

@@ -3,12 +3,15 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { projectRoot } from '../../src/paths.ts'
 
+const range = z.tuple([z.number(), z.number()])
+
 const result = z.object({
   candidate: z.string(),
   kind: z.string(),
   p99: z.number().nullable(),
   ratio: z.number().nullable(),
-  // Of reports from before it was measured.
+  // Of reports from before these were measured.
+  spread: z.object({ ratio: range.nullable() }).optional(),
   clean: z.boolean().default(true),
   wrong: z.record(z.string(), z.number()),
 })
@@ -33,6 +36,9 @@ export interface Figures {
   readonly change: number
   readonly p99Read: number
   readonly p99Change: number
+  /** The least and the greatest share of the rounds; null in reports without it. */
+  readonly rangeRead: readonly [number, number] | null
+  readonly rangeChange: readonly [number, number] | null
 }
 
 /** The report of the benchmark; undefined if it is missing or invalid. */
@@ -49,9 +55,18 @@ export function figuresOf(measured: Measured | undefined, candidate: string | un
   const find = (kind: string) => {
     const found = measured?.results.find((one) => one.candidate === candidate && one.kind === kind)
     if (found === undefined || found.clean === false || Object.keys(found.wrong).length > 0) return undefined
-    return found.ratio === null || found.p99 === null ? undefined : { share: found.ratio, p99: found.p99 }
+    if (found.ratio === null || found.p99 === null) return undefined
+    return { share: found.ratio, p99: found.p99, range: found.spread?.ratio ?? null }
   }
   const [none, read, change] = [find('none'), find('read'), find('change')]
   if (none === undefined || read === undefined || change === undefined) return undefined
-  return { none: none.share, read: read.share, change: change.share, p99Read: read.p99, p99Change: change.p99 }
+  return {
+    none: none.share,
+    read: read.share,
+    change: change.share,
+    p99Read: read.p99,
+    p99Change: change.p99,
+    rangeRead: read.range,
+    rangeChange: change.range,
+  }
 }

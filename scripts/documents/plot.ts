@@ -9,7 +9,10 @@ interface Row {
   readonly isPeer: boolean
 }
 
-const PEER = { candidate: 'koa-session', name: 'koa-session, cookie' }
+const PEERS = [
+  { candidate: 'koa-session', name: 'koa-session, cookie' },
+  { candidate: 'koa-session-node-redis', name: 'koa-session, Redis' },
+]
 
 // In pixels.
 const ROW = 34
@@ -21,10 +24,12 @@ const SCALE = WIDTH - LEFT - 60
 
 /** `docs/speed.svg`: reads and changes of each engine beside those of koa-session, the fastest reads first. */
 export function speedPlot(measured: Measured | undefined, choices: readonly Choice[]): string {
-  const rows = [...choices.flatMap((choice) => choice.measured), PEER]
+  const rows = [...choices.flatMap((choice) => choice.measured), ...PEERS]
     .flatMap(({ candidate, name }): Row[] => {
       const figures = figuresOf(measured, candidate)
-      return figures === undefined ? [] : [{ name, ...figures, isPeer: candidate === PEER.candidate }]
+      return figures === undefined
+        ? []
+        : [{ name, ...figures, isPeer: PEERS.some((peer) => peer.candidate === candidate) }]
     })
     .sort((one, other) => other.read - one.read)
   const height = TOP + Math.max(1, rows.length) * ROW + 8

@@ -31,7 +31,10 @@ const choices: readonly Choice[] = [
   },
   {
     name: 'db on PostgreSQL or MySQL',
-    measured: [],
+    measured: [
+      { candidate: 'db-postgresql', name: 'db on PostgreSQL' },
+      { candidate: 'db-mariadb', name: 'db on MariaDB' },
+    ],
     needs: ['database'],
     machines: 'many machines',
     durable: true,
