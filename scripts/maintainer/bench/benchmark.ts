@@ -9,7 +9,7 @@ import { CANDIDATES, type Candidate, isDatabase } from './candidates.ts'
 import { type Child, startChild } from './child.ts'
 import type { LoadAnswer, LoadRequest } from './load.ts'
 import { PEER_SERVER, PEERS } from './peers.ts'
-import type { ServerAnswer, ServerOptions, ServerRequest } from './server.ts'
+import type { ServerAnswer, ServerRequest } from './server.ts'
 
 /** A candidate whose server is up. */
 export interface RunningCandidate {
@@ -36,25 +36,31 @@ export interface Benchmark {
  *
  * @param folder an empty one, for databases and session files
  * @param programs from {@link compile}
+ * @param more candidates beside those of this project and the peers
  */
 export async function openBenchmark(
   names: readonly string[],
   folder: string,
   serverPrefix: readonly string[],
   programs: string,
+  more: Readonly<Record<string, Candidate>> = {},
 ): Promise<Benchmark> {
   const backends = new Backends()
   const candidates: RunningCandidate[] = []
   const leftOut: Record<string, string> = {}
   const children: { stop(): Promise<void> }[] = []
   for (const name of names) {
-    const candidate = CANDIDATES[name] ?? PEERS[name]
+    const candidate = CANDIDATES[name] ?? PEERS[name] ?? more[name]
     if (candidate === undefined) continue
     try {
-      const { application } = candidate
-      const argument = { application, programs, settings: await settingsOf(name, candidate, folder, backends) }
+      const { application, nodeFlags = [] } = candidate
+      const argument = {
+        application,
+        programs,
+        settings: await settingsOf(name, candidate, folder, backends),
+      }
       const file = application === 'peer' || application === 'bare-peer' ? PEER_SERVER : join(programs, 'server.js')
-      const server = startCandidate(file, argument, serverPrefix)
+      const server = startChild<ServerRequest, ServerAnswer>(file, { prefix: serverPrefix, nodeFlags, argument })
       children.push(server)
       const { origin } = await server.ask({})
       candidates.push({ name, candidate, server, origin, place: join(folder, name) })
@@ -73,10 +79,6 @@ export async function openBenchmark(
       await backends.stop()
     },
   }
-}
-
-function startCandidate(file: string, argument: ServerOptions, prefix: readonly string[]): RunningCandidate['server'] {
-  return startChild<ServerRequest, ServerAnswer>(file, { prefix, argument })
 }
 
 /** Compiles the programs into a folder, as in a deployment; from the sources they would be slower. */

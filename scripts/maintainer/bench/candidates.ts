@@ -36,6 +36,8 @@ export interface Candidate {
   /** The hand-written middleware on the same medium, without which there is no more to gain. */
   readonly floor?: string
   readonly targets?: Targets
+  /** Flags of node for its server. */
+  readonly nodeFlags?: readonly string[]
 }
 
 /** What every ratio is relative to. */

@@ -8,19 +8,32 @@ export interface Child<Request, Answer> {
   stop(): Promise<void>
 }
 
+interface ChildOptions {
+  readonly prefix?: readonly string[]
+  readonly nodeFlags?: readonly string[]
+  readonly argument?: unknown
+}
+
 type Message<Answer> = { readonly answer: Answer } | { readonly failure: string }
 
 /**
  * Starts a JavaScript file.
  *
  * @param prefix a command that runs the command after it, such as `taskset -c 0`
+ * @param nodeFlags such as `--max-semi-space-size=64`
  * @param argument passed as JSON in `process.argv[2]`
  */
 export function startChild<Request extends object, Answer>(
   file: string,
-  { prefix = [], argument = null }: { prefix?: readonly string[]; argument?: unknown } = {},
+  { prefix = [], nodeFlags = [], argument = null }: ChildOptions = {},
 ): Child<Request, Answer> {
-  const [program = process.execPath, ...args] = [...prefix, process.execPath, file, JSON.stringify(argument)]
+  const [program = process.execPath, ...args] = [
+    ...prefix,
+    process.execPath,
+    ...nodeFlags,
+    file,
+    JSON.stringify(argument),
+  ]
   const child = spawn(program, args, {
     env: { ...process.env, NODE_ENV: 'production' },
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { compile, openBenchmark } from './benchmark.ts'
-import { CANDIDATES, REFERENCE } from './candidates.ts'
+import { CANDIDATES, type Candidate, REFERENCE } from './candidates.ts'
 import { separateCores } from './cores.ts'
 import { Gate } from './gate.ts'
 import { guaranteesOf, guaranteesTable } from './guarantees.ts'
@@ -26,13 +26,18 @@ const program = new Command('bench')
     someOf({ ...CANDIDATES, ...PEERS }),
   )
   .option('--peers', 'also measure other session middleware', false)
+  .option(
+    '--node-flags <flags>',
+    'measure each candidate of this project also with these flags of node, as <name>-flags',
+    (text: string) => text.split(' '),
+  )
   .option('--json <file>', 'where to write all figures', join('data', 'bench.json'))
   .addHelpText('after', '\nExit codes: 0 done, 1 failed or an engine gave wrong answers, 2 usage error.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   .parse()
 
-const { only, peers, json, retryMinutes, ...options } = program.opts<
-  LoadOptions & { only?: string[]; peers: boolean; json: string; retryMinutes: number }
+const { only, peers, json, retryMinutes, nodeFlags, ...options } = program.opts<
+  LoadOptions & { only?: string[]; peers: boolean; json: string; retryMinutes: number; nodeFlags?: string[] }
 >()
 const chosen = only ?? Object.keys({ ...CANDIDATES, ...(peers ? PEERS : {}) })
 const missing = chosen.some((name) => name in PEERS) ? preparePeers() : undefined
@@ -42,14 +47,15 @@ if (options.sessions < options.connections) {
 }
 
 // The reference is always measured.
-const names = [...new Set([REFERENCE, ...chosen])]
-const all = names.flatMap((name) => CANDIDATES[name] ?? PEERS[name] ?? [])
+const flagged = nodeFlags === undefined ? {} : withFlags(nodeFlags)
+const names = [...new Set([REFERENCE, ...chosen, ...Object.keys(flagged)])]
+const all = names.flatMap((name) => CANDIDATES[name] ?? PEERS[name] ?? flagged[name] ?? [])
 announce(expectedSeconds(all, options) + all.length * SECONDS_PER_CANDIDATE, retryMinutes)
 
 const cores = separateCores()
 const gate = new Gate({ maxSeconds: retryMinutes * 60 })
 const folder = workFolder()
-const benchmark = await openBenchmark(names, folder, cores.serverPrefix, compile(folder))
+const benchmark = await openBenchmark(names, folder, cores.serverPrefix, compile(folder), flagged)
 console.log(`${cores.description}; ${options.connections} connections, ${options.sessions} sessions`)
 for (const { name, candidate } of benchmark.candidates) console.log(`  ${name}: ${candidate.about}`)
 for (const [name, reason] of Object.entries(benchmark.leftOut)) console.log(`  left out: ${name}: ${reason}`)
@@ -66,5 +72,16 @@ await benchmark.stop()
 const results = summarize(measurements)
 console.log(`\n${[tables(results), guaranteesTable(guarantees), ...remarks(results)].join('\n\n')}`)
 const { leftOut } = benchmark
-writeReport(json, { pinning: cores.description, ...options, results, guarantees, leftOut, measurements })
+writeReport(json, { pinning: cores.description, ...options, nodeFlags, results, guarantees, leftOut, measurements })
 process.exitCode = results.some(isWrong) ? 1 : 0
+
+function withFlags(flags: readonly string[]): Record<string, Candidate> {
+  return Object.fromEntries(
+    chosen.flatMap((name) => {
+      const candidate = CANDIDATES[name]
+      return candidate === undefined || name === REFERENCE
+        ? []
+        : [[`${name}-flags`, { ...candidate, about: `${candidate.about}, with ${flags.join(' ')}`, nodeFlags: flags }]]
+    }),
+  )
+}
