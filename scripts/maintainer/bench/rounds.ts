@@ -61,9 +61,8 @@ const REFERENCE_SHARE = 0.5
 // Without a load generator a fraction of the time gives as many requests.
 const IN_PROCESS_SHARE = 0.4
 
-// Measured on a quiet machine of 2 cores: what a load takes beside its duration, and what it takes to begin a session and
-// to check it.
-export const SECONDS_PER_LOAD = 0.15
+// Estimates for a quiet machine of 2 cores: what a load takes beside its duration, and to begin and to check a session.
+export const SECONDS_PER_LOAD = 0.2
 export const SECONDS_PER_SESSION = 0.0005
 
 /** How long {@link runRounds} takes on a quiet machine. */

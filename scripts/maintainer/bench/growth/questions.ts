@@ -71,8 +71,13 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     },
     expected(candidate, options) {
       const steps = storedSteps(candidate, options)
-      const created = steps.reduce((sum, { expired }) => sum + expired, steps.at(-1)?.at ?? 0)
-      return created / (CREATED_PER_SECOND[candidate] ?? 1000) + steps.length * pair(options)
+      const cleared = steps.reduce((sum, { expired }) => sum + expired, 0)
+      const created = cleared + (steps.at(-1)?.at ?? 0)
+      return (
+        created / (CREATED_PER_SECOND[candidate] ?? 5000) +
+        cleared / (CLEARED_PER_SECOND[candidate] ?? CLEARED_ELSEWHERE_PER_SECOND) +
+        steps.length * pair(options)
+      )
     },
   },
   size: {
@@ -125,14 +130,16 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
   },
 }
 
-// Measured on a quiet machine of 2 cores.
+// Estimates for a quiet machine of 2 cores.
 const CREATED_PER_SECOND: Readonly<Record<string, number>> = {
-  db: 6000,
-  'cache-redis': 15_000,
-  file: 1000,
-  'db-postgresql': 1500,
-  'db-mariadb': 1500,
+  db: 9000,
+  'cache-redis': 18_000,
+  file: 2000,
+  'db-postgresql': 7000,
+  'db-mariadb': 5000,
 }
+const CLEARED_PER_SECOND: Readonly<Record<string, number>> = { file: 2000 }
+const CLEARED_ELSEWHERE_PER_SECOND = 25_000
 
 /** Reads and changes, each with its warm-up. */
 function pair({ seconds }: GrowthOptions, sessions = SESSIONS): number {

@@ -19,7 +19,7 @@ const program = new Command('bench proxy')
   )
   .option('--rounds <number>', 'number of rounds; figures are medians', whole, 3)
   .option('--seconds <number>', 'duration of each measurement, and of the warm-up before it', positive, 1)
-  .addOption(retryOption(2))
+  .addOption(retryOption(1))
   .option('--connections <numbers>', 'concurrent requests', whole, 32)
   .option('--only <names>', 'candidates of npm run bench', someOf(CANDIDATES), [
     'signed_cookies-sealed',
