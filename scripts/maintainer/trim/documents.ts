@@ -15,12 +15,23 @@ export interface Gone {
   readonly settings: ReadonlySet<string>
   /** Names of `npm run`. */
   readonly scripts: ReadonlySet<string>
+  /** Paths of pages. */
+  readonly pages: ReadonlySet<string>
 }
 
 /** The settings in .env.example, which has all of them. */
 export function settingNames(root: string): string[] {
   const text = readFileSync(join(root, '.env.example'), 'utf8')
   return [...text.matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name = '']) => name)
+}
+
+/** The paths of pages in the code. */
+export function pagePaths(root: string): string[] {
+  const files = filesUnder(root, 'src').filter((file) => file.endsWith('.ts'))
+  return files.flatMap((file) => {
+    const text = readFileSync(join(root, file), 'utf8')
+    return [...text.matchAll(/'(\/[a-z][\w/-]*)'/g)].map(([, path = '']) => path)
+  })
 }
 
 /** Takes out of README and documents what is about, or names, what is gone; deletes those that are about nothing else. */
@@ -59,11 +70,14 @@ function commandsIn(words: string): string[] {
 function namesGone(words: string, { root, folder, gone }: { root: string; folder: string; gone: Gone }): boolean {
   const links = [...words.matchAll(/\]\(([\w./-]+)(?:#[\w-]+)?\)/g)].map(([, target = '']) => target)
   const settings = words.match(SETTING) ?? []
+  // Those that rows are about; other rows and sentences mention pages by the way.
+  const pages = [...words.matchAll(/^\| `(\/[a-z][\w/-]*)`/gm)].map(([, page = '']) => page)
   const paths = [...words.matchAll(/[\w.-]+(?:\/[\w.-]+)+\/?/g)].map(([path]) => path)
   return (
     links.some((target) => !existsSync(join(folder, target))) ||
     commandsIn(words).some((name) => gone.scripts.has(name)) ||
     settings.some((name) => gone.settings.has(name)) ||
+    pages.some((page) => gone.pages.has(page)) ||
     paths.some((path) => wasDeleted(path, gone.files) && !existsSync(join(root, path)))
   )
 }

@@ -8,7 +8,7 @@ import { errorLine } from '../../../src/log-error.ts'
 import { projectRoot as root } from '../../../src/paths.ts'
 import { applyChanges, planChanges } from './changes.ts'
 import { ChoiceError, PRESETS, partsToRemove, partToRemove, type Wanted } from './choice.ts'
-import { cutDocuments, settingNames } from './documents.ts'
+import { cutDocuments, pagePaths, settingNames } from './documents.ts'
 import type { Planned } from './graph.ts'
 import { databaseFiles, dirtyReason, migrationsRun, sqliteFile } from './guard.ts'
 import { dropMessages } from './messages.ts'
@@ -43,7 +43,7 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
   const kept = (await readParts(root)).filter(
     (part) => !gone.some((one) => one.kind === part.kind && one.name === part.name),
   )
-  const before = { settings: settingNames(root), scripts: scriptNames(root) }
+  const before = { settings: settingNames(root), scripts: scriptNames(root), pages: pagePaths(root) }
   dropMessages(root, planned.deleted)
   applyChanges(root, planned)
   rewriteManifest(root, planned.deleted, name)
@@ -59,6 +59,7 @@ async function remove(gone: readonly Part[], options: Options, name?: string): P
     files: planned.deleted,
     settings: without(before.settings, settingNames(root)),
     scripts,
+    pages: without(before.pages, pagePaths(root)),
   })
   format([...planned.written.keys(), 'src/web/locales'])
   if (!options.check) return
