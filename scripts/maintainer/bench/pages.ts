@@ -27,19 +27,41 @@ export function bareKoa(): Koa {
 
 /** This project's middleware. */
 export function ownSessions(options: SessionsOptions): Koa {
-  return application(sessions(options), async (ctx) => {
-    const session = await ctx.session()
-    return {
-      get: (name) => session.get(name),
-      set: (name, value) => (name.startsWith('slice-') ? setSlice(session, name) : session.set(name, value as never)),
-      increment: (name) => session.update(name, (value) => Number(value ?? 0) + 1),
-      get user() {
-        return session.userId
-      },
-      signIn: () => signIn(session, '1'),
-      end: () => signOut(session),
-    }
-  })
+  return application(sessions(options), async (ctx) => new OwnSession(await ctx.session()))
+}
+
+/** A class: V8 makes accessors of a literal in the old generation, where they would keep the whole session. */
+class OwnSession implements PageSession {
+  readonly #session: Session
+
+  constructor(session: Session) {
+    this.#session = session
+  }
+
+  get user(): string | null {
+    return this.#session.userId
+  }
+
+  get(name: string): unknown {
+    return this.#session.get(name)
+  }
+
+  set(name: string, value: unknown): void {
+    if (name.startsWith('slice-')) setSlice(this.#session, name)
+    else this.#session.set(name, value as never)
+  }
+
+  increment(name: string): void {
+    this.#session.update(name, (value) => Number(value ?? 0) + 1)
+  }
+
+  signIn(): Promise<void> {
+    return signIn(this.#session, '1')
+  }
+
+  end(): Promise<void> {
+    return signOut(this.#session)
+  }
 }
 
 const SLICES = new Map<string, Slice<{ text: string }>>()
@@ -63,7 +85,10 @@ export function koaSession(secrets: readonly string[]): Koa {
   return application(
     middleware,
     (ctx) =>
-      ofObject(ctx.session as unknown as Record<string, unknown>, () => void Object.assign(ctx, { session: null })),
+      new ObjectSession(
+        ctx.session as unknown as Record<string, unknown>,
+        () => void Object.assign(ctx, { session: null }),
+      ),
     app,
   )
 }
@@ -72,25 +97,36 @@ export function koaSession(secrets: readonly string[]): Koa {
 export function floor(medium: Floor, options: FloorOptions): Koa {
   return application(floorSessions(medium, options), async (ctx) => {
     const session = await floorSession(ctx)
-    return ofObject(session.data, () => {
+    return new ObjectSession(session.data, () => {
       session.data = {}
     })
   })
 }
 
-function ofObject(data: Record<string, unknown>, end: () => void): PageSession {
-  return {
-    get: (name) => data[name],
-    set(name, value) {
-      data[name] = value
-    },
-    get user() {
-      return data['user']
-    },
-    signIn() {
-      data['user'] = '1'
-    },
-    end,
+/** A session that is an object; a class as {@link OwnSession}. */
+class ObjectSession implements PageSession {
+  readonly #data: Record<string, unknown>
+  readonly end: () => void
+
+  constructor(data: Record<string, unknown>, end: () => void) {
+    this.#data = data
+    this.end = end
+  }
+
+  get user(): unknown {
+    return this.#data['user']
+  }
+
+  get(name: string): unknown {
+    return this.#data[name]
+  }
+
+  set(name: string, value: unknown): void {
+    this.#data[name] = value
+  }
+
+  signIn(): void {
+    this.#data['user'] = '1'
   }
 }
 

@@ -4,7 +4,7 @@ import { ConnectSessionKnexStore } from 'connect-session-knex'
 import express from 'express'
 import session from 'express-session'
 import createKnex from 'knex'
-import { BARE_BODY, BARE_COOKIE, nodeRedis, ofObject } from './sessions.mjs'
+import { BARE_BODY, BARE_COOKIE, nodeRedis, ObjectSession } from './sessions.mjs'
 
 export const peers = {
   bare({ pages }) {
@@ -41,7 +41,7 @@ function application(pages, secret, store) {
     app.all(`/${name}`, async (request, response) => {
       const end = () => new Promise((resolve) => request.session.destroy(resolve))
       const query = request.url.split('?', 2)[1] ?? ''
-      const { status, body } = await page(() => ofObject(request.session, end), query)
+      const { status, body } = await page(() => new ObjectSession(request.session, end), query)
       response.status(status).send(body)
     })
   }

@@ -4,7 +4,7 @@ import fastifySecureSession from '@fastify/secure-session'
 import fastifySession from '@fastify/session'
 import { RedisStore } from 'connect-redis'
 import createFastify from 'fastify'
-import { BARE_BODY, BARE_COOKIE, nodeRedis, ofObject } from './sessions.mjs'
+import { BARE_BODY, BARE_COOKIE, nodeRedis, ObjectSession } from './sessions.mjs'
 
 export const peers = {
   async bare({ pages }) {
@@ -24,24 +24,47 @@ export const peers = {
     const store = new RedisStore({ client: await nodeRedis(CACHE_URL), prefix: CACHE_KEY_PREFIX })
     const options = { secret: SECRET_KEY, store, saveUninitialized: false, cookie: { secure: false } }
     await app.register(fastifySession, options)
-    return await routed(app, pages, ({ session }) => ofObject(session, () => session.destroy()))
+    return await routed(app, pages, ({ session }) => new ObjectSession(session, () => session.destroy()))
   },
   async 'secure-session'({ SECRET_KEY, pages }) {
     const app = createFastify()
     const key = createHash('sha256').update(SECRET_KEY).digest()
     await app.register(fastifySecureSession, { key, cookie: { path: '/', secure: false } })
-    return await routed(app, pages, ({ session }) => ({
-      get: (name) => session.get(name),
-      set: (name, value) => session.set(name, value),
-      // It does not notice changes in place.
-      changed: (name, value) => session.set(name, value),
-      get user() {
-        return session.get('user')
-      },
-      signIn: () => session.set('user', '1'),
-      end: () => session.delete(),
-    }))
+    return await routed(app, pages, ({ session }) => new SecureSession(session))
   },
+}
+
+class SecureSession {
+  #session
+
+  constructor(session) {
+    this.#session = session
+  }
+
+  get user() {
+    return this.#session.get('user')
+  }
+
+  get(name) {
+    return this.#session.get(name)
+  }
+
+  set(name, value) {
+    this.#session.set(name, value)
+  }
+
+  // It does not notice changes in place.
+  changed(name, value) {
+    this.#session.set(name, value)
+  }
+
+  signIn() {
+    this.#session.set('user', '1')
+  }
+
+  end() {
+    this.#session.delete()
+  }
 }
 
 async function routed(app, pages, open) {

@@ -2,7 +2,7 @@ import { getIronSession } from 'iron-session'
 import Koa from 'koa'
 import genericSession from 'koa-generic-session'
 import koaSession from 'koa-session'
-import { ioRedis, nodeRedis, ofObject, threeMethods } from './sessions.mjs'
+import { ioRedis, nodeRedis, ObjectSession, threeMethods } from './sessions.mjs'
 
 const DAY_MS = 86_400_000
 
@@ -37,7 +37,7 @@ export const peers = {
       let isChanged = false
       const open = async () => {
         session = await getIronSession(ctx.req, ctx.res, options)
-        return ofObject(
+        return new ObjectSession(
           session,
           () => session.destroy(),
           () => {
@@ -65,7 +65,7 @@ function application(secret, pages, middleware) {
     const end = () => {
       ctx.session = null
     }
-    const { status, body } = await page(() => ofObject(ctx.session, end), ctx.querystring)
+    const { status, body } = await page(() => new ObjectSession(ctx.session, end), ctx.querystring)
     ctx.status = status
     ctx.body = body
   })

@@ -6,23 +6,31 @@ import { Redis } from 'ioredis'
 export const BARE_BODY = 'dark'
 export const BARE_COOKIE = `sessionid=${'x'.repeat(32)}; path=/; httponly`
 
-/** A plain object in which the pages' session is kept. */
-export function ofObject(data, end, changed) {
-  return {
-    get: (name) => data[name],
-    set(name, value) {
-      data[name] = value
-      changed?.()
-    },
-    changed,
-    get user() {
-      return data.user
-    },
-    signIn() {
-      data.user = '1'
-      changed?.()
-    },
-    end,
+/** A plain object in which the pages' session is kept. A class, as those of scripts/maintainer/bench/pages.ts. */
+export class ObjectSession {
+  #data
+
+  constructor(data, end, changed) {
+    this.#data = data
+    this.end = end
+    this.changed = changed
+  }
+
+  get user() {
+    return this.#data.user
+  }
+
+  get(name) {
+    return this.#data[name]
+  }
+
+  set(name, value) {
+    this.#data[name] = value
+    this.changed?.()
+  }
+
+  signIn() {
+    this.set('user', '1')
   }
 }
 
