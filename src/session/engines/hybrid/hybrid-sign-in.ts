@@ -1,4 +1,4 @@
-import { emptyData, type SessionData } from '../../core/data.ts'
+import { emptyData, type SessionData, withoutKey } from '../../core/data.ts'
 import { Operations } from '../../core/operations.ts'
 import { userIdOf } from '../../core/user.ts'
 import type { SignIn } from '../../stores/revocations.ts'
@@ -20,8 +20,20 @@ export function sessionFromRecord(loaded: Loaded): HybridSession {
   const issuedAt = loaded.createdAt
   const { data, signIn } = takeReserved(loaded.key ?? '', { ok: true, data: loaded.data, issuedAt })
   const { id, key, version, createdAt, lastActivity, expires, json, reseal } = loaded
-  // Written out, because every read of a record makes one: see `withVersion`.
-  const session = { id, key, data, version, createdAt, lastActivity, expires, json, reseal, signIn }
+  // Written out, because every read of a record makes one: see `withVersion` of the stores. `satisfies`, so that a property
+  // that Loaded gets later cannot be forgotten.
+  const session = {
+    id,
+    key,
+    data,
+    version,
+    createdAt,
+    lastActivity,
+    expires,
+    json,
+    reseal,
+    signIn,
+  } satisfies Record<Exclude<keyof HybridSession, 'forwarded' | 'cookieHasData'>, unknown>
   return loaded.forwarded ? { ...session, forwarded: true } : session
 }
 
@@ -45,9 +57,7 @@ export function withRecordKey(data: SessionData, key: string): SessionData {
 
 /** The data without a record's key; the same data if there is none. */
 export function withoutRecordKey(data: SessionData): SessionData {
-  if (!(RECORD_KEY in data)) return data
-  const { [RECORD_KEY]: _key, ...rest } = data
-  return Object.setPrototypeOf(rest, null) as SessionData
+  return RECORD_KEY in data ? withoutKey(data, RECORD_KEY) : data
 }
 
 /** A request's changes for a record; `choose` decides which sign-in is written. */

@@ -276,17 +276,17 @@ function withSignIn(commit: Commit, signIn: SignIn | undefined): Commit {
   const choose = (theirs: SignIn | undefined, userId: string | null) =>
     write !== 'cycle' && theirs?.userId === userId ? theirs : signIn?.userId === userId ? signIn : undefined
   const id = signIn && sessionIdOfSignIn(signIn.id)
-  const both = new RecordOperations(changes, choose)
-  // Written out, because every change of a record makes one: see `withVersion` of the stores.
+  // Written out, because every change of a record makes one: see `withVersion` of the stores. `satisfies`, so that a property
+  // that Commit gets later cannot be forgotten.
   return {
     write,
     loaded,
     data: dataForRecord(data, signIn),
-    changes: both,
+    changes: new RecordOperations(changes, choose),
     client,
     restartClock,
     id,
     until,
     withoutSession,
-  }
+  } satisfies Record<keyof Commit, unknown>
 }
