@@ -42,6 +42,17 @@ function bench() {
   return { clock, memory, records, cache, database, store, other, events, name, cached }
 }
 
+/** The same store or cache with other members. */
+function withMembers<T extends object>(real: T, members: Partial<T>): T {
+  return new Proxy(real, {
+    get(target, name) {
+      if (name in members) return Reflect.get(members, name)
+      const member: unknown = Reflect.get(target, name)
+      return typeof member === 'function' ? member.bind(target) : member
+    },
+  })
+}
+
 test('a hit only reads the cache, a save replaces the copy, and the next read finds it', async (t) => {
   const { store, database, events } = bench()
   const version = await store.create('a', record({ data: 'first' }))
@@ -189,13 +200,7 @@ test('a cache that refuses writes but deletes: no copy is stale, and the others 
   const refuse = async () => {
     throw new StoreUnavailableError(new Error('OOM'), { answered: true })
   }
-  const full = new Proxy(memory, {
-    get(target, property) {
-      if (property === 'swap' || property === 'add') return refuse
-      const member: unknown = Reflect.get(target, property)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
+  const full = withMembers(memory, { swap: refuse, add: refuse })
   const before = await name('a')
   const filling = new CachedStore({ database: records, cache: full, now: () => START })
   t.is((await filling.save('a', version, record({ data: 'second' }))).outcome, 'saved')
@@ -221,7 +226,7 @@ test('while a session is being ended no reader makes a copy, so a process that d
   t.is(await cached(), undefined)
 })
 
-test('nor if the next epoch begins while the session is being ended', async (t) => {
+test('no reader makes a copy either if the next epoch begins while the session is being ended', async (t) => {
   const { store, other, database, cached, records, events } = bench()
   await store.create('a', record({}))
   const { epoch } = await records.epochs.readEpoch()
@@ -267,13 +272,7 @@ test('ending all of a user ends what is created meanwhile', async (t) => {
 test('without the row of the epoch for 750 ms no copy is used, whichever clock says so', async (t) => {
   const { clock, memory, records } = bench()
   const epochs = steer(records.epochs)
-  const database = new Proxy(records, {
-    get(target, property) {
-      if (property === 'epochs') return epochs.steered
-      const member: unknown = Reflect.get(target, property)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
+  const database = withMembers(records, { epochs: epochs.steered })
   const store = new CachedStore({ database, cache: memory, now: () => clock.now })
   await store.create('a', record({}))
   await store.load('a')
@@ -313,13 +312,7 @@ test('a process that cannot use the cache does not end one epoch after another a
 test('300 saves at once whose copies the cache does not confirm end the epoch once', async (t) => {
   const { memory, records } = bench()
   const [cache, epochs] = [steer(memory), steer(records.epochs)]
-  const database = new Proxy(records, {
-    get(target, property) {
-      if (property === 'epochs') return epochs.steered
-      const member: unknown = Reflect.get(target, property)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
-  })
+  const database = withMembers(records, { epochs: epochs.steered })
   const store = new CachedStore({ database, cache: cache.steered, now: () => START })
   const keys = Array.from({ length: 300 }, (_, n) => `s${n}`)
   await store.load('s0')
@@ -355,17 +348,15 @@ test('a copy from another connection is not used', async (t) => {
   t.deepEqual(events, ['stale'])
 })
 
-test('nor one from a new connection before it is known which cache that leads to', async (t) => {
+test('a copy from a new connection is not used before it is known which cache it leads to', async (t) => {
   const { memory, records, other } = bench()
   await other.create('a', record({ data: 'first' }))
   let [connection, identity] = [{}, await memory.identity()]
-  const cache = new Proxy(memory, {
-    get(target, property) {
-      if (property === 'connection') return connection
-      if (property === 'identity') return async () => identity
-      const member: unknown = Reflect.get(target, property)
-      return typeof member === 'function' ? member.bind(target) : member
+  const cache = withMembers(memory, {
+    get connection() {
+      return connection
     },
+    identity: async () => identity,
   })
   const events: string[] = []
   const observe = (event: SessionEvent) => void (event.type === 'cache' && events.push(event.outcome))
@@ -380,13 +371,7 @@ for (const to of ['this cache', 'another cache']) {
   test(`when the next epoch names ${to}, no copy of the last one is used`, async (t) => {
     const { clock, memory, records, other } = bench()
     const epochs = steer(records.epochs)
-    const database = new Proxy(records, {
-      get(target, property) {
-        if (property === 'epochs') return epochs.steered
-        const member: unknown = Reflect.get(target, property)
-        return typeof member === 'function' ? member.bind(target) : member
-      },
-    })
+    const database = withMembers(records, { epochs: epochs.steered })
     const events: string[] = []
     const observe = (event: SessionEvent) => void (event.type === 'cache' && events.push(event.outcome))
     const store = new CachedStore({ database, cache: memory, observe, now: () => clock.now })
