@@ -25,7 +25,7 @@ export function settingNames(root: string): string[] {
   return [...text.matchAll(/^([A-Z][A-Z0-9_]*)=/gm)].map(([, name = '']) => name)
 }
 
-/** The paths of pages in the code. */
+/** Texts in the code that look like paths of pages: one that no code has any more is gone. */
 export function pagePaths(root: string): string[] {
   const files = filesUnder(root, 'src').filter((file) => file.endsWith('.ts'))
   return files.flatMap((file) => {
@@ -70,7 +70,7 @@ function commandsIn(words: string): string[] {
 function namesGone(words: string, { root, folder, gone }: { root: string; folder: string; gone: Gone }): boolean {
   const links = [...words.matchAll(/\]\(([\w./-]+)(?:#[\w-]+)?\)/g)].map(([, target = '']) => target)
   const settings = words.match(SETTING) ?? []
-  // Those that rows are about; other rows and sentences mention pages by the way.
+  // Only pages that begin a row: others are mentioned in passing, and what mentions them stays.
   const pages = [...words.matchAll(/^\| `(\/[a-z][\w/-]*)`/gm)].map(([, page = '']) => page)
   const paths = [...words.matchAll(/[\w.-]+(?:\/[\w.-]+)+\/?/g)].map(([path]) => path)
   return (

@@ -10,6 +10,7 @@ export const HEADER_BYTES = VERSION_BYTES + EXPIRES_BYTES
 export function pack({ version, expires, body }: CacheEntry): Buffer {
   const header =
     version.padEnd(VERSION_BYTES) + String(Math.min(expires, Number.MAX_SAFE_INTEGER)).padStart(EXPIRES_BYTES, '0')
+  // Not Buffer.concat, which needs a buffer for the header alone.
   const bytes = Buffer.allocUnsafe(HEADER_BYTES + body.length)
   bytes.write(header, 0, 'latin1')
   bytes.set(body, HEADER_BYTES)

@@ -72,10 +72,10 @@ export function plainJson(value: unknown, name = ''): Json {
   return copy(value, name, undefined)
 }
 
-// Of longer cycles only each 100th object is looked for: looking for every one takes quadratic time in deep values.
-const SHORT_CYCLE = 100
+// An object is compared with its nearest 100 ancestors, and each 100th one with all: all for each would take quadratic time.
+const NEAR_ANCESTORS = 100
 
-/** The way to a value, only read for an error and to find cycles: a set and a list would take as long as the copy. */
+/** An ancestor of a value. A chain, because a set of ancestors and a list of steps would take as long as the copy. */
 interface Parent {
   readonly value: object
   readonly above: Parent | undefined
@@ -89,8 +89,8 @@ function copy(value: unknown, name: string, above: Parent | undefined): Json {
   if (typeof value === 'number') return Number.isFinite(value) ? value : reject(String(value), name, above)
   if (typeof value !== 'object') return reject(value === undefined ? 'undefined' : `a ${typeof value}`, name, above)
   const depth = above === undefined ? 0 : above.depth + 1
-  const last = depth % SHORT_CYCLE === 0 ? 0 : depth - SHORT_CYCLE
-  for (let parent = above; parent !== undefined && parent.depth >= last; parent = parent.above) {
+  const minDepth = depth % NEAR_ANCESTORS === 0 ? 0 : depth - NEAR_ANCESTORS
+  for (let parent = above; parent !== undefined && parent.depth >= minDepth; parent = parent.above) {
     if (parent.value === value) return reject('a value that contains itself', name, above)
   }
   return copyObject(value, name, { value, above, depth, step: undefined })

@@ -23,7 +23,7 @@ export class UpdateCalls {
     }
   }
 
-  /** @throws TypeError inside such a function */
+  /** Checks that the caller is not an update function. @throws TypeError inside one */
   assertNone(): void {
     if (this.#isCalling) throw new TypeError('A function that updates the session must not use the session')
   }

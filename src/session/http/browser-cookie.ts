@@ -16,7 +16,7 @@ export class BrowserCookie {
   readonly #settings: SessionSettings
   readonly #transport: SessionTransport
   #isPresent: boolean
-  #cleared = false
+  #isCleared = false
   /** `withBrowser`: it ends with the browser. */
   #sent: { value: string; withBrowser: boolean } | undefined
 
@@ -47,7 +47,7 @@ export class BrowserCookie {
 
   /** Whether it was removed by this response. */
   get isCleared(): boolean {
-    return this.#cleared
+    return this.#isCleared
   }
 
   /** The cookie is another session's by now, so it stays when this session ends. */
@@ -57,16 +57,19 @@ export class BrowserCookie {
 
   /** Removes it, once. */
   clear(): void {
-    if (this.#cleared) return
+    if (this.#isCleared) return
     this.#transport.sendCookie(clearCookie(this.#settings.cookie))
-    this.#cleared = true
+    this.#isCleared = true
     this.#sent = undefined
   }
 
   /**
-   * The Set-Cookie header that the caller must send; undefined if there is nothing to send: only a new value or a new kind of
-   * expiry is, because a late response must not replace a newer cookie.
+   * Returns the Set-Cookie header, which the caller must send: a second call takes it as sent. Undefined if neither the value
+   * nor the kind of expiry is new, because a late response must not replace a newer cookie; not with an engine that
+   * refreshes its cookie.
    *
+   * @param value the value of the cookie; undefined to send none
+   * @param loaded the session, for the age of the cookie
    * @throws SessionTooLargeError for a value that is too large
    */
   header(value: string | undefined, loaded: Loaded): string | undefined {
@@ -79,7 +82,7 @@ export class BrowserCookie {
     const header = setCookie(cookie, value, withBrowser ? undefined : this.#maxAge(loaded, at), at)
     this.#sent = { value, withBrowser }
     this.#isPresent = true
-    this.#cleared = false
+    this.#isCleared = false
     return header
   }
 

@@ -60,6 +60,7 @@ export async function openCookies(settings: Cookies, values: readonly string[]):
   const userId = found.live ? userIdOf(found.loaded.data) : null
   if (!found.live || userId === null || accounts === undefined) return found
   const account = await time.wait(() => accounts.load(userId, found.loaded.data))
+  // Into the same object, not spread: see `withVersion` of the stores.
   if (account !== 'gone') return Object.assign(found, { account })
   // Otherwise it would come back if the account is enabled again.
   await time.wait(() => engine.end(found.loaded))

@@ -62,7 +62,7 @@ export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
     encode,
     decode(text, maxAge) {
       const decoded = decode(text, maxAge)
-      // The signature is valid, so this is the time that was signed.
+      // The signature is valid, so this is the time that was signed. Not spread: see `withVersion` of the stores.
       return decoded.ok
         ? Object.assign(decoded, { issuedAt: fromBase62(text.split(':').at(-2) ?? '') * 1000 })
         : decoded

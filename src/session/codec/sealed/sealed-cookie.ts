@@ -93,7 +93,7 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       const issuedAt = bytes.readUIntBE(1, TIME_BYTES)
       if (now() - issuedAt > maxAge * 1000) return { ok: false, reason: 'expired' }
       const unpacked = unpack(opened[0], opened.subarray(1), serializer, maxBytes)
-      // Into the same object: a spread with another property has a new hidden class each time.
+      // Into the same object, not spread: see `withVersion` of the stores.
       return unpacked.ok ? Object.assign(unpacked, { issuedAt }) : unpacked
     },
   }

@@ -31,12 +31,13 @@ export interface CopyEpochOptions {
   readonly now: () => number
 }
 
-/** What a connection leads to. */
+/** The identity of the cache behind a connection. */
 interface Identity {
   readonly connection: object
   readonly id: Promise<string>
-  /** Set when it has been determined. */
-  known?: string
+  /** The same, once it has been determined. */
+  knownId?: string
+  /** When to ask again (performance.now), after an error. */
   retryAt: number
 }
 
@@ -118,7 +119,7 @@ export class CopyEpoch {
     return view.state === 'valid' ? view : undefined
   }
 
-  /** The same if it is known already, as nearly always; undefined to wait for {@link current}. */
+  /** The same without a promise, as nearly always possible; undefined if {@link current} must be awaited. */
   currentIfKnown(): ValidEpoch | undefined {
     const row = this.#row.young()
     if (row === undefined) return undefined
@@ -198,7 +199,7 @@ export class CopyEpoch {
     }
   }
 
-  /** The same object for all calls, because every load needs one. */
+  /** One object for each row and connection, because every load needs one. */
   #validView(row: EpochRow, connection: object): ValidEpoch {
     const known = this.#valid
     if (known?.row === row && known.connection === connection) return known.view
@@ -210,9 +211,10 @@ export class CopyEpoch {
 
   /** The connection, if it is known to lead to the cache with this identity. */
   #knownConnectionTo(server: string): object | undefined {
-    const known = this.#identity
+    const identity = this.#identity
     const { connection } = this.#cache
-    return server !== '' && known?.known === server && known.connection === connection ? connection : undefined
+    const isKnown = server !== '' && identity?.knownId === server && identity.connection === connection
+    return isKnown ? connection : undefined
   }
 
   /** The connection, if it leads to the cache with this identity. */
@@ -291,8 +293,8 @@ export class CopyEpoch {
     const identity: Identity = { connection, id, retryAt: Number.POSITIVE_INFINITY }
     this.#identity = identity
     id.then(
-      (text) => {
-        identity.known = text
+      (knownId) => {
+        identity.knownId = knownId
       },
       (error: unknown) => {
         // A user who may not ask is refused every time.

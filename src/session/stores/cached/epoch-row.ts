@@ -50,7 +50,7 @@ export class KnownEpochRow {
     return this.#seen.at
   }
 
-  /** Returns a row that is young enough; undefined if {@link read} would wait for one. */
+  /** Returns a row that is young enough, without a promise; undefined if {@link read} must be awaited. */
   young(): EpochRow | undefined {
     const latest = this.#latest
     if (latest === undefined || !this.#isYoung(latest)) return undefined
