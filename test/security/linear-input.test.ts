@@ -3,6 +3,7 @@ import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { createApp } from '../../src/app.ts'
+import { plainJson } from '../../src/session/core/data.ts'
 import { fixedDate } from '../../src/session/core/expiry.ts'
 import { isSessionKey } from '../../src/session/core/key.ts'
 import { cookieValues } from '../../src/session/http/cookie.ts'
@@ -70,6 +71,18 @@ const PARSERS: readonly Parser[] = [
     fixedDate,
     filled('a'),
     ['(', '()', '1', '+00:0', 'a ', '-', ':', '1:', 'Z', ' ', '.', '1-'].map((part) => filled(part)),
+  ],
+  [
+    'values of a session',
+    (text) => {
+      try {
+        plainJson(JSON.parse(text))
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error
+      }
+    },
+    `[${filled('{},')}1]`,
+    [900, 1000, 2000, 4000].map((levels) => `${'['.repeat(levels)}${filled('{},')}1${']'.repeat(levels)}`),
   ],
   ...ofFormats,
 ]

@@ -154,6 +154,19 @@ test('a value that contains itself at any depth is refused, one that is containe
   t.deepEqual(document.get('k'), [{ one: 1 }, { shared: { one: 1 } }] as never)
 })
 
+test('a value with too many levels is refused as a whole', (t) => {
+  const nested = (levels: number) => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`) as Json
+  for (const levels of [1001, 4500, 100_000]) {
+    const document = new Document()
+    const message = 'A session cannot hold a value that contains itself or has more than 1000 levels (at "k")'
+    t.throws(() => document.set('k', nested(levels)), { instanceOf: TypeError, message }, `${levels}`)
+    t.false(document.changed)
+  }
+  const document = new Document()
+  document.set('k', nested(1000))
+  t.deepEqual(document.take().replayOn(document.data), document.snapshot())
+})
+
 test('a change in place to what JSON cannot hold is refused with its path', (t) => {
   const document = new Document(data({ o: { list: [1] } }))
   at<{ list: unknown[] }>(document, 'o').list.push({ when: new Map([[1, 2]]) })

@@ -66,14 +66,18 @@ export function copyJson(value: Json): Json {
  *
  * @param name the key under which it is stored, for errors; empty by default
  * @throws TypeError naming the path of what is not JSON: functions, symbols, bigints, maps, sets, promises and other
- *   class instances, cycles, NaN
+ *   class instances, cycles, NaN; TypeError for more than 1000 levels
  */
 export function plainJson(value: unknown, name = ''): Json {
   return copy(value, name, undefined)
 }
 
-// An object is compared with its nearest 100 ancestors, and each 100th one with all: all for each would take quadratic time.
+// Longer cycles only exceed the depth: comparing each object with all of its ancestors takes quadratic time.
 const NEAR_ANCESTORS = 100
+// What is accepted must not overflow the stack later: JSON.stringify, MessagePack and schemas call themselves as well.
+const MAX_DEPTH = 1000
+// Without a name it is a copy of what was accepted, with objects around it.
+const MAX_AROUND = 10
 
 /** An ancestor of a value. A chain, because a set of ancestors and a list of steps would take as long as the copy. */
 interface Parent {
@@ -89,9 +93,12 @@ function copy(value: unknown, name: string, above: Parent | undefined): Json {
   if (typeof value === 'number') return Number.isFinite(value) ? value : reject(String(value), name, above)
   if (typeof value !== 'object') return reject(value === undefined ? 'undefined' : `a ${typeof value}`, name, above)
   const depth = above === undefined ? 0 : above.depth + 1
-  const minDepth = depth % NEAR_ANCESTORS === 0 ? 0 : depth - NEAR_ANCESTORS
-  for (let parent = above; parent !== undefined && parent.depth >= minDepth; parent = parent.above) {
+  for (let parent = above; parent !== undefined && parent.depth >= depth - NEAR_ANCESTORS; parent = parent.above) {
     if (parent.value === value) return reject('a value that contains itself', name, above)
+  }
+  if (depth >= MAX_DEPTH + (name === '' ? MAX_AROUND : 0)) {
+    // Without its path, which is as long.
+    return reject(`a value that contains itself or has more than ${MAX_DEPTH} levels`, name, undefined)
   }
   return copyObject(value, name, { value, above, depth, step: undefined })
 }
