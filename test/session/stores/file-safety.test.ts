@@ -1,7 +1,10 @@
+import { execFile } from 'node:child_process'
 import { hash } from 'node:crypto'
 import {
   chmod,
+  constants,
   mkdir,
+  open,
   readdir,
   readFile,
   rename,
@@ -14,6 +17,7 @@ import {
 } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import test from 'ava'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { newSessionKey } from '../../../src/session/core/key.ts'
@@ -78,6 +82,22 @@ onLinux('a file far too large is not read before it is refused', async (t) => {
   t.is((await store.load('large'))?.data, '')
   const read = (await bytesRead()) - before
   t.true(read < 20_000_000, `${read} bytes`)
+})
+
+onLinux('a pipe in place of a record is not read byte by byte', async (t) => {
+  const folder = await testFolder(t)
+  const store = new FileStore({ folder, layout: 'flat' })
+  await store.prepare()
+  const path = join(folder, nameOf('pipe'))
+  await promisify(execFile)('mkfifo', [path])
+  const pipe = await open(path, constants.O_RDWR | constants.O_NONBLOCK)
+  t.teardown(() => pipe.close())
+  await pipe.write(Buffer.alloc(60_000, 'a'))
+  const reads = async () => Number(/^syscr: (\d+)$/m.exec(await readFile('/proc/self/io', 'utf8'))?.[1])
+  const before = await reads()
+  t.is((await store.load('pipe'))?.data, '')
+  const count = (await reads()) - before
+  t.true(count < 1000, `${count} reads`)
 })
 
 test('a record that needs several reads is whole', async (t) => {

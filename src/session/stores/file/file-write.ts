@@ -79,7 +79,7 @@ export async function replaceLink(folder: string, target: string, text: string):
 }
 
 /**
- * Reads and parses a plain file; undefined if there is none. A file that is far too long is read as empty.
+ * Reads and parses a plain file; undefined if there is none. A full pipe and a file far too long are read as empty.
  *
  * @param parse can call `modified` for the modification time (ms since 1970) of this content
  */
@@ -198,9 +198,10 @@ async function readAll(file: number): Promise<Buffer> {
     if (filled < buffer.length) return buffer.subarray(0, filled)
     // Asked only here, because nearly all files fit into the first buffer.
     const { size } = await statOpen(file)
-    if (Math.max(size, filled) > MAX_FILE_BYTES) return Buffer.alloc(0)
+    // A pipe has no size, and would be read byte by byte.
+    if (size < filled || size > MAX_FILE_BYTES) return Buffer.alloc(0)
     // One byte more than there is, so that the next read is a short one.
-    buffer = Buffer.concat([buffer], Math.max(size, filled) + 1)
+    buffer = Buffer.concat([buffer], size + 1)
   }
 }
 
