@@ -31,6 +31,9 @@ export interface Benchmark {
   stop(): Promise<void>
 }
 
+// A server in use is never idle for minutes, as each is here while others are measured: V8 then drops its compiled code.
+const BUSY_FLAGS = ['--no-flush-bytecode']
+
 /**
  * Starts the servers of the candidates, and the load.
  *
@@ -60,7 +63,11 @@ export async function openBenchmark(
         settings: await settingsOf(name, candidate, folder, backends),
       }
       const file = application === 'peer' || application === 'bare-peer' ? PEER_SERVER : join(programs, 'server.js')
-      const server = startChild<ServerRequest, ServerAnswer>(file, { prefix: serverPrefix, nodeFlags, argument })
+      const server = startChild<ServerRequest, ServerAnswer>(file, {
+        prefix: serverPrefix,
+        nodeFlags: [...BUSY_FLAGS, ...nodeFlags],
+        argument,
+      })
       children.push(server)
       const { origin } = await server.ask({})
       candidates.push({ name, candidate, server, origin, place: join(folder, name) })

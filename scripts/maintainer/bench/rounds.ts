@@ -53,9 +53,11 @@ export interface Measurement extends Sample {
   readonly besideRatio: number | null
 }
 
-// While others are measured V8 drops compiled code: without a warm-up right before it, a measurement shows an engine at
-// two to four times its cost, and a middleware of thirty lines hardly slower.
-const WARM_UP_SHARE = 1
+// V8 compiles a page for good after some ten thousand requests. Until then an engine costs two to four times what it does
+// later, and a middleware of thirty lines hardly more.
+const FIRST_WARM_UP_SECONDS = 1
+// Caches of the processor have other contents, and connections are new.
+const WARM_UP_SHARE = 0.5
 // Bare Koa is measured twice as often as all others, and varies less.
 const REFERENCE_SHARE = 0.5
 // Without a load generator a fraction of the time gives as many requests.
@@ -70,15 +72,18 @@ export function expectedSeconds(
   candidates: readonly Pick<Candidate, 'application'>[],
   { rounds, seconds, sessions, connections }: LoadOptions,
 ): number {
+  const beside = (visitors: number) => SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION
   const one = (duration: number, visitors: number) =>
-    duration * (1 + WARM_UP_SHARE + IN_PROCESS_SHARE) + 2 * (SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION)
+    duration * (1 + WARM_UP_SHARE) * (1 + IN_PROCESS_SHARE) + 2 * beside(visitors)
   const reference = one(seconds * REFERENCE_SHARE, connections)
   const others = candidates.filter(({ application }) => application !== REFERENCE)
   const ofKinds = KINDS.map((kind) => {
     const count = others.filter((candidate) => hasPage(candidate, kind)).length
     return count * one(seconds, sessions) + (count + 1) * reference
   })
-  return rounds * ofKinds.reduce((sum, duration) => sum + duration, 0)
+  const pages = KINDS.flatMap((kind) => candidates.filter((candidate) => hasPage(candidate, kind)))
+  const warmUps = pages.length * (2 * FIRST_WARM_UP_SECONDS + beside(sessions))
+  return warmUps + rounds * ofKinds.reduce((sum, duration) => sum + duration, 0)
 }
 
 /**
@@ -95,6 +100,7 @@ export async function runRounds(
   const reference = benchmark.candidates.find(({ name }) => name === REFERENCE)
   if (reference === undefined) throw new Error('Bare Koa did not start, which everything is compared with.')
   const others = benchmark.candidates.filter((running) => running !== reference)
+  await warmUp(benchmark, options)
   const kept: Measurement[] = []
   const atReference = { ...options, sessions: options.connections, seconds: options.seconds * REFERENCE_SHARE }
   for (let round = 1; round <= options.rounds; round++) {
@@ -166,6 +172,20 @@ export function hasPage({ application }: Pick<Candidate, 'application'>, kind: K
   return kind !== 'login' || !['floor', 'peer', 'bare-peer'].includes(application)
 }
 
+async function warmUp({ candidates, load }: Benchmark, { sessions, connections }: LoadOptions): Promise<void> {
+  for (const { origin, candidate, server } of candidates) {
+    for (const kind of KINDS.filter((kind) => hasPage(candidate, kind))) {
+      const request = { kind, sessions, connections, seconds: FIRST_WARM_UP_SECONDS }
+      try {
+        await load.ask({ ...request, origin, revokes: candidate.revokes, hasSessions: hasSessions(candidate) })
+        await server.ask(request)
+      } catch {
+        // Its measurements fail as well, and say why.
+      }
+    }
+  }
+}
+
 async function sampleOf(
   { load }: Benchmark,
   gate: Gate,
@@ -179,7 +199,9 @@ async function sampleOf(
     try {
       await load.ask({ ...request, seconds: seconds * WARM_UP_SHARE })
       const answer = await load.ask(request)
-      const alone = await server.ask({ kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE })
+      const inProcess = { kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE }
+      await server.ask({ ...inProcess, seconds: inProcess.seconds * WARM_UP_SHARE })
+      const alone = await server.ask(inProcess)
       return { ...answer, inProcess: alone.cpu ?? null }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)

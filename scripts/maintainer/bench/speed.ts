@@ -16,7 +16,7 @@ const SECONDS_PER_CANDIDATE = 2.5
 const program = new Command('bench')
   .description('Compare every session engine with bare Koa, which serves the same pages without sessions.')
   .option('--rounds <number>', 'number of rounds; figures are medians, with the least and the greatest', whole, 3)
-  .option('--seconds <number>', 'duration of each measurement, and of the warm-up before it', positive, 0.8)
+  .option('--seconds <number>', 'duration of each measurement', positive, 0.8)
   .option('--sessions <number>', 'number of sessions', whole, 200)
   .option('--connections <number>', 'number of concurrent requests', whole, 32)
   .addOption(retryOption(6))
