@@ -36,7 +36,9 @@ let lastError: string | null = null
 const listening = listen()
 listening.catch(() => {})
 
+// Of pages that change the key separately: what reads and changes cost must not depend on whether they came before.
 const visitors: InProcessVisitor[] = []
+const signedIn: InProcessVisitor[] = []
 
 /** Asks for a measurement without HTTP, for work on the store, or only for the address. */
 export type ServerRequest = Partial<InProcessRequest> & { readonly work?: StoreWork }
@@ -47,7 +49,8 @@ answerParent<ServerRequest, ServerAnswer>(async ({ work, kind, sessions = 0, con
   const { origin, app, store } = await listening
   if (work !== undefined) return { origin, ...(await workOn(store, work)) }
   if (kind === undefined) return { origin }
-  return { origin, ...(await measureInProcess(app, { kind, sessions, connections, seconds }, visitors)) }
+  const ofKind = kind === 'login' ? signedIn : visitors
+  return { origin, ...(await measureInProcess(app, { kind, sessions, connections, seconds }, ofKind)) }
 })
 
 async function listen(): Promise<{ origin: string } & Application> {
