@@ -72,7 +72,7 @@ function section(question: Question, { views, why }: Text): string[] {
     wrapped(why),
     ...tables(question, views),
     wrapped(
-      `Measured on ${date.slice(0, 10)}: ${seconds} s for each figure after as long a warm-up; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. A dash: not measured, or the machine had other work.`,
+      `Measured on ${date.slice(0, 10)}: ${seconds} s for each figure after as long a warm-up; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. A dash: not measured, or the machine had other work. The speed of the machine changed by up to a third meanwhile, and an engine's first figures are its slowest, because V8 still compiles it: a ratio above one with more or larger sessions is no gain.`,
     ),
   ]
 }
@@ -112,7 +112,7 @@ function shape(line: readonly (Row | undefined)[], { figures }: View): string {
   const [first, last] = [valid[0], valid.at(-1)]
   const ratios = figures.map((figure) => {
     const [from, to] = [first?.figures[figure], last?.figures[figure]]
-    return !from || typeof to !== 'number' ? NONE : `× ${(to / from).toPrecision(2)}`
+    return !from || typeof to !== 'number' ? NONE : `× ${times(to / from)}`
   })
   return first === last ? NONE : ratios.join(' / ')
 }
@@ -129,4 +129,8 @@ function written(value: number): string {
   return Math.abs(value) < 10
     ? value.toFixed(1).replace(/^-?0\.0$|\.0$/, (end) => (end === '.0' ? '' : '0'))
     : rounded(value)
+}
+
+function times(ratio: number): string {
+  return ratio < 100 ? ratio.toPrecision(2) : String(Math.round(ratio))
 }

@@ -55,7 +55,7 @@ export interface Measurement extends Sample {
 
 // V8 compiles a page for good after some ten thousand requests. Until then an engine costs two to four times what it does
 // later, and a middleware of thirty lines hardly more.
-const FIRST_WARM_UP_SECONDS = 1
+const FIRST_WARM_UP_SHARE = 1.5
 // Caches of the processor have other contents, and connections are new.
 const WARM_UP_SHARE = 0.5
 // Bare Koa is measured twice as often as all others, and varies less.
@@ -82,7 +82,7 @@ export function expectedSeconds(
     return count * one(seconds, sessions) + (count + 1) * reference
   })
   const pages = KINDS.flatMap((kind) => candidates.filter((candidate) => hasPage(candidate, kind)))
-  const warmUps = pages.length * (2 * FIRST_WARM_UP_SECONDS + beside(sessions))
+  const warmUps = pages.length * (2 * seconds * FIRST_WARM_UP_SHARE + beside(sessions))
   return warmUps + rounds * ofKinds.reduce((sum, duration) => sum + duration, 0)
 }
 
@@ -172,10 +172,10 @@ export function hasPage({ application }: Pick<Candidate, 'application'>, kind: K
   return kind !== 'login' || !['floor', 'peer', 'bare-peer'].includes(application)
 }
 
-async function warmUp({ candidates, load }: Benchmark, { sessions, connections }: LoadOptions): Promise<void> {
+async function warmUp({ candidates, load }: Benchmark, { sessions, connections, seconds }: LoadOptions): Promise<void> {
   for (const { origin, candidate, server } of candidates) {
     for (const kind of KINDS.filter((kind) => hasPage(candidate, kind))) {
-      const request = { kind, sessions, connections, seconds: FIRST_WARM_UP_SECONDS }
+      const request = { kind, sessions, connections, seconds: seconds * FIRST_WARM_UP_SHARE }
       try {
         await load.ask({ ...request, origin, revokes: candidate.revokes, hasSessions: hasSessions(candidate) })
         await server.ask(request)
