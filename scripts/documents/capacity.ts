@@ -66,8 +66,8 @@ function perCore(rows: readonly Row[]): string {
     const server = [figures['read, server µs'], figures['change, server µs']]
     return [[nameOf(candidate), pair([read, change]), server.every((cost) => cost) ? pair(server) : '–']]
   })
-  const titles = ['Engine', 'Reads / changes per second of an application core', 'of a server core']
-  return table(titles, lines, '---:')
+  const titles = ['Engine', 'application core', 'server core']
+  return `Reads / changes per second:\n\n${table(titles, lines, '---:')}`
 }
 
 function pair(costs: readonly (number | null | undefined)[]): string {
@@ -105,13 +105,9 @@ function severalMachines(costs: readonly Cost[]): string[] {
   return [
     '#### Several machines',
     wrapped(
-      `**Derived, not measured:** requests per second of all machines together, four of five of them reads, with every core half busy, as requests queue above that. The shape is a straight line up to the limit of the server, and then flat: from the number of cores in the last column on, more machines of the application give nothing.`,
+      `**Derived, not measured:** requests per second of all machines together, four of five of them reads, with every core half busy, as requests queue above that. The shape is a straight line up to the limit of the server, and then flat: from the number of cores in the last column on, more machines of the application give nothing. For so many cores of the application:`,
     ),
-    table(
-      ['Sessions in', ...CORES.map((cores) => `${coresWritten(cores)} of the application`), 'limit', 'reached with'],
-      lines,
-      '---:',
-    ),
+    table(['Sessions in', ...CORES.map(coresWritten), 'limit', 'reached with'], lines, '---:'),
     wrapped(
       'Why: PostgreSQL uses all its cores, but each save also waits for the disk, and replicas do not help, as a session is read where it is written. Beyond its limit put a cache in front, give sessions a separate server, or move them to Redis. Redis uses one core for commands, and in a cluster each master has a part of the keys: every script uses a single key, and keys are spread evenly, so masters add up. One session is always on one master: a hot session does not become faster.',
     ),
