@@ -42,7 +42,7 @@ function rowsAt(question: Growth['questions'][string] | undefined, at: number): 
   return (question?.rows ?? []).filter((one) => one.candidate !== WITHOUT_SESSIONS && one.at === at && isValid(one))
 }
 
-/** One row for each candidate: the first measurement of an engine takes more, because V8 still compiles it. */
+/** One row for each candidate: the first measurement of an engine often takes more, until V8 has compiled it. */
 function leastOf(rows: readonly Row[]): Row[] {
   const least = new Map<string, Row>()
   for (const row of rows) {
@@ -57,7 +57,7 @@ function readCost({ figures }: Row): number {
 }
 
 const EXPLANATION =
-  '**Derived, not measured:** one second of a core, divided by the CPU time of one request in the application and in the database or cache server. Why: with other sessions, requests share nothing but the core that they run on and the server that they ask, so cores and processes add up until the server is busy. Several machines were not measured together, nor were networks, disks and locks. The pages do nothing but use the session; yours cost more, and need more cores of the application for the same load of the server.'
+  '**Derived, not measured:** one second of a core, divided by the CPU time of one request in the application and in the database or cache server, with small sessions and 32 requests at once; of two measurements the one with the faster reads. Why: with other sessions, requests share nothing but the core that they run on and the server that they ask, so cores and processes add up until the server is busy. Several machines were not measured together, nor were networks, disks and locks. The pages do nothing but use the session; yours cost more, and need more cores of the application for the same load of the server.'
 
 function perCore(rows: readonly Row[]): string {
   const lines = rows.flatMap(({ candidate, figures }) => {

@@ -53,8 +53,8 @@ export interface Measurement extends Sample {
   readonly besideRatio: number | null
 }
 
-// V8 compiles a page for good after some ten thousand requests. Until then an engine costs two to four times what it does
-// later, and a middleware of thirty lines hardly more.
+// V8 compiles a page for good after some ten thousand requests. Until then an engine costs more than it does later, and a
+// middleware of thirty lines hardly more.
 const FIRST_WARM_UP_SHARE = 1.5
 // Caches of the processor have other contents, and connections are new.
 const WARM_UP_SHARE = 0.5
