@@ -196,3 +196,36 @@ test('a change in place that is not JSON is refused again and again, and never s
   document.take()
   t.deepEqual(plainJson(document.snapshot()), data({ o: { n: 2 } }))
 })
+
+const load = () => {
+  const document = new Document(plainJson({ o: { a: 1, b: {} } }) as { [key: string]: Json })
+  return { document, value: document.get('o') as Record<string, unknown> }
+}
+
+test('an object becomes another with the same properties: a date, and what has a toJSON', (t) => {
+  for (const [other, stored] of [
+    [new Date(0), '1970-01-01T00:00:00.000Z'],
+    [{ toJSON: () => 'other' }, 'other'],
+  ] as const) {
+    const { document, value } = load()
+    value['b'] = other
+    t.true(document.changed)
+    t.deepEqual(document.snapshot()['o'], plainJson({ a: 1, b: stored }))
+  }
+})
+
+test('what JSON leaves out is no change', (t) => {
+  for (const added of [undefined, () => 1, Symbol('s')]) {
+    const { document, value } = load()
+    value['c'] = added
+    t.false(document.changed)
+  }
+})
+
+test('another order of properties is a change', (t) => {
+  const { document, value } = load()
+  const { a } = value
+  delete value['a']
+  value['a'] = a
+  t.true(document.changed)
+})

@@ -74,8 +74,8 @@ export function plainJson(value: unknown, name = ''): Json {
 
 // Longer cycles only exceed the depth: comparing each object with all of its ancestors takes quadratic time.
 const NEAR_ANCESTORS = 100
-// What is accepted must not overflow the stack later: JSON.stringify, MessagePack and schemas call themselves as well.
-const MAX_DEPTH = 1000
+/** Levels of a value. What is accepted must not overflow the stack later: JSON.stringify and schemas call themselves as well. */
+export const MAX_DEPTH = 1000
 // Without a name it is a copy of what was accepted, with objects around it.
 const MAX_AROUND = 10
 
@@ -115,8 +115,9 @@ function copyObject(value: object, name: string, parent: Parent): Json {
   if ('toJSON' in value && typeof value.toJSON === 'function') return copy(value.toJSON(), name, parent)
   if (!isPlain(value)) return reject(`a ${value.constructor?.name || 'class instance'}`, name, parent.above)
   const result = emptyData()
-  // Twice as fast as Object.entries.
-  for (const key of Object.keys(value)) {
+  // Object.keys would make a list for each object.
+  for (const key in value) {
+    if (!Object.hasOwn(value, key)) continue
     const item = (value as Record<string, unknown>)[key]
     parent.step = key
     // Undefined properties are omitted, as by JSON.stringify.

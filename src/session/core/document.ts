@@ -1,14 +1,15 @@
-import { bareJson, copyJson, emptyData, type Json, plainJson, type SessionData } from './data.ts'
+import { copyJson, emptyData, type Json, plainJson, type SessionData } from './data.ts'
 import { applyDifferences, differences } from './differences.ts'
+import { FlatCopy } from './flat-copy.ts'
 import { type ApplyChange, Operations, put } from './operations.ts'
 
 /** An object that was returned to a handler, which may change it in place. */
 class TrackedObject {
   readonly key: string
   readonly value: object
-  /** Its JSON when it was returned, or when its changes were last recorded. */
-  text: string
-  /** The value of that JSON, if it was changed; nobody has it. */
+  /** As it was returned, or when its changes were last recorded. */
+  before: FlatCopy
+  /** Its value then, if it was changed; nobody has it. */
   json: Json | undefined
   /** Records its changes; by default as differences. */
   readonly record: ((before: Json) => void) | undefined
@@ -16,7 +17,7 @@ class TrackedObject {
   constructor(key: string, value: object, record?: (before: Json) => void) {
     this.key = key
     this.value = value
-    this.text = JSON.stringify(value)
+    this.before = new FlatCopy(value)
     this.json = undefined
     this.record = record
   }
@@ -34,7 +35,7 @@ export interface ChangeOptions {
 
 /**
  * Data that one request reads and changes, with a record of its operations. Changes in place are detected by comparing
- * an object's JSON with that at the time it was returned. Proxies were rejected, because they leak into schemas, logs
+ * an object with a {@link FlatCopy} of when it was returned. Proxies were rejected, because they leak into schemas, logs
  * and comparisons.
  */
 export class Document {
@@ -170,21 +171,15 @@ export class Document {
   detectChanges(only?: string): void {
     if (this.#tracked === undefined && this.#superseded.length === 0) return
     for (const view of this.#views()) {
-      if (only !== undefined && view.key !== only) continue
-      const text = JSON.stringify(view.value)
-      if (text === view.text) continue
-      const former = view.text
-      view.text = text
-      if (view.record === undefined) this.#recordDifferences(view, former)
-      else view.record(bareJson(JSON.parse(former) as Json))
+      if ((only === undefined || view.key === only) && !view.before.equals(view.value)) this.#recordChange(view)
     }
   }
 
   /** The data after {@link Document.take}: later changes, also in place, do not reach it. */
   snapshot(): SessionData {
     const data = Object.assign(emptyData(), this.#data)
-    for (const { key, value, text, json } of this.#tracked?.values() ?? []) {
-      if (data[key] === value) data[key] = json ?? bareJson(JSON.parse(text) as Json)
+    for (const { key, value, before, json } of this.#tracked?.values() ?? []) {
+      if (data[key] === value) data[key] = json ?? before.value()
     }
     // Nobody has the other values.
     this.#shared = true
@@ -219,19 +214,21 @@ export class Document {
     if (isNewer) this.#tracked = undefined
   }
 
-  #recordDifferences(view: TrackedObject, former: string): void {
-    const { key, value } = view
-    let json: Json
-    try {
-      json = plainJson(value, key)
-    } catch (error) {
-      // It stays a change, so that nothing is saved until it is JSON.
-      view.text = former
-      throw error
+  #recordChange(view: TrackedObject): void {
+    const { key, value, before: former, record } = view
+    if (record !== undefined) {
+      if (JSON.stringify(value) === former.text) return
+      view.before = new FlatCopy(value)
+      record(former.value())
+      return
     }
+    const json = jsonOf(view)
+    // Only what JSON does not hold is new, such as a property that is undefined.
+    if (json === undefined || former.equals(json)) return
     view.json = json
+    view.before = new FlatCopy(json)
     // Most changes are saved as they are: only a replay needs the differences.
-    const before = once(() => bareJson(JSON.parse(former) as Json))
+    const before = once(() => former.value())
     const changes = once(() => differences(before(), json))
     // If another request removed the value, its changes are dropped.
     const apply: ApplyChange = (current, overwrote) =>
@@ -282,6 +279,16 @@ export class Document {
 
   #views(): TrackedObject[] {
     return [...this.#superseded, ...(this.#tracked?.values() ?? [])]
+  }
+}
+
+/** The object as JSON; undefined if only what JSON leaves out was added, such as a function. */
+function jsonOf({ key, value, before }: TrackedObject): Json | undefined {
+  try {
+    return plainJson(value, key)
+  } catch (error) {
+    if (JSON.stringify(value) === before.text) return undefined
+    throw error
   }
 }
 
