@@ -15,11 +15,10 @@ type Action =
   /** `replaces`: includes what the request did to this key before. */
   | { kind: 'apply'; apply: ApplyChange; replaces?: boolean }
 
-type Operation = (
-  | ({ key: string } & Action)
-  | { key: undefined; kind: 'clear' }
-  | { key: undefined; kind: 'all'; apply: (data: SessionData) => void }
-) &
+/** Of all data. */
+type WholeAction = { kind: 'clear' } | { kind: 'all'; apply: (data: SessionData) => void }
+
+type Operation = ({ key: string; action: Action } | { key: undefined; action: WholeAction }) &
   SliceRules & {
     readonly bySignIn: boolean
     /** The account has saved it already. */
@@ -33,8 +32,6 @@ interface SliceRules {
   /** The slice is kept by accounts. */
   readonly account: boolean
 }
-
-const PLAIN_KEY: SliceRules = { survivesSignIn: false, account: false }
 
 /** What replays found; shared with parts of these operations. */
 interface ReplayResult {
@@ -133,7 +130,7 @@ export class Operations {
 
   add(key: string, action: Action, fate: Partial<SliceRules> = {}): void {
     const { survivesSignIn = false, account = false } = fate
-    const operation: Operation = { key, ...action, survivesSignIn, account, bySignIn: this.#bySignIn }
+    const operation: Operation = { key, action, survivesSignIn, account, bySignIn: this.#bySignIn }
     if (action.kind === 'set' || action.kind === 'delete' || (action.kind === 'apply' && action.replaces))
       this.#removeEarlier(key)
     this.#list.push(operation)
@@ -141,12 +138,16 @@ export class Operations {
 
   clear(): void {
     this.#list.length = 0
-    this.#list.push({ key: undefined, kind: 'clear', ...PLAIN_KEY, bySignIn: this.#bySignIn })
+    this.#addWhole({ kind: 'clear' })
   }
 
   /** Records a function that changes all data in place. */
   all(apply: (data: SessionData) => void): void {
-    this.#list.push({ key: undefined, kind: 'all', apply, ...PLAIN_KEY, bySignIn: this.#bySignIn })
+    this.#addWhole({ kind: 'all', apply })
+  }
+
+  #addWhole(action: WholeAction): void {
+    this.#list.push({ key: undefined, action, survivesSignIn: false, account: false, bySignIn: this.#bySignIn })
   }
 
   /**
@@ -162,21 +163,22 @@ export class Operations {
     if (isForeign && this.#list.some(isPendingForAccount)) throw new SignedInMeanwhileError(newer)
     for (const operation of this.#list) {
       if (isForeign && isForAccount(operation)) continue
-      if (operation.kind === 'clear') data = emptyData()
-      else if (operation.kind === 'all') operation.apply(data)
-      else
+      const { key, action } = operation
+      if (key !== undefined)
         put(
           data,
-          operation.key,
-          result(operation, data[operation.key], () => overwritten.add(operation.key)),
+          key,
+          result(action, data[key], () => overwritten.add(key)),
         )
+      else if (action.kind === 'clear') data = emptyData()
+      else action.apply(data)
     }
     return data
   }
 
   /** A later set or delete replaces earlier operations on its key, back to the last one on all data. */
   #removeEarlier(key: string): void {
-    const start = this.#list.findLastIndex((operation) => operation.kind === 'all')
+    const start = this.#list.findLastIndex(({ action }) => action.kind === 'all')
     for (let at = this.#list.length - 1; at > start; at--) {
       if (this.#list[at]?.key === key) this.#list.splice(at, 1)
     }

@@ -3,12 +3,10 @@ import { SessionContendedError, StoreUnavailableError } from './errors.ts'
 /** More work of one key than this at once is refused: memory and time stay bounded while a store is slow. */
 export const MAX_QUEUED = 1000
 
-const IDLE: Promise<unknown> = Promise.resolve()
-
-interface KeyQueue<T> {
-  tail: Promise<unknown>
+/** The work of one key: one at a time, and those that wait. */
+class KeyQueue<T> {
+  readonly waiting: (() => void)[] = []
   latest: T | undefined
-  waiting: number
   outage: StoreUnavailableError | undefined
 }
 
@@ -31,11 +29,12 @@ export class KeyedQueue<T> {
     work: (latest: T | undefined) => Promise<R>,
     until = Number.POSITIVE_INFINITY,
   ): Promise<R> {
-    const queue = this.#queues.get(key) ?? { tail: IDLE, latest: undefined, waiting: 0, outage: undefined }
-    if (queue.waiting > MAX_QUEUED) throw new SessionContendedError()
-    this.#queues.set(key, queue)
-    queue.waiting++
-    const begin = async () => {
+    const found = this.#queues.get(key)
+    if (found !== undefined && found.waiting.length >= MAX_QUEUED) throw new SessionContendedError()
+    const queue = found ?? new KeyQueue<T>()
+    if (found === undefined) this.#queues.set(key, queue)
+    else await new Promise<void>((resolve) => queue.waiting.push(resolve))
+    try {
       if (queue.outage !== undefined) throw queue.outage
       if (performance.now() > until) throw new SessionContendedError()
       try {
@@ -48,17 +47,12 @@ export class KeyedQueue<T> {
         if (error instanceof StoreUnavailableError) this.#fail(key, queue, error)
         throw error
       }
-    }
-    const turn = queue.waiting === 1 ? begin() : queue.tail.then(begin, begin)
-    queue.tail = turn
-    try {
-      return await turn
     } finally {
-      queue.waiting--
-      if (queue.waiting === 0) {
+      const next = queue.waiting.shift()
+      if (next !== undefined) next()
+      else {
         if (this.#queues.get(key) === queue) this.#queues.delete(key)
         // Old tables of the map refer to the next ones and still have this entry: it must not keep a session in memory.
-        queue.tail = IDLE
         queue.latest = undefined
       }
     }

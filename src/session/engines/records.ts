@@ -18,7 +18,14 @@ import {
 import type { Client, Loaded, Opened } from './engine.ts'
 
 /** A session that has a record. */
-export type LiveRecord = Loaded & { readonly id: string; readonly key: string }
+export type LiveRecord = Loaded & { readonly id: string; readonly key: string; readonly hashed?: HashedKey }
+
+/** The store's key of a session key, which is not hashed again for the same key and codec. */
+interface HashedKey {
+  readonly codec: Codec
+  readonly key: string
+  readonly storeKey: string
+}
 
 /** Whether a session has a record. */
 export function hasRecord(loaded: Loaded | undefined): loaded is LiveRecord {
@@ -82,7 +89,8 @@ export class Records {
 
   async load(key: string): Promise<Found> {
     const { codec, now } = this.#options
-    const storeKey = codec.storeKey(key)
+    const hashed = this.#hash(key)
+    const { storeKey } = hashed
     const stored = await this.read(storeKey)
     if (stored === undefined) return { live: false, suspicion: 'unknown-key' }
     const decoded = codec.decode(key, stored.data, storeKey)
@@ -98,7 +106,7 @@ export class Records {
     const createdAt = stored.createdAt || createdAtIn(data, now())
     if (deadline(this.#options.expiry, data, createdAt, now()) <= now()) return { live: false }
     const reseal = decoded.olderSecret && { ipAddress: stored.ipAddress, userAgent: stored.userAgent }
-    const loaded = { id, key, data, version, expires, lastActivity, createdAt, json, reseal }
+    const loaded = { id, key, data, version, expires, lastActivity, createdAt, json, reseal, hashed }
     return successor === undefined ? { live: true, loaded } : { live: true, loaded, successor }
   }
 
@@ -164,24 +172,24 @@ export class Records {
 
   /** Creates a record under this key. @throws KeyTakenError if a record has it */
   async createAs(key: string, data: SessionData, about: RecordMetadata, unconfirmed = false): Promise<LiveRecord> {
-    const { store, codec, now } = this.#options
-    const name = codec.storeKey(key)
-    const record = this.#record(key, name, data, about)
+    const { store, now } = this.#options
+    const hashed = this.#hash(key)
+    const record = this.#record(hashed, data, about)
     if (unconfirmed) record.expires = Math.min(record.expires, now() + UNCONFIRMED_MS)
     // Wrapped, because a version may be text, which would be counted as an outcome.
-    const create = async () => ({ version: await store.create(name, record) })
+    const create = async () => ({ version: await store.create(hashed.storeKey, record) })
     const { version } = await this.#timed('create', create)
-    return this.#live(key, data, record, version, about.json)
+    return this.#live(hashed, data, record, version, about.json)
   }
 
   /** Saves if the record still has the version that was read. */
   async save(current: LiveRecord, data: SessionData, client: Client): Promise<LiveRecord | 'conflict' | 'missing'> {
-    const { store, codec } = this.#options
-    const { key, id, createdAt, json } = current
-    const name = codec.storeKey(key)
-    const record = this.#record(key, name, data, { id, createdAt, client, json })
-    const result = await this.#timed('save', () => store.save(name, current.version, record))
-    return result.outcome === 'saved' ? this.#live(key, data, record, result.version, json) : result.outcome
+    const { store } = this.#options
+    const { id, createdAt, json } = current
+    const hashed = this.#hash(current.key, current.hashed)
+    const record = this.#record(hashed, data, { id, createdAt, client, json })
+    const result = await this.#timed('save', () => store.save(hashed.storeKey, current.version, record))
+    return result.outcome === 'saved' ? this.#live(hashed, data, record, result.version, json) : result.outcome
   }
 
   /** Replaces the record of an old key by a forward, or deletes it if the format has no forwards. */
@@ -194,11 +202,11 @@ export class Records {
 
   /** Replaces a record by text that is not a session, if it still has the version that was read. */
   async replace(current: LiveRecord, data: string, expires: number, operation: Operation = 'save'): Promise<Outcome> {
-    const { store, codec, columns } = this.#options
-    const { key, version, createdAt, lastActivity } = current
+    const { store, columns } = this.#options
+    const { version, createdAt, lastActivity } = current
     const extra = columns === undefined ? {} : { extra: columns(emptyData()) }
     const record = { data, expires, createdAt, lastActivity, sessionId: '', ...NO_METADATA, ...extra }
-    const { outcome } = await this.#timed(operation, () => store.save(codec.storeKey(key), version, record))
+    const { outcome } = await this.#timed(operation, () => store.save(this.#storeKeyOf(current), version, record))
     return outcome === 'saved' ? 'done' : outcome
   }
 
@@ -213,18 +221,15 @@ export class Records {
   }
 
   /** Sets the times (ms), if the record still has the version that was read. */
-  async setTimes(
-    { key, version }: LiveRecord,
-    times: Pick<SessionRecord, 'expires' | 'lastActivity'>,
-  ): Promise<Outcome> {
-    const { store, codec } = this.#options
-    return await this.#timed('touch', () => store.touch(codec.storeKey(key), version, times))
+  async setTimes(record: LiveRecord, times: Pick<SessionRecord, 'expires' | 'lastActivity'>): Promise<Outcome> {
+    const { store } = this.#options
+    return await this.#timed('touch', () => store.touch(this.#storeKeyOf(record), record.version, times))
   }
 
   /** Deletes the record, if it still has the version that was read. */
-  async delete({ key, version }: LiveRecord, operation: Operation = 'delete'): Promise<Outcome> {
-    const { store, codec } = this.#options
-    return await this.#timed(operation, () => store.delete(codec.storeKey(key), version))
+  async delete(record: LiveRecord, operation: Operation = 'delete'): Promise<Outcome> {
+    const { store } = this.#options
+    return await this.#timed(operation, () => store.delete(this.#storeKeyOf(record), record.version))
   }
 
   /** Deletes the record, whatever its version. */
@@ -232,26 +237,40 @@ export class Records {
     return await this.#timed('delete', () => this.#options.store.delete(storeKey))
   }
 
-  /** @param json what was read first: a value that is changed and changed back has its text again */
-  #live(key: string, data: SessionData, record: SessionRecord, version: Version, json: string | undefined): LiveRecord {
-    const { createdAt, lastActivity, expires } = record
-    const id = record.sessionId ?? derivedSessionId(this.#options.codec.storeKey(key))
-    return { id, key, data, version, createdAt, lastActivity, expires, json }
+  /** @param known from a copy of the record, perhaps with another key or by another codec */
+  #hash(key: string, known?: HashedKey): HashedKey {
+    const { codec } = this.#options
+    return known?.key === key && known.codec === codec ? known : { codec, key, storeKey: codec.storeKey(key) }
   }
 
-  /** @param name the store's key */
+  #storeKeyOf({ key, hashed }: LiveRecord): string {
+    return this.#hash(key, hashed).storeKey
+  }
+
+  /** @param json what was read first: a value that is changed and changed back has its text again */
+  #live(
+    hashed: HashedKey,
+    data: SessionData,
+    record: SessionRecord,
+    version: Version,
+    json: string | undefined,
+  ): LiveRecord {
+    const { createdAt, lastActivity, expires } = record
+    const id = record.sessionId ?? derivedSessionId(hashed.storeKey)
+    return { id, key: hashed.key, data, version, createdAt, lastActivity, expires, json, hashed }
+  }
+
   #record(
-    key: string,
-    name: string,
+    { key, storeKey }: HashedKey,
     data: SessionData,
     { id, createdAt, client, json: former }: RecordMetadata,
   ): SessionRecord {
     const { codec, expiry, columns, observe, now } = this.#options
     const lastActivity = now()
     if (codec.name === 'django' && absoluteAge(expiry, data) !== undefined) data[CREATED_KEY] = createdAt
-    const encoded = codec.encode(key, data, { metadata: { id, createdAt }, former, name })
+    const encoded = codec.encode(key, data, { metadata: { id, createdAt }, former, name: storeKey })
     observe({ type: 'size', bytes: encoded.length })
-    return {
+    const record: SessionRecord = {
       data: encoded,
       expires: deadline(expiry, data, createdAt, lastActivity),
       createdAt,
@@ -260,8 +279,9 @@ export class Records {
       sessionId: codec.forwards ? id : null,
       ipAddress: client.ipAddress,
       userAgent: client.userAgent,
-      ...(columns === undefined ? {} : { extra: columns(data) }),
     }
+    if (columns !== undefined) record.extra = columns(data)
+    return record
   }
 
   async #timed<T>(operation: Operation, work: () => Promise<T>): Promise<T> {

@@ -22,8 +22,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a save compares the version',
     patch: {
       file: RECORDS,
-      from: 'store.save(name, current.version, record)',
-      to: 'store.load(name).then((it) => store.save(name, it?.version ?? 0, record))',
+      from: 'store.save(hashed.storeKey, current.version, record)',
+      to: 'store.load(hashed.storeKey).then((it) => store.save(hashed.storeKey, it?.version ?? 0, record))',
     },
     ops: ['update', 'kept'],
     breaks: SERIAL,
@@ -52,8 +52,8 @@ export const MUTANTS: readonly Mutant[] = [
     guard: 'a forward compares the version',
     patch: {
       file: RECORDS,
-      from: 'store.save(codec.storeKey(key), version, record)',
-      to: 'store.load(codec.storeKey(key)).then((it) => store.save(codec.storeKey(key), it?.version ?? version, record))',
+      from: 'store.save(this.#storeKeyOf(current), version, record)',
+      to: 'store.load(this.#storeKeyOf(current)).then((it) => store.save(this.#storeKeyOf(current), it?.version ?? version, record))',
     },
     ops: ['update', 'change key'],
     breaks: SERIAL,

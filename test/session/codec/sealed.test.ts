@@ -142,6 +142,27 @@ test('a decompression bomb is not inflated beyond the limit, even with the right
   t.deepEqual(djangoCodec({ secrets: [NEW] }).decode(key, signed), { ok: false, reason: 'too-large' })
 })
 
+test('encoding leaves the data as they were, also when it fails', (t) => {
+  const failing: Serializer = {
+    name: 'failing',
+    dumps() {
+      throw new RangeError('too deep')
+    },
+    loads: jsonSerializer.loads,
+  }
+  const metadata = { id: 'x'.repeat(22), createdAt: 1 }
+  for (const given of [{ user: 'ada' }, { _session_metadata: 'of a handler', user: 'ada' }]) {
+    const before = plainJson(given) as SessionData
+    const encoded = sealed().encode(key, before, { metadata })
+    t.deepEqual(Object.entries(before), Object.entries(given))
+    const decoded = sealed().decode(key, encoded)
+    t.deepEqual(decoded, { ok: true, data: plainJson({ user: 'ada' }) as SessionData, metadata })
+    const codec = sealedCodec({ secrets: [NEW], namespace: 'sessionid', serializer: failing })
+    t.throws(() => codec.encode(key, before, { metadata }), { instanceOf: RangeError })
+    t.deepEqual(Object.entries(before), Object.entries(given))
+  }
+})
+
 test('a session above its limit is refused with its size', (t) => {
   const large = plainJson({ text: 'x'.repeat(2000) }) as SessionData
   for (const codec of [

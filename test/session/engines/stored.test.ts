@@ -1,8 +1,12 @@
 import test from 'ava'
+import { sealedCodec } from '../../../src/session/codec/sealed/sealed.ts'
 import { KeyTakenError, SessionContendedError, StoreUnavailableError } from '../../../src/session/core/errors.ts'
+import { hasRecord } from '../../../src/session/engines/records.ts'
+import { StoredEngine } from '../../../src/session/engines/stored.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
-import { START, testEngine } from '../../support/engine.ts'
+import { EXPIRY, START, testEngine } from '../../support/engine.ts'
 import { begun, increment, open, read } from '../../support/requests.ts'
+import { TEST_SECRET } from '../../support/secret.ts'
 
 test('a session is loaded by its key, which the store never gets', async (t) => {
   const bench = testEngine()
@@ -11,6 +15,25 @@ test('a session is loaded by its key, which the store never gets', async (t) => 
   t.is(await bench.store.load(cookie), undefined)
   t.true((await bench.engine.open(cookie)).live)
   t.false((await bench.engine.open('x'.repeat(32))).live)
+})
+
+test('a session that was copied with another key, or into another engine, is saved under its own name there', async (t) => {
+  const bench = testEngine()
+  const loadedOf = async (cookie: string) => {
+    const opened = await bench.engine.open(cookie)
+    if (!opened.live || !hasRecord(opened.loaded)) throw new Error('There is no record')
+    return opened.loaded
+  }
+  const [one, other] = [await begun(bench, { user: 'ada' }), await begun(bench, { user: 'bob' })]
+  const copied = { ...(await loadedOf(one)), key: other }
+  t.is(await bench.engine.records.delete(copied), 'done')
+  t.false((await bench.engine.open(other)).live)
+  t.true((await bench.engine.open(one)).live)
+
+  const codec = sealedCodec({ secrets: [TEST_SECRET], namespace: 'another' })
+  const elsewhere = new StoredEngine({ store: bench.store, codec, expiry: EXPIRY, now: bench.now })
+  t.is(await elsewhere.records.delete(await loadedOf(one)), 'missing')
+  t.true((await bench.engine.open(one)).live)
 })
 
 test('an overlapping change is replayed on the newer data: set and update both survive', async (t) => {

@@ -3,10 +3,12 @@ import { isOutputTooLarge } from '../../core/error-codes.ts'
 import type { Decoded } from '../codec.ts'
 import type { Serializer } from '../serializer.ts'
 
-/** The flag before uncompressed data. */
-export const PLAIN = 0
-/** The flag before deflated data. */
-export const DEFLATED = 1
+const PLAIN = 0
+const DEFLATED = 1
+/** Before uncompressed data. */
+export const PLAIN_FLAG = Buffer.of(PLAIN)
+/** Before deflated data. */
+export const DEFLATED_FLAG = Buffer.of(DEFLATED)
 
 /**
  * Deserializes decrypted data. Never throws, because another version may have written them.

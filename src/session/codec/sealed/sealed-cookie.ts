@@ -13,7 +13,7 @@ import {
   type SizeLimit,
 } from '../serializer.ts'
 import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, refusedBox, seal, unseal, withSecretId } from './box.ts'
-import { DEFLATED, PLAIN, unpack } from './deflated.ts'
+import { DEFLATED_FLAG, PLAIN_FLAG, unpack } from './deflated.ts'
 
 /** Options for {@link sealedCookieCodec}. */
 export interface SealedCookieOptions extends SizeLimit {
@@ -75,11 +75,11 @@ export function sealedCookieCodec(options: SealedCookieOptions): CookieCodec {
       const serialized = serializer.dumps(data)
       checkSize(serialized.length, options)
       const deflated = serialized.length > compressAbove ? deflateRawSync(serialized) : serialized
-      const [flag, body] = deflated.length < serialized.length ? [DEFLATED, deflated] : [PLAIN, serialized]
+      const isSmaller = deflated.length < serialized.length
       const prefix = Buffer.alloc(PREFIX_BYTES, VERSION)
       prefix.writeUIntBE(now(), 1, TIME_BYTES)
       const salt = smallRandom(SALT_BYTES)
-      const plain = Buffer.concat([Buffer.of(flag), body])
+      const plain = Buffer.concat(isSmaller ? [DEFLATED_FLAG, deflated] : [PLAIN_FLAG, serialized])
       const nonce = withSecretId(smallRandom(NONCE_BYTES), firstId)
       const box = seal(cookieKey(first, salt), nonce, aadOf(prefix, purpose), plain)
       return Buffer.concat([prefix, salt, ...box]).toString('base64url')

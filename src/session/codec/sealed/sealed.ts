@@ -1,6 +1,6 @@
 import { createSecretKey, hash, type KeyObject } from 'node:crypto'
 import { deflateRawSync } from 'node:zlib'
-import { type SessionData, withoutKey } from '../../core/data.ts'
+import { emptyData, type SessionData, withoutKey } from '../../core/data.ts'
 import { smallRandom } from '../../core/random.ts'
 import { fromBase64url } from '../base64url.ts'
 import type { Codec, Decoded, SealedMetadata } from '../codec.ts'
@@ -14,7 +14,7 @@ import {
   type SizeLimit,
 } from '../serializer.ts'
 import { BOX_HEADER_BYTES, hkdf, NONCE_BYTES, refusedBox, seal, unseal, withSecretId } from './box.ts'
-import { DEFLATED, PLAIN, unpack } from './deflated.ts'
+import { DEFLATED_FLAG, PLAIN_FLAG, unpack } from './deflated.ts'
 
 /** Options for {@link sealedCodec}. */
 export interface SealedOptions extends SizeLimit {
@@ -29,6 +29,8 @@ export interface SealedOptions extends SizeLimit {
 const VERSION = 1
 // A separate version, because to older processes, which do not know forwards, it must be malformed.
 const FORWARD = 2
+const SESSION_HEAD = Buffer.of(VERSION)
+const FORWARD_HEAD = Buffer.of(FORWARD)
 // Among the data, because to older processes another format would be malformed, and sign visitors out during a deployment.
 // They copy it to records with other keys, so it names the record for which it is valid.
 const METADATA_KEY = '_session_metadata'
@@ -88,12 +90,12 @@ export function sealedCodec(options: SealedOptions): Codec {
       if (successor === undefined) checkSize(serialized.length, options)
       const deflate = serialized.length > compressAbove
       const body = deflate ? deflateRawSync(serialized, { level: 1 }) : serialized
-      const version = successor === undefined ? VERSION : FORWARD
-      const flag = Buffer.of(deflate ? DEFLATED : PLAIN)
-      const plain = Buffer.concat([flag, Buffer.from(successor ?? ''), body])
+      const [version, head] = successor === undefined ? [VERSION, SESSION_HEAD] : [FORWARD, FORWARD_HEAD]
+      const flag = deflate ? DEFLATED_FLAG : PLAIN_FLAG
+      const plain = Buffer.concat(successor === undefined ? [flag, body] : [flag, Buffer.from(successor), body])
       const nonce = withSecretId(smallRandom(NONCE_BYTES), firstId)
       const box = seal(first(name, sessionKey), nonce, aadOf(name, version), plain)
-      return Buffer.concat([Buffer.of(version), ...box]).toString('base64url')
+      return Buffer.concat([head, ...box]).toString('base64url')
     },
     decode(sessionKey, text, name = storeKey(sessionKey)): Decoded {
       const bytes = fromBase64url(text)
@@ -122,7 +124,10 @@ export function sealedPrefixes(secrets: Secrets): string[] {
 }
 
 function withMetadata(data: SessionData, name: string, { id, createdAt }: SealedMetadata): SessionData {
-  return { ...data, [METADATA_KEY]: [name.slice(0, NAME_LENGTH), id, createdAt] }
+  // Not spread: see `withVersion` of the stores.
+  const all = Object.assign(emptyData(), data)
+  all[METADATA_KEY] = [name.slice(0, NAME_LENGTH), id, createdAt]
+  return all
 }
 
 function takeMetadata(decoded: Decoded & { ok: true }, name: string): Decoded & { ok: true } {
