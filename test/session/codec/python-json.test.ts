@@ -1,6 +1,8 @@
 import test from 'ava'
 import { djangoCodec, djangoCookieCodec } from '../../../src/session/codec/django/django.ts'
+import { pythonJsonOver } from '../../../src/session/codec/django/python-json.ts'
 import { dumps, loads } from '../../../src/session/codec/django/signing.ts'
+import type { SessionData } from '../../../src/session/core/data.ts'
 import { SessionTooLargeError, ValueNotKeptError } from '../../../src/session/core/errors.ts'
 import { TEST_SECRET } from '../../support/secret.ts'
 
@@ -29,6 +31,48 @@ test('values that Python wrote stay as they are while others change', (t) => {
     data['n'] = 2
   })
   t.is(result, `{${theirs},"n":2}`)
+})
+
+test('each form of a value that JavaScript would write differently stays alone, too', (t) => {
+  const numbers = ['1.0', '-0', '-0.0', '1e5', '1E5', '1e+22', '1234567890123456789', '[1.50]', 'NaN', '-Infinity']
+  const texts = ['\\u0041', '\\u007e', '\\u007F', '\\/', '\\u000a', '\\u00FC', '\\ud83D\\ude00'].map(
+    (text) => `"a${text}b"`,
+  )
+  const others = ['{"b":1,"1":2}', '[{"2":1,"1":1}]', '{"a" :1}', '[1,\n2]', '[ ]']
+  for (const value of [...numbers, ...texts, ...others]) {
+    const result = changed(`{"theirs":${value},"n":1}`, (data) => {
+      data['n'] = 2
+    })
+    t.is(result, `{"theirs":${value},"n":2}`)
+  }
+})
+
+test('of repeated keys the last is kept, which both languages read', (t) => {
+  for (const [theirs, kept] of [
+    ['"x":{"true":1,"true":2}', '"x":{"true":2}'],
+    ['"x":1,"x":[2]', '"x":[2]'],
+  ]) {
+    const result = changed(`{${theirs},"n":1}`, (data) => {
+      data['n'] = 2
+    })
+    t.is(result, `{${kept},"n":2}`)
+  }
+})
+
+test('a session of a megabyte is read and written as well', (t) => {
+  for (const value of ['"x"', '"\\\\n\\u00fc"', '0', '[]', '{"1":1}', '1.0']) {
+    const theirs = Array(Math.floor(990_000 / (value.length + 1))).fill(value)
+    const json = `{"theirs":[${theirs}],"n":1}`
+    const result = changed(json, (data) => {
+      data['n'] = 2
+    })
+    t.is(result, json.replace('"n":1', '"n":2'))
+  }
+})
+
+test('a text of many megabytes, which compression may have hidden, overflows no stack', (t) => {
+  const json = `{"theirs":[${Array(3_000_000).fill('""')}],"n":1}`
+  t.is(pythonJsonOver(json, { theirs: ['x'], n: 1 } as SessionData).toString(), '{"theirs":["x"],"n":1}')
 })
 
 test('spaces between values are no part of them', (t) => {

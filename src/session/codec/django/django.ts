@@ -1,7 +1,7 @@
 import type { SessionData } from '../../core/data.ts'
 import { isOutputTooLarge } from '../../core/error-codes.ts'
 import { EXPIRY_KEY, fixedDate } from '../../core/expiry.ts'
-import type { Codec, CookieCodec, Decoded } from '../codec.ts'
+import type { Codec, CookieCodec, DecodedCookie } from '../codec.ts'
 import { checkSecrets, type Secrets } from '../secrets.ts'
 import {
   COMPRESS_ABOVE_BYTES,
@@ -13,7 +13,7 @@ import {
   type SizeLimit,
 } from '../serializer.ts'
 import { parsePython, pythonJson, pythonJsonOver } from './python-json.ts'
-import { BadSignature, dumpsWith, fromBase62, loadsWith, SignatureExpired, Signer, TimestampSigner } from './signing.ts'
+import { BadSignature, dumpsWith, loadsWith, SignatureExpired, TimestampSigner } from './signing.ts'
 
 // Python derives it from the class name, which is SessionStore in all five backends of Django.
 const STORE_SALT = 'django.contrib.sessions.SessionStore'
@@ -56,18 +56,7 @@ export function djangoCodec(options: DjangoOptions): Codec {
  * @throws RangeError for secrets that are missing or too short, even if Django accepts them
  */
 export function djangoCookieCodec(options: DjangoOptions): CookieCodec {
-  const { encode, decode } = signedText(options, COOKIE_SALT)
-  return {
-    name: 'django',
-    encode,
-    decode(text, maxAge) {
-      const decoded = decode(text, maxAge)
-      // The signature is valid, so this is the time that was signed. Not spread: see `withVersion` of the stores.
-      return decoded.ok
-        ? Object.assign(decoded, { issuedAt: fromBase62(text.split(':').at(-2) ?? '') * 1000 })
-        : decoded
-    },
-  }
+  return { name: 'django', ...signedText(options, COOKIE_SALT) }
 }
 
 /**
@@ -88,8 +77,6 @@ function signedText(options: DjangoOptions, salt: string) {
   const { secrets, serializer = jsonSerializer, maxBytes = MAX_BYTES, now } = options
   const { compressAbove = COMPRESS_ABOVE_BYTES } = options
   checkSecrets(secrets)
-  const newest = new Signer({ secrets: [secrets[0]], salt })
-  const hasOlderSecret = (text: string) => secrets.length > 1 && !newest.matches(text)
   const signer = new TimestampSigner({ secrets, salt })
   const maxReadBytes = Math.max(maxBytes, MAX_READ_BYTES)
   return {
@@ -102,11 +89,12 @@ function signedText(options: DjangoOptions, salt: string) {
       const compress = bytes.length > compressAbove
       return dumpsWith(signer, bytes, { compress, now: now?.() ?? Date.now() })
     },
-    decode(text: string, maxAge?: number): Decoded {
+    decode(text: string, maxAge?: number): DecodedCookie {
       try {
-        const bytes = loadsWith(signer, text, { maxBytes: maxReadBytes, maxAge, now: now?.() ?? Date.now() })
-        const decoded = deserialize(bytes, serializer)
-        return decoded.ok && hasOlderSecret(text) ? { ...decoded, olderSecret: true } : decoded
+        const limits = { maxBytes: maxReadBytes, maxAge, now: now?.() ?? Date.now() }
+        const { value, time, olderSecret } = loadsWith(signer, text, limits)
+        const decoded = deserialize(value, serializer, time * 1000)
+        return decoded.ok && olderSecret ? { ...decoded, olderSecret: true } : decoded
       } catch (error) {
         if (error instanceof SignatureExpired) return { ok: false, reason: 'expired' }
         if (error instanceof BadSignature) return { ok: false, reason: 'unauthentic' }
@@ -120,11 +108,11 @@ function serialize(data: SessionData, former: string | undefined): Buffer {
   return former === undefined ? pythonJson(data) : pythonJsonOver(former, data)
 }
 
-function deserialize(bytes: Buffer, serializer: Serializer): Decoded {
+function deserialize(bytes: Buffer, serializer: Serializer, issuedAt: number): DecodedCookie {
   try {
-    if (serializer !== jsonSerializer) return { ok: true, data: serializer.loads(bytes) }
+    if (serializer !== jsonSerializer) return { ok: true, data: serializer.loads(bytes), issuedAt }
     const json = bytes.toString()
-    return { ok: true, data: parsedData(parsePython(json)), json }
+    return { ok: true, data: parsedData(parsePython(json)), json, issuedAt }
   } catch (error) {
     return { ok: false, reason: error instanceof TypeError ? 'not-an-object' : 'malformed' }
   }

@@ -33,7 +33,8 @@ export function toBase62(number: number): string {
 export function fromBase62(text: string): number {
   const digits = text.startsWith('-') ? text.slice(1) : text
   if (!/^[0-9A-Za-z]{1,9}$/.test(digits)) return Number.NaN
-  const value = [...digits].reduce((sum, digit) => sum * 62 + BASE62.indexOf(digit), 0)
+  let value = 0
+  for (const digit of digits) value = value * 62 + BASE62.indexOf(digit)
   return text.startsWith('-') ? -value : value
 }
 
@@ -81,14 +82,19 @@ export class Signer {
 
   /** @throws BadSignature */
   unsign(signed: string): string {
-    if (!this.matches(signed)) throw new BadSignature('The signature is invalid')
-    return split(signed, this.#separator)[0]
+    return this.verify(signed).value
   }
 
-  /** Whether one of the secrets signed it. @throws BadSignature if there is no signature */
-  matches(signed: string): boolean {
+  /**
+   * Returns the value, and whether an older secret than the first signed it.
+   *
+   * @throws BadSignature
+   */
+  verify(signed: string): { value: string; olderSecret: boolean } {
     const [value, given] = split(signed, this.#separator)
-    return this.#keys.some((key) => sameText(given, signature(value, key)))
+    const signedBy = this.#keys.findIndex((key) => sameText(given, signature(value, key)))
+    if (signedBy === -1) throw new BadSignature('The signature is invalid')
+    return { value, olderSecret: signedBy > 0 }
   }
 }
 
@@ -102,6 +108,15 @@ export interface AgeLimit {
   readonly maxAge?: number | undefined
   /** Milliseconds since 1970. */
   readonly now?: number
+}
+
+/** What was signed with the time. */
+export interface Signed<Value> {
+  readonly value: Value
+  /** Seconds since 1970. */
+  readonly time: number
+  /** Whether an older secret than the first signed it. */
+  readonly olderSecret: boolean
 }
 
 /** Signs text together with the time, as Django's TimestampSigner does. */
@@ -120,12 +135,22 @@ export class TimestampSigner {
   }
 
   /** @throws BadSignature; SignatureExpired when it is older than `maxAge` */
-  unsign(signed: string, { maxAge, now = Date.now() }: AgeLimit = {}): string {
-    const [value, stamp] = split(this.#signer.unsign(signed), this.#separator)
+  unsign(signed: string, limit?: AgeLimit): string {
+    return this.verify(signed, limit).value
+  }
+
+  /**
+   * Returns the value, its time, and whether an older secret than the first signed it.
+   *
+   * @throws BadSignature; SignatureExpired when it is older than `maxAge`
+   */
+  verify(signed: string, { maxAge, now = Date.now() }: AgeLimit = {}): Signed<string> {
+    const { value: stamped, olderSecret } = this.#signer.verify(signed)
+    const [value, stamp] = split(stamped, this.#separator)
     const time = fromBase62(stamp)
     if (Number.isNaN(time)) throw new BadSignature('There is no valid timestamp')
     if (maxAge !== undefined && now / 1000 - time > maxAge) throw new SignatureExpired('The signature is too old')
-    return value
+    return { value, time, olderSecret }
   }
 }
 
@@ -155,16 +180,28 @@ export function dumpsWith(
  * @throws BadSignature, SignatureExpired; TypeError for a payload that is not base64url; zlib's errors
  */
 export function loads(text: string, options: SigningOptions & AgeLimit & { maxBytes: number }): Buffer {
-  return loadsWith(new TimestampSigner(options), text, options)
+  return loadsWith(new TimestampSigner(options), text, options).value
 }
 
-/** The same with a signer that is kept. */
-export function loadsWith(signer: TimestampSigner, text: string, options: AgeLimit & { maxBytes: number }): Buffer {
-  const payload = signer.unsign(text, options)
+/**
+ * Returns the bytes that {@link dumpsWith} signed, their time, and whether an older secret than the first signed them.
+ * Nothing is decoded or inflated before the signature is verified.
+ *
+ * @param signer is kept, so that its keys are not derived again
+ * @param options.maxBytes maximum bytes after inflating
+ * @throws BadSignature, SignatureExpired; TypeError for a payload that is not base64url; zlib's errors
+ */
+export function loadsWith(
+  signer: TimestampSigner,
+  text: string,
+  options: AgeLimit & { maxBytes: number },
+): Signed<Buffer> {
+  const { value: payload, time, olderSecret } = signer.verify(text, options)
   const compressed = payload.startsWith('.')
   const bytes = fromBase64url(compressed ? payload.slice(1) : payload)
   if (bytes === undefined) throw new TypeError('The payload is not base64url')
-  return compressed ? inflateSync(bytes, { maxOutputLength: options.maxBytes }) : bytes
+  const value = compressed ? inflateSync(bytes, { maxOutputLength: options.maxBytes }) : bytes
+  return { value, time, olderSecret }
 }
 
 function split(text: string, separator: string): [string, string] {
