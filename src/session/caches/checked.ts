@@ -25,6 +25,9 @@ interface Server {
   pingDelay: number
   isPinging: boolean
   timer?: NodeJS.Timeout
+  // Kept, so that a call allocates no functions.
+  readonly onReply: <T>(result: T) => T
+  readonly onError: (error: unknown) => never
 }
 
 /**
@@ -133,8 +136,31 @@ export class CheckedCache implements Cache {
   #server(name: string): Server {
     let server = this.#servers.get(name)
     if (server === undefined) {
-      server = { name, failures: 0, isDown: false, pingDelay: MIN_PING_DELAY, isPinging: false }
+      server = this.#newServer(name)
       this.#servers.set(name, server)
+    }
+    return server
+  }
+
+  #newServer(name: string): Server {
+    const server: Server = {
+      name,
+      failures: 0,
+      isDown: false,
+      pingDelay: MIN_PING_DELAY,
+      isPinging: false,
+      onReply: (result) => {
+        this.#answered(server)
+        return result
+      },
+      onError: (error) => {
+        // Any other error is about the call, which may never have been sent.
+        if (error instanceof StoreUnavailableError) {
+          if (error.answered) this.#answered(server)
+          else this.#failed(server)
+        }
+        throw error
+      },
     }
     return server
   }
@@ -172,19 +198,8 @@ export class CheckedCache implements Cache {
     )
   }
 
-  async #counted<T>(server: Server, work: () => Promise<T>): Promise<T> {
-    try {
-      const result = await work()
-      this.#answered(server)
-      return result
-    } catch (error) {
-      // Any other error is about the call, which may never have been sent.
-      if (error instanceof StoreUnavailableError) {
-        if (error.answered) this.#answered(server)
-        else this.#failed(server)
-      }
-      throw error
-    }
+  #counted<T>(server: Server, work: () => Promise<T>): Promise<T> {
+    return begun(work).then(server.onReply, server.onError)
   }
 
   #answered(server: Server): void {
@@ -234,5 +249,14 @@ export class CheckedCache implements Cache {
 
   #unavailable(): StoreUnavailableError {
     return new StoreUnavailableError(new Error(`The ${this.name} cache is down`))
+  }
+}
+
+/** An application's own cache may throw at once, where it should reject. Not an async function: every request passes here. */
+function begun<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return Promise.resolve(work())
+  } catch (error) {
+    return Promise.reject(error)
   }
 }

@@ -28,6 +28,7 @@ export interface CacheStoreOptions {
   readonly compression?: Compression
 }
 
+const NOTHING: Promise<undefined> = Promise.resolve(undefined)
 const VALID_KEY = /^[\w-]{1,128}$/
 
 /** Keeps sessions in a cache only: fast, but lost when the cache loses them. Expired ones are removed by the server. */
@@ -36,6 +37,14 @@ export class CacheStore implements SessionStore, UserSessionStore {
   readonly #cache: Cache
   readonly #prefix: string
   readonly #compression: Compression | undefined
+  readonly #recordIn = (entry: CacheEntry | undefined): StoredRecord | undefined => {
+    if (entry === undefined) return undefined
+    const { version, expires, body } = entry
+    const record = decodeBody(body, this.#compression, version)
+    if (record?.expires === expires && record.version === version) return record
+    // The codec refuses empty data.
+    return { ...UNREADABLE, version, expires }
+  }
 
   /** @throws RangeError for an invalid prefix */
   constructor({ cache, prefix = 'session', generation = 1, compression }: CacheStoreOptions) {
@@ -44,10 +53,8 @@ export class CacheStore implements SessionStore, UserSessionStore {
     this.#compression = compression
   }
 
-  async load(key: string): Promise<StoredRecord | undefined> {
-    if (!isValidKey(key)) return undefined
-    const entry = await this.#cache.get(this.#prefix + key)
-    return entry && this.#read(entry)
+  load(key: string): Promise<StoredRecord | undefined> {
+    return isValidKey(key) ? this.#cache.get(this.#prefix + key).then(this.#recordIn) : NOTHING
   }
 
   async create(key: string, record: SessionRecord): Promise<Version> {
@@ -62,7 +69,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
     if (!isValidKey(key)) return { outcome: 'missing' }
     const entry = this.#entry(key, record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
-    const outcome = await this.#indexed(key, record, swap)
+    const outcome = await (record.userId === null ? swap : this.#indexed(key, record, swap))
     return outcome === 'done' ? { outcome: 'saved', version: entry.version } : { outcome }
   }
 
@@ -120,13 +127,6 @@ export class CacheStore implements SessionStore, UserSessionStore {
     const body = encodeBody(record, version, this.#compression)
     if (userId !== null) return { version, expires, body, member: { userId, key } }
     return { version, expires, body, anonymous: !isForward(record) }
-  }
-
-  #read({ version, expires, body }: CacheEntry): StoredRecord {
-    const record = decodeBody(body, this.#compression, version)
-    if (record?.expires === expires && record.version === version) return record
-    // The codec refuses empty data.
-    return { ...UNREADABLE, version, expires }
   }
 
   // While the entry is written: a session that is not in the index could not be ended by its user.

@@ -1,10 +1,12 @@
 import { crc32 } from 'node:zlib'
 import type { Compression } from '../caches/compression.ts'
-import { type SessionRecord, type StoredRecord, type Version, withVersion } from './store.ts'
+import type { SessionRecord, StoredRecord, Version } from './store.ts'
 
 const PLAIN = 'p'
 const COMPRESS_ABOVE_BYTES = 1024
 const HEADER_BYTES = 5
+// Must be as long as the checksum, whose place it holds; marks are ASCII, so that the checksum begins at byte 1.
+const NO_CHECKSUM = '\0\0\0\0'
 
 /**
  * Encodes a record: a mark, a checksum of the rest (4 bytes), one line of JSON metadata, then the data. The checksum
@@ -30,15 +32,11 @@ export function encodeBody(record: SessionRecord, version: Version, compression?
   if (compression !== undefined && data.length > COMPRESS_ABOVE_BYTES) {
     const compressed = compression.compress(Buffer.from(text))
     if (compressed.length < data.length) {
-      const bytes = Buffer.allocUnsafe(HEADER_BYTES + compressed.length)
-      compressed.copy(bytes, HEADER_BYTES)
-      return withHeader(compression.mark, bytes)
+      return withChecksum(Buffer.concat([Buffer.from(compression.mark + NO_CHECKSUM), compressed]))
     }
   }
-  // Written in place: every further buffer would cost more than the checksum.
-  const bytes = Buffer.allocUnsafe(HEADER_BYTES + Buffer.byteLength(text))
-  bytes.write(text, HEADER_BYTES)
-  return withHeader(PLAIN, bytes)
+  // Not Buffer.concat: every further buffer would cost more than the checksum.
+  return withChecksum(Buffer.from(`${PLAIN}${NO_CHECKSUM}${text}`))
 }
 
 /**
@@ -48,19 +46,17 @@ export function encodeBody(record: SessionRecord, version: Version, compression?
  */
 export function decodeBody(bytes: Buffer, compression?: Compression, version?: Version): StoredRecord | undefined {
   if (bytes.length < HEADER_BYTES || bytes.readUInt32BE(1) !== crc32(bytes.subarray(HEADER_BYTES))) return undefined
-  const mark = bytes.toString('latin1', 0, 1)
+  const mark = bytes[0]
   try {
-    if (mark === PLAIN) return parse(bytes.toString('utf8', HEADER_BYTES), version)
-    return mark === compression?.mark
-      ? parse(compression.decompress(bytes.subarray(HEADER_BYTES)).toString('utf8'), version)
-      : undefined
+    if (mark === PLAIN.charCodeAt(0)) return parse(bytes.toString('utf8', HEADER_BYTES), version)
+    if (compression === undefined || mark !== compression.mark.charCodeAt(0)) return undefined
+    return parse(compression.decompress(bytes.subarray(HEADER_BYTES)).toString('utf8'), version)
   } catch {
     return undefined
   }
 }
 
-function withHeader(mark: string, bytes: Buffer): Buffer {
-  bytes.write(mark, 0, 'latin1')
+function withChecksum(bytes: Buffer): Buffer {
   bytes.writeUInt32BE(crc32(bytes.subarray(HEADER_BYTES)), 1)
   return bytes
 }
@@ -86,9 +82,20 @@ function parse(text: string, given: Version | undefined): StoredRecord | undefin
   if (!isTextOrNull(userId) || !isTextOrNull(ipAddress) || !isTextOrNull(userAgent)) return undefined
   if (!isTextOrNull(sessionId)) return undefined
   if (typeof version !== 'string' && typeof version !== 'number') return undefined
-  const record: SessionRecord = { data, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent }
+  // One literal, not `withVersion`, which would copy the record at every read.
+  const record: StoredRecord = {
+    data,
+    version,
+    expires,
+    createdAt,
+    lastActivity,
+    userId,
+    sessionId,
+    ipAddress,
+    userAgent,
+  }
   if (isColumns(extra)) record.extra = extra
-  return withVersion(record, version)
+  return record
 }
 
 function isTextOrNull(value: unknown): value is string | null {

@@ -281,3 +281,34 @@ test('its checks do not keep the process alive, up or down', async (t) => {
   t.is(await child.ended(), 0, child.output())
   t.regex(child.output(), /^up down$/m)
 })
+
+test('a cache that throws at once is down after some failures, and comes back', async (t) => {
+  let out = true
+  class AtOnce extends MemoryCache {
+    override get(key: string) {
+      if (out) throw new StoreUnavailableError()
+      return super.get(key)
+    }
+    override ping() {
+      if (out) throw new StoreUnavailableError()
+      return super.ping()
+    }
+  }
+  let isUp = () => {}
+  const comesUp = new Promise<void>((resolve) => {
+    isUp = resolve
+  })
+  const observe = ({ type }: SessionEvent) => void (type === 'cache-up' && isUp())
+  const cache = new CheckedCache(new AtOnce({ now: () => START }), { observe, maxFailures: 3 })
+  // The checks themselves keep no process alive.
+  const awake = setInterval(() => {}, 1000)
+  t.teardown(() => {
+    clearInterval(awake)
+    return cache.close()
+  })
+  for (let n = 0; n < 3; n++) await t.throwsAsync(cache.get('a'), unavailable)
+  t.is(cache.state, 'down')
+  out = false
+  await comesUp
+  t.is(await cache.get('a'), undefined)
+})

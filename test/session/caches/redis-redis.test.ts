@@ -272,6 +272,22 @@ if (url !== undefined) {
     t.is(await checked.get(unique()), undefined)
   })
 
+  test.serial('redis: only so many commands may wait; those that were answered or refused do not count', async (t) => {
+    const { cache, proxy } = await through(t, { maxPendingCommands: 2 })
+    const key = unique()
+    await (await raw(t)).sendCommand(['LPUSH', key, 'no entry'])
+    for (let n = 0; n < 3; n++) {
+      t.is(await cache.get(key), DAMAGED)
+      t.is(await cache.get(unique()), undefined)
+    }
+    proxy.fail({ answers: { hold: true } })
+    const waiting = [cache.get(unique()), cache.get(unique())]
+    const refused = await t.throwsAsync(cache.get(unique()), UNAVAILABLE)
+    t.regex(String(refused?.cause), /2 commands are waiting/)
+    proxy.repair()
+    t.deepEqual(await Promise.all(waiting), [undefined, undefined])
+  })
+
   test.serial('redis: a new connection is reported, so that no request waits for the next ping', async (t) => {
     const { cache, proxy } = await through(t)
     proxy.cut()

@@ -41,6 +41,10 @@ export class RedisClient {
   #onConnect: () => void = () => {}
   #closed = false
   #pending = 0
+  readonly #answered = (reply: unknown) => {
+    this.#pending--
+    return reply
+  }
 
   constructor(options: RedisClientOptions) {
     this.#options = options
@@ -57,32 +61,31 @@ export class RedisClient {
   }
 
   /** Sends a command that uses one key, `key`. @throws StoreUnavailableError for an error or no answer in time */
-  async send(args: Argument[], key: string): Promise<unknown> {
-    const connection = this.#connected()
-    const { commandTimeout, maxPendingCommands } = this.#options
-    // No answer of the server: the circuit breaker may stop the calls for a moment.
-    if (this.#pending >= maxPendingCommands) {
-      throw new StoreUnavailableError(new Error(`${maxPendingCommands} commands are waiting for Redis`))
-    }
-    this.#pending++
+  send(args: Argument[], key: string): Promise<unknown> {
+    // Not an async function, because every request waits here, and more than once.
     try {
-      return await withTimeout(connection.send(args, key), commandTimeout)
+      const connection = this.#connected()
+      const { commandTimeout, maxPendingCommands } = this.#options
+      // No answer of the server: the circuit breaker may stop the calls for a moment.
+      if (this.#pending >= maxPendingCommands) throw new Error(`${maxPendingCommands} commands are waiting for Redis`)
+      const sent = connection.send(args, key)
+      this.#pending++
+      return withTimeout(sent, commandTimeout).then(this.#answered, (error: unknown) => {
+        this.#pending--
+        this.#checkFailure(connection, error)
+        throw unavailable(error)
+      })
     } catch (error) {
-      this.#checkFailure(connection, error)
-      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
-    } finally {
-      this.#pending--
+      return Promise.reject(unavailable(error))
     }
   }
 
   /** Runs a script on a key. @throws StoreUnavailableError for an error or no answer in time */
-  async run({ source, sha }: RedisScript, key: string, args: Argument[]): Promise<unknown> {
-    try {
-      return await this.send(['EVALSHA', sha, '1', key, ...args], key)
-    } catch (error) {
+  run({ source, sha }: RedisScript, key: string, args: Argument[]): Promise<unknown> {
+    return this.send(['EVALSHA', sha, '1', key, ...args], key).catch((error: unknown) => {
       if (!isReply(error, 'NOSCRIPT')) throw error
-      return await this.send(['EVAL', source, '1', key, ...args], key)
-    }
+      return this.send(['EVAL', source, '1', key, ...args], key)
+    })
   }
 
   /** Resolves when every server that holds entries answers. @throws StoreUnavailableError */
@@ -92,7 +95,7 @@ export class RedisClient {
       await withTimeout(connection.ping(), this.#options.commandTimeout)
     } catch (error) {
       this.#checkFailure(connection, error)
-      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
+      throw unavailable(error)
     }
   }
 
@@ -114,7 +117,7 @@ export class RedisClient {
       await masters.find((master) => master.address === address)?.send(['PING'])
     }
     await withTimeout(ping(), this.#options.commandTimeout).catch((error: unknown) => {
-      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
+      throw unavailable(error)
     })
   }
 
@@ -129,7 +132,7 @@ export class RedisClient {
         ),
       )
     return await withTimeout(asked, this.#options.commandTimeout).catch((error: unknown) => {
-      throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
+      throw unavailable(error)
     })
   }
 
@@ -143,7 +146,7 @@ export class RedisClient {
     const { commandTimeout } = this.#options
     const answer = <T>(work: Promise<T>) =>
       withTimeout(work, commandTimeout).catch((error: unknown) => {
-        throw new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
+        throw unavailable(error)
       })
     for (const { send } of await answer(this.#connected().masters())) {
       let cursor = '0'
@@ -289,6 +292,11 @@ export class RedisClient {
 /** Whether Redis answered with an error of this kind, such as NOSCRIPT. */
 export function isReply(error: unknown, kind: string): boolean {
   return error instanceof StoreUnavailableError && messageOf(error.cause).startsWith(kind)
+}
+
+function unavailable(error: unknown): StoreUnavailableError {
+  if (error instanceof StoreUnavailableError) return error
+  return new StoreUnavailableError(error, { answered: error instanceof ErrorReply })
 }
 
 function messageOf(error: unknown): string {

@@ -76,6 +76,10 @@ export class RedisCache implements Cache {
   readonly #local: LocalCopies | undefined
   readonly #database: number | undefined
   readonly #now: () => number
+  readonly #unlessExpired = (entry: CacheEntry | undefined) =>
+    entry !== undefined && entry.expires > this.#now() ? entry : undefined
+  readonly #entryIn = (reply: unknown) =>
+    reply === null ? undefined : this.#unlessExpired(Buffer.isBuffer(reply) ? unpack(reply) : DAMAGED)
 
   /**
    * Does not connect yet.
@@ -128,9 +132,10 @@ export class RedisCache implements Cache {
     await this.#client.connect()
   }
 
-  async get(key: string): Promise<CacheEntry | undefined> {
-    const entry = await (this.#local === undefined ? this.#read(key) : this.#local.get(key, () => this.#read(key)))
-    return entry !== undefined && entry.expires > this.#now() ? entry : undefined
+  get(key: string): Promise<CacheEntry | undefined> {
+    if (this.#local === undefined) return this.#read(key)
+    // A copy may have expired since it was read.
+    return this.#local.get(key, () => this.#read(key)).then(this.#unlessExpired)
   }
 
   async add(key: string, entry: CacheEntry): Promise<boolean> {
@@ -142,8 +147,9 @@ export class RedisCache implements Cache {
     })
   }
 
-  async swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
-    return await this.#invalidating(key, () => this.#run(SWAP, key, [version, ...packWithLife(entry, this.#now())]))
+  swap(key: string, version: string, entry: CacheEntry): Promise<Outcome> {
+    const now = this.#now()
+    return this.#invalidating(key, () => this.#run(SWAP, key, [version, ...packWithLife(entry, now)], now))
   }
 
   async delete(key: string, version?: string): Promise<Outcome> {
@@ -193,31 +199,18 @@ export class RedisCache implements Cache {
     this.#client.close()
   }
 
-  async #read(key: string): Promise<CacheEntry | undefined> {
-    try {
-      const reply = await this.#client.send(['GET', key], key)
-      return reply === null ? undefined : Buffer.isBuffer(reply) ? unpack(reply) : DAMAGED
-    } catch (error) {
-      // A list or a set under this key is as damaged as unreadable bytes.
-      if (isReply(error, 'WRONGTYPE')) return DAMAGED
-      throw error
-    }
+  #read(key: string): Promise<CacheEntry | undefined> {
+    return this.#client.send(['GET', key], key).then(this.#entryIn, damagedIfWrongType)
   }
 
   // Redis also reports our own writes, but only after the answer; and a conflict shows that the copy is stale.
-  async #invalidating<T>(key: string, write: () => Promise<T>): Promise<T> {
-    if (this.#local === undefined) return await write()
-    try {
-      return await write()
-    } finally {
-      this.#local.invalidate(key)
-    }
+  #invalidating<T>(key: string, write: () => Promise<T>): Promise<T> {
+    const local = this.#local
+    return local === undefined ? write() : write().finally(() => local.invalidate(key))
   }
 
-  async #run(script: typeof SWAP, key: string, args: (string | Buffer)[]): Promise<Outcome> {
-    const answer = String(await this.#client.run(script, key, [String(this.#now()), ...args]))
-    if (answer === 'done' || answer === 'missing' || answer === 'conflict') return answer
-    throw unexpectedReply('A script on Redis returned an unexpected answer')
+  #run(script: typeof SWAP, key: string, args: (string | Buffer)[], now = this.#now()): Promise<Outcome> {
+    return this.#client.run(script, key, [String(now), ...args]).then(outcomeIn)
   }
 
   #index(prefix: string): UserIndex {
@@ -258,6 +251,19 @@ function connector(
   }
   const target = { ...parseRedisUrl(url ?? ''), ca }
   return { dial: (options) => dial(target, options), explain: (error) => explainDialError(error, target) }
+}
+
+/** A list or a set under a key is as damaged as unreadable bytes. */
+function damagedIfWrongType(error: unknown): CacheEntry {
+  if (isReply(error, 'WRONGTYPE')) return DAMAGED
+  throw error
+}
+
+/** The answer of a script. */
+function outcomeIn(reply: unknown): Outcome {
+  const answer = String(reply)
+  if (answer === 'done' || answer === 'missing' || answer === 'conflict') return answer
+  throw unexpectedReply('A script on Redis returned an unexpected answer')
 }
 
 function unexpectedReply(problem: string): StoreUnavailableError {
