@@ -9,11 +9,13 @@ import { promisify } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
 import { sharesOf } from '../../scripts/maintainer/bench/app/profile.ts'
+import type { Benchmark } from '../../scripts/maintainer/bench/benchmark.ts'
 import { CANDIDATES } from '../../scripts/maintainer/bench/candidates.ts'
 import { Gate } from '../../scripts/maintainer/bench/gate.ts'
+import { QUESTIONS, rowsOf } from '../../scripts/maintainer/bench/growth/questions.ts'
 import { busyOf, fromPs, otherWork, parseProcStat, timeOfTree, watch } from '../../scripts/maintainer/bench/noise.ts'
 import { type Result, remarks, summarize, tables } from '../../scripts/maintainer/bench/report.ts'
-import { compare, hasPage, type Measurement, type Sample } from '../../scripts/maintainer/bench/rounds.ts'
+import { compare, hasPage, type Measurement, runRounds, type Sample } from '../../scripts/maintainer/bench/rounds.ts'
 import { checkChanges, checkLogin } from '../../scripts/maintainer/bench/saved.ts'
 import { KINDS } from '../../scripts/maintainer/bench/session-pages.ts'
 import { beginSessions } from '../../scripts/maintainer/bench/visitors.ts'
@@ -134,7 +136,11 @@ test('a figure is the median of the clean rounds with its spread; without enough
         {
           name: 'db',
           candidate: {},
-          sample: sample([400, 500, 900][index] ?? 0, { clean: isClean, other: isClean ? 0 : 0.5 }),
+          sample: sample([400, 500, 900][index] ?? 0, {
+            inProcess: [20, 30, 90][index] ?? 0,
+            clean: isClean,
+            other: isClean ? 0 : 0.5,
+          }),
           before: sample(1000),
           after: sample(1000),
         },
@@ -143,12 +149,65 @@ test('a figure is the median of the clean rounds with its spread; without enough
   const [koa, db] = summarize(rounds([true, true, false]))
   t.like(db, { candidate: 'db', ratio: 0.45, clean: true, other: 0.5 })
   t.deepEqual(db?.spread.ratio, [0.4, 0.5])
-  t.regex(tables(db === undefined ? [] : [db]), /^db .* 0\.45 \(0\.40–0\.50\) +0\.45 met /m)
+  t.regex(tables(db === undefined ? [] : [db]), /^db .* 0\.45 \(0\.40–0\.50\) +0\.45 met .* 25\.0 \(20\.0–30\.0\)/m)
   const spoilt = summarize(rounds([true, false, false]))
   t.false(spoilt[1]?.clean)
   t.regex(tables(spoilt), /^db +not clean: other work took up to 50 % of a core$/m)
   t.regex(remarks(spoilt).join(), /^1 of 2 figures are not clean/)
   t.true(koa?.clean)
+})
+
+/** Notes what is asked of its servers and its load, which answer at once. */
+function fakeBenchmark(names: readonly string[]) {
+  const asked: { of: string; kind: string | undefined; seconds: number }[] = []
+  const answer = { requests: 1, p50: 1, p99: 1, wrong: {} }
+  const note = (of: string, { kind, seconds = 0 }: { kind?: string; seconds?: number }) => {
+    asked.push({ of, kind, seconds })
+    return { ...answer, seconds, cpu: seconds, origin: '' }
+  }
+  const candidates = names.map((name) => ({
+    name,
+    origin: name,
+    candidate: CANDIDATES[name],
+    place: '',
+    server: { ask: async (request: object) => note(`${name} alone`, request) },
+  }))
+  const load = {
+    ask: async (request: { origin: string; kind: string; seconds: number }) => note(request.origin, request),
+  }
+  const benchmark = { candidates, load } as unknown as Benchmark
+  const gate = new Gate({ maxSeconds: 0, watchOnce: async (work) => ({ result: await work(), other: 0, clean: true }) })
+  return { benchmark, gate, asked }
+}
+
+test('every figure without HTTP is of warm code: right before it the same is requested, and not counted', async (t) => {
+  const { benchmark, gate, asked } = fakeBenchmark(['koa', 'memory'])
+  const options = { rounds: 1, seconds: 1, sessions: 2, connections: 1 }
+  const measurements = await runRounds(benchmark, options, gate, () => {})
+  const counted = measurements.find(({ candidate, kind }) => candidate === 'memory' && kind === 'read')?.inProcess ?? 0
+  const alone = asked.filter(({ of, kind }) => of === 'memory alone' && kind === 'read').map(({ seconds }) => seconds)
+  t.is(alone.length, 3)
+  const [first = 0, second = 0, last] = alone
+  t.is(last, counted)
+  t.true(second >= counted && first > 1, `${alone}`)
+})
+
+test('the first row of a growing candidate is as warm as the others, except for memory', async (t) => {
+  const options = { seconds: 1, max: 1000 }
+  const rows = async (name: string) => {
+    const { benchmark, gate, asked } = fakeBenchmark(['memory'])
+    const [running] = benchmark.candidates
+    const question = QUESTIONS[name]
+    if (question === undefined || running === undefined) throw new Error(name)
+    const subject = { benchmark, running, gate, seconds: options.seconds }
+    const { done } = await rowsOf(question, subject, options).next()
+    t.false(done)
+    return asked.map(({ of, kind, seconds }) => `${of} ${kind} ${seconds}`)
+  }
+  const warmUp = ['read', 'change'].flatMap((kind) => [`memory ${kind} 1.5`, `memory alone ${kind} 1.5`])
+  const ofRow = ['memory read 1', 'memory read 1', 'memory change 1', 'memory change 1']
+  for (const name of ['size', 'slices', 'connections']) t.deepEqual(await rows(name), [...warmUp, ...ofRow], name)
+  t.deepEqual(QUESTIONS['memory']?.firstWarmUp, [])
 })
 
 test('the load of other processes is what was busy without ours and the threads of the kernel', (t) => {

@@ -10,7 +10,8 @@ import {
   signIn,
   signOut,
 } from '../../../src/session/index.ts'
-import { type Floor, type FloorOptions, floorSession, floorSessions } from './floors.ts'
+import type { FloorOptions } from './floors/medium.ts'
+import { type Floor, floorSession, floorSessions } from './floors.ts'
 import { BODY, PAGES, type Page, type PageSession } from './session-pages.ts'
 
 /** No sessions: the same pages, with a cookie of the same length. */

@@ -60,8 +60,9 @@ const FIRST_WARM_UP_SHARE = 1.5
 const WARM_UP_SHARE = 0.5
 // Bare Koa is measured twice as often as all others, and varies less.
 const REFERENCE_SHARE = 0.5
-// Without a load generator a fraction of the time gives as many requests.
-const IN_PROCESS_SHARE = 0.4
+// Without a load generator a fraction of the time gives as many requests. The warm-up takes as long: after an idle
+// minute a request costs up to several times as much at first.
+const IN_PROCESS_SHARE = 0.3
 
 // Estimates for a quiet machine of 2 cores: what a load takes beside its duration, and to begin and to check a session.
 export const SECONDS_PER_LOAD = 0.2
@@ -74,7 +75,7 @@ export function expectedSeconds(
 ): number {
   const beside = (visitors: number) => SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION
   const one = (duration: number, visitors: number) =>
-    duration * (1 + WARM_UP_SHARE) * (1 + IN_PROCESS_SHARE) + 2 * beside(visitors)
+    duration * (1 + WARM_UP_SHARE + 2 * IN_PROCESS_SHARE) + 2 * beside(visitors)
   const reference = one(seconds * REFERENCE_SHARE, connections)
   const others = candidates.filter(({ application }) => application !== REFERENCE)
   const ofKinds = KINDS.map((kind) => {
@@ -82,8 +83,15 @@ export function expectedSeconds(
     return count * one(seconds, sessions) + (count + 1) * reference
   })
   const pages = KINDS.flatMap((kind) => candidates.filter((candidate) => hasPage(candidate, kind)))
-  const warmUps = pages.length * (2 * seconds * FIRST_WARM_UP_SHARE + beside(sessions))
-  return warmUps + rounds * ofKinds.reduce((sum, duration) => sum + duration, 0)
+  return (
+    pages.length * secondsOfWarmUp({ seconds, sessions }) +
+    rounds * ofKinds.reduce((sum, duration) => sum + duration, 0)
+  )
+}
+
+/** How long {@link warmUp} takes for one page of a candidate. */
+export function secondsOfWarmUp({ seconds, sessions }: Pick<LoadOptions, 'seconds' | 'sessions'>): number {
+  return 2 * seconds * FIRST_WARM_UP_SHARE + SECONDS_PER_LOAD + sessions * SECONDS_PER_SESSION
 }
 
 /**
@@ -172,9 +180,14 @@ export function hasPage({ application }: Pick<Candidate, 'application'>, kind: K
   return kind !== 'login' || !['floor', 'peer', 'bare-peer'].includes(application)
 }
 
-async function warmUp({ candidates, load }: Benchmark, { sessions, connections, seconds }: LoadOptions): Promise<void> {
+/** Requests pages of every candidate, over HTTP and without, before the first measurement. */
+export async function warmUp(
+  { candidates, load }: Pick<Benchmark, 'candidates' | 'load'>,
+  { sessions, connections, seconds }: Omit<LoadOptions, 'rounds'>,
+  kinds: readonly Kind[] = KINDS,
+): Promise<void> {
   for (const { origin, candidate, server } of candidates) {
-    for (const kind of KINDS.filter((kind) => hasPage(candidate, kind))) {
+    for (const kind of kinds.filter((kind) => hasPage(candidate, kind))) {
       const request = { kind, sessions, connections, seconds: seconds * FIRST_WARM_UP_SHARE }
       try {
         await load.ask({ ...request, origin, revokes: candidate.revokes, hasSessions: hasSessions(candidate) })
@@ -200,7 +213,7 @@ async function sampleOf(
       await load.ask({ ...request, seconds: seconds * WARM_UP_SHARE })
       const answer = await load.ask(request)
       const inProcess = { kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE }
-      await server.ask({ ...inProcess, seconds: inProcess.seconds * WARM_UP_SHARE })
+      await server.ask(inProcess)
       const alone = await server.ask(inProcess)
       return { ...answer, inProcess: alone.cpu ?? null }
     } catch (error) {

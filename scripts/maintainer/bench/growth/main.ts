@@ -9,7 +9,7 @@ import { Gate } from '../gate.ts'
 import { announce, machine, positive, retryOption, someOf, whole, workFolder } from '../options.ts'
 import { aligned } from '../statistics.ts'
 import type { Row } from './measurements.ts'
-import { type GrowthOptions, QUESTIONS, type Question } from './questions.ts'
+import { expectedSeconds, type GrowthOptions, QUESTIONS, type Question, rowsOf } from './questions.ts'
 
 const program = new Command('bench growth')
   .description(
@@ -42,7 +42,7 @@ const questions = Object.entries(QUESTIONS)
     candidates: candidatesFor(question).filter((one) => one in CANDIDATES),
   }))
 const expected = questions.flatMap(({ question, candidates }) =>
-  candidates.map((one) => SECONDS_PER_START + question.expected(one, options)),
+  candidates.map((one) => SECONDS_PER_START + expectedSeconds(question, one, options)),
 )
 announce(
   expected.reduce((sum, seconds) => sum + seconds, 0),
@@ -83,7 +83,7 @@ async function answer(name: string, question: Question, candidate: string, place
 }
 
 /** The rows that were measured before something failed. */
-async function attempt(name: string, { unit, ask }: Question, candidate: string, place: string) {
+async function attempt(name: string, question: Question, candidate: string, place: string) {
   mkdirSync(place)
   const benchmark = await openBenchmark([candidate], place, cores.serverPrefix, programs)
   for (const reason of Object.values(benchmark.leftOut)) console.error(`${name}: ${candidate} left out: ${reason}`)
@@ -91,9 +91,9 @@ async function attempt(name: string, { unit, ask }: Question, candidate: string,
   let failed = false
   try {
     for (const running of benchmark.candidates) {
-      for await (const row of ask({ benchmark, running, gate, seconds: options.seconds }, options)) {
+      for await (const row of rowsOf(question, { benchmark, running, gate, seconds: options.seconds }, options)) {
         rows.push(row)
-        console.error(`${name}: ${candidate}, ${row.at} ${unit}${row.clean ? '' : ', not clean'}`)
+        console.error(`${name}: ${candidate}, ${row.at} ${question.unit}${row.clean ? '' : ', not clean'}`)
       }
     }
   } catch (error) {

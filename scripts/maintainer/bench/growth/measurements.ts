@@ -43,7 +43,7 @@ export const CONCURRENT = 100
 export const MEMORY_SESSIONS = 10_000
 export const SESSIONS = 200
 export const MEMORY_SECONDS = 2
-const CONNECTIONS = 32
+export const CONNECTIONS = 32
 
 /** Lets the server of a candidate work on its store. */
 export async function work({ server }: RunningCandidate, task: NonNullable<Work>) {

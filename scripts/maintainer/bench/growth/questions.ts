@@ -1,6 +1,8 @@
-import { SECONDS_PER_LOAD, SECONDS_PER_SESSION } from '../rounds.ts'
+import { SECONDS_PER_LOAD, SECONDS_PER_SESSION, secondsOfWarmUp, warmUp } from '../rounds.ts'
+import type { Kind } from '../session-pages.ts'
 import {
   CONCURRENT,
+  CONNECTIONS,
   hotSession,
   MEMORY_SECONDS,
   MEMORY_SESSIONS,
@@ -25,17 +27,23 @@ export interface Question {
   readonly unit: string
   /** Candidates unless others are chosen. */
   readonly candidates: readonly string[]
-  /** Yields its rows as they are measured. */
+  /** What is requested before the first row. */
+  readonly firstWarmUp: readonly Kind[]
+  /** Yields its rows as they are measured; see {@link rowsOf}. */
   ask(subject: Subject, options: GrowthOptions): AsyncGenerator<Row>
-  /** How long it will take for a candidate on a quiet machine. */
+  /** How long it will take for a candidate on a quiet machine, without its first warm-up. */
   expected(candidate: string, options: GrowthOptions): number
 }
 
 const STORED = ['db', 'cache-redis', 'file', 'db-postgresql', 'db-mariadb']
 const COOKIES = ['signed_cookies-sealed', 'hybrid']
 const STORES = ['memory', 'cache-memory', 'cache-memcached', 'cached_db', ...STORED]
-const STEPS = { stored: [1000, 100_000, 1_000_000], bytes: [300, 4000, 60_000], slices: [1, 4, 16, 64] }
-const CONNECTIONS = [1, 8, 32, 128, 1024]
+const STEPS = {
+  stored: [1000, 100_000, 1_000_000],
+  bytes: [300, 4000, 60_000],
+  slices: [1, 4, 16, 64],
+  connections: [1, 8, 32, 128, 1024],
+}
 // More take hours with one file each, or with a commit that is on the disk for each.
 const MAX_SLOW = 100_000
 const SLOW = ['file', 'db-postgresql', 'db-mariadb']
@@ -48,6 +56,7 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     about: 'Sessions that are stored already, and clearing 100,000 expired ones among them',
     unit: 'sessions',
     candidates: STORED,
+    firstWarmUp: ['read', 'change'],
     async *ask(subject, options) {
       const { running, gate } = subject
       let stored = 0
@@ -84,6 +93,7 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     about: 'The size of a session',
     unit: 'bytes',
     candidates: [...STORED, 'memory', 'cached_db', 'hybrid'],
+    firstWarmUp: ['read', 'change'],
     async *ask(subject) {
       for (const at of STEPS.bytes) {
         yield await readAndChange(subject, at, { begin: `begin?bytes=${Math.max(0, at - 300)}` })
@@ -95,6 +105,7 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     about: 'Slices in a session, of 20 bytes each; the pages use none of them',
     unit: 'slices',
     candidates: ['signed_cookies-sealed', 'memory', 'db', 'cache-redis'],
+    firstWarmUp: ['read', 'change'],
     async *ask(subject) {
       for (const at of STEPS.slices) yield await readAndChange(subject, at, { begin: `begin?slices=${at}` })
     },
@@ -104,16 +115,18 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     about: 'Requests at once, each of another session',
     unit: 'connections',
     candidates: ['koa', 'signed_cookies-sealed', 'memory', 'db', 'cache-redis', 'cached_db', 'db-postgresql'],
+    firstWarmUp: ['read', 'change'],
     async *ask(subject) {
-      for (const at of CONNECTIONS)
+      for (const at of STEPS.connections)
         yield await readAndChange(subject, at, { connections: at, sessions: sessionsFor(at) })
     },
-    expected: (_candidate, options) => CONNECTIONS.reduce((sum, at) => sum + pair(options, sessionsFor(at)), 0),
+    expected: (_candidate, options) => STEPS.connections.reduce((sum, at) => sum + pair(options, sessionsFor(at)), 0),
   },
   hot: {
     about: `Changes of one session, ${CONCURRENT} at once`,
     unit: 'changes at once',
     candidates: STORES,
+    firstWarmUp: ['change'],
     async *ask(subject) {
       yield await hotSession(subject)
     },
@@ -123,11 +136,30 @@ export const QUESTIONS: Readonly<Record<string, Question>> = {
     about: 'Memory after 10,000 sessions were begun and read',
     unit: 'sessions',
     candidates: [...COOKIES, ...STORES, 'cache-redis-local', 'cached_db-behind'],
+    // It leaves free memory, and a large log of SQLite: what the sessions take would be hidden.
+    firstWarmUp: [],
     async *ask(subject) {
       yield await memoryOf(subject)
     },
     expected: () => 2 * MEMORY_SECONDS + MEMORY_SESSIONS * SECONDS_PER_SESSION,
   },
+}
+
+const LOAD = { sessions: SESSIONS, connections: CONNECTIONS }
+
+/** Yields the rows of a candidate as they are measured, of which the first is not colder than the others. */
+export async function* rowsOf({ firstWarmUp, ask }: Question, subject: Subject, options: GrowthOptions) {
+  await warmUp(subject.benchmark, { ...LOAD, seconds: subject.seconds }, firstWarmUp)
+  yield* ask(subject, options)
+}
+
+/** How long {@link rowsOf} takes on a quiet machine. */
+export function expectedSeconds(
+  { firstWarmUp, expected }: Question,
+  candidate: string,
+  options: GrowthOptions,
+): number {
+  return firstWarmUp.length * secondsOfWarmUp({ ...LOAD, seconds: options.seconds }) + expected(candidate, options)
 }
 
 // Estimates for a quiet machine of 2 cores.
