@@ -55,7 +55,7 @@ test('of plain JSON it equals what has the same text, whatever the values', (t) 
   t.notThrows(() => fc.assert(property))
 })
 
-test('its value is made anew, without prototypes', (t) => {
+test('its value has new objects, without prototypes', (t) => {
   const given = { list: [{ a: 1 }], ['__proto__']: 1 }
   const value = new FlatCopy(given).value() as typeof given
   t.not(value.list, given.list)

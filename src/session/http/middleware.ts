@@ -50,7 +50,7 @@ const USER_AGENT_LENGTH = 256
 
 /**
  * Koa middleware that adds `ctx.session()` and saves the session before the first byte of the response. Requests that do
- * not use it cost nothing.
+ * not use it cost one function.
  *
  * @throws TypeError for cookie settings that browsers would refuse
  * @example

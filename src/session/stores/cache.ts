@@ -69,7 +69,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
     if (!isValidKey(key)) return { outcome: 'missing' }
     const entry = this.#entry(key, record)
     const swap = this.#cache.swap(this.#prefix + key, String(version), entry)
-    const outcome = await (record.userId === null ? swap : this.#indexed(key, record, swap))
+    const outcome = await this.#indexed(key, record, swap)
     return outcome === 'done' ? { outcome: 'saved', version: entry.version } : { outcome }
   }
 

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib'
 import type { Compression } from '../caches/compression.ts'
-import type { SessionRecord, StoredRecord, Version } from './store.ts'
+import { type SessionRecord, type StoredRecord, type Version, withVersion } from './store.ts'
 
 const PLAIN = 'p'
 const COMPRESS_ABOVE_BYTES = 1024
@@ -82,20 +82,9 @@ function parse(text: string, given: Version | undefined): StoredRecord | undefin
   if (!isTextOrNull(userId) || !isTextOrNull(ipAddress) || !isTextOrNull(userAgent)) return undefined
   if (!isTextOrNull(sessionId)) return undefined
   if (typeof version !== 'string' && typeof version !== 'number') return undefined
-  // One literal, not `withVersion`, which would copy the record at every read.
-  const record: StoredRecord = {
-    data,
-    version,
-    expires,
-    createdAt,
-    lastActivity,
-    userId,
-    sessionId,
-    ipAddress,
-    userAgent,
-  }
+  const record: SessionRecord = { data, expires, createdAt, lastActivity, userId, sessionId, ipAddress, userAgent }
   if (isColumns(extra)) record.extra = extra
-  return record
+  return withVersion(record, version)
 }
 
 function isTextOrNull(value: unknown): value is string | null {
