@@ -6,4 +6,5 @@ export function freePort(): Promise<number>
 export function whenListening(port: number, child: ChildProcess, timeoutMs?: number): Promise<void>
 export function startServer(program: string, args: readonly string[], options?: SpawnOptions): ChildProcess
 export function stopServer(child: ChildProcess): Promise<void>
+export function suspendServer(child: ChildProcess): Promise<void>
 export function idsOf(user: string): { uid: number; gid: number }

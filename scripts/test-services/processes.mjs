@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -52,6 +52,21 @@ export async function stopServer(child) {
   const ended = new Promise((resolve) => child.once('exit', resolve))
   child.kill('SIGTERM')
   await Promise.race([ended, sleep(5000).then(() => child.kill('SIGKILL'))])
+}
+
+/** Suspends a server until it gets SIGCONT. Waits, because after the signal its threads answer for a moment longer. */
+export async function suspendServer(child) {
+  child.kill('SIGSTOP')
+  while (!isSuspended(child.pid)) {
+    if (child.exitCode !== null || child.signalCode !== null) throw new Error('it ended')
+    await sleep(5)
+  }
+}
+
+function isSuspended(pid) {
+  // A small image of Linux has no ps.
+  if (process.platform === 'linux') return readFileSync(`/proc/${pid}/stat`, 'utf8').includes(') T ')
+  return execFileSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' }).startsWith('T')
 }
 
 /** The numeric ids of a user of this machine. */

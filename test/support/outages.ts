@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as pause } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
+import { suspendServer } from '../../scripts/test-services/processes.mjs'
 import { readConfig } from '../../src/config.ts'
 import { openServices } from '../../src/services.ts'
 import { sessions } from '../../src/session/index.ts'
@@ -88,7 +89,7 @@ export function outageSuite({ name, start, url }: OutageSuite): void {
     test.serial(`${name}: a pause of ${milliseconds} ms costs not much more than that`, async (t) => {
       const own = await site(t)
       t.is(own.begun, 200)
-      own.server.child.kill('SIGSTOP')
+      await suspendServer(own.server.child)
       t.deepEqual([...(await askFor(own, milliseconds))], [503])
       own.server.child.kill('SIGCONT')
       t.is(await recovers(t, own), '1', 'and nobody is signed out')
@@ -119,6 +120,8 @@ export function shareSuite({ name, start }: ShareSuite): void {
     `${name}: while one of three servers is silent, the sessions on the others answer throughout`,
     async (t) => {
       const { servers, url } = await start(t)
+      const [, silent] = servers
+      if (silent === undefined) throw new Error('it takes three servers')
       const site = await openSite({
         SECRET_KEY,
         SESSION_ENGINE: cache.name,
@@ -133,13 +136,13 @@ export function shareSuite({ name, start }: ShareSuite): void {
       const read = async (cookie: string) => (await fetch(`${site.origin}/read`, { headers: { cookie } })).status
       const readAll = () => Promise.all(cookies.map(read))
       t.true((await readAll()).every((status) => status === 200))
-      servers[1]?.child.kill('SIGSTOP')
+      await suspendServer(silent.child)
       const first = await readAll()
       t.true(first.filter((status) => status === 200).length > cookies.length / 3)
       t.true(first.includes(503))
       for (let round = 0; round < 8; round++) t.deepEqual(await readAll(), first, String(round))
       t.is(site.services.cache?.state, 'down', 'so that it shows')
-      servers[1]?.child.kill('SIGCONT')
+      silent.child.kill('SIGCONT')
       const back = performance.now()
       while (!(await readAll()).every((status) => status === 200)) {
         if (performance.now() - back > RECOVERY) throw new Error(`some are still 503 after ${RECOVERY} ms`)
