@@ -1,9 +1,10 @@
-import { lstat, readlink, symlink, unlink } from 'node:fs/promises'
+import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { KeyedQueue } from '../../core/queue.ts'
 import { retry } from '../../core/retry.ts'
+import { readlink, symlink, unlink } from './file-calls.ts'
 import { holderText, isHolderAlive } from './lock-holder.ts'
 
 /** Milliseconds after which a lock is stale whose holder is not a process of this machine or container. */

@@ -1,11 +1,23 @@
-import { randomBytes } from 'node:crypto'
-import { constants } from 'node:fs'
-import { chmod, lstat, mkdir, opendir, rename, rmdir, stat, symlink, unlink } from 'node:fs/promises'
+import { constants, fstatSync } from 'node:fs'
+import { chmod, lstat, mkdir, opendir, rmdir, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
+import { smallRandom } from '../../core/random.ts'
 import { retryOnError } from '../../core/retry.ts'
-import { chmodOpen, close, open, read, statOpen, sync, utimesOpen, write } from './file-descriptors.ts'
+import {
+  chmodOpen,
+  close,
+  open,
+  read,
+  rename,
+  statOpen,
+  symlink,
+  sync,
+  unlink,
+  utimesOpen,
+  write,
+} from './file-calls.ts'
 import { ageOf, removeIfThere, removeStaleLock } from './file-lock.ts'
 
 /**
@@ -19,6 +31,7 @@ const CREATE = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | const
 const READ = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
 const PRIVATE_FILE = 0o600
 const PRIVATE_FOLDER = 0o700
+const PERMISSIONS = 0o777
 const WRITABLE_BY_ALL = 0o002
 // Below 4096, a piece of a larger buffer, which takes less time than a buffer of its own.
 const INITIAL_BUFFER_BYTES = 4000
@@ -51,7 +64,8 @@ export async function replaceFile(
   const file = await open(temporary, CREATE, PRIVATE_FILE)
   try {
     try {
-      await chmodOpen(file, PRIVATE_FILE)
+      // Asked in this thread: the system knows it without the disk, and waking another one takes longer.
+      if ((fstatSync(file).mode & PERMISSIONS) !== PRIVATE_FILE) await chmodOpen(file, PRIVATE_FILE)
       await write(file, content.bytes)
       if (content.modified !== undefined) await utimesOpen(file, content.modified / 1000, content.modified / 1000)
       await sync(file)
@@ -206,7 +220,7 @@ async function readAll(file: number): Promise<Buffer> {
 }
 
 function temporaryIn(folder: string): string {
-  return join(folder, WORK_FOLDER, `${randomBytes(12).toString('base64url')}.tmp`)
+  return join(folder, WORK_FOLDER, `${smallRandom(12).toString('base64url')}.tmp`)
 }
 
 async function moveInto(folder: string, temporary: string, target: string): Promise<void> {

@@ -1,8 +1,9 @@
-import { hash, randomBytes } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { codeOf } from '../../core/error-codes.ts'
+import { smallRandom } from '../../core/random.ts'
 
 // Where a process id is valid: one start of one system, in one container. Hashed, because the text of a short link needs
 // no disk block, so that locks work on a full disk.
@@ -13,7 +14,7 @@ const STARTED = startOf(readStatus('self'))
 
 /** The text of a new lock: it identifies this process, even after its process id was given to another, and is unique. */
 export function holderText(): string {
-  return `${PLACE}.${process.pid}.${STARTED}.${randomBytes(12).toString('base64url')}`
+  return `${PLACE}.${process.pid}.${STARTED}.${smallRandom(12).toString('base64url')}`
 }
 
 /**
