@@ -5,8 +5,9 @@ import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import type { SessionEvent } from '../../../src/session/core/events.ts'
 import { CachedStore } from '../../../src/session/stores/cached/cached-database.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
-import { copyName, steer, versionsIn } from '../../support/caches.ts'
+import { steer, versionsIn } from '../../support/caches.ts'
 import { DAY, EVERYTHING, HOUR, record, START } from './bench.ts'
+import { bench, withMembers } from './cached-bench.ts'
 import { storeContract } from './contract.ts'
 
 for (const strategy of ['write_through', 'cache_aside'] as const) {
@@ -23,33 +24,6 @@ for (const strategy of ['write_through', 'cache_aside'] as const) {
       },
       close: () => cache.close(),
     }
-  })
-}
-
-function bench() {
-  const clock = { now: START }
-  const now = () => clock.now
-  const memory = new MemoryCache({ now })
-  const records = new MemoryStore({ now })
-  const [cache, database] = [steer(memory), steer(records)]
-  const events: string[] = []
-  const observe = (event: SessionEvent) => void events.push('outcome' in event ? event.outcome : event.type)
-  const store = new CachedStore({ database: database.steered, cache: cache.steered, observe, now })
-  // Another process: the same storage, nothing else in common.
-  const other = new CachedStore({ database: records, cache: memory, now })
-  const name = (key: string) => copyName(records, key)
-  const cached = async (key = 'a') => (await versionsIn(records, memory, key))[0]
-  return { clock, memory, records, cache, database, store, other, events, name, cached }
-}
-
-/** The same store or cache with other members. */
-function withMembers<T extends object>(real: T, members: Partial<T>): T {
-  return new Proxy(real, {
-    get(target, name) {
-      if (name in members) return Reflect.get(members, name)
-      const member: unknown = Reflect.get(target, name)
-      return typeof member === 'function' ? member.bind(target) : member
-    },
   })
 }
 
@@ -73,49 +47,6 @@ test('cache_aside: a save removes the copy, and the next read fills it', async (
   await store.save('a', version, record({ data: 'second' }))
   t.deepEqual(await versionsIn(records, memory, 'a'), [undefined])
   t.is((await store.load('a'))?.data, 'second')
-})
-
-test('a slow reader cannot refill after a logout', async (t) => {
-  const { store, other, memory, cache, cached, name } = bench()
-  await store.create('a', record({}))
-  await memory.delete(await name('a'))
-  const filling = cache.stopAt('swap')
-  const reading = store.load('a')
-  const goOn = await filling
-  await other.delete('a')
-  goOn()
-  t.is((await reading)?.data, 'data', 'it began before the logout')
-  t.is(await cached(), undefined)
-  t.is(await store.load('a'), undefined)
-})
-
-test('a slow reader cannot refill after a newer save', async (t) => {
-  const { store, other, memory, cache, name } = bench()
-  const version = await store.create('a', record({ data: 'old' }))
-  await memory.delete(await name('a'))
-  const filling = cache.stopAt('swap')
-  const reading = store.load('a')
-  const goOn = await filling
-  await other.save('a', version, record({ data: 'new' }))
-  goOn()
-  await reading
-  t.is((await store.load('a'))?.data, 'new')
-  t.is((await other.load('a'))?.data, 'new')
-})
-
-test('a slow reader cannot refill with the lease of a later reader', async (t) => {
-  const { store, other, memory, cache, name, records } = bench()
-  const version = await store.create('a', record({ data: 'old' }))
-  await memory.delete(await name('a'))
-  const filling = cache.stopAt('swap')
-  const reading = store.load('a')
-  const goOn = await filling
-  await other.save('a', version, record({ data: 'new' }))
-  await memory.delete(await name('a'))
-  await memory.add(await name('a'), { version: 'lease-later', expires: START + HOUR, body: Buffer.alloc(0) })
-  goOn()
-  await reading
-  t.deepEqual(await versionsIn(records, memory, 'a'), ['lease-later'])
 })
 
 test('a slow save cannot replace a newer copy', async (t) => {
@@ -146,18 +77,6 @@ test('a session that was ended while it was being created leaves no copy behind'
   await creating
   t.is(await cached(), undefined)
   t.is(await store.load('a'), undefined)
-})
-
-test('200 refills of a reader that race with a logout: no copy remains', async (t) => {
-  const { store, other, memory, cached, name } = bench()
-  for (let n = 0; n < 200; n++) {
-    const key = `race${n}`
-    await store.create(key, record({}))
-    await memory.delete(await name(key))
-    await Promise.all([store.load(key), other.delete(key), store.load(key)])
-    t.is(await cached(key), undefined, key)
-    t.is(await store.load(key), undefined, key)
-  }
 })
 
 test('a logout while the cache is down is valid in every process when it is answered', async (t) => {

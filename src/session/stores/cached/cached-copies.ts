@@ -3,7 +3,7 @@ import type { Cache, CacheEntry } from '../../caches/cache.ts'
 import { SessionTooLargeError, StoreUnavailableError } from '../../core/errors.ts'
 import type { Observer } from '../../core/events.ts'
 import type { StoredRecord, Version } from '../store.ts'
-import { type CopyEntries, cacheVersion, isCopy, isLease } from './copy-entries.ts'
+import { type CopyEntries, cacheVersion, isBlock, isCopy, isLease } from './copy-entries.ts'
 import type { CopyEpoch, ValidEpoch } from './copy-epoch.ts'
 
 /** Options for {@link CachedCopies}. */
@@ -102,16 +102,18 @@ export class CachedCopies {
     await this.#settle(async (epoch) => {
       const name = this.#entries.name(epoch, key)
       const outcome = await this.#written(this.#cache.swap(name, cacheVersion(before), this.#entries.copy(record)))
-      // Any other entry is removed: only a reader with a lease knows that there is no newer state.
-      if (outcome === undefined || outcome === 'conflict') await this.#cache.delete(name)
-      else this.#observe({ type: 'cache', outcome: 'written' })
+      if (outcome === 'done') this.#observe({ type: 'cache', outcome: 'written' })
+      else await this.#removeEntry(name)
     })
   }
 
   /** Removes the copy; with a version, only that version. @throws StoreUnavailableError like {@link replace} */
   async remove(key: string, version?: Version): Promise<void> {
-    const only = version === undefined ? undefined : cacheVersion(version)
-    await this.#settle((epoch) => this.#cache.delete(this.#entries.name(epoch, key), only))
+    await this.#settle(async (epoch) => {
+      const name = this.#entries.name(epoch, key)
+      if (version === undefined) await this.#removeEntry(name)
+      else await this.#cache.delete(name, cacheVersion(version))
+    })
   }
 
   /**
@@ -171,6 +173,17 @@ export class CachedCopies {
     })
     const wait = settledAt - performance.now()
     if (wait > 0) await sleep(Math.ceil(wait))
+  }
+
+  /**
+   * Removes a copy or a lease: only a reader with a lease of its own knows that there is no newer state. A block stays: its
+   * session is being ended, and the process that ends it may die before it has removed what readers copy meanwhile.
+   */
+  async #removeEntry(name: string): Promise<void> {
+    const entry = await this.#cache.get(name)
+    if (entry !== undefined && isBlock(entry)) return
+    // What is missing may have expired by this clock alone, and be a block.
+    if (entry === undefined || (await this.#cache.delete(name, entry.version)) === 'conflict') await this.#keepOut(name)
   }
 
   /** Removes the copy and reserves its name. */

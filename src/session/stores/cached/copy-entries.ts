@@ -105,12 +105,17 @@ export class CopyEntries {
 
 /** Whether an entry is a copy of a record. */
 export function isCopy(entry: CacheEntry | undefined): entry is CacheEntry {
-  return entry !== undefined && !isLease(entry) && !entry.version.startsWith(BLOCK)
+  return entry !== undefined && !isLease(entry) && !isBlock(entry)
 }
 
 /** Whether an entry is the right to make a copy. */
 export function isLease({ version }: CacheEntry): boolean {
   return version.startsWith(LEASE)
+}
+
+/** Whether an entry keeps out every copy. */
+export function isBlock({ version }: CacheEntry): boolean {
+  return version.startsWith(BLOCK)
 }
 
 /** A version in the form of a cache entry's: Django's is the whole text, so it is hashed. */
