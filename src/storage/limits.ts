@@ -10,3 +10,7 @@ export const EVICTS_USERS =
   'A full server evicts sessions of users as well as those of anonymous visitors: bound the latter by SESSION_MAX_NEW_PER_MINUTE and SESSION_COOKIE_AGE.'
 
 export const NOT_COUNTED = 'SESSION_MAX_PER_USER does not apply, because the sessions of a user are not listed.'
+
+/** A limit of copies of a database's records, which the database may be ahead of: the end of a sentence, and more. */
+export const SHOWN_EARLY =
+  'while a change is being saved, one page may show it and the next not yet: for milliseconds, or about a second while a process does not reach the cache. Once it is answered, every later page shows it, unless another of these limits says otherwise. If it is never answered because its process was killed, pages may differ until the next change of the session, or for SESSION_CACHE_TIMEOUT at most, even after a retry that found the change and saved nothing. Nothing is overwritten.'

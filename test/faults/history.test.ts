@@ -129,3 +129,66 @@ for (const [name, history] of Object.entries(accepted)) {
     t.true(isClean(verdict), JSON.stringify(verdict))
   })
 }
+
+// What was shown of a change without an answer may be missing for so long.
+const copied = { unsettledMs: 100 }
+const flickering: Readonly<Record<string, readonly HistoryEvent[]>> = {
+  'that is under way': [login, add(20, 60, 'a'), read(30, 35, shown(['a'])), read(40, 50, shown())],
+  'without an answer, for a while': [
+    login,
+    add(20, 30, 'a', 'unknown'),
+    read(40, 50, shown(['a'])),
+    read(120, 125, shown()),
+    read(140, 150, shown(['a'])),
+  ],
+  'that a repeat has found there': [
+    login,
+    add(20, 30, 'a', 'unknown', true),
+    add(32, 38, 'a', 'ok', true),
+    read(120, 125, shown()),
+    read(140, 150, shown(['a'])),
+  ],
+}
+
+for (const [name, history] of Object.entries(flickering)) {
+  test(`refuses a change ${name}, if it is shown and then not, but where the engine promises no more`, (t) => {
+    t.true(check(history).lost.length > 0)
+    const verdict = check(history, copied)
+    t.true(isClean(verdict), JSON.stringify(verdict))
+  })
+}
+
+const settled: Readonly<Record<string, readonly HistoryEvent[]>> = {
+  'that was answered': [login, add(20, 30, 'a'), read(40, 50, shown())],
+  'that was shown and answered': [
+    login,
+    add(20, 60, 'a'),
+    read(30, 35, shown(['a'])),
+    read(40, 50, shown()),
+    read(70, 80, shown()),
+  ],
+  'without an answer, after a while': [
+    login,
+    add(20, 30, 'a', 'unknown'),
+    read(40, 50, shown(['a'])),
+    read(140, 150, shown()),
+  ],
+  'that a repeat has found there, after a while': [
+    login,
+    add(20, 30, 'a', 'unknown', true),
+    add(32, 38, 'a', 'ok', true),
+    read(140, 150, shown()),
+  ],
+}
+
+for (const [name, history] of Object.entries(settled)) {
+  test(`refuses that a change ${name} is missing, also where changes may be unsettled`, (t) => {
+    t.true(check(history, copied).lost.length > 0)
+  })
+}
+
+test('where changes may be unsettled, everything else is refused as ever', (t) => {
+  for (const [name, [kind, history]] of Object.entries(refused)) {
+    if (name !== 'an add that was seen and is gone') t.true(check(history, copied)[kind].length > 0, name)
+  }
+})

@@ -46,6 +46,7 @@ const whole: Readonly<Record<string, TcpFaults>> = {
   'latency and jitter': { requests: { latency: 5, jitter: 5 }, answers: { latency: 5 } },
   'one byte at a time': { requests: { slice: true }, answers: { slice: true } },
   'a cut that is not reached': { answers: { cutAfter: 1000 } },
+  'a text to hold back that is not there': { requests: { hold: 'no question' } },
 }
 for (const [name, faults] of Object.entries(whole)) {
   test(`with ${name} everything arrives`, async (t) => {
@@ -75,12 +76,14 @@ test('an answer is dropped after the server has received everything', async (t) 
   t.is(received.join(''), TEXT)
 })
 
-test('what is held back arrives after the repair', async (t) => {
-  const { proxy, received, ask } = await bench(t)
-  proxy.fail({ requests: { hold: true } })
-  const answered = await ask(() => {
-    t.deepEqual(received, [])
-    setImmediate(() => proxy.repair())
+for (const hold of [true, 'question']) {
+  test(`what is held back arrives after the repair: ${hold}`, async (t) => {
+    const { proxy, received, ask } = await bench(t)
+    proxy.fail({ requests: { hold } })
+    const answered = await ask(() => {
+      t.deepEqual(received, [])
+      setImmediate(() => proxy.repair())
+    })
+    t.deepEqual(answered, { answer: TEXT, reset: false })
   })
-  t.deepEqual(answered, { answer: TEXT, reset: false })
-})
+}

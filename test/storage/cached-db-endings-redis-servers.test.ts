@@ -1,7 +1,4 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { pino } from 'pino'
@@ -9,88 +6,35 @@ import redis from '../../src/storage/caches/redis.ts'
 import cachedDb from '../../src/storage/engines/cached-db.ts'
 import db from '../../src/storage/engines/db.ts'
 import { tcpProxy } from '../session/stores/tcp-proxy.ts'
-import { TEST_SECRET } from '../support/app.ts'
-import { migratedSqlite } from '../support/databases.ts'
+import { type CachedSite, cachedSites, get, servedByCache } from '../support/cached-sites.ts'
 import { eventually } from '../support/eventually.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
-import { RedisServers } from '../support/redis-servers.ts'
 import { serviceUrl } from '../support/services.ts'
-import { openSite, type SessionSite } from '../support/session-site.ts'
+import { openSite } from '../support/session-site.ts'
 
 const program = serviceUrl('redisServer')
 const ANONYMOUS = [null, null]
 const SITE = 'test/support/session-site.ts'
 
-/** A database, a Redis with snapshots, and processes that reach it through proxies of their own. */
-async function bench(t: ExecutionContext, more: Record<string, string> = {}) {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-snapshot-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const servers = new RedisServers(t, program ?? '')
-  const DATABASE_URL = await migratedSqlite(t)
-  const server = await servers.start(['--dir', folder])
-  const env = (port: number) => ({
-    SECRET_KEY: TEST_SECRET,
-    DATABASE_URL,
-    SESSION_ENGINE: cachedDb.name,
-    CACHE_URL: `${redis.name}://127.0.0.1:${port}`,
-    ...more,
-  })
-  /** A process that the test may cut off from Redis. */
-  const open = async (different: Record<string, string> = {}) => {
-    const proxy = await tcpProxy('127.0.0.1', server.port)
-    t.teardown(() => proxy.close())
-    const site = await openSite({ ...env(proxy.port), ...different })
-    let closed = false
-    const close = async () => {
-      if (!closed) await site.close()
-      closed = true
-    }
-    t.teardown(close)
-    return { ...site, proxy, close }
-  }
-  return { server, servers, folder, env, open }
-}
-
-async function get({ origin }: Pick<SessionSite, 'origin'>, path: string, cookie = '') {
-  const response = await fetch(origin + path, { headers: { cookie } })
-  const [set] = response.headers.getSetCookie()
-  const body: unknown = response.ok ? await response.json() : await response.text()
-  return { status: response.status, body, cookie: set?.split(';', 1)[0] ?? cookie }
-}
+/** Processes on a Redis with snapshots. */
+const bench = (t: ExecutionContext, more: Record<string, string> = {}) =>
+  cachedSites(t, { SESSION_ENGINE: cachedDb.name, ...more })
 
 let users = 0
 
 /** Signs a new user in, and reads the session in every process until the cache serves all of them. */
-async function signedIn(t: ExecutionContext, ...sites: SessionSite[]) {
+async function signedIn(t: ExecutionContext, first: CachedSite, ...others: CachedSite[]) {
   const user = String(++users)
-  const { cookie } = await get(at(sites, 0), `/sign-in?user=${user}`)
-  await get(at(sites, 0), '/change?word=first', cookie)
-  for (const site of sites) {
-    await servedByCache(site, cookie)
+  const { cookie } = await get(first, `/sign-in?user=${user}`)
+  await get(first, '/change?word=first', cookie)
+  for (const site of [first, ...others]) {
+    t.deepEqual((await servedByCache(site, cookie)).body, [user, 'first'])
   }
-  t.deepEqual((await get(at(sites, 0), '/read', cookie)).body, [user, 'first'])
   return { user, cookie }
 }
 
-async function servedByCache(site: SessionSite, cookie: string) {
-  let isHit = false
-  site.services.addObserver((event) => {
-    if (event.type === 'cache' && event.outcome === 'hit') isHit = true
-  })
-  await eventually(
-    () => get(site, '/read', cookie),
-    () => isHit,
-  )
-}
-
-function at<T>(items: readonly T[], index: number): T {
-  const item = items[index]
-  if (item === undefined) throw new Error('There are too few')
-  return item
-}
-
 /** Whether the cookie opens nothing in these processes, now and until the cache is used again. */
-async function isAnonymous(t: ExecutionContext, cookie: string, ...sites: SessionSite[]) {
+async function isAnonymous(t: ExecutionContext, cookie: string, ...sites: CachedSite[]) {
   for (const site of sites) t.deepEqual((await get(site, '/read', cookie)).body, ANONYMOUS)
   for (const site of sites) {
     const { cookie: visitor } = await get(site, '/change?word=visitor')
@@ -191,8 +135,8 @@ if (program !== undefined) {
 
   test.serial('two processes, one of them now and then without Redis: no answered logout is undone', async (t) => {
     const { open } = await bench(t)
-    const sites = [await open(), await open()]
-    const [here, there] = [at(sites, 0), at(sites, 1)]
+    const [here, there] = [await open(), await open()]
+    const sites = [here, there]
     const visits = await Promise.all(Array.from({ length: 8 }, () => signedIn(t, here, there)))
     const reading = new AbortController()
     const reads = sites.map(async (site) => {

@@ -1,21 +1,16 @@
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { openDatabase } from '../../src/database.ts'
-import redis from '../../src/storage/caches/redis.ts'
 import cache from '../../src/storage/engines/cache.ts'
 import cachedDb from '../../src/storage/engines/cached-db.ts'
 import db from '../../src/storage/engines/db.ts'
-import { TEST_SECRET } from '../support/app.ts'
-import { migratedSqlite } from '../support/databases.ts'
+import { cachedSites, get } from '../support/cached-sites.ts'
 import { eventually } from '../support/eventually.ts'
 import { startProcess, TYPESCRIPT } from '../support/processes.ts'
-import { type OwnRedis, RedisServers } from '../support/redis-servers.ts'
 import { serviceUrl } from '../support/services.ts'
-import { openSite, type SessionSite } from '../support/session-site.ts'
+import type { SessionSite } from '../support/session-site.ts'
 
 const program = serviceUrl('redisServer')
 const SITE = 'test/support/session-site.ts'
@@ -27,41 +22,14 @@ const ENGINES = {
 
 /** A database, and a Redis with snapshots that can be killed and started again. */
 async function bench(t: ExecutionContext, engine: Record<string, string>) {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-behind-'))
-  t.teardown(() => rm(folder, { recursive: true, force: true }))
-  const servers = new RedisServers(t, program ?? '')
-  const DATABASE_URL = await migratedSqlite(t)
-  const server = await servers.start(['--dir', folder])
-  const env = {
-    SECRET_KEY: TEST_SECRET,
-    DATABASE_URL,
-    CACHE_URL: `${redis.name}://127.0.0.1:${server.port}`,
-    ...engine,
-  }
-  const open = async (different: Record<string, string> = {}) => {
-    const site = await openSite({ ...env, ...different })
-    let closed = false
-    const close = async () => {
-      if (!closed) await site.close()
-      closed = true
-    }
-    t.teardown(close)
-    return { ...site, close }
-  }
-  const restart = async (): Promise<OwnRedis> => await servers.start(['--dir', folder], server.port)
+  const { server, servers, folder, env, open } = await cachedSites(t, engine)
+  const restart = () => servers.start(['--dir', folder], server.port)
   const kill = async () => {
     const exit = once(server.child, 'exit')
     server.child.kill('SIGKILL')
     await exit
   }
-  return { server, env, open, kill, restart }
-}
-
-async function get({ origin }: Pick<SessionSite, 'origin'>, path: string, cookie = '') {
-  const response = await fetch(origin + path, { headers: { cookie } })
-  const [set] = response.headers.getSetCookie()
-  const text = await response.text()
-  return { status: response.status, text, cookie: set?.split(';', 1)[0] ?? cookie }
+  return { server, env: env(server.port), open, kill, restart }
 }
 
 /** Visitors that append to their sessions, each in both processes at the same time. */
@@ -106,12 +74,11 @@ async function load(sites: readonly SessionSite[]) {
 async function lostIn(site: SessionSite, visitors: Awaited<ReturnType<typeof load>>['visitors']): Promise<string[]> {
   const lost = await Promise.all(
     visitors.map(async ({ cookie, acknowledged }) => {
-      const { text } = await eventually(
+      const { body } = await eventually(
         () => get(site, '/ids', cookie),
         ({ status }) => status === 200,
       )
-      const [, ids] = JSON.parse(text)
-      const kept = new Set<unknown>(ids)
+      const kept = new Set<unknown>(Array.isArray(body) ? body[1] : [])
       return [...acknowledged].filter((id) => !kept.has(id))
     }),
   )
@@ -181,12 +148,12 @@ if (program !== undefined) {
       dying.child.kill('SIGKILL')
       await dying.ended()
       // Otherwise it was not killed in time.
-      t.is((await get(other, '/read', cookie)).text, '["7","last"]')
+      t.deepEqual((await get(other, '/read', cookie)).body, ['7', 'last'])
       await eventually(row, (data) => data !== before)
       await kill()
       await eventually(
         () => get(other, '/read', cookie),
-        ({ text }) => text === '["7","last"]',
+        ({ body }) => isDeepStrictEqual(body, ['7', 'last']),
       )
     },
   )

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { EVICTED_FORWARD, EVICTS_USERS, NOT_COUNTED } from '../limits.ts'
+import { EVICTED_FORWARD, EVICTS_USERS, NOT_COUNTED, SHOWN_EARLY } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -27,6 +27,7 @@ const choices: readonly Choice[] = [
       'A full server silently evicts the least recently used sessions, and a restarted one loses all. Those sessions end.',
       EVICTS_USERS,
       EVICTED_FORWARD,
+      `With CACHE_FALLBACK=db, ${SHOWN_EARLY}`,
       `Without CACHE_FALLBACK=db, ${NOT_COUNTED}`,
       'When the list of servers changes, sessions that map to another server end. A server that returns to the list must be empty, or sessions that were ended meanwhile are valid again.',
     ],

@@ -1,5 +1,5 @@
 import type { Choice } from '../choice.ts'
-import { EVICTED_FORWARD, EVICTS_USERS, RESTORED } from '../limits.ts'
+import { EVICTED_FORWARD, EVICTS_USERS, RESTORED, SHOWN_EARLY } from '../limits.ts'
 
 const choices: readonly Choice[] = [
   {
@@ -29,6 +29,7 @@ const choices: readonly Choice[] = [
       'When memory is full, Redis may evict sessions: set maxmemory-policy noeviction.',
       EVICTS_USERS,
       EVICTED_FORWARD,
+      `With CACHE_FALLBACK=db, ${SHOWN_EARLY}`,
       'With CACHE_LOCAL_ENTRIES, a process may read a copy that is up to 750 milliseconds old, if the network fails. It never overwrites a newer version.',
       RESTORED,
     ],

@@ -54,11 +54,19 @@ export interface Verdict {
 type Seen = HistoryEvent & { readonly observed: NonNullable<Observed> }
 type Change<K extends Op['kind']> = HistoryEvent & { readonly op: Extract<Op, { kind: K }> }
 
-/** Says what a history of concurrent requests contains that no correct store could have answered. */
-export function check(history: readonly HistoryEvent[]): Verdict {
+/**
+ * Says what a history of concurrent requests contains that no correct store could have answered.
+ *
+ * @param options.unsettledMs milliseconds after a request without an answer for which what it has added may be shown and
+ *   then not, as while it was under way; by default what was shown once is there from then on
+ */
+export function check(
+  history: readonly HistoryEvent[],
+  { unsettledMs }: { readonly unsettledMs?: number | undefined } = {},
+): Verdict {
   const bySession = groupBy(history, ({ session }) => session)
   const owners = new Map(history.flatMap(({ op, session }) => (op.kind === 'add' ? [[op.item, session] as const] : [])))
-  const found = [...bySession.values()].map((events) => new SessionCheck(events, owners).run())
+  const found = [...bySession.values()].map((events) => new SessionCheck(events, owners, unsettledMs).run())
   const all = (kind: keyof Verdict) => [...new Set(found.flatMap((verdict) => verdict[kind]))]
   return {
     lost: all('lost'),
@@ -77,6 +85,7 @@ export function isClean(verdict: Verdict): boolean {
 class SessionCheck {
   readonly #events: readonly HistoryEvent[]
   readonly #owners: ReadonlyMap<string, string>
+  readonly #unsettledMs: number | undefined
   readonly #found = {
     lost: [] as string[],
     resurrected: [] as string[],
@@ -85,9 +94,10 @@ class SessionCheck {
     torn: [] as string[],
   }
 
-  constructor(events: readonly HistoryEvent[], owners: ReadonlyMap<string, string>) {
+  constructor(events: readonly HistoryEvent[], owners: ReadonlyMap<string, string>, unsettledMs: number | undefined) {
     this.#events = events
     this.#owners = owners
+    this.#unsettledMs = unsettledMs
   }
 
   run(): Verdict {
@@ -139,17 +149,24 @@ class SessionCheck {
       for (const item of seen.observed.items) counts.set(item, (counts.get(item) ?? 0) + 1)
       for (const [item, count] of counts) this.#checkCount(seen, item, count, byItem.get(item) ?? [])
     }
-    // What was acknowledged, or seen once, is there from then on.
     for (const [item, attempts] of byItem) {
       const shown = own.filter(({ observed }) => observed.items.includes(item))
-      const since = Math.min(
-        ...attempts.filter(({ outcome }) => outcome === 'ok').map(({ end }) => end),
-        ...shown.map(({ end }) => end),
-      )
+      const since = this.#settledAt(attempts, Math.min(...shown.map(({ end }) => end)))
       const without = own.find(({ begin, observed }) => begin > since && !observed.items.includes(item))
       if (without !== undefined)
         this.#found.lost.push(`${item} was there at ${since.toFixed()}, not for ${at(without)}`)
     }
+  }
+
+  /** From when on an item must be there: once it was acknowledged or seen, unless it may still be unsettled. */
+  #settledAt(attempts: readonly Change<'add'>[], shown: number): number {
+    const ends = (wanted: string) => attempts.filter(({ outcome }) => outcome === wanted).map(({ end }) => end)
+    const acknowledged = Math.min(...ends('ok'))
+    if (this.#unsettledMs === undefined) return Math.min(acknowledged, shown)
+    const unknown = ends('unknown')
+    if (unknown.length === 0) return acknowledged
+    // A repeat that finds the item there changes nothing: its answer only shows it.
+    return Math.max(Math.min(acknowledged, shown), Math.max(...unknown) + this.#unsettledMs)
   }
 
   #checkCount(seen: Seen, item: string, count: number, attempts: readonly Change<'add'>[]): void {

@@ -33,6 +33,8 @@ export interface LoadOptions {
   readonly tabs: number
   /** Precedes the names of sessions, so that no two loads have the same. */
   readonly name: string
+  /** As for the checker; none by default. */
+  readonly unsettledMs?: number
 }
 
 /** What a request of the load was about. */
@@ -91,8 +93,11 @@ export class Load {
     return last().healthy ? last().seconds : Number.POSITIVE_INFINITY
   }
 
-  /** Reads every live session and every ended one once at each process. */
+  /** Reads every live session and every ended one once at each process, when every item must be there. */
   async readAll(): Promise<void> {
+    const unknown = this.history.findLast(({ op, outcome }) => op.kind === 'add' && outcome === 'unknown')
+    const settled = (unknown?.end ?? 0) + (this.#options.unsettledMs ?? 0)
+    while (performance.now() <= settled) await pause(settled - performance.now())
     for (const visitor of this.visitors) {
       for (const [process] of this.#options.ports.entries()) {
         if (visitor.session !== null) await this.read(visitor, process)

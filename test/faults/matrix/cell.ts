@@ -96,7 +96,7 @@ export class Cell {
       acknowledged: count('ok'),
       unknown: count('unknown'),
       failed: count('fail'),
-      verdict: check(history),
+      verdict: check(history, setUp),
       p99: percentile(requests.map(({ begin, end }) => end - begin)),
       recovery: this.#recovery,
       maxP99: fault.maxP99 ?? Number.POSITIVE_INFINITY,

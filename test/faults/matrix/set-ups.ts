@@ -18,10 +18,16 @@ export interface SetUp {
   readonly faults: 'all' | 'some'
   /** Clients per visitor; 2 by default. Of overlapping changes in cookies only one lasts. */
   readonly tabs?: 1
+  /** See the checker; of copies of a database's records in a cache, which the database may be ahead of. */
+  readonly unsettledMs?: number
 }
 
 const REDIS = { cache: 'redis', server: 'cache' } as const
 const CACHED = { ...REDIS, database: 'SQLite', records: 'table', faults: 'all' } as const
+// Chosen, not measured: well above what a save waits for Redis, the database and the other processes, together about 1.6
+// seconds. After a kill the guide allows SESSION_CACHE_TIMEOUT, or until the next change of the session: with this load
+// that comes sooner.
+const COPIED = { ...CACHED, unsettledMs: 3000 } as const
 const cachedDb = (strategy: string) => ({ SESSION_ENGINE: 'cached_db', SESSION_CACHE_STRATEGY: strategy })
 
 const all: readonly SetUp[] = [
@@ -42,9 +48,9 @@ const all: readonly SetUp[] = [
     faults: 'all',
     ...REDIS,
   },
-  { name: 'cache on Redis, fallback', env: { SESSION_ENGINE: 'cache', CACHE_FALLBACK: 'db' }, ...CACHED },
-  { name: 'cached_db, write_through', env: cachedDb('write_through'), ...CACHED },
-  { name: 'cached_db, cache_aside', env: cachedDb('cache_aside'), ...CACHED },
+  { name: 'cache on Redis, fallback', env: { SESSION_ENGINE: 'cache', CACHE_FALLBACK: 'db' }, ...COPIED },
+  { name: 'cached_db, write_through', env: cachedDb('write_through'), ...COPIED },
+  { name: 'cached_db, cache_aside', env: cachedDb('cache_aside'), ...COPIED },
   { name: 'cached_db, write_behind', env: cachedDb('write_behind'), ...CACHED },
   { name: 'file', env: { SESSION_ENGINE: 'file' }, database: 'SQLite', records: 'files', faults: 'some' },
   {

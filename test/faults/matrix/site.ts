@@ -110,7 +110,8 @@ export async function openSite(owner: Owner, setUp: SetUp): Promise<Site> {
   }
   const newLoad = (inFront: boolean) => {
     const ports = (inFront && server === undefined ? network : apps).map(({ port }) => port)
-    return new Load({ ports, users, tabs: setUp.tabs ?? 2, name: String(++loads) })
+    const { tabs = 2, unsettledMs = 0 } = setUp
+    return new Load({ ports, users, tabs, name: String(++loads), unsettledMs })
   }
   return { setUp, apps, env, folder, files, disk, server, redis, network, knex, clone: await clone, newLoad }
 }

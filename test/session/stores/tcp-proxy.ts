@@ -7,8 +7,8 @@ export interface TcpFault {
   /** Milliseconds that they are late, and at most as many more at random. */
   readonly latency?: number
   readonly jitter?: number
-  /** They are held back until the repair, as in a network that forwards nothing. */
-  readonly hold?: boolean
+  /** They are held back until the repair, as in a network that forwards nothing; with a text, from there on. */
+  readonly hold?: boolean | string
   /** They arrive one by one. */
   readonly slice?: boolean
   /** The connection is reset after so many of them. */
@@ -56,7 +56,7 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
     const pass = async (bytes: Buffer) => {
       const { latency = 0, jitter = 0 } = faults[side] ?? {}
       if (latency + jitter > 0) await pause(latency + Math.random() * jitter)
-      while (faults[side]?.hold) await repaired
+      while (isHeld(bytes, faults[side]?.hold)) await repaired
       const { drop, cutAfter = Number.POSITIVE_INFINITY, slice } = faults[side] ?? {}
       if (to.destroyed) return
       if (drop) return reset()
@@ -129,4 +129,8 @@ export async function tcpProxy(host: string, port: number): Promise<TcpProxy> {
       server.close()
     },
   }
+}
+
+function isHeld(bytes: Buffer, hold: TcpFault['hold'] = false): boolean {
+  return typeof hold === 'string' ? bytes.includes(hold) : hold
 }
