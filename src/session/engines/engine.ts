@@ -86,19 +86,19 @@ export interface Commit {
   readonly withoutSession?: (() => Promise<Committed>) | undefined
 }
 
-/** The result of a commit. */
-export type Committed =
-  | {
-      outcome: 'saved'
-      loaded: Loaded
-      /** Undefined to send none, because the browser has or is about to get a newer one. */
-      cookie: string | undefined
-      replayed: boolean
-      /** Keys that were dropped because the cookie was full; undefined if none were. */
-      dropped?: readonly string[]
-    }
-  /** The session was ended meanwhile; nothing was written. */
-  | { outcome: 'ended' }
+/** A commit that was saved. */
+export interface Saved {
+  outcome: 'saved'
+  loaded: Loaded
+  /** Undefined to send none, because the browser has or is about to get a newer one. */
+  cookie: string | undefined
+  replayed: boolean
+  /** Keys that were dropped because the cookie was full; undefined if none were. */
+  dropped?: readonly string[]
+}
+
+/** The result of a commit; `ended`: the session was ended meanwhile, and nothing was written. */
+export type Committed = Saved | { outcome: 'ended' }
 
 /**
  * The result of ending a session.

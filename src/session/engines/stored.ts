@@ -7,7 +7,7 @@ import { KeyedQueue } from '../core/queue.ts'
 import { MAX_ATTEMPTS, retry } from '../core/retry.ts'
 import { userIdOf } from '../core/user.ts'
 import type { SessionStore } from '../stores/store.ts'
-import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from './engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded, Opened, Saved, UserSessions } from './engine.ts'
 import { hasRecord, type LiveRecord, Records } from './records.ts'
 import { endSessionOf, endSessionsOf, sessionsOf } from './user-sessions.ts'
 
@@ -31,8 +31,6 @@ export interface StoredEngineOptions {
 }
 
 const DEFAULT_FORWARD_SECONDS = 60
-
-type Saved = Committed & { outcome: 'saved' }
 
 /** The result of a commit, and the newest state, if known, for the next one in the queue. */
 interface CommitResult {

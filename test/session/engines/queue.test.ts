@@ -65,6 +65,21 @@ test('work behind 1000 others is refused, and work whose time is over does not b
   t.is(await first, 0)
   t.deepEqual(await Promise.all(others), sequence(MAX_QUEUED - 1))
   t.is(await queue.run('key', async (latest = 7) => latest), 7)
+  await t.throwsAsync(
+    queue.run('key', async () => t.fail(), performance.now() - 1),
+    { instanceOf: SessionContendedError },
+    'also behind nobody',
+  )
+})
+
+test('work that throws instead of rejecting is an error of its own, and the next begins', async (t) => {
+  const queue = new KeyedQueue<string>()
+  const failing = queue.run('key', () => {
+    throw new RangeError('at once')
+  })
+  const next = queue.run('key', async (latest) => latest ?? 'done')
+  await t.throwsAsync(failing, { instanceOf: RangeError })
+  t.is(await next, 'done')
 })
 
 function sequence(length: number): number[] {

@@ -9,7 +9,7 @@ import { NotSupportedError } from '../../stores/store.ts'
 import { CookieEngine } from '../cookie/cookie.ts'
 import { sessionIdOfSignIn } from '../cookie/cookie-sign-in.ts'
 import { isRevoked, signInState } from '../cookie/revocation-state.ts'
-import type { Commit, Committed, Ended, Engine, Loaded, Opened, UserSessions } from '../engine.ts'
+import type { Commit, Committed, Ended, Engine, Loaded, Opened, Saved, UserSessions } from '../engine.ts'
 import { hasRecord } from '../records.ts'
 import type { StoredEngine } from '../stored.ts'
 import {
@@ -42,8 +42,6 @@ export interface HybridEngineOptions {
   /** Returns milliseconds since 1970; Date.now by default. */
   readonly now?: () => number
 }
-
-type Saved = Committed & { outcome: 'saved' }
 
 const DEFAULT_LIMIT = 3000
 // Below the limit, so that a session near it does not move back and forth.

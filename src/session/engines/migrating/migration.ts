@@ -13,6 +13,7 @@ import {
   type Loaded,
   NO_CLIENT,
   type Opened,
+  type Saved,
 } from '../engine.ts'
 import { LateSessions } from './late-sessions.ts'
 import { asMigratingSession, marked, markOf, prefixOf, traceOf, unmarked } from './marks.ts'
@@ -29,7 +30,6 @@ export interface MigrationOptions {
 }
 
 type MigratingCommit = Commit & { loaded: Loaded }
-type Saved = Committed & { outcome: 'saved' }
 
 const MAX_ATTEMPTS = 10
 /** Milliseconds for which requests with the source's cookie are still answered. */
