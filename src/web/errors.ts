@@ -53,10 +53,12 @@ export function errorPages(log: Logger, place: 'inside the session' | 'outside t
     let sessionLoaded = false
     if (place === 'inside the session') {
       const { session } = ctx
-      ctx.session = (options) => {
+      // Two steps, as in the session's middleware.
+      const noted: Context['session'] = (options) => {
         sessionLoaded = true
         return session(options)
       }
+      ctx.session = noted
     }
     try {
       await next()

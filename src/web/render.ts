@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Context, Middleware } from 'koa'
+import type { Context, DefaultContext, Middleware } from 'koa'
 import nunjucks from 'nunjucks'
 import type { Config } from '../config.ts'
 import { projectRoot } from '../paths.ts'
@@ -73,30 +73,34 @@ export function rendering(config: Config, { translations, features, userOf }: Re
   }
 
   return async (ctx, next) => {
-    ctx.browserDisplay = () => ({ ...browserDisplay(ctx), ...defaults })
-    ctx.display = async () => (await pageOf(ctx)).display
-    ctx.accountParts = async (user) => {
-      const parts = await Promise.all(features.map((feature) => feature.accountPage?.(ctx, user)))
-      return parts.filter((part) => part !== undefined)
+    // Not assigned one by one, as in the session's middleware.
+    const added: Pick<DefaultContext, 'accountParts' | 'browserDisplay' | 'display' | 'render' | 'translate'> = {
+      browserDisplay: () => ({ ...browserDisplay(ctx), ...defaults }),
+      display: async () => (await pageOf(ctx)).display,
+      async accountParts(user) {
+        const parts = await Promise.all(features.map((feature) => feature.accountPage?.(ctx, user)))
+        return parts.filter((part) => part !== undefined)
+      },
+      translate: async () => translations((await ctx.display()).language),
+      async render(view, locals = {}, { sessionless } = {}) {
+        const { display, nav, user, session } =
+          sessionless === undefined ? await pageOf(ctx) : withoutSession(sessionless)
+        const t = translations(display.language)
+        const context: Record<string, unknown> = Object.assign(Object.create(null), {
+          display,
+          t,
+          nav,
+          user: user === null ? null : { name: user.username, isStaff: user.isStaff },
+          flashes: session === undefined ? [] : takeFlashes(ctx, session),
+          path: ctx.path,
+          footerParts: features.flatMap((feature) => feature.footer?.(display, t) ?? []),
+          ...locals,
+        })
+        ctx.type = 'html'
+        ctx.body = environment.render(view, context)
+      },
     }
-    ctx.translate = async () => translations((await ctx.display()).language)
-    ctx.render = async (view, locals = {}, { sessionless } = {}) => {
-      const { display, nav, user, session } =
-        sessionless === undefined ? await pageOf(ctx) : withoutSession(sessionless)
-      const t = translations(display.language)
-      const context: Record<string, unknown> = Object.assign(Object.create(null), {
-        display,
-        t,
-        nav,
-        user: user === null ? null : { name: user.username, isStaff: user.isStaff },
-        flashes: session === undefined ? [] : takeFlashes(ctx, session),
-        path: ctx.path,
-        footerParts: features.flatMap((feature) => feature.footer?.(display, t) ?? []),
-        ...locals,
-      })
-      ctx.type = 'html'
-      ctx.body = environment.render(view, context)
-    }
+    Object.assign(ctx, added)
     await next()
   }
 }

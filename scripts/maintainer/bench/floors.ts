@@ -38,10 +38,12 @@ export function floorSessions(floor: Floor, options: FloorOptions): Middleware {
       const data = text === undefined ? {} : (JSON.parse(text) as Record<string, unknown>)
       return { session: { data }, cookie: text === undefined ? undefined : cookie, before: text ?? '{}' }
     }
-    ctx['floorSession'] = async () => {
+    const open = async () => {
       found = await load()
       return found.session
     }
+    // Not in one step: V8 would make the function in the old generation.
+    ctx['floorSession'] = open
     await next()
     if (found === undefined) return
     ctx.vary('Cookie')

@@ -68,15 +68,18 @@ export function sessions(options: SessionsOptions): Middleware {
     // Made when it is needed: a page that does not use the session costs one function.
     let request: RequestSession | undefined
     let isOver = false
-    const opened = () => {
+    const requestSession = () => {
       request ??= new RequestSession(ctx, options, isOver)
       return request
     }
-    ctx.session = (open) => opened().session(open)
-    if (explain !== undefined) opened()
+    // Two steps: V8 makes a function that is written where it is assigned to a property in the old generation, where it would
+    // keep the request in memory until the next full collection.
+    const openSession: Context['session'] = (openOptions) => requestSession().session(openOptions)
+    ctx.session = openSession
+    if (explain !== undefined) requestSession()
     try {
       await next()
-      if (saveEveryRequest) opened()
+      if (saveEveryRequest) requestSession()
       if (request !== undefined) await request.settle()
     } catch (error) {
       request?.keepCookies(error)
