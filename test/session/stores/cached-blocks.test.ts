@@ -1,10 +1,12 @@
 import test, { type ExecutionContext } from 'ava'
+import type { Cache, CacheEntry } from '../../../src/session/caches/cache.ts'
 import { MemoryCache } from '../../../src/session/caches/memory.ts'
 import { StoreUnavailableError } from '../../../src/session/core/errors.ts'
 import { CachedStore } from '../../../src/session/stores/cached/cached-database.ts'
 import { MemoryStore } from '../../../src/session/stores/memory.ts'
 import { copyName, steer, versionsIn } from '../../support/caches.ts'
 import { record, START } from './bench.ts'
+import { withMembers } from './cached-bench.ts'
 
 const AHEAD_MS = 30_000
 
@@ -38,50 +40,46 @@ async function beginEnding({ database, ending }: Bench): Promise<() => void> {
   return await deleting
 }
 
-/** The row is deleted, and the process that ended it is killed before it tidies up. */
-async function dieAfterRow({ cache, records }: Bench, goOn: () => void, t: ExecutionContext): Promise<void> {
+/** A page is read, the row is deleted, and the process that deleted it is killed before it tidies up: no copy is left. */
+async function leavesNoCopy({ cache, records, reading }: Bench, goOn: () => void, t: ExecutionContext): Promise<void> {
+  t.truthy(await reading.load('a'), 'not yet ended')
   const tidying = cache.stopAt('delete')
   goOn()
   await tidying
   t.is(await records.load('a'), undefined)
+  t.is(await reading.load('a'), undefined)
 }
 
 test('a save during an ending leaves its block, so a process that dies then leaves no copy of an ended session', async (t) => {
   const storage = bench()
-  const { saving, reading, cached } = storage
+  const { saving, cached } = storage
   const version = await saving.create('a', record({}))
   const goOn = await beginEnding(storage)
   t.is((await saving.save('a', version, record({ data: 'second' }))).outcome, 'saved')
   t.regex((await cached()) ?? '', /^block-/)
-  t.is((await reading.load('a'))?.data, 'second', 'not yet ended')
-  await dieAfterRow(storage, goOn, t)
-  t.is(await reading.load('a'), undefined)
+  await leavesNoCopy(storage, goOn, t)
 })
 
 test('a touch leaves the block of an ending', async (t) => {
   const storage = bench()
-  const { saving, reading } = storage
+  const { saving } = storage
   const version = await saving.create('a', record({}))
   const goOn = await beginEnding(storage)
   const times = { expires: record({}).expires + 1, lastActivity: START }
   t.is(await saving.touch('a', version, times), 'done')
-  await reading.load('a')
-  await dieAfterRow(storage, goOn, t)
-  t.is(await reading.load('a'), undefined)
+  await leavesNoCopy(storage, goOn, t)
 })
 
 test('a save in a process whose clock is ahead leaves a block that has expired only there', async (t) => {
   const storage = bench()
-  const { clock, memory, records, saving, reading } = storage
+  const { clock, memory, records, saving } = storage
   const version = await saving.create('a', record({}))
   const goOn = await beginEnding(storage)
   clock.now += AHEAD_MS
   const ahead = new CachedStore({ database: records, cache: memory, now: () => clock.now })
   t.is((await ahead.save('a', version, record({ data: 'second' }))).outcome, 'saved')
   clock.now -= AHEAD_MS
-  await reading.load('a')
-  await dieAfterRow(storage, goOn, t)
-  t.is(await reading.load('a'), undefined)
+  await leavesNoCopy(storage, goOn, t)
 })
 
 test('a save whose copy was evicted leaves a block that is made after it was missed', async (t) => {
@@ -116,6 +114,30 @@ test('a save leaves the block of an ending without an answer, which may take eff
   await reading.load('a')
   await records.delete('a')
   t.is(await reading.load('a'), undefined)
+})
+
+test('a block that this process has read and that is gone by now does not save an older copy', async (t) => {
+  const { memory, records } = bench()
+  // As with local copies.
+  const shared = withMembers<Cache>(memory, { staleFor: 1 })
+  const on = (cache: Cache) => new CachedStore({ database: records, cache, strategy: 'cache_aside', now: () => START })
+  const version = await on(shared).create('a', record({ data: 'first' }))
+  const slow = steer(shared)
+  const filling = slow.stopAt('swap')
+  const loading = on(slow.steered).load('a')
+  const goOn = await filling
+  let seen: CacheEntry | undefined = { version: 'block-gone', expires: START + 10_000, body: Buffer.alloc(0) }
+  const outdated = withMembers(shared, {
+    get: async (key) => seen ?? (await shared.get(key)),
+    delete: async (...call) => {
+      seen = undefined
+      return await shared.delete(...call)
+    },
+  })
+  t.is((await on(outdated).save('a', version, record({ data: 'second' }))).outcome, 'saved')
+  goOn()
+  await loading
+  t.is((await on(shared).load('a'))?.data, 'second')
 })
 
 test('a session without a copy gets one again soon after a save', async (t) => {

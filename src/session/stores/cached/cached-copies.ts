@@ -14,6 +14,9 @@ export interface CachedCopiesOptions {
   readonly observe: Observer
 }
 
+// No entry has it.
+const NO_VERSION = '-'
+
 /** An entry that reserves the right to fill, until another process writes or deletes it. */
 interface Lease {
   readonly name: string
@@ -111,8 +114,10 @@ export class CachedCopies {
   async remove(key: string, version?: Version): Promise<void> {
     await this.#settle(async (epoch) => {
       const name = this.#entries.name(epoch, key)
-      if (version === undefined) await this.#removeEntry(name)
-      else await this.#cache.delete(name, cacheVersion(version))
+      if (version !== undefined) return await this.#cache.delete(name, cacheVersion(version))
+      // What this process has read of the entry may be outdated, and no longer be there: any write drops it.
+      if (this.#cache.staleFor > 0) await this.#cache.delete(name, NO_VERSION)
+      return await this.#removeEntry(name)
     })
   }
 
@@ -178,6 +183,7 @@ export class CachedCopies {
   /**
    * Removes a copy or a lease: only a reader with a lease of its own knows that there is no newer state. A block stays: its
    * session is being ended, and the process that ends it may die before it has removed what readers copy meanwhile.
+   * Only after a write of this name, which drops what this process has read of it before the record was saved.
    */
   async #removeEntry(name: string): Promise<void> {
     const entry = await this.#cache.get(name)
