@@ -30,7 +30,20 @@ interface Report {
   readonly leftOut: Readonly<Record<string, string>>
 }
 
-const QUICK = ['--rounds', '1', '--seconds', '0.1', '--sessions', '6', '--connections', '3', '--retry-minutes', '0']
+const QUICK = [
+  '--rounds',
+  '1',
+  '--seconds',
+  '0.1',
+  '--warm-up',
+  '0.1',
+  '--sessions',
+  '6',
+  '--connections',
+  '3',
+  '--retry-minutes',
+  '0',
+]
 
 async function bench(t: ExecutionContext, ...args: string[]) {
   const folder = await mkdtemp(join(tmpdir(), 'holdfast-bench-'))
@@ -182,7 +195,7 @@ function fakeBenchmark(names: readonly string[]) {
 
 test('every figure without HTTP is of warm code: right before it the same is requested, and not counted', async (t) => {
   const { benchmark, gate, asked } = fakeBenchmark(['koa', 'memory'])
-  const options = { rounds: 1, seconds: 1, sessions: 2, connections: 1 }
+  const options = { rounds: 1, seconds: 1, warmUp: 3, sessions: 2, connections: 1 }
   const measurements = await runRounds(benchmark, options, gate, () => {})
   const counted = measurements.find(({ candidate, kind }) => candidate === 'memory' && kind === 'read')?.inProcess ?? 0
   const alone = asked.filter(({ of, kind }) => of === 'memory alone' && kind === 'read').map(({ seconds }) => seconds)
@@ -190,6 +203,15 @@ test('every figure without HTTP is of warm code: right before it the same is req
   const [first = 0, second = 0, last] = alone
   t.is(last, counted)
   t.true(second >= counted && first > 1, `${alone}`)
+})
+
+test('a server that was idle while others were measured is warm again before it is measured', async (t) => {
+  const { benchmark, gate, asked } = fakeBenchmark(['koa', 'memory'])
+  await runRounds(benchmark, { rounds: 1, seconds: 1, warmUp: 3, sessions: 2, connections: 1 }, gate, () => {})
+  const reads = asked.filter(({ of, kind }) => of === 'memory' && kind === 'read').map(({ seconds }) => seconds)
+  t.deepEqual(reads, [1.5, 3, 1], 'before the first round, right before the measurement, measured')
+  const ofKoa = asked.filter(({ of, kind }) => of === 'koa' && kind === 'read').map(({ seconds }) => seconds)
+  t.deepEqual(ofKoa.slice(1), [0.25, 0.5, 0.25, 0.5], 'which is measured again and again')
 })
 
 test('the first row of a growing candidate is as warm as the others, except for memory', async (t) => {

@@ -11,6 +11,8 @@ export interface LoadOptions {
   readonly rounds: number
   /** Of each measurement. */
   readonly seconds: number
+  /** Seconds of requests over HTTP right before each measurement. */
+  readonly warmUp: number
   readonly sessions: number
   readonly connections: number
 }
@@ -56,31 +58,27 @@ export interface Measurement extends Sample {
 // V8 compiles a page for good after some ten thousand requests. Until then an engine costs more than it does later, and a
 // middleware of thirty lines hardly more.
 const FIRST_WARM_UP_SHARE = 1.5
-// Caches of the processor have other contents, and connections are new.
-const WARM_UP_SHARE = 0.5
 // Bare Koa is measured twice as often as all others, and varies less.
 const REFERENCE_SHARE = 0.5
-// Without a load generator a fraction of the time gives as many requests. The warm-up takes as long: after an idle
-// minute a request costs up to several times as much at first.
-const IN_PROCESS_SHARE = 0.3
+// It is never idle for long: only caches of the processor have other contents, and connections are new.
+const REFERENCE_WARM_UP_SHARE = 0.25
+// Without a load generator a fraction of the time gives as many requests. The warm-up takes as long.
+const IN_PROCESS_SHARE = 0.5
 
 // Estimates for a quiet machine of 2 cores: what a load takes beside its duration, and to begin and to check a session.
 export const SECONDS_PER_LOAD = 0.2
 export const SECONDS_PER_SESSION = 0.0005
 
 /** How long {@link runRounds} takes on a quiet machine. */
-export function expectedSeconds(
-  candidates: readonly Pick<Candidate, 'application'>[],
-  { rounds, seconds, sessions, connections }: LoadOptions,
-): number {
+export function expectedSeconds(candidates: readonly Pick<Candidate, 'application'>[], options: LoadOptions): number {
+  const { rounds, seconds, sessions } = options
   const beside = (visitors: number) => SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION
-  const one = (duration: number, visitors: number) =>
-    duration * (1 + WARM_UP_SHARE + 2 * IN_PROCESS_SHARE) + 2 * beside(visitors)
-  const reference = one(seconds * REFERENCE_SHARE, connections)
+  const one = (load: LoadOptions) => load.warmUp + load.seconds * (1 + 2 * IN_PROCESS_SHARE) + 2 * beside(load.sessions)
+  const reference = one(ofReference(options))
   const others = candidates.filter(({ application }) => application !== REFERENCE)
   const ofKinds = KINDS.map((kind) => {
     const count = others.filter((candidate) => hasPage(candidate, kind)).length
-    return count * one(seconds, sessions) + (count + 1) * reference
+    return count * one(options) + (count + 1) * reference
   })
   const pages = KINDS.flatMap((kind) => candidates.filter((candidate) => hasPage(candidate, kind)))
   return (
@@ -110,7 +108,7 @@ export async function runRounds(
   const others = benchmark.candidates.filter((running) => running !== reference)
   await warmUp(benchmark, options)
   const kept: Measurement[] = []
-  const atReference = { ...options, sessions: options.connections, seconds: options.seconds * REFERENCE_SHARE }
+  const atReference = ofReference(options)
   for (let round = 1; round <= options.rounds; round++) {
     for (const kind of KINDS) {
       const measured: Bracketed[] = []
@@ -180,10 +178,15 @@ export function hasPage({ application }: Pick<Candidate, 'application'>, kind: K
   return kind !== 'login' || !['floor', 'peer', 'bare-peer'].includes(application)
 }
 
+function ofReference({ seconds, connections, ...options }: LoadOptions): LoadOptions {
+  const [measured, warmUp] = [seconds * REFERENCE_SHARE, seconds * REFERENCE_WARM_UP_SHARE]
+  return { ...options, connections, sessions: connections, seconds: measured, warmUp }
+}
+
 /** Requests pages of every candidate, over HTTP and without, before the first measurement. */
 export async function warmUp(
   { candidates, load }: Pick<Benchmark, 'candidates' | 'load'>,
-  { sessions, connections, seconds }: Omit<LoadOptions, 'rounds'>,
+  { sessions, connections, seconds }: Omit<LoadOptions, 'rounds' | 'warmUp'>,
   kinds: readonly Kind[] = KINDS,
 ): Promise<void> {
   for (const { origin, candidate, server } of candidates) {
@@ -204,13 +207,13 @@ async function sampleOf(
   gate: Gate,
   { origin, candidate, server }: RunningCandidate,
   kind: Kind,
-  { sessions, connections, seconds }: Omit<LoadOptions, 'rounds'>,
+  { sessions, connections, seconds, warmUp }: LoadOptions,
 ): Promise<Sample> {
   const { revokes } = candidate
   const request = { origin, kind, sessions, connections, seconds, revokes, hasSessions: hasSessions(candidate) }
   const measure = async () => {
     try {
-      await load.ask({ ...request, seconds: seconds * WARM_UP_SHARE })
+      await load.ask({ ...request, seconds: warmUp })
       const answer = await load.ask(request)
       const inProcess = { kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE }
       await server.ask(inProcess)

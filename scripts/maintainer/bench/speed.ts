@@ -17,6 +17,9 @@ const program = new Command('bench')
   .description('Compare every session engine with bare Koa, which serves the same pages without sessions.')
   .option('--rounds <number>', 'number of rounds; figures are medians, with the least and the greatest', whole, 3)
   .option('--seconds <number>', 'duration of each measurement', positive, 0.8)
+  // A server is idle for minutes while others are measured, and then for about three seconds costs up to twice as much;
+  // bare Koa as well, but that is measured again and again.
+  .option('--warm-up <number>', 'seconds of requests before each measurement', positive, 3)
   .option('--sessions <number>', 'number of sessions', whole, 200)
   .option('--connections <number>', 'number of concurrent requests', whole, 32)
   .addOption(retryOption(6))
