@@ -42,7 +42,7 @@ function rowsAt(question: Growth['questions'][string] | undefined, at: number): 
   return (question?.rows ?? []).filter((one) => one.candidate !== WITHOUT_SESSIONS && one.at === at && isValid(one))
 }
 
-/** One row for each candidate: the first measurement of an engine often takes more, until V8 has compiled it. */
+/** One row for each candidate: the faster of its measurements, as the machine is slower at times. */
 function leastOf(rows: readonly Row[]): Row[] {
   const least = new Map<string, Row>()
   for (const row of rows) {

@@ -110,7 +110,7 @@ function speed(choices: readonly Choice[], measured: Measured | undefined): stri
   if (measured === undefined) {
     return ['There are no figures yet.']
   }
-  const { date, rounds, seconds, connections, sessions, machine } = measured
+  const { date, rounds, seconds, warmUp, connections, sessions, machine } = measured
   const rows = [...choices.flatMap((choice) => choice.measured), ...REFERENCES].flatMap(({ candidate, name }) => {
     const found = figuresOf(measured, candidate)
     if (found === undefined) return []
@@ -127,7 +127,7 @@ function speed(choices: readonly Choice[], measured: Measured | undefined): stri
       'The sessions have about 300 bytes and are anonymous, and so fit in a cookie. A signed-in session in a cookie costs one more statement for each request.',
     ),
     wrapped(
-      `Measured on ${date.slice(0, 10)}: ${rounds} × ${seconds} s, ${connections} connections, ${sessions} sessions; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. All figures are in \`docs/measured.json\`.`,
+      `Measured on ${date.slice(0, 10)}: ${rounds} × ${seconds} s, each after ${warmUp} s of the same requests, ${connections} connections, ${sessions} sessions; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. All figures are in \`docs/measured.json\`.`,
     ),
   ]
 }

@@ -72,7 +72,7 @@ function section(question: Question, { views, why }: Text): string[] {
     wrapped(why),
     ...tables(question, views),
     wrapped(
-      `Measured on ${date.slice(0, 10)}: ${seconds} s for each figure after as long a warm-up; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. A dash: not measured, or the machine had other work. The speed of the machine changes: bare Koa's rate varied by more than a factor of two on the same day. And an engine's first figures are often its lowest, probably because V8 still compiles it. So a ratio above one with more or larger sessions is no gain.`,
+      `Measured on ${date.slice(0, 10)}: ${seconds} s for each figure after as long a warm-up; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. A dash: not measured, or the machine had other work. The speed of the machine changes: bare Koa's rate varied by more than a factor of two on the same day. So a ratio above one with more or larger sessions is no gain.`,
     ),
   ]
 }

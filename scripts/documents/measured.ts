@@ -21,6 +21,8 @@ const report = z.object({
   machine: z.object({ node: z.string(), processor: z.string(), cores: z.number() }),
   rounds: z.number(),
   seconds: z.number(),
+  /** Seconds of requests right before each measurement. */
+  warmUp: z.number(),
   sessions: z.number(),
   connections: z.number(),
   results: z.array(result),
