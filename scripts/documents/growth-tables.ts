@@ -25,7 +25,7 @@ const TEXTS: Readonly<Record<string, Text>> = {
       { title: 'Sessions created per second, up to so many', figures: ['created/s'], from: 100_000 },
       { title: 'Seconds to clear 100,000 expired ones', figures: ['clear 100k s'], from: 100_000 },
     ],
-    why: 'A request finds its session by the key. An index of a database has one more level for some hundred times as many rows, a hash table has none, and a folder of files is an index of the file system: the shape is flat as long as the index fits in memory. Clearing deletes in batches of 1,000 with a pause of 20 ms, so 2 of the seconds are pauses, which leave the database to requests; the rest grows with the indexes from which each row is deleted.',
+    why: 'A request finds its session by the key. An index of a database has one more level for some hundred times as many rows, a hash table has none, and a folder of files is an index of the file system: the shape is flat as long as the index fits in memory. Reads of SQLite are slower among a million, probably because most pages are outside of its own cache of 2 MB and come from the system. Clearing deletes in batches of 1,000 with a pause of 20 ms, so 2 of the seconds are pauses, which leave the database to requests; the rest grows with the indexes from which each row is deleted.',
   },
   size: {
     views: [RATES],
@@ -37,7 +37,7 @@ const TEXTS: Readonly<Record<string, Text>> = {
   },
   connections: {
     views: [RATES, { title: 'Milliseconds within which 99 of 100 reads are answered', figures: ['read p99 ms'] }],
-    why: 'One connection waits for each answer, so the rate is that of a single trip. With more of them the rate rises until a core is busy (that of the application, or of the database), and requests of one turn of the event loop share commands and statements. From there on it is flat and requests queue: the time of an answer is the number of connections divided by the rate.',
+    why: 'One connection waits for each answer, so the rate is that of a single trip. With more of them the rate rises until a core is busy (that of the application, or of the database), and requests of one turn of the event loop share commands and statements. From there on it is flat up to a few hundred, and requests queue: the time of an answer is the number of connections divided by the rate. With 1,024 it falls to a half or less of its best; probably because so many requests are in memory at once that garbage collection takes them for old, and because the keys of 500 to 1,000 sessions are kept, not of all.',
   },
   hot: {
     views: [
