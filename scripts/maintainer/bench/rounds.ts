@@ -11,7 +11,7 @@ export interface LoadOptions {
   readonly rounds: number
   /** Of each measurement. */
   readonly seconds: number
-  /** Seconds of requests over HTTP right before each measurement. */
+  /** Seconds of requests over HTTP right before each measurement, and half as many without before those without. */
   readonly warmUp: number
   readonly sessions: number
   readonly connections: number
@@ -62,7 +62,7 @@ const FIRST_WARM_UP_SHARE = 1.5
 const REFERENCE_SHARE = 0.5
 // It is never idle for long: only caches of the processor have other contents, and connections are new.
 const REFERENCE_WARM_UP_SHARE = 0.25
-// Without a load generator a fraction of the time gives as many requests. The warm-up takes as long.
+// Without a load generator a fraction of the time gives as many requests.
 const IN_PROCESS_SHARE = 0.5
 
 // Estimates for a quiet machine of 2 cores: what a load takes beside its duration, and to begin and to check a session.
@@ -73,7 +73,7 @@ export const SECONDS_PER_SESSION = 0.0005
 export function expectedSeconds(candidates: readonly Pick<Candidate, 'application'>[], options: LoadOptions): number {
   const { rounds, seconds, sessions } = options
   const beside = (visitors: number) => SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION
-  const one = (load: LoadOptions) => load.warmUp + load.seconds * (1 + 2 * IN_PROCESS_SHARE) + 2 * beside(load.sessions)
+  const one = (load: LoadOptions) => (load.warmUp + load.seconds) * (1 + IN_PROCESS_SHARE) + 2 * beside(load.sessions)
   const reference = one(ofReference(options))
   const others = candidates.filter(({ application }) => application !== REFERENCE)
   const ofKinds = KINDS.map((kind) => {
@@ -87,7 +87,7 @@ export function expectedSeconds(candidates: readonly Pick<Candidate, 'applicatio
   )
 }
 
-/** How long {@link warmUp} takes for one page of a candidate. */
+/** How long {@link requestPages} takes for one page of a candidate. */
 export function secondsOfWarmUp({ seconds, sessions }: Pick<LoadOptions, 'seconds' | 'sessions'>): number {
   return 2 * seconds * FIRST_WARM_UP_SHARE + SECONDS_PER_LOAD + sessions * SECONDS_PER_SESSION
 }
@@ -106,7 +106,7 @@ export async function runRounds(
   const reference = benchmark.candidates.find(({ name }) => name === REFERENCE)
   if (reference === undefined) throw new Error('Bare Koa did not start, which everything is compared with.')
   const others = benchmark.candidates.filter((running) => running !== reference)
-  await warmUp(benchmark, options)
+  await requestPages(benchmark, options)
   const kept: Measurement[] = []
   const atReference = ofReference(options)
   for (let round = 1; round <= options.rounds; round++) {
@@ -184,7 +184,7 @@ function ofReference({ seconds, connections, ...options }: LoadOptions): LoadOpt
 }
 
 /** Requests pages of every candidate, over HTTP and without, before the first measurement. */
-export async function warmUp(
+export async function requestPages(
   { candidates, load }: Pick<Benchmark, 'candidates' | 'load'>,
   { sessions, connections, seconds }: Omit<LoadOptions, 'rounds' | 'warmUp'>,
   kinds: readonly Kind[] = KINDS,
@@ -216,7 +216,7 @@ async function sampleOf(
       await load.ask({ ...request, seconds: warmUp })
       const answer = await load.ask(request)
       const inProcess = { kind, sessions, connections, seconds: seconds * IN_PROCESS_SHARE }
-      await server.ask(inProcess)
+      await server.ask({ ...inProcess, seconds: warmUp * IN_PROCESS_SHARE })
       const alone = await server.ask(inProcess)
       return { ...answer, inProcess: alone.cpu ?? null }
     } catch (error) {

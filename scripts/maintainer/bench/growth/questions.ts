@@ -1,4 +1,4 @@
-import { SECONDS_PER_LOAD, SECONDS_PER_SESSION, secondsOfWarmUp, warmUp } from '../rounds.ts'
+import { requestPages, SECONDS_PER_LOAD, SECONDS_PER_SESSION, secondsOfWarmUp } from '../rounds.ts'
 import type { Kind } from '../session-pages.ts'
 import {
   CONCURRENT,
@@ -149,7 +149,7 @@ const LOAD = { sessions: SESSIONS, connections: CONNECTIONS }
 
 /** Yields the rows of a candidate as they are measured, of which the first is not colder than the others. */
 export async function* rowsOf({ firstWarmUp, ask }: Question, subject: Subject, options: GrowthOptions) {
-  await warmUp(subject.benchmark, { ...LOAD, seconds: subject.seconds }, firstWarmUp)
+  await requestPages(subject.benchmark, { ...LOAD, seconds: subject.seconds }, firstWarmUp)
   yield* ask(subject, options)
 }
 
