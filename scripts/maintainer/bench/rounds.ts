@@ -8,7 +8,6 @@ import { share } from './statistics.ts'
 
 /** Options for the measurements. */
 export interface LoadOptions {
-  readonly rounds: number
   /** Of each measurement. */
   readonly seconds: number
   /** Seconds of requests over HTTP right before each measurement, and half as many without before those without. */
@@ -65,26 +64,22 @@ const REFERENCE_WARM_UP_SHARE = 0.25
 // Without a load generator a fraction of the time gives as many requests.
 const IN_PROCESS_SHARE = 0.5
 
-// Estimates for a quiet machine of 2 cores: what a load takes beside its duration, and to begin and to check a session.
+// Estimates for a quiet machine of 2 cores: what a load takes beside its duration, to begin and to check a session, and to
+// start and to stop a server.
 export const SECONDS_PER_LOAD = 0.2
 export const SECONDS_PER_SESSION = 0.0005
+const SECONDS_PER_SERVER = 1.5
 
-/** How long {@link runRounds} takes on a quiet machine. */
+/** How long {@link runRound} takes on a quiet machine, with the start of the servers. */
 export function expectedSeconds(candidates: readonly Pick<Candidate, 'application'>[], options: LoadOptions): number {
-  const { rounds, seconds, sessions } = options
   const beside = (visitors: number) => SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION
   const one = (load: LoadOptions) => (load.warmUp + load.seconds) * (1 + IN_PROCESS_SHARE) + 2 * beside(load.sessions)
   const reference = one(ofReference(options))
-  const others = candidates.filter(({ application }) => application !== REFERENCE)
   const ofKinds = KINDS.map((kind) => {
-    const count = others.filter((candidate) => hasPage(candidate, kind)).length
-    return count * one(options) + (count + 1) * reference
+    const count = candidates.filter((candidate) => hasPage(candidate, kind)).length
+    return count * (secondsOfWarmUp(options) + one(options)) + (count + 1) * reference
   })
-  const pages = KINDS.flatMap((kind) => candidates.filter((candidate) => hasPage(candidate, kind)))
-  return (
-    pages.length * secondsOfWarmUp({ seconds, sessions }) +
-    rounds * ofKinds.reduce((sum, duration) => sum + duration, 0)
-  )
+  return candidates.length * SECONDS_PER_SERVER + ofKinds.reduce((sum, duration) => sum + duration, 0)
 }
 
 /** How long {@link requestPages} takes for one page of a candidate. */
@@ -93,39 +88,38 @@ export function secondsOfWarmUp({ seconds, sessions }: Pick<LoadOptions, 'second
 }
 
 /**
- * Measures every page of every candidate once in each round, between two measurements of bare Koa.
+ * Measures every page of every candidate once, between two measurements of bare Koa.
  *
+ * @param reference bare Koa, whose pages were requested
+ * @param round from 1
  * @param onMeasurement receives each measurement as it is made
  */
-export async function runRounds(
+export async function runRound(
+  reference: RunningCandidate,
   benchmark: Benchmark,
+  round: number,
   options: LoadOptions,
   gate: Gate,
   onMeasurement: (measurement: Measurement) => void,
 ): Promise<Measurement[]> {
-  const reference = benchmark.candidates.find(({ name }) => name === REFERENCE)
-  if (reference === undefined) throw new Error('Bare Koa did not start, which everything is compared with.')
-  const others = benchmark.candidates.filter((running) => running !== reference)
   await requestPages(benchmark, options)
   const kept: Measurement[] = []
   const atReference = ofReference(options)
-  for (let round = 1; round <= options.rounds; round++) {
-    for (const kind of KINDS) {
-      const measured: Bracketed[] = []
-      let before = await sampleOf(benchmark, gate, reference, kind, atReference)
-      // Rotated, so that no candidate is always first or last.
-      for (const running of rotated(others, round)) {
-        const { name, candidate } = running
-        if (!hasPage(candidate, kind)) continue
-        const sample = await sampleOf(benchmark, gate, running, kind, options)
-        const after = await sampleOf(benchmark, gate, reference, kind, atReference)
-        measured.push({ name, candidate, sample, before, after })
-        before = after
-      }
-      for (const measurement of compare(kind, round, measured)) {
-        kept.push(measurement)
-        onMeasurement(measurement)
-      }
+  for (const kind of KINDS) {
+    const measured: Bracketed[] = []
+    let before = await sampleOf(benchmark, gate, reference, kind, atReference)
+    // Rotated, so that no candidate is always first or last.
+    for (const running of rotated(benchmark.candidates, round)) {
+      const { name, candidate } = running
+      if (!hasPage(candidate, kind)) continue
+      const sample = await sampleOf(benchmark, gate, running, kind, options)
+      const after = await sampleOf(benchmark, gate, reference, kind, atReference)
+      measured.push({ name, candidate, sample, before, after })
+      before = after
+    }
+    for (const measurement of compare(kind, round, measured)) {
+      kept.push(measurement)
+      onMeasurement(measurement)
     }
   }
   return kept
@@ -186,7 +180,7 @@ function ofReference({ seconds, connections, ...options }: LoadOptions): LoadOpt
 /** Requests pages of every candidate, over HTTP and without, before the first measurement. */
 export async function requestPages(
   { candidates, load }: Pick<Benchmark, 'candidates' | 'load'>,
-  { sessions, connections, seconds }: Omit<LoadOptions, 'rounds' | 'warmUp'>,
+  { sessions, connections, seconds }: Omit<LoadOptions, 'warmUp'>,
   kinds: readonly Kind[] = KINDS,
 ): Promise<void> {
   for (const { origin, candidate, server } of candidates) {

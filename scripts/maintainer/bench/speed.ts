@@ -1,25 +1,26 @@
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { Command } from 'commander'
-import { compile, openBenchmark } from './benchmark.ts'
+import { type Benchmark, compile, openBenchmark } from './benchmark.ts'
 import { CANDIDATES, type Candidate, REFERENCE } from './candidates.ts'
 import { separateCores } from './cores.ts'
 import { Gate } from './gate.ts'
-import { guaranteesOf, guaranteesTable } from './guarantees.ts'
+import { groupsOf } from './groups.ts'
+import { type Guarantees, guaranteesOf, guaranteesTable } from './guarantees.ts'
 import { announce, positive, retryOption, someOf, whole, workFolder, writeReport } from './options.ts'
 import { PEERS, preparePeers } from './peers.ts'
 import { isWrong, remarks, summarize, tables } from './report.ts'
-import { expectedSeconds, type LoadOptions, runRounds } from './rounds.ts'
+import { expectedSeconds, type LoadOptions, type Measurement, requestPages, runRound } from './rounds.ts'
 
-// It is started, its guarantees are tried, and it is stopped.
-const SECONDS_PER_CANDIDATE = 2.5
+// To try its guarantees.
+const SECONDS_PER_CANDIDATE = 1.5
 
 const program = new Command('bench')
   .description('Compare every session engine with bare Koa, which serves the same pages without sessions.')
   .option('--rounds <number>', 'number of rounds; figures are medians, with the least and the greatest', whole, 3)
   .option('--seconds <number>', 'duration of each measurement', positive, 0.8)
-  // A server is idle for minutes while others are measured, and then for about three seconds costs up to twice as much;
-  // bare Koa as well, but that is measured again and again.
-  .option('--warm-up <number>', 'seconds of requests before each measurement', positive, 3)
+  // A server is idle while others are measured, and then is slower at first.
+  .option('--warm-up <number>', 'seconds of requests before each measurement', positive, 1.5)
   .option('--sessions <number>', 'number of sessions', whole, 200)
   .option('--connections <number>', 'number of concurrent requests', whole, 32)
   .addOption(retryOption(6))
@@ -40,7 +41,14 @@ const program = new Command('bench')
   .parse()
 
 const { only, peers, json, retryMinutes, nodeFlags, ...options } = program.opts<
-  LoadOptions & { only?: string[]; peers: boolean; json: string; retryMinutes: number; nodeFlags?: string[] }
+  LoadOptions & {
+    rounds: number
+    only?: string[]
+    peers: boolean
+    json: string
+    retryMinutes: number
+    nodeFlags?: string[]
+  }
 >()
 const chosen = only ?? Object.keys({ ...CANDIDATES, ...(peers ? PEERS : {}) })
 const missing = chosen.some((name) => name in PEERS) ? preparePeers() : undefined
@@ -49,34 +57,73 @@ if (options.sessions < options.connections) {
   program.error('error: --sessions must be at least --connections, as connections do not share sessions')
 }
 
-// The reference is always measured.
 const flagged = nodeFlags === undefined ? {} : withFlags(nodeFlags)
-const names = [...new Set([REFERENCE, ...chosen, ...Object.keys(flagged)])]
-const all = names.flatMap((name) => CANDIDATES[name] ?? PEERS[name] ?? flagged[name] ?? [])
-announce(expectedSeconds(all, options) + all.length * SECONDS_PER_CANDIDATE, retryMinutes)
+const all = Object.fromEntries(
+  [...chosen, ...Object.keys(flagged)].flatMap((name) => {
+    const candidate = CANDIDATES[name] ?? PEERS[name] ?? flagged[name]
+    return candidate === undefined || name === REFERENCE ? [] : [[name, candidate]]
+  }),
+)
+const groups = groupsOf(all)
+const ofRound = groups.map((group) =>
+  expectedSeconds(
+    group.flatMap((name) => all[name] ?? []),
+    options,
+  ),
+)
+announce(
+  options.rounds * ofRound.reduce((sum, seconds) => sum + seconds, 0) + groups.flat().length * SECONDS_PER_CANDIDATE,
+  retryMinutes,
+)
 
 const cores = separateCores()
 const gate = new Gate({ maxSeconds: retryMinutes * 60 })
 const folder = workFolder()
-const benchmark = await openBenchmark(names, folder, cores.serverPrefix, compile(folder), flagged)
+const programs = compile(folder)
 console.log(`${cores.description}; ${options.connections} connections, ${options.sessions} sessions`)
-for (const { name, candidate } of benchmark.candidates) console.log(`  ${name}: ${candidate.about}`)
-for (const [name, reason] of Object.entries(benchmark.leftOut)) console.log(`  left out: ${name}: ${reason}`)
+for (const [name, { about }] of Object.entries(all)) console.log(`  ${name}: ${about}`)
 
-const measurements = await runRounds(benchmark, options, gate, ({ round, kind, candidate, requestsPerSecond, clean }) =>
-  console.error(
-    `round ${round} of ${options.rounds}, ${kind}: ${candidate} ${Math.round(requestsPerSecond)} req/s${clean ? '' : ', not clean'}`,
-  ),
-)
+const measurements: Measurement[] = []
+const leftOut: Record<string, string> = {}
+const guarantees: Record<string, Guarantees> = {}
+for (let round = 1; round <= options.rounds; round++) await measureRound(round)
 if (gate.repeats > 0) console.error(`Other processes disturbed: ${gate.repeats} measurements were repeated.`)
-const guarantees = await guaranteesOf(benchmark.candidates)
-await benchmark.stop()
 
 const results = summarize(measurements)
 console.log(`\n${[tables(results), guaranteesTable(guarantees), ...remarks(results)].join('\n\n')}`)
-const { leftOut } = benchmark
 writeReport(json, { pinning: cores.description, ...options, nodeFlags, results, guarantees, leftOut, measurements })
 process.exitCode = results.some(isWrong) ? 1 : 0
+
+/** With new processes: one is up to a quarter faster or slower than another that does the same. */
+async function measureRound(round: number): Promise<void> {
+  const koa = await open([REFERENCE], `${round}-${REFERENCE}`)
+  const [reference] = koa.candidates
+  if (reference === undefined) throw new Error('Bare Koa did not start, which everything is compared with.')
+  await requestPages(koa, options)
+  for (const [index, group] of groups.entries()) {
+    const benchmark = await open(group, `${round}-${index}`)
+    const measured = await runRound(reference, benchmark, round, options, gate, (one) =>
+      console.error(
+        `round ${round} of ${options.rounds}, ${one.kind}: ${one.candidate} ${Math.round(one.requestsPerSecond)} req/s${one.clean ? '' : ', not clean'}`,
+      ),
+    )
+    measurements.push(...measured)
+    if (round === options.rounds) Object.assign(guarantees, await guaranteesOf(benchmark.candidates))
+    await benchmark.stop()
+  }
+  await koa.stop()
+}
+
+async function open(names: readonly string[], folderName: string): Promise<Benchmark> {
+  const place = join(folder, folderName)
+  mkdirSync(place)
+  const benchmark = await openBenchmark(names, place, cores.serverPrefix, programs, flagged)
+  for (const [name, reason] of Object.entries(benchmark.leftOut)) {
+    if (!(name in leftOut)) console.log(`  left out: ${name}: ${reason}`)
+    leftOut[name] = reason
+  }
+  return benchmark
+}
 
 function withFlags(flags: readonly string[]): Record<string, Candidate> {
   return Object.fromEntries(
