@@ -11,7 +11,8 @@ interface Row {
 
 const PEERS = [
   { candidate: 'koa-session', name: 'koa-session, cookie' },
-  { candidate: 'koa-session-node-redis', name: 'koa-session, Redis' },
+  { candidate: 'koa-session-node-redis', name: 'koa-session, node-redis' },
+  { candidate: 'koa-session-ioredis', name: 'koa-session, ioredis' },
 ]
 
 // In pixels.
