@@ -220,7 +220,7 @@ test('a server that was idle while others were measured is warm again before it 
   const { koa, benchmark, gate, asked } = fakeBenchmark(['memory'])
   await runRound(koa, benchmark, 1, { seconds: 1, warmUp: 3, sessions: 2, connections: 1 }, gate, () => {})
   const reads = asked.filter(({ of, kind }) => of === 'memory' && kind === 'read').map(({ seconds }) => seconds)
-  t.deepEqual(reads, [1.5, 3, 1], 'before the first round, right before the measurement, measured')
+  t.deepEqual(reads, [1.5, 3, 1], 'when it is new, right before the measurement, measured')
   const ofKoa = asked.filter(({ of, kind }) => of === 'koa' && kind === 'read').map(({ seconds }) => seconds)
   t.deepEqual(ofKoa, [0.25, 0.5, 0.25, 0.5], 'which is measured again and again')
   const alone = asked.filter(({ of, kind }) => of === 'memory alone' && kind === 'read').map(({ seconds }) => seconds)
