@@ -70,16 +70,16 @@ export const SECONDS_PER_LOAD = 0.2
 export const SECONDS_PER_SESSION = 0.0005
 const SECONDS_PER_SERVER = 1.5
 
-/** How long {@link runRound} takes on a quiet machine, with the start of the servers. */
+/** How long {@link runRound} takes on a quiet machine, with the start of the servers and of bare Koa. */
 export function expectedSeconds(candidates: readonly Pick<Candidate, 'application'>[], options: LoadOptions): number {
   const beside = (visitors: number) => SECONDS_PER_LOAD + visitors * SECONDS_PER_SESSION
   const one = (load: LoadOptions) => (load.warmUp + load.seconds) * (1 + IN_PROCESS_SHARE) + 2 * beside(load.sessions)
   const reference = one(ofReference(options))
   const ofKinds = KINDS.map((kind) => {
     const count = candidates.filter((candidate) => hasPage(candidate, kind)).length
-    return count * (secondsOfWarmUp(options) + one(options)) + (count + 1) * reference
+    return count * one(options) + (count + 1) * (secondsOfWarmUp(options) + reference)
   })
-  return candidates.length * SECONDS_PER_SERVER + ofKinds.reduce((sum, duration) => sum + duration, 0)
+  return (candidates.length + 1) * SECONDS_PER_SERVER + ofKinds.reduce((sum, duration) => sum + duration, 0)
 }
 
 /** How long {@link requestPages} takes for one page of a candidate. */
@@ -90,18 +90,19 @@ export function secondsOfWarmUp({ seconds, sessions }: Pick<LoadOptions, 'second
 /**
  * Measures every page of every candidate once, between two measurements of bare Koa.
  *
- * @param reference bare Koa, whose pages were requested
+ * @param benchmark whose first candidate is bare Koa
  * @param round from 1
  * @param onMeasurement receives each measurement as it is made
  */
 export async function runRound(
-  reference: RunningCandidate,
   benchmark: Benchmark,
   round: number,
   options: LoadOptions,
   gate: Gate,
   onMeasurement: (measurement: Measurement) => void,
 ): Promise<Measurement[]> {
+  const [reference, ...candidates] = benchmark.candidates
+  if (reference?.name !== REFERENCE) throw new Error('Bare Koa did not start, which everything is compared with.')
   await requestPages(benchmark, options)
   const kept: Measurement[] = []
   const atReference = ofReference(options)
@@ -109,7 +110,7 @@ export async function runRound(
     const measured: Bracketed[] = []
     let before = await sampleOf(benchmark, gate, reference, kind, atReference)
     // Rotated, so that no candidate is always first or last.
-    for (const running of rotated(benchmark.candidates, round)) {
+    for (const running of rotated(candidates, round)) {
       const { name, candidate } = running
       if (!hasPage(candidate, kind)) continue
       const sample = await sampleOf(benchmark, gate, running, kind, options)

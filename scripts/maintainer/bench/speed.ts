@@ -10,7 +10,7 @@ import { type Guarantees, guaranteesOf, guaranteesTable } from './guarantees.ts'
 import { announce, positive, retryOption, someOf, whole, workFolder, writeReport } from './options.ts'
 import { PEERS, preparePeers } from './peers.ts'
 import { isWrong, remarks, summarize, tables } from './report.ts'
-import { expectedSeconds, type LoadOptions, type Measurement, requestPages, runRound } from './rounds.ts'
+import { expectedSeconds, type LoadOptions, type Measurement, runRound } from './rounds.ts'
 
 // To try its guarantees.
 const SECONDS_PER_CANDIDATE = 1.5
@@ -94,15 +94,11 @@ console.log(`\n${[tables(results), guaranteesTable(guarantees), ...remarks(resul
 writeReport(json, { pinning: cores.description, ...options, nodeFlags, results, guarantees, leftOut, measurements })
 process.exitCode = results.some(isWrong) ? 1 : 0
 
-/** With new processes: one is up to a quarter faster or slower than another that does the same. */
+/** With new processes, bare Koa's as well: one is up to a quarter faster or slower than another that does the same. */
 async function measureRound(round: number): Promise<void> {
-  const koa = await open([REFERENCE], `${round}-${REFERENCE}`)
-  const [reference] = koa.candidates
-  if (reference === undefined) throw new Error('Bare Koa did not start, which everything is compared with.')
-  await requestPages(koa, options)
   for (const [index, group] of groups.entries()) {
-    const benchmark = await open(group, `${round}-${index}`)
-    const measured = await runRound(reference, benchmark, round, options, gate, (one) =>
+    const benchmark = await open([REFERENCE, ...group], `${round}-${index}`)
+    const measured = await runRound(benchmark, round, options, gate, (one) =>
       console.error(
         `round ${round} of ${options.rounds}, ${one.kind}: ${one.candidate} ${Math.round(one.requestsPerSecond)} req/s${one.clean ? '' : ', not clean'}`,
       ),
@@ -111,7 +107,6 @@ async function measureRound(round: number): Promise<void> {
     if (round === options.rounds) Object.assign(guarantees, await guaranteesOf(benchmark.candidates))
     await benchmark.stop()
   }
-  await koa.stop()
 }
 
 async function open(names: readonly string[], folderName: string): Promise<Benchmark> {
