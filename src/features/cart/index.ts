@@ -178,14 +178,16 @@ function cart(services: Services): OpenFeature {
     if (await orders.isTaken(user.id, token)) {
       ctx.throw(409, 'This cart cannot be ordered. Please empty it and fill it again.')
     }
+    // Read before there is an order: an error after it would hide that it was placed.
+    const { notifications } = await ctx.display()
     const next = newCheckoutToken()
     session.update(cartSlice, (current) => afterOrder(current, { token, lines, next }))
     const { order, first } = await session.saveAccount((change) => orders.place(change, token, lines))
-    if (first) await notify(ctx, order.id)
+    if (first) notify(order.id, notifications)
     if (wantsJson(ctx)) ctx.body = { id: order.id, total: order.total, lines: order.lines }
     else {
-      const { email } = (await ctx.display()).notifications
-      await seeOther(ctx, `/orders/${order.id}`, email ? PLACED_WITH_MAIL : 'Thank you! Your order is placed.')
+      const message = notifications.email ? PLACED_WITH_MAIL : 'Thank you! Your order is placed.'
+      await seeOther(ctx, `/orders/${order.id}`, message)
     }
   })
 
@@ -209,8 +211,7 @@ function cart(services: Services): OpenFeature {
   })
 
   // A real shop would send e-mail, push and text messages here. No address is logged.
-  const notify = async (ctx: Context, orderId: number) => {
-    const { notifications } = await ctx.display()
+  const notify = (orderId: number, notifications: Readonly<Record<string, boolean>>) => {
     for (const [channel, wanted] of Object.entries(notifications)) {
       if (wanted) services.log.info({ channel, orderId }, 'notification queued')
     }
