@@ -37,7 +37,7 @@ const TEXTS: Readonly<Record<string, Text>> = {
   },
   connections: {
     views: [RATES, { title: 'Milliseconds within which 99 of 100 reads are answered', figures: ['read p99 ms'] }],
-    why: 'One connection waits for each answer, so the rate is that of a single trip. With more of them the rate rises until a core is busy (that of the application, or of the database), and requests of one turn of the event loop share commands and statements. From there on it is flat up to a few hundred, and requests queue: the time of an answer is the number of connections divided by the rate. With 1,024 it falls to a half or less of its best: so many requests are in memory at once that garbage collection takes them for old (with `--min-semi-space-size=64 --max-semi-space-size=128` a read in memory took 0.6 of the CPU time), and the keys of 500 to 1,000 sessions are kept, not of all.',
+    why: 'One connection waits for each answer, so the rate is that of a single trip. With more of them the rate rises until a core is busy (that of the application, or of the database), and requests of one turn of the event loop share commands and statements. From there on it hardly changes up to 128 (on PostgreSQL it falls already), and requests queue: the time of an answer is the number of connections divided by the rate. With 1,024 it falls to a half or less of its best: so many requests are in memory at once that garbage collection takes them for old (with `--min-semi-space-size=64 --max-semi-space-size=128` a read in memory took 0.6 of the CPU time), and the keys of 500 to 1,000 sessions are kept, not of all.',
   },
   hot: {
     views: [
