@@ -62,7 +62,7 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
 
 function adviceNote(measured: Measured | undefined): string {
   if (measured === undefined) return 'Nothing has been measured yet, so these are not sorted.'
-  return `Sorted by speed, the fastest first: the share is that of bare Koa's requests per second, for reads unless the row is about changes. What was not measured comes last, without a figure.`
+  return `Sorted by speed, the fastest first: the share is that of bare Koa's requests per second, for reads unless the row is about changes, and for signed_cookies that of its default format. What was not measured comes last, without a figure.`
 }
 
 function advice(choices: readonly Rated[]): string {

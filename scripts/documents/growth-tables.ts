@@ -37,7 +37,7 @@ const TEXTS: Readonly<Record<string, Text>> = {
   },
   connections: {
     views: [RATES, { title: 'Milliseconds within which 99 of 100 reads are answered', figures: ['read p99 ms'] }],
-    why: 'One connection waits for each answer, so the rate is that of a single trip. With more of them the rate rises until a core is busy (that of the application, or of the database), and requests of one turn of the event loop share commands and statements. From there on it hardly changes up to 128 (on PostgreSQL it falls already), and requests queue: the time of an answer is the number of connections divided by the rate. With 1,024 it falls to a half or less of its best: so many requests are in memory at once that garbage collection takes them for old (with `--min-semi-space-size=64 --max-semi-space-size=128` a read in memory took 0.6 of the CPU time), and the keys of 500 to 1,000 sessions are kept, not of all.',
+    why: 'One connection waits for each answer, so the rate is that of a single trip. With more of them the rate rises until a core is busy (that of the application, or of the database), and requests of one turn of the event loop share commands and statements. From there on it rises no further, and requests queue: the time of an answer is the number of connections divided by the rate. With 128 it is between a half and all of its best, and with 1,024 between 0.19 and 0.56 of it: so many requests are in memory at once that garbage collection moves them to the memory of objects that live long (with `--min-semi-space-size=64 --max-semi-space-size=128` a read in memory took 0.6 of the CPU time), and keys are kept for 500 to 1,000 sessions only.',
   },
   hot: {
     views: [
@@ -45,7 +45,7 @@ const TEXTS: Readonly<Record<string, Text>> = {
       { title: 'Milliseconds for the slowest 100', figures: ['slowest 100 ms'] },
       { title: 'Changes refused', figures: ['refused'] },
     ],
-    why: 'Every change must see the one before, or it would be lost. So the saves of one session come one after the other, and the time of one save is the limit, not the number of cores, processes or machines. A counter that all visitors change belongs in the database, not in a session.',
+    why: 'Every change must see the one before, or it would be lost. So the saves of one session come one after the other, and where they leave the process the time of one save is the limit, not the number of cores, processes or machines. A counter that all visitors change belongs in the database, not in a session.',
   },
   memory: {
     views: [
@@ -72,7 +72,7 @@ function section(question: Question, { views, why }: Text): string[] {
     wrapped(why),
     ...tables(question, views),
     wrapped(
-      `Measured on ${date.slice(0, 10)}: ${seconds} s for each figure after as long a warm-up; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. A dash: not measured, or the machine had other work. The speed of the machine changes: bare Koa's rate varied by more than a factor of two on the same day. So a ratio above one with more or larger sessions is no gain.`,
+      `Measured on ${date.slice(0, 10)}: ${seconds} s for each figure after as long a warm-up; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. A dash: not measured, or the machine had other work. The speed of the machine changes: bare Koa's rate varied by more than a factor of two on the same day, so small differences mean nothing.`,
     ),
   ]
 }
