@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { delimiter, join } from 'node:path'
@@ -18,12 +19,21 @@ export function versionFolders(parent, below) {
     .reverse()
 }
 
+// Below the ports that systems give to outgoing connections: one of those could take it before the server does.
+const PORTS = { first: 10_000, end: 32_000 }
+
+/** A port of this machine on which nothing listens, for a server that cannot choose one itself. */
 export async function freePort() {
-  const server = createServer()
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return port
+  for (;;) {
+    const port = randomInt(PORTS.first, PORTS.end)
+    const server = createServer()
+    const isFree = await new Promise((resolve) =>
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true)),
+    )
+    if (!isFree) continue
+    await new Promise((resolve) => server.close(resolve))
+    return port
+  }
 }
 
 /** Waits until something listens on the port. */
