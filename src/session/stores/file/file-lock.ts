@@ -1,48 +1,78 @@
 import { lstat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { codeOf } from '../../core/error-codes.ts'
 import { StoreUnavailableError } from '../../core/errors.ts'
 import { KeyedQueue } from '../../core/queue.ts'
-import { retry } from '../../core/retry.ts'
 import { readlink, symlink, unlink } from './file-calls.ts'
 import { holderText, isHolderAlive } from './lock-holder.ts'
 
 /** Milliseconds after which a lock is stale whose holder is not a process of this machine or container. */
 const STALE_AFTER_MS = 5000
+// With longer waits a process that takes a lock again and again would nearly always be first.
+const MAX_POLL_MS = 5
+const MAX_KEPT_MS = 20
 
 const queue = new KeyedQueue<unknown>()
+const kept = new Map<string, { readonly text: string; readonly timer: NodeJS.Timeout }>()
 
 /**
  * Runs `work` with an exclusive lock, between processes and within this one.
  *
  * The lock is a symbolic link, never followed, whose text identifies the holder: unlike a file it is created in one step
  * with its text, even on a full disk. Only the lock of a dead process is removed: of one that is alive but slow or frozen
- * it stays, however old it is (where there is no /proc: for 5 seconds). Machines or containers that share a folder are not supported: they cannot see each other's
- * processes, so a lock from elsewhere is removed after 5 seconds.
+ * it stays, however old it is (where there is no /proc: for 5 seconds). Machines or containers that share a folder are
+ * not supported: they cannot see each other's processes, so a lock from elsewhere is removed after 5 seconds.
  *
  * @param timeout milliseconds to wait for the lock
  * @param work gets `confirm`, to be called right before the step that cannot be undone
+ * @param comesBack whether this result makes the caller read and try again: its process then keeps the lock for at most
+ *   20 ms, as it would otherwise lose against a busy one again
  * @throws StoreUnavailableError if the lock is not free in time or was lost meanwhile; any error of `work`
  */
 export async function withFileLock<T>(
   path: string,
   timeout: number,
   work: (confirm: () => Promise<void>) => Promise<T>,
+  comesBack: (result: T) => boolean = () => false,
 ): Promise<T> {
   const deadline = performance.now() + timeout
   // The result of the previous work is not needed.
   return (await queue.run(path, async () => {
-    const text = await take(path, deadline)
+    const text = (await takeKept(path)) ?? (await take(path, deadline))
     const holds = async () => (await textOf(path)) === text
-    try {
-      return await work(async () => {
-        if (!(await holds())) throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} was lost`))
-      })
-    } finally {
-      // A lock that cannot be released becomes stale.
+    // A lock that cannot be released becomes stale.
+    const release = async () => {
       if (await holds().catch(() => false)) await unlink(path).catch(() => {})
     }
+    let isKept = false
+    try {
+      const result = await work(async () => {
+        if (!(await holds())) throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} was lost`))
+      })
+      isKept = comesBack(result)
+      return result
+    } finally {
+      if (isKept) keep(path, text, release)
+      else await release()
+    }
   })) as T
+}
+
+function keep(path: string, text: string, release: () => Promise<void>): void {
+  const timer = setTimeout(() => {
+    kept.delete(path)
+    void release()
+  }, MAX_KEPT_MS)
+  kept.set(path, { text, timer: timer.unref() })
+}
+
+async function takeKept(path: string): Promise<string | undefined> {
+  const found = kept.get(path)
+  if (found === undefined) return undefined
+  clearTimeout(found.timer)
+  kept.delete(path)
+  return (await textOf(path)) === found.text ? found.text : undefined
 }
 
 /** Removes a lock if it is stale; returns whether it is free. */
@@ -83,11 +113,16 @@ export async function ageOf(path: string): Promise<number | undefined> {
 }
 
 async function take(path: string, deadline: number): Promise<string> {
-  return await retry(async () => {
+  for (;;) {
     const text = await tryLink(path)
-    if (text !== undefined || (await removeStaleLock(path)) || performance.now() < deadline) return text
-    throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} is held by another process`))
-  }, Number.POSITIVE_INFINITY)
+    if (text !== undefined) return text
+    if (await removeStaleLock(path)) continue
+    if (performance.now() >= deadline) {
+      throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} is held by another process`))
+    }
+    // Random, so that processes do not stay in step.
+    await sleep(Math.random() * MAX_POLL_MS)
+  }
 }
 
 async function tryLink(path: string): Promise<string | undefined> {

@@ -224,7 +224,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
 
   async #lockedName<T>(name: string, work: (confirm: () => Promise<void>) => Promise<T>): Promise<T> {
     const path = join(this.#folder, WORK_FOLDER, `${name}.lock`)
-    return await orUnavailable(() => withFileLock(path, this.#timeout, work))
+    return await orUnavailable(() => withFileLock(path, this.#timeout, work, isConflict))
   }
 
   async #clearFrom(
@@ -307,4 +307,9 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     if (which.kind === 'inactive') return (record) => record.lastActivity < which.before && !isForward(record)
     return (record) => record.userId === which.userId
   }
+}
+
+/** A save that lost against another is tried again with the record as it is now. */
+function isConflict(result: unknown): boolean {
+  return typeof result === 'object' && result !== null && 'outcome' in result && result.outcome === 'conflict'
 }
