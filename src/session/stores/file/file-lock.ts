@@ -39,7 +39,8 @@ export async function withFileLock<T>(
   const deadline = performance.now() + timeout
   // The result of the previous work is not needed.
   return (await queue.run(path, async () => {
-    const text = (await takeKept(path)) ?? (await take(path, deadline))
+    const own = takeKept(path)
+    const text = own ?? (await take(path, deadline))
     const holds = async () => (await textOf(path)) === text
     // A lock that cannot be released becomes stale.
     const release = async () => {
@@ -50,7 +51,8 @@ export async function withFileLock<T>(
       const result = await work(async () => {
         if (!(await holds())) throw new StoreUnavailableError(new Error(`A lock in ${dirname(path)} was lost`))
       })
-      isKept = comesBack(result)
+      // Once only: others wait for it.
+      isKept = own === undefined && comesBack(result)
       return result
     } finally {
       if (isKept) keep(path, text, release)
@@ -60,19 +62,19 @@ export async function withFileLock<T>(
 }
 
 function keep(path: string, text: string, release: () => Promise<void>): void {
+  // Not unref'd: a process should not end with a lock.
   const timer = setTimeout(() => {
     kept.delete(path)
     void release()
   }, MAX_KEPT_MS)
-  kept.set(path, { text, timer: timer.unref() })
+  kept.set(path, { text, timer })
 }
 
-async function takeKept(path: string): Promise<string | undefined> {
+function takeKept(path: string): string | undefined {
   const found = kept.get(path)
-  if (found === undefined) return undefined
-  clearTimeout(found.timer)
+  clearTimeout(found?.timer)
   kept.delete(path)
-  return (await textOf(path)) === found.text ? found.text : undefined
+  return found?.text
 }
 
 /** Removes a lock if it is stale; returns whether it is free. */
