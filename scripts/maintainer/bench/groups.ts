@@ -5,7 +5,7 @@ export type Related = Pick<Candidate, 'floor' | 'beside'>
 
 /**
  * Splits candidates into those that are compared with each other, in their order. Only these run at the same time: a
- * server that is idle for minutes, while forty others are measured, is slower for longer than it can be warmed up.
+ * server that is idle for minutes, while all others are measured, is slower for longer than it can be warmed up.
  *
  * @param candidates by their names; one that is named but missing is ignored
  */

@@ -7,7 +7,7 @@ const MAX_DELAY_MS = 20
 
 /** Limits of {@link retry}. */
 export interface RetryLimits {
-  /** Maximum number of attempts; 100 by default, Infinity if the work itself gives up. */
+  /** Maximum number of attempts; 100 by default. */
   readonly max?: number
   /** When nobody waits for it any more, by `performance.now()`; Infinity by default. */
   readonly until?: number | undefined

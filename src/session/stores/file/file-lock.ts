@@ -42,7 +42,7 @@ export async function withFileLock<T>(
     const own = takeKept(path)
     const text = own ?? (await take(path, deadline))
     const holds = async () => (await textOf(path)) === text
-    // A lock that cannot be released becomes stale.
+    // A lock that cannot be released stays until this process ends; where there is no /proc, for 5 seconds.
     const release = async () => {
       if (await holds().catch(() => false)) await unlink(path).catch(() => {})
     }

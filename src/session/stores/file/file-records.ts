@@ -113,7 +113,7 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
 
   async save(key: string, version: Version, record: SessionRecord): Promise<SaveOutcome> {
     const missing: SaveOutcome = { outcome: 'missing' }
-    return await this.#locked<SaveOutcome>(key, missing, async (name, confirm) => {
+    const work = async (name: string, confirm: () => Promise<void>): Promise<SaveOutcome> => {
       const current = await this.#live(name)
       if (current === undefined) return missing
       if (current.version !== version) return { outcome: 'conflict' }
@@ -122,7 +122,9 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
       saved.createdAt = current.createdAt
       await this.#replace(key, name, saved, confirm)
       return { outcome: 'saved', version: next }
-    })
+    }
+    // After a conflict the caller reads the record and saves again.
+    return await this.#locked(key, missing, work, ({ outcome }) => outcome === 'conflict')
   }
 
   async touch(key: string, version: Version, times: { expires: number; lastActivity: number }): Promise<Outcome> {
@@ -215,16 +217,21 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     key: string,
     otherwise: T | undefined,
     work: (name: string, confirm: () => Promise<void>) => Promise<T>,
+    comesBack?: (result: T) => boolean,
   ): Promise<T> {
     const name = this.#format.nameOf(key)
-    if (name !== undefined) return await this.#lockedName(name, (confirm) => work(name, confirm))
+    if (name !== undefined) return await this.#lockedName(name, (confirm) => work(name, confirm), comesBack)
     if (otherwise === undefined) throw new RangeError('This is not a key of a codec')
     return otherwise
   }
 
-  async #lockedName<T>(name: string, work: (confirm: () => Promise<void>) => Promise<T>): Promise<T> {
+  async #lockedName<T>(
+    name: string,
+    work: (confirm: () => Promise<void>) => Promise<T>,
+    comesBack?: (result: T) => boolean,
+  ): Promise<T> {
     const path = join(this.#folder, WORK_FOLDER, `${name}.lock`)
-    return await orUnavailable(() => withFileLock(path, this.#timeout, work, isConflict))
+    return await orUnavailable(() => withFileLock(path, this.#timeout, work, comesBack))
   }
 
   async #clearFrom(
@@ -307,9 +314,4 @@ export class FileRecords implements SessionStore, ClearableStore, StatisticsStor
     if (which.kind === 'inactive') return (record) => record.lastActivity < which.before && !isForward(record)
     return (record) => record.userId === which.userId
   }
-}
-
-/** A save that lost against another is tried again with the record as it is now. */
-function isConflict(result: unknown): boolean {
-  return typeof result === 'object' && result !== null && 'outcome' in result && result.outcome === 'conflict'
 }
