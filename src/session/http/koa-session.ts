@@ -1,5 +1,4 @@
 import { hash } from 'node:crypto'
-import { isIP } from 'node:net'
 import type { Context, Middleware } from 'koa'
 import type { Codec } from '../codec/codec.ts'
 import { sealedCodec } from '../codec/sealed/sealed.ts'
@@ -11,6 +10,7 @@ import { EXPIRY_KEY } from '../core/expiry.ts'
 import { StorageTime } from '../core/storage-time.ts'
 import type { Session } from '../session.ts'
 import type { SessionStore } from '../stores/store.ts'
+import { clientOf } from './client.ts'
 import { cookieValues } from './cookie.ts'
 import { OpenedSession } from './opened-session.ts'
 import type { SessionSettings } from './session-settings.ts'
@@ -147,7 +147,7 @@ class Adoptions {
     const { settings, convert = (session: Session, all: SessionData) => session.assign(all) } = this.#options
     const headers: string[] = []
     const { session } = new OpenedSession({ live: false, time }, settings, {
-      client: { ipAddress: isIP(ctx.ip) ? ctx.ip : null, userAgent: ctx.get('User-Agent').slice(0, 256) || null },
+      client: clientOf(ctx),
       cookies: 0,
       canSendCookie: () => true,
       sendCookie: (header) => void headers.push(header),

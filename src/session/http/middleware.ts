@@ -1,7 +1,7 @@
-import { isIP } from 'node:net'
 import type { Context, Middleware } from 'koa'
 import type { Client } from '../engines/engine.ts'
 import type { Session } from '../session.ts'
+import { clientOf } from './client.ts'
 import { checkCookieSettings, cookieValues, leftoverCookies } from './cookie.ts'
 import { type Explanation, Trace } from './explanation.ts'
 import { type Found, openCookies } from './open-cookies.ts'
@@ -45,8 +45,6 @@ export interface SessionsOptions extends SessionSettings {
    */
   readonly explain?: ((ctx: Context, explanation: () => Explanation) => void) | undefined
 }
-
-const USER_AGENT_LENGTH = 256
 
 /**
  * Koa middleware that adds `ctx.session()` and saves the session before the first byte of the response. Requests that do
@@ -230,11 +228,4 @@ class RequestSession implements SessionTransport {
 /** A prefetch is not activity of the user (Sec-Purpose, Fetch standard). */
 function isPrefetch({ req }: Context): boolean {
   return req.headers['sec-purpose']?.toString().startsWith('prefetch') === true
-}
-
-function clientOf(ctx: Context, ip: string): Client {
-  const text = ctx.get('User-Agent').replace(/\p{Cc}/gu, '')
-  // Cut between characters, not inside a surrogate pair.
-  const userAgent = text.length > USER_AGENT_LENGTH ? [...text].slice(0, USER_AGENT_LENGTH).join('') : text
-  return { ipAddress: isIP(ip) ? ip : null, userAgent: userAgent || null }
 }
