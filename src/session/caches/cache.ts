@@ -12,6 +12,14 @@ export interface CacheEntry {
   readonly anonymous?: boolean
   /** The member of the user index that stands for this entry: a cache in memory removes it with the entry. */
   readonly member?: { readonly userId: string; readonly key: string }
+  /** In place of the body, which is empty then: only for a cache that {@link Cache.keepsObjects}. */
+  readonly object?: KeptObject | undefined
+}
+
+/** What a cache in this process keeps as it is. Nobody changes it. */
+export interface KeptObject {
+  /** About the memory that it takes. */
+  readonly bytes: number
 }
 
 /**
@@ -23,6 +31,8 @@ export interface CacheEntry {
  */
 export interface Cache {
   readonly name: 'redis' | 'memcached' | 'memory'
+  /** Whether entries may have an object in place of a body. */
+  readonly keepsObjects?: boolean | undefined
   get(key: string): Promise<CacheEntry | undefined>
   /** Writes only if the key is free; returns whether it did. */
   add(key: string, entry: CacheEntry): Promise<boolean>

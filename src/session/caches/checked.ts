@@ -38,6 +38,7 @@ interface Server {
  */
 export class CheckedCache implements Cache {
   readonly name: Cache['name']
+  readonly keepsObjects: boolean | undefined
   readonly users?: UserIndex
   readonly listing?: KeyListing
   readonly ahead?: (index: string) => AheadIndex
@@ -63,6 +64,7 @@ export class CheckedCache implements Cache {
       throw new RangeError(`checkInterval must be above 0 and at most ${MAX_CHECK_INTERVAL} seconds`)
     }
     this.name = cache.name
+    this.keepsObjects = cache.keepsObjects
     this.staleFor = cache.staleFor
     this.#cache = cache
     this.maxFailures = maxFailures

@@ -17,6 +17,7 @@ const ANONYMOUS_SHARE = 0.1
  */
 export class MemoryCache implements Cache {
   readonly name = 'memory'
+  readonly keepsObjects = true
   readonly users: UserIndex
   readonly connection = {}
   readonly staleFor = 0
@@ -29,7 +30,7 @@ export class MemoryCache implements Cache {
   #closed = false
 
   /**
-   * @param options.maxBytes maximum bytes of all keys and bodies; 64 MiB by default
+   * @param options.maxBytes maximum bytes of all keys and entries; 64 MiB by default
    * @param options.now returns milliseconds since 1970; Date.now by default
    */
   constructor({ maxBytes = DEFAULT_MAX_BYTES, now = Date.now }: { maxBytes?: number; now?: () => number } = {}) {
@@ -114,8 +115,8 @@ export class MemoryCache implements Cache {
       // A sign-in may have moved it.
     ;(entry.anonymous ? this.#others : this.#anonymous).delete(key)
     // Copied, because a small buffer is a piece of a larger one, which would stay in memory with it.
-    const copied = { ...entry, body: Buffer.from(new Uint8Array(entry.body).buffer) }
-    ;(entry.anonymous ? this.#anonymous : this.#others).set(key, copied)
+    const kept = entry.object === undefined ? { ...entry, body: Buffer.from(new Uint8Array(entry.body).buffer) } : entry
+    ;(entry.anonymous ? this.#anonymous : this.#others).set(key, kept)
     while (this.#anonymous.calculatedSize + this.#others.calculatedSize > this.#maxBytes) this.#evict()
   }
 
@@ -151,6 +152,6 @@ export class MemoryCache implements Cache {
 
 type Entries = LRUCache<string, CacheEntry>
 
-function sizeOf({ body, member }: CacheEntry, key: string): number {
-  return key.length + body.length + ENTRY_OVERHEAD_BYTES + (member === undefined ? 0 : MEMBER_BYTES)
+function sizeOf({ body, object, member }: CacheEntry, key: string): number {
+  return key.length + (object?.bytes ?? body.length) + ENTRY_OVERHEAD_BYTES + (member === undefined ? 0 : MEMBER_BYTES)
 }

@@ -103,6 +103,7 @@ test('an evicted, expired or replaced session leaves nothing in the index of its
 
 test('sign-ins that nobody comes back to do not fill the memory beyond the limit', async (t) => {
   const program = `
+    import { randomBytes } from 'node:crypto'
     import { MemoryCache } from './src/session/caches/memory.ts'
     import { CacheStore } from './src/session/stores/cache.ts'
     const MB = 2 ** 20
@@ -114,9 +115,10 @@ test('sign-ins that nobody comes back to do not fill the memory beyond the limit
     const before = memory()
     const cache = new MemoryCache({ maxBytes: 8 * MB })
     const store = new CacheStore({ cache })
-    const rest = { sessionId: null, ipAddress: null, userAgent: null, createdAt: 0, lastActivity: 0, expires: 1e15 }
+    const userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
+    const rest = { sessionId: null, ipAddress: null, userAgent, createdAt: 0, lastActivity: 0, expires: 1e15 }
     for (let n = 0; n < 60_000; n++) {
-      await store.create('k' + n, { data: 'x'.repeat(300), userId: 'user-' + n, ...rest })
+      await store.create('k' + n, { data: randomBytes(225).toString('base64url'), userId: 'user-' + n, ...rest })
     }
     console.log('used', (memory() - before) / MB, await store.load('k59999') !== undefined)
   `
