@@ -191,7 +191,7 @@ export async function requestPages(
         await load.ask({ ...request, origin, revokes: candidate.revokes, hasSessions: hasSessions(candidate) })
         await server.ask(request)
       } catch {
-        // Its measurements fail as well, and say why.
+        // If more than the warm-up fails, its measurements say why.
       }
     }
   }
