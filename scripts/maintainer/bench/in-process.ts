@@ -43,8 +43,9 @@ export async function measureInProcess(
   const before = process.cpuUsage()
   const end = performance.now() + seconds * 1000
   let requests = 0
+  let failed = false
   const client = async (first: number) => {
-    for (let turn = first; performance.now() < end; turn += connections) {
+    for (let turn = first; !failed && performance.now() < end; turn += connections) {
       // Connections do not share sessions.
       const visitor = visitors[turn % (sessions - (sessions % connections))]
       if (visitor !== undefined) await send(handle, kind, visitor)
@@ -53,12 +54,18 @@ export async function measureInProcess(
       if (requests % (connections * 8) === 0) await new Promise(setImmediate)
     }
   }
-  try {
-    await Promise.all(Array.from({ length: connections }, (_, first) => client(first)))
-  } catch (error) {
+  const clients = Array.from({ length: connections }, (_, first) =>
+    client(first).catch((error: unknown) => {
+      failed = true
+      throw error
+    }),
+  )
+  const ended = await Promise.allSettled(clients)
+  const failure = ended.find((one) => one.status === 'rejected')
+  if (failure !== undefined) {
     // Without the response a visitor has not got its new key, and the old one does not serve for long.
     visitors.length = 0
-    throw error
+    throw failure.reason
   }
   const { user, system } = process.cpuUsage(before)
   return { requests, cpu: (user + system) / requests }
