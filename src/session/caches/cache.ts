@@ -12,18 +12,18 @@ export interface CacheEntry {
   readonly anonymous?: boolean
   /** The member of the user index that stands for this entry: a cache in memory removes it with the entry. */
   readonly member?: { readonly userId: string; readonly key: string }
-  /** In place of the body, which is empty then: only for a cache that {@link Cache.keepsObjects}. */
+  /** In place of the body, which is empty then: only for a cache that {@link Cache.keepsObjects}, and returns the same. */
   readonly object?: KeptObject | undefined
 }
 
 /** What a cache in this process keeps as it is. Nobody changes it. */
 export interface KeptObject {
-  /** About the memory that it takes. */
+  /** The memory that its texts take, about; the overhead of an entry is counted by the cache. */
   readonly bytes: number
 }
 
 /**
- * Keyed bytes that may be evicted at any time. Keys are 1 to 200 characters of A-Z, a-z, 0-9, "_", "-", "." and ":";
+ * Keyed entries that may be evicted at any time. Keys are 1 to 200 characters of A-Z, a-z, 0-9, "_", "-", "." and ":";
  * the caller checks them.
  *
  * Every method throws StoreUnavailableError when the cache does not answer in time, and never reports that as missing.
@@ -31,7 +31,7 @@ export interface KeptObject {
  */
 export interface Cache {
   readonly name: 'redis' | 'memcached' | 'memory'
-  /** Whether entries may have an object in place of a body. */
+  /** Whether entries may have an object in place of a body. A cache that copies or sends what it gets must not say so. */
   readonly keepsObjects?: boolean | undefined
   get(key: string): Promise<CacheEntry | undefined>
   /** Writes only if the key is free; returns whether it did. */

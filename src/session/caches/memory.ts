@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import { StoreUnavailableError } from '../core/errors.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { ownText } from '../core/own-text.ts'
 import type { Cache, CacheEntry, UserIndex } from './cache.ts'
 
 const DEFAULT_MAX_BYTES = 64 * 1024 * 1024
@@ -114,9 +115,9 @@ export class MemoryCache implements Cache {
       this.#unindex(former.userId, former.key)
       // A sign-in may have moved it.
     ;(entry.anonymous ? this.#others : this.#anonymous).delete(key)
-    // Copied, because a small buffer is a piece of a larger one, which would stay in memory with it.
-    const kept = entry.object === undefined ? { ...entry, body: Buffer.from(new Uint8Array(entry.body).buffer) } : entry
-    ;(entry.anonymous ? this.#anonymous : this.#others).set(key, kept)
+    const kept = withOwnMember(entry.object === undefined ? withOwnBody(entry) : entry)
+    const entries = entry.anonymous ? this.#anonymous : this.#others
+    entries.set(entries.has(key) ? key : ownText(key), kept)
     while (this.#anonymous.calculatedSize + this.#others.calculatedSize > this.#maxBytes) this.#evict()
   }
 
@@ -136,7 +137,7 @@ export class MemoryCache implements Cache {
     const keys = this.#keysOfUser.get(userId) ?? new Map<string, number>()
     for (const [other, end] of keys) if (end <= this.#now()) keys.delete(other)
     // Never shortened: this may be the expiry of a write that lost against another.
-    this.#keysOfUser.set(userId, keys.set(key, Math.max(expires, keys.get(key) ?? 0)))
+    this.#keysOfUser.set(ownText(userId), keys.set(ownText(key), Math.max(expires, keys.get(key) ?? 0)))
   }
 
   #unindex(userId: string, key: string): void {
@@ -151,6 +152,17 @@ export class MemoryCache implements Cache {
 }
 
 type Entries = LRUCache<string, CacheEntry>
+
+/** Copied, because a small buffer is a piece of a larger one, which would stay in memory with it. */
+function withOwnBody(entry: CacheEntry): CacheEntry {
+  return { ...entry, body: Buffer.from(new Uint8Array(entry.body).buffer) }
+}
+
+function withOwnMember(entry: CacheEntry): CacheEntry {
+  const { member } = entry
+  if (member === undefined) return entry
+  return { ...entry, member: { userId: ownText(member.userId), key: ownText(member.key) } }
+}
 
 function sizeOf({ body, object, member }: CacheEntry, key: string): number {
   return key.length + (object?.bytes ?? body.length) + ENTRY_OVERHEAD_BYTES + (member === undefined ? 0 : MEMBER_BYTES)

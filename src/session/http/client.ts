@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
 import type { Context } from 'koa'
+import { ownText } from '../core/own-text.ts'
 import type { Client } from '../engines/engine.ts'
 
 const USER_AGENT_LENGTH = 256
@@ -10,13 +11,10 @@ const USER_AGENT_LENGTH = 256
  * @param ip its address; `ctx.ip` by default
  */
 export function clientOf(ctx: Context, ip: string = ctx.ip): Client {
+  // The zone of an IPv6 address is a name of this machine's network, and a proxy may forward one of any length.
+  const [address = ''] = ip.split('%', 1)
   const text = ctx.get('User-Agent').replace(/\p{Cc}/gu, '')
   // Cut between characters, not inside a surrogate pair.
   const userAgent = text.length > USER_AGENT_LENGTH ? [...text].slice(0, USER_AGENT_LENGTH).join('') : text
-  return { ipAddress: isIP(ip) ? ownText(ip) : null, userAgent: userAgent || null }
-}
-
-/** A copy, because V8 keeps a piece of a text as a reference to all of it: here a header of up to 16 KB. */
-function ownText(text: string): string {
-  return Buffer.from(text).toString()
+  return { ipAddress: isIP(address) ? ownText(address) : null, userAgent: ownText(userAgent) || null }
 }

@@ -2,6 +2,7 @@ import { type Cache, type CacheEntry, DAMAGED, type KeptObject } from '../caches
 import type { Compression } from '../caches/compression.ts'
 import { KeyTakenError } from '../core/errors.ts'
 import type { Outcome } from '../core/outcome.ts'
+import { ownText } from '../core/own-text.ts'
 import { smallRandom } from '../core/random.ts'
 import { decodeBody, encodeBody } from './record-body.ts'
 import {
@@ -156,11 +157,13 @@ class KeptRecord implements KeptObject {
 
   constructor(record: SessionRecord, version: Version) {
     this.record = withVersion(record, version)
+    // MessagePack decodes several texts as pieces of one.
+    if (record.userId !== null) this.record.userId = ownText(record.userId)
   }
 
   get bytes(): number {
-    const { data, userAgent } = this.record
-    return data.length + (userAgent?.length ?? 0)
+    const { data, userId, ipAddress, userAgent } = this.record
+    return data.length + (userId?.length ?? 0) + (ipAddress?.length ?? 0) + (userAgent?.length ?? 0)
   }
 }
 

@@ -112,15 +112,18 @@ test('sign-ins that nobody comes back to do not fill the memory beyond the limit
       const { heapUsed, arrayBuffers } = process.memoryUsage()
       return heapUsed + arrayBuffers
     }
+    // Of a longer text, as a key is of the Cookie header.
+    const piece = (text) => Buffer.from(text + 'x'.repeat(8000)).toString().slice(0, text.length)
     const before = memory()
     const cache = new MemoryCache({ maxBytes: 8 * MB })
     const store = new CacheStore({ cache })
     const userAgent = 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0'
     const rest = { sessionId: null, ipAddress: null, userAgent, createdAt: 0, lastActivity: 0, expires: 1e15 }
     for (let n = 0; n < 60_000; n++) {
-      await store.create('k' + n, { data: randomBytes(225).toString('base64url'), userId: 'user-' + n, ...rest })
+      const data = randomBytes(225).toString('base64url')
+      await store.create(piece('session-key-' + n), { data, userId: piece('the-user-' + n), ...rest })
     }
-    console.log('used', (memory() - before) / MB, await store.load('k59999') !== undefined)
+    console.log('used', (memory() - before) / MB, await store.load('session-key-59999') !== undefined)
   `
   const { printed, ended } = startProcess(['--expose-gc', TYPESCRIPT, '--input-type=module', '--eval', program])
   const [, used] = await printed(/used ([\d.]+) true/)
