@@ -151,7 +151,7 @@ export class CacheStore implements SessionStore, UserSessionStore {
   }
 }
 
-/** A record that a cache in this process keeps as it is: to encode and decode it takes a seventh of a change. */
+/** A record that a cache in this process keeps as it is: to encode and decode it takes an eighth of a change. */
 class KeptRecord implements KeptObject {
   readonly record: StoredRecord
 
