@@ -135,7 +135,10 @@ export class MemoryCache implements Cache {
   #index(userId: string, key: string, expires: number): void {
     this.#requireOpen()
     const keys = this.#keysOfUser.get(userId) ?? new Map<string, number>()
-    for (const [other, end] of keys) if (end <= this.#now()) keys.delete(other)
+    if (!keys.has(key)) {
+      const now = this.#now()
+      for (const [other, end] of keys) if (end <= now) keys.delete(other)
+    }
     // Never shortened: this may be the expiry of a write that lost against another.
     this.#keysOfUser.set(ownText(userId), keys.set(ownText(key), Math.max(expires, keys.get(key) ?? 0)))
   }
