@@ -1,5 +1,5 @@
 import { type Json, plainJson } from './core/data.ts'
-import { USER_KEY } from './core/user.ts'
+import { isUserId, USER_KEY } from './core/user.ts'
 import { type Session, stateOf } from './session.ts'
 import { declaredSlices } from './slice.ts'
 
@@ -19,14 +19,16 @@ export interface SignInOptions {
  * absolute age restarts (ASVS 7.2.4). A session of another user, or of another application's user, is ended
  * first, as in Django.
  *
- * @throws SessionEndedError if there is no such account; StoreUnavailableError; Error, with nothing changed, after the
- *   headers were sent
+ * @param userId 1 to 255 characters, without control characters; stores compare it exactly
+ * @throws RangeError for an invalid id; SessionEndedError if there is no such account; StoreUnavailableError; Error, with
+ *   nothing changed, after the headers were sent
  * @example
  * const session = await ctx.session()
  * await signIn(session, '42')
  */
 export async function signIn(session: Session, userId: string, { data = {} }: SignInOptions = {}): Promise<void> {
   const state = stateOf(session)
+  if (!isUserId(userId)) throw new RangeError('The id of a user is 1 to 255 characters, without control characters')
   // Before anything is changed: a handler that goes on must not store the user under the old key.
   state.assertOpen(true)
   if (state.isOfAnother(userId)) await session.flush()

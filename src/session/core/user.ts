@@ -8,6 +8,14 @@ import type { SessionData } from './data.ts'
  */
 export const USER_KEY = '_auth_user_id'
 
+// The width of the column in a database. Half a surrogate pair would be stored as another character.
+const USER_ID = /^[^\p{Cc}\p{Cs}]{1,255}$/u
+
+/** Whether a user can be signed in with this id, on every store. */
+export function isUserId(id: string): boolean {
+  return USER_ID.test(id)
+}
+
 /**
  * The id of the signed-in user, or null for an anonymous session.
  *

@@ -149,6 +149,23 @@ function userContract(on: Register): void {
     t.is(await store.load('second'), undefined)
     t.is(await store.endByUser('7'), 0)
   })
+
+  on('ids of users are exact, and have up to 255 characters', async (t, { store }) => {
+    if (!knowsUsers(store)) return t.fail('this store knows no users')
+    const ids = ['Ada', 'ada', 'ada ', 'adá', '💥'.repeat(127), `${'x'.repeat(254)}1`, `${'x'.repeat(254)}2`]
+    for (const [n, userId] of ids.entries()) await store.create(`of${n}`, record({ userId }))
+    for (const [n, userId] of ids.entries()) {
+      t.deepEqual(
+        (await store.listByUser(userId)).map(({ key }) => key),
+        [`of${n}`],
+      )
+      t.is((await store.load(`of${n}`))?.userId, userId)
+    }
+    for (const userId of ids) {
+      if (canClear(store)) t.is(await store.countClearable({ kind: 'user', userId }), 1)
+      t.is(await store.endByUser(userId), 1)
+    }
+  })
 }
 
 function forwardContract(on: Register, traits: Traits): void {

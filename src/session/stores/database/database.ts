@@ -21,6 +21,7 @@ import {
   type UserSessionStore,
   type Version,
 } from '../store.ts'
+import { type Condition, ofUser, toClear } from './database-conditions.ts'
 import { DatabaseEpochs } from './database-epochs.ts'
 import { type Layout, type MakeLayout, ownLayout } from './database-layouts.ts'
 import {
@@ -156,7 +157,7 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
   }
 
   async countClearable(which: ClearWhich): Promise<number> {
-    const { condition, bindings } = this.#condition(which)
+    const { condition, bindings } = this.#toClear(which)
     const sql = `SELECT COUNT(*) AS count FROM ${this.#table} WHERE ${condition}`
     const { rows } = await this.#run(sql, bindings, JOB_TIMEOUT_MS)
     return Number(rows[0]?.['count'] ?? 0)
@@ -167,7 +168,7 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     limit: number,
     prepare?: (keys: readonly string[]) => Promise<void>,
   ): Promise<number> {
-    const { condition, bindings } = this.#condition(which)
+    const { condition, bindings } = this.#toClear(which)
     const clear = async (where: string, values: readonly Binding[]) =>
       (await this.#run(`DELETE FROM ${this.#table} WHERE ${where}`, values, JOB_TIMEOUT_MS)).changes
     const chosen = `SELECT session_key FROM ${this.#table} WHERE ${condition} LIMIT ${Math.max(1, Math.floor(limit))}`
@@ -186,9 +187,10 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
   async listByUser(userId: string): Promise<UserSession[]> {
     this.#requireMetadata('It has no column for the user.')
     const columns = 'session_key, session_id, created_at, last_activity, expires, ip_address, user_agent'
+    const { condition, bindings } = ofUser(userId, this.#dialect)
     const { rows } = await this.#run(
-      `SELECT ${columns} FROM ${this.#table} WHERE user_id = ? AND expires > ? ORDER BY last_activity DESC`,
-      [userId, this.#now()],
+      `SELECT ${columns} FROM ${this.#table} WHERE ${condition} AND expires > ? ORDER BY last_activity DESC`,
+      [...bindings, this.#now()],
     )
     return rows.map((row) => {
       const key = String(row['session_key'])
@@ -200,16 +202,18 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
 
   async endByUser(userId: string, exceptId?: string): Promise<number> {
     this.#requireMetadata('It has no column for the user.')
-    const sql = `DELETE FROM ${this.#table} WHERE user_id = ?`
-    if (exceptId === undefined) return (await this.#run(sql, [userId])).changes
+    const { condition, bindings } = ofUser(userId, this.#dialect)
+    const sql = `DELETE FROM ${this.#table} WHERE ${condition}`
+    if (exceptId === undefined) return (await this.#run(sql, bindings)).changes
     const others = `${sql} AND (session_id IS NULL OR session_id <> ?) AND session_key <> ?`
-    return (await this.#run(others, [userId, exceptId, await this.#olderKey(userId, exceptId)])).changes
+    return (await this.#run(others, [...bindings, exceptId, await this.#olderKey(userId, exceptId)])).changes
   }
 
   /** The key of the session with this id, if an older version wrote its row without an id; otherwise empty. */
   async #olderKey(userId: string, id: string): Promise<string> {
-    const sql = `SELECT session_key FROM ${this.#table} WHERE user_id = ? AND session_id IS NULL`
-    const keys = (await this.#run(sql, [userId])).rows.map((row) => String(row['session_key']))
+    const { condition, bindings } = ofUser(userId, this.#dialect)
+    const sql = `SELECT session_key FROM ${this.#table} WHERE ${condition} AND session_id IS NULL`
+    const keys = (await this.#run(sql, bindings)).rows.map((row) => String(row['session_key']))
     return keys.find((key) => derivedSessionId(key) === id) ?? ''
   }
 
@@ -250,24 +254,9 @@ export class DatabaseStore implements CopiedStore, ClearableStore, UserSessionSt
     return rows.length > 0 ? 'conflict' : 'missing'
   }
 
-  #condition(which: ClearWhich): { condition: string; bindings: Binding[] } {
-    if (which.kind === 'expired') {
-      return { condition: `${this.#layout.expires} <= ?`, bindings: [this.#layout.time(which.before)] }
-    }
-    this.#requireMetadata('It has no columns for age and user.')
-    const { isSession } = this.#layout
-    if (which.kind === 'created') return { condition: `created_at < ? AND ${isSession}`, bindings: [which.before] }
-    if (which.kind === 'inactive') return { condition: `last_activity < ? AND ${isSession}`, bindings: [which.before] }
-    if (which.kind === 'user') return { condition: 'user_id = ?', bindings: [which.userId] }
-    if (this.#usersTable === undefined) {
-      throw new NotSupportedError(
-        'Sessions and users are in different databases, so orphaned sessions cannot be found.',
-      )
-    }
-    // As bytes on MySQL, where the columns may have different collations.
-    const [user, text] = this.#dialect === 'mysql' ? ['BINARY user_id', 'BINARY'] : ['user_id', 'TEXT']
-    const known = `SELECT CAST(id AS ${text}) FROM ${this.#usersTable}`
-    return { condition: `user_id IS NOT NULL AND ${user} NOT IN (${known})`, bindings: [] }
+  #toClear(which: ClearWhich): Condition {
+    if (which.kind !== 'expired') this.#requireMetadata('It has no columns for age and user.')
+    return toClear(which, { dialect: this.#dialect, layout: this.#layout, usersTable: this.#usersTable })
   }
 
   #requireMetadata(reason: string): void {
