@@ -111,10 +111,10 @@ export class MemoryCache implements Cache {
       })
     }
     const former = this.#others.peek(key)?.member
-    if (former !== undefined && entry.member === undefined)
-      this.#unindex(former.userId, former.key)
-      // A sign-in may have moved it.
-    ;(entry.anonymous ? this.#others : this.#anonymous).delete(key)
+    if (former !== undefined && former.userId !== entry.member?.userId) this.#unindex(former.userId, former.key)
+    // A sign-in may have moved it.
+    const others = entry.anonymous ? this.#others : this.#anonymous
+    others.delete(key)
     const kept = withOwnMember(entry.object === undefined ? withOwnBody(entry) : entry)
     const entries = entry.anonymous ? this.#anonymous : this.#others
     entries.set(entries.has(key) ? key : ownText(key), kept)

@@ -97,8 +97,12 @@ test('an evicted, expired or replaced session leaves nothing in the index of its
   t.deepEqual(await cache.users.keys('7'), ['b', 'c'], 'a changed one stays')
   clock.now = START + HOUR
   t.deepEqual(await cache.users.keys('7'), ['b'], 'a session that has expired')
-  await cache.swap('s:b', 'v2', entry({ version: 'v3', expires: START + 2 * HOUR }))
-  t.deepEqual(await cache.users.keys('7'), [], 'a forward is not listed')
+  const member = { userId: '8', key: 'b' }
+  await cache.users.add('8', 'b', START + 2 * HOUR)
+  await cache.swap('s:b', 'v2', entry({ version: 'v3', expires: START + 2 * HOUR, member }))
+  t.deepEqual([await cache.users.keys('7'), await cache.users.keys('8')], [[], ['b']], 'another user')
+  await cache.swap('s:b', 'v3', entry({ version: 'v4', expires: START + 2 * HOUR }))
+  t.deepEqual(await cache.users.keys('8'), [], 'a forward is not listed')
 })
 
 test('sign-ins that nobody comes back to do not fill the memory beyond the limit', async (t) => {
