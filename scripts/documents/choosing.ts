@@ -10,8 +10,10 @@ const REFERENCES = [
   { candidate: 'koa-session-ioredis', name: 'koa-session, Redis by ioredis' },
   { candidate: 'koa-generic-session', name: 'koa-generic-session, Redis' },
   { candidate: 'iron-session', name: 'iron-session on Koa, cookie' },
+  { candidate: 'express', name: 'Express without sessions' },
   { candidate: 'express-session-redis', name: 'express-session, Redis' },
   { candidate: 'express-session-knex', name: 'express-session, SQLite' },
+  { candidate: 'fastify', name: 'Fastify without sessions' },
   { candidate: 'fastify-session', name: '@fastify/session, Redis' },
   { candidate: 'fastify-secure-session', name: '@fastify/secure-session, cookie' },
 ]
@@ -30,7 +32,7 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
   const sections = [
     '# Choosing an engine',
     wrapped(
-      'Where sessions are stored is one setting. Nothing else in an application changes with it, and the two guarantees are the same everywhere, except for the limits described here. On every engine, two first visits at once begin two sessions, and the browser keeps the one whose response arrives last; likewise a change with the cookie of a session that has ended begins a session, whose cookie may replace that of a newer sign-in. A session that expired only because a clock ran ahead is valid again once the clock is right, unless it was cleared. `/engines` shows this document and marks the engine that is running. `npm run documents` generates it from `docs/measured.json` and the texts beside each engine in `src/storage`.',
+      'Where sessions are stored is one setting. Nothing else in an application changes with it, and the [two guarantees](architecture.md#the-two-guarantees) are the same everywhere, except for the limits described here. On every engine, two first visits at once begin two sessions, and the browser keeps the one whose response arrives last; likewise a change with the cookie of a session that has ended begins a session, whose cookie may replace that of a newer sign-in. A session that expired only because a clock ran ahead is valid again once the clock is right, unless it was cleared. `/engines` shows this document and marks the engine that is running. `npm run documents` generates it from `docs/measured.json` and the texts beside each engine in `src/storage`.',
     ),
     ...['## Recommendations', wrapped(adviceNote(measured)), advice(choices)],
     ...['## Overview', overview(choices)],
@@ -62,7 +64,7 @@ export async function choosingAnEngine(measured: Measured | undefined): Promise<
 
 function adviceNote(measured: Measured | undefined): string {
   if (measured === undefined) return 'Nothing has been measured yet, so these are not sorted.'
-  return `Sorted by speed, the fastest first: the share is that of bare Koa's requests per second, for reads unless the row is about changes, and for signed_cookies that of its default format. What was not measured comes last, without a figure.`
+  return `Sorted by speed, the fastest first: the share is that of bare Koa's requests per second, for reads unless the row is about changes, and for signed_cookies that of its default format, sealed. What was not measured comes last, without a figure.`
 }
 
 function advice(choices: readonly Rated[]): string {
@@ -120,11 +122,11 @@ function speed(choices: readonly Choice[], measured: Measured | undefined): stri
   })
   return [
     wrapped(
-      'Shares are of the requests per second of bare Koa right before and after, with the least and the greatest of the rounds; p99 is the time within which 99 of 100 requests were answered. Compare them with each other: your machine will differ.',
+      'Shares are of the requests per second of bare Koa right before and after, with the least and the greatest of the rounds; p99 is the time within which 99 of 100 requests were answered. The row of Koa compares it with itself, so its range is the noise of this machine; Express and Fastify have a speed of their own. Compare them with each other: your machine will differ.',
     ),
     table(['Engine', 'Page without session', 'Read', 'Change', 'Read, p99', 'Change, p99'], rows, '---:'),
     wrapped(
-      'The sessions have about 300 bytes and are anonymous, and so fit in a cookie. A signed-in session in a cookie costs one more statement for each request.',
+      'The sessions have about 350 bytes and are anonymous, and so fit in a cookie. A signed-in session in a cookie costs one more statement for each request.',
     ),
     wrapped(
       `Measured on ${date.slice(0, 10)}: ${rounds} × ${seconds} s, each after ${warmUp} s of the same requests, ${connections} connections, ${sessions} sessions; Node ${machine.node}, ${machine.processor}, ${machine.cores} cores. All figures are in \`docs/measured.json\`.`,

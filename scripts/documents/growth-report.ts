@@ -42,7 +42,7 @@ export function readGrowth(file = join(projectRoot, 'docs', 'growth.json')): Gro
 
 const NAMES: Readonly<Record<string, string>> = {
   koa: 'Koa without sessions',
-  memory: 'in memory',
+  memory: 'MemoryStore, for tests',
   'signed_cookies-sealed': 'signed_cookies, sealed',
   db: 'db on SQLite',
   'db-postgresql': 'db on PostgreSQL',

@@ -44,7 +44,7 @@ export interface Reply {
  */
 export type Page = (open: () => Promise<PageSession> | PageSession, query: string) => Promise<Reply> | Reply
 
-// About 300 bytes as JSON: a small shop's session.
+// About 350 bytes as JSON: a small shop's session.
 const LINES = 6
 const SESSION = {
   theme: BODY,
