@@ -40,7 +40,14 @@ async function folder(t: ExecutionContext): Promise<string> {
 
 /** The engine refuses to start, with one sentence. `src/server.ts` prints it, as for all mistakes in the settings. */
 async function refused(t: ExecutionContext, env: Record<string, string>, sentence: RegExp): Promise<void> {
-  const base = { SECRET_KEY, NODE_ENV: 'test', LOG_LEVEL: 'silent', DATABASE_URL: await migratedSqlite(t) }
+  const base = {
+    SECRET_KEY,
+    NODE_ENV: 'test',
+    LOG_LEVEL: 'silent',
+    DATABASE_URL: await migratedSqlite(t),
+    // A busy disk may take more than a second to open a new database.
+    SESSION_STORE_TIMEOUT: '10000',
+  }
   const open = async () => {
     const services = await openServices(readConfig({ ...base, ...env }))
     t.teardown(() => services.close())
