@@ -309,7 +309,7 @@ export function usernameKey(username: string): string {
 }
 
 function isId(id: string): boolean {
-  return /^\d{1,10}$/.test(id) && Number(id) <= MAX_ID
+  return /^[1-9]\d{0,9}$/.test(id) && Number(id) <= MAX_ID
 }
 
 function isHash(candidate: unknown, hash: string): boolean {

@@ -19,7 +19,7 @@ export interface SignInOptions {
  * absolute age restarts (ASVS 7.2.4). A session of another user, or of another application's user, is ended
  * first, as in Django.
  *
- * @param userId 1 to 255 characters, without control characters; stores compare it exactly
+ * @param userId 1 to 64 characters, without control characters; stores compare it exactly
  * @throws RangeError for an invalid id; SessionEndedError if there is no such account; StoreUnavailableError; Error, with
  *   nothing changed, after the headers were sent
  * @example
@@ -28,7 +28,7 @@ export interface SignInOptions {
  */
 export async function signIn(session: Session, userId: string, { data = {} }: SignInOptions = {}): Promise<void> {
   const state = stateOf(session)
-  if (!isUserId(userId)) throw new RangeError('The id of a user is 1 to 255 characters, without control characters')
+  if (!isUserId(userId)) throw new RangeError('The id of a user is 1 to 64 characters, without control characters')
   // Before anything is changed: a handler that goes on must not store the user under the old key.
   state.assertOpen(true)
   if (state.isOfAnother(userId)) await session.flush()

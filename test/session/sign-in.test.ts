@@ -10,7 +10,7 @@ test('an id that not every store can keep is refused, and the session stays as i
     },
     '/in-half': async (_ctx, session) => {
       const error = await t.throwsAsync(signIn(await session(), 'a\ud83d'), { instanceOf: RangeError })
-      t.regex(error?.message ?? '', /1 to 255 characters/)
+      t.regex(error?.message ?? '', /1 to 64 characters/)
     },
     '/who': async (ctx, session) => {
       const { userId, key } = await session()
@@ -20,13 +20,13 @@ test('an id that not every store can keep is refused, and the session stays as i
   const cookie = await begin()
   const before = (await get('/who', cookie)).text
   t.regex(before, /^null \w/)
-  for (const id of ['', 'a\0', 'a\n', 'x'.repeat(256)]) {
+  for (const id of ['', 'a\0', 'a\n', 'x'.repeat(65)]) {
     const refused = await get(`/in?id=${encodeURIComponent(id)}`, cookie)
     t.deepEqual([refused.status, refused.setCookie], [500, ''], JSON.stringify(id))
   }
   t.is((await get('/in-half', cookie)).setCookie, '')
   t.is((await get('/who', cookie)).text, before)
-  for (const id of ['7', ' Ada ', '💥'.repeat(255)]) {
+  for (const id of ['7', ' Ada ', '💥'.repeat(64)]) {
     const { status, cookie: newer } = await get(`/in?id=${encodeURIComponent(id)}`, await begin())
     t.is(status, 200)
     t.true((await get('/who', newer)).text.startsWith(`${id} `))

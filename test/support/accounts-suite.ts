@@ -39,7 +39,7 @@ export function accountsSuite(name: 'SQLite' | 'PostgreSQL' | 'MariaDB'): void {
     const { users, made } = await open(t)
     const { id } = await made('ada')
     t.is((await users.byId(id))?.username, 'ada')
-    for (const other of ['2147483647', '2147483648', '999999999999999', '9'.repeat(40), 'b7f5', '']) {
+    for (const other of ['2147483647', '2147483648', '999999999999999', '9'.repeat(40), 'b7f5', `0${id}`, '']) {
       t.is(await users.byId(other), undefined, other)
     }
   })

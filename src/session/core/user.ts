@@ -1,15 +1,16 @@
 import type { SessionData } from './data.ts'
 
 /**
- * The session key of the signed-in user's id, as in Django; stores copy it to a column.
+ * The session key of the signed-in user's id, as in Django; stores copy it to a column. Written by `signIn`, which checks
+ * the id.
  *
  * @example
  * const id = session.get(USER_KEY)
  */
 export const USER_KEY = '_auth_user_id'
 
-// The width of the column in a database. Half a surrogate pair would be stored as another character.
-const USER_ID = /^[^\p{Cc}\p{Cs}]{1,255}$/u
+// 64 is the width of the column. PostgreSQL keeps no NUL, and half a surrogate pair would be stored as another character.
+const USER_ID = /^[^\p{Cc}\p{Cs}]{1,64}$/u
 
 /** Whether a user can be signed in with this id, on every store. */
 export function isUserId(id: string): boolean {

@@ -11,7 +11,7 @@ export interface Condition {
 /** The sessions of a user. MySQL's collations ignore case, accents and spaces at the end, so bytes are compared as well. */
 export function ofUser(userId: string, dialect: Dialect): Condition {
   if (dialect !== 'mysql') return { condition: 'user_id = ?', bindings: [userId] }
-  return { condition: 'user_id = ? AND BINARY user_id = ?', bindings: [userId, userId] }
+  return { condition: 'user_id = ? AND CAST(user_id AS BINARY) = ?', bindings: [userId, userId] }
 }
 
 /**
@@ -32,7 +32,7 @@ export function toClear(
     throw new NotSupportedError('Sessions and users are in different databases, so orphaned sessions cannot be found.')
   }
   // As bytes on MySQL, where the columns may have different collations.
-  const [user, text] = dialect === 'mysql' ? ['BINARY user_id', 'BINARY'] : ['user_id', 'TEXT']
+  const [user, text] = dialect === 'mysql' ? ['CAST(user_id AS BINARY)', 'BINARY'] : ['user_id', 'TEXT']
   const known = `SELECT CAST(id AS ${text}) FROM ${usersTable}`
   return { condition: `user_id IS NOT NULL AND ${user} NOT IN (${known})`, bindings: [] }
 }

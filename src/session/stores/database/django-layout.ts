@@ -8,7 +8,7 @@ import type { Binding, Dialect } from './database-statements.ts'
 export function djangoLayout(table: string, dialect: Dialect): Layout {
   const live = 'expire_date > ?'
   // MySQL's usual collations ignore case, and signed text is all about case.
-  const sameText = dialect === 'mysql' ? 'session_data = BINARY ?' : 'session_data = ?'
+  const sameText = dialect === 'mysql' ? 'session_data = CAST(? AS BINARY)' : 'session_data = ?'
   const asRead = `session_key = ? AND ${sameText} AND ${live}`
   const time = (milliseconds: number): Binding =>
     dialect === 'postgres' ? new Date(milliseconds) : pythonDateText(milliseconds)
