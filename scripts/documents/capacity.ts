@@ -130,21 +130,25 @@ function sessionsInMemory({ memory }: Growth['questions']): string[] {
     )
   })
   if (lines.length === 0) return []
+  const hasCacheInMemory = lines.some(([name]) => name === nameOf(CACHE_IN_MEMORY))
   return [
     '#### Sessions in memory',
     wrapped(
-      '**Derived:** small sessions in one GiB, from the memory that 10,000 of them take below. A cache in memory takes 64 MiB, a sixteenth of that, unless `MemoryCache` is given another `maxBytes`.',
+      `**Derived:** small sessions in one GiB, from the memory that 10,000 of them take below.${hasCacheInMemory ? LIMIT_OF_CACHE : ''}`,
     ),
     table(['Engine', 'In the memory of', 'Sessions in 1 GiB'], lines, '---:'),
   ]
 }
 
+const CACHE_IN_MEMORY = 'cache-memory'
+const LIMIT_OF_CACHE =
+  ' A cache in memory takes 64 MiB, a sixteenth of that, unless `MemoryCache` is given another `maxBytes`.'
 // Less is within what two measurements of the same differ by.
 const MIN_MEBIBYTES = 2
 // Others have only copies there, or pages of a pool.
 const IN_MEMORY: Readonly<Record<string, readonly string[]>> = {
   memory: ['the application'],
-  'cache-memory': ['the application'],
+  [CACHE_IN_MEMORY]: ['the application'],
   [REDIS]: ['the server'],
   'cache-memcached': ['the server'],
 }

@@ -112,7 +112,7 @@ export interface AheadIndex {
   drop(key: string, version: string): Promise<void>
 }
 
-/** The keys that belong to a user. Expired ones are removed with the user's next new key at the latest, and no index is empty. */
+/** The keys that belong to a user. Expired ones are removed with the user's next new key at the latest. */
 export interface UserIndex {
   /** Adds a key or extends its expiry (milliseconds since 1970). Called before or while the entry is written. */
   add(userId: string, key: string, expires: number): Promise<void>

@@ -112,11 +112,10 @@ export class MemoryCache implements Cache {
     }
     const former = this.#others.peek(key)?.member
     if (former !== undefined && former.userId !== entry.member?.userId) this.#unindex(former.userId, former.key)
+    const [entries, before] = entry.anonymous ? [this.#anonymous, this.#others] : [this.#others, this.#anonymous]
     // A sign-in may have moved it.
-    const others = entry.anonymous ? this.#others : this.#anonymous
-    others.delete(key)
+    before.delete(key)
     const kept = withOwnMember(entry.object === undefined ? withOwnBody(entry) : entry)
-    const entries = entry.anonymous ? this.#anonymous : this.#others
     entries.set(entries.has(key) ? key : ownText(key), kept)
     while (this.#anonymous.calculatedSize + this.#others.calculatedSize > this.#maxBytes) this.#evict()
   }
